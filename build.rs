@@ -1,0 +1,32 @@
+//! Compiles `proto/` without `protoc`: protox parses, tonic-prost-build generates.
+//!
+//! `google.protobuf.Value` is mapped to our own type, which keeps the wire bytes (see `src/json/value.rs`).
+
+use std::path::PathBuf;
+
+use prost::Message as _;
+
+const PROTOS: [&str; 5] = [
+    "faas/v1/action.proto",
+    "faas/v1/common.proto",
+    "faas/v1/invocation.proto",
+    "faas/v1/package.proto",
+    "faas/v1/trigger.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_imports(true).include_source_info(true);
+    compiler.open_files(PROTOS)?;
+    std::fs::write(out.join("faas_v1_descriptor.bin"), compiler.encode_file_descriptor_set())?;
+    // A second set without imports' source info would be smaller, but reflection shows the comments to users.
+    let set = compiler.file_descriptor_set();
+    debug_assert!(!set.encode_to_vec().is_empty());
+    tonic_prost_build::configure()
+        .extern_path(".google.protobuf.Value", "crate::json::Value")
+        .bytes(".faas.v1.Exec.archive")
+        .compile_fds(set)?;
+    Ok(())
+}

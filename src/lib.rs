@@ -1,0 +1,5 @@
+//! faas-sidecar: typed gRPC calls in, signed REST requests to a functions cloud out.
+#![cfg_attr(test, allow(clippy::cast_possible_truncation, reason = "tests cast small literals"))]
+
+#[cfg(feature = "emulator")]
+pub mod emulator;
