@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .extern_path(".google.protobuf.Value", "crate::json::Value")
         .bytes(".faas.v1.Exec.archive")
+        .skip_debug(["faas.v1.GithubSource", "faas.v1.FunctionGraphAction", "faas.v1.Json"])
         .compile_fds(set)?;
     Ok(())
 }

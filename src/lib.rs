@@ -1,5 +1,14 @@
 //! faas-sidecar: typed gRPC calls in, signed REST requests to a functions cloud out.
 #![cfg_attr(test, allow(clippy::cast_possible_truncation, reason = "tests cast small literals"))]
 
+pub mod call;
+pub mod clock;
+pub mod credentials;
 #[cfg(feature = "emulator")]
 pub mod emulator;
+pub mod error;
+pub mod json;
+pub mod names;
+pub mod proto;
+pub mod provider;
+pub mod transport;

@@ -1,0 +1,47 @@
+//! One caller's call on its way through the rooms: its deadline, its trace context, and what it has cost so far.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::{Component, Error, Execution, Kind};
+
+/// Carried by `&mut` from the gRPC edge to the transport and back.
+#[derive(Debug)]
+pub struct Call {
+    /// When the caller must have its answer.
+    pub deadline: Instant,
+    /// W3C trace headers to pass on, already checked: (name, value).
+    pub trace: Vec<(&'static str, String)>,
+    /// Signed HTTP requests sent so far.
+    pub attempts: u32,
+    /// The upstream's id of the latest request.
+    pub upstream_request_id: Option<String>,
+}
+
+impl Call {
+    /// A call that must be answered by `deadline`.
+    #[must_use]
+    pub fn new(deadline: Instant) -> Self {
+        Self { deadline, trace: Vec::new(), attempts: 0, upstream_request_id: None }
+    }
+
+    /// Time left; zero when it is over.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The error for a call whose time is over.
+    #[must_use]
+    pub fn out_of_time(execution: Execution) -> Error {
+        let rest = match execution {
+            Execution::NotStarted => "nothing was sent",
+            Execution::Unknown => "the upstream may still carry it out",
+            Execution::Completed => "it was carried out, but its answer is missing",
+        };
+        Error::new(Kind::DeadlineExceeded, "DEADLINE_EXCEEDED", format!("The call ran out of time; {rest}."))
+            .component(Component::Sidecar)
+            .execution(execution)
+    }
+}

@@ -1,0 +1,73 @@
+use super::*;
+
+const NAMES: KeyNames =
+    KeyNames { access_key: &["LONG_ID", "SHORT_ID"], secret_key: &["LONG_SECRET"], security_token: &["TOKEN"] };
+
+#[test]
+fn environment_takes_the_first_name_that_is_set() {
+    let read = |name: &str| match name {
+        "SHORT_ID" => Some("id\n".to_owned()),
+        "LONG_SECRET" => Some(" s3cret ".to_owned()),
+        _ => None,
+    };
+    let keys = Source::Env { names: NAMES, read }.read().unwrap();
+    assert_eq!(keys.access_key, "id");
+    assert_eq!(keys.secret_key.reveal(), "s3cret");
+    assert!(keys.security_token.is_none());
+}
+
+#[test]
+fn a_missing_variable_is_named() {
+    let why = Source::Env { names: NAMES, read: |_| None }.read().unwrap_err();
+    assert!(why.contains("LONG_ID or SHORT_ID"), "{why}");
+}
+
+#[test]
+fn files_are_trimmed_and_an_empty_one_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("access-key-id"), "id\n").unwrap();
+    std::fs::write(directory.path().join("secret-access-key"), "\n").unwrap();
+    let source = Source::Files { directory: directory.path().to_owned() };
+    assert!(source.read().unwrap_err().contains("secret-access-key is empty"));
+    std::fs::write(directory.path().join("secret-access-key"), "s\n").unwrap();
+    assert_eq!(source.read().unwrap().secret_key.reveal(), "s");
+}
+
+#[test]
+fn configure_file_with_and_without_sections() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("configure");
+    std::fs::write(&file, "ncloud_access_key_id = a\nncloud_secret_access_key = b\nncloud_api_url = x\n").unwrap();
+    let old = Source::NcloudConfigure { file: file.clone(), profile: "DEFAULT".to_owned() };
+    assert_eq!(old.read().unwrap().access_key, "a");
+    std::fs::write(
+        &file,
+        "[DEFAULT]\nncloud_access_key_id = a\nncloud_secret_access_key = b\n[dev]\nncloud_access_key_id = c\n",
+    )
+    .unwrap();
+    assert_eq!(old.read().unwrap().access_key, "a");
+    let dev = Source::NcloudConfigure { file, profile: "dev".to_owned() };
+    assert!(dev.read().unwrap_err().contains("no ncloud_secret_access_key under [dev]"));
+}
+
+#[test]
+fn nothing_prints_a_secret() {
+    let keys = KeyPair {
+        access_key: "id".to_owned(),
+        secret_key: Secret::new("canary".to_owned()),
+        security_token: Some(Secret::new("canary".to_owned())),
+    };
+    let credentials = Credentials::load(Source::Fixed(keys.clone()));
+    assert!(!format!("{keys:?}{credentials:?}{:?}", credentials.current()).contains("canary"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_arrive_later_are_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let credentials = Credentials::load(Source::Files { directory: directory.path().to_owned() });
+    assert_eq!(credentials.current().unwrap_err().reason, "CREDENTIALS_MISSING");
+    std::fs::write(directory.path().join("access-key-id"), "id").unwrap();
+    std::fs::write(directory.path().join("secret-access-key"), "s").unwrap();
+    tokio::time::advance(RELOAD_PAUSE).await;
+    assert_eq!(credentials.current().unwrap().keys.as_ref().unwrap().access_key, "id");
+}

@@ -1,0 +1,99 @@
+//! The `Json` message and JSON text: exact both ways, and no tree for either arm.
+//!
+//! `text` passes through as it stands, checked for well-formedness only. `value` keeps its protobuf wire bytes and is
+//! walked straight to JSON text; an answer's JSON is streamed straight into wire bytes (see [`Value`]).
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Execution, Faults, Kind};
+use crate::proto::{Json, JsonEncoding, json::Encoding};
+
+mod exact;
+mod read;
+mod value;
+mod write;
+
+pub use value::Value;
+
+/// Levels of nesting accepted in a `value`; protobuf decoders stop at 100 too.
+const MAX_DEPTH: usize = 100;
+
+/// Which arm an answer uses: what the request asked for, else the arm its own JSON used, else `value`.
+#[must_use]
+pub fn answer_encoding(asked: i32, request: Option<&Json>) -> JsonEncoding {
+    match JsonEncoding::try_from(asked) {
+        Ok(JsonEncoding::Text) => JsonEncoding::Text,
+        Ok(JsonEncoding::Value) => JsonEncoding::Value,
+        _ => match request.and_then(|json| json.encoding.as_ref()) {
+            Some(Encoding::Text(_)) => JsonEncoding::Text,
+            _ => JsonEncoding::Value,
+        },
+    }
+}
+
+/// The JSON text of a request field that must hold an object of at most `limit` bytes; absent means `None`.
+///
+/// Whatever is wrong is noted in `faults` under `field`.
+pub fn object_text(json: Option<Json>, field: &str, limit: usize, faults: &mut Faults) -> Option<Bytes> {
+    let text = match json?.encoding {
+        None => return None,
+        Some(Encoding::Text(text)) => {
+            if let Err(fault) = serde_json::from_str::<IgnoredAny>(&text) {
+                faults.add(format!("{field}.text"), format!("is not JSON ({fault}). Send one JSON object."));
+                return None;
+            }
+            Bytes::from(text)
+        }
+        Some(Encoding::Value(value)) => match value.to_json() {
+            Ok(text) => text,
+            Err(fault) => {
+                faults.add(format!("{field}.value{}", fault.path()), fault.why());
+                return None;
+            }
+        },
+    };
+    if text.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        faults.add(field, "must be a JSON object, such as {\"name\": \"value\"}.");
+        return None;
+    }
+    if text.len() > limit {
+        faults.add(field, format!("is {} bytes of JSON; the limit is {limit} bytes.", text.len()));
+        return None;
+    }
+    Some(text)
+}
+
+/// An upstream's JSON in the encoding asked for, and whether a number could not be held exactly.
+///
+/// # Errors
+/// `Internal` when the text cannot be held as a `value` (a lone surrogate, nesting beyond 100 levels); `text` never fails.
+pub fn answer(raw: &RawValue, encoding: JsonEncoding) -> Result<(Json, bool), Error> {
+    if encoding == JsonEncoding::Text {
+        return Ok((Json { encoding: Some(Encoding::Text(raw.get().to_owned())) }, false));
+    }
+    let (value, inexact) = Value::from_json(raw.get()).map_err(|fault| {
+        Error::new(
+            Kind::Internal,
+            "RESULT_NOT_REPRESENTABLE",
+            format!("The result cannot be held as a google.protobuf.Value ({fault}); ask for it with result_encoding = JSON_ENCODING_TEXT."),
+        )
+        .execution(Execution::Completed)
+    })?;
+    Ok((Json { encoding: Some(Encoding::Value(value)) }, inexact))
+}
+
+/// Validated JSON text as a raw value to embed in a larger document.
+///
+/// # Errors
+/// `InvalidArgument` naming `field` when the bytes are not one JSON document.
+pub fn embed(text: &Bytes, field: &str) -> Result<Box<RawValue>, Error> {
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| RawValue::from_string(text.to_owned()).ok())
+        .ok_or_else(|| Faults::single(field, "is not JSON text."))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Names, parsed once at the edge and correct from then on.
+//!
+//! NCP names are `[A-Za-z0-9_][A-Za-z0-9_-]{0,49}` (NCP docs: compute-cloudfunctions-v2-putpackage, -putaction,
+//! -puttrigger), so they never need percent-encoding and can never name another API path.
+
+use std::fmt;
+
+use crate::error::Faults;
+
+/// Longest NCP package, action or trigger name, in characters.
+pub const NCP_NAME_MAX: usize = 50;
+
+/// A package, action or trigger name of NCP.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NcpName(String);
+
+/// A package of NCP, or `-` for "no package".
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NcpPackage(String);
+
+/// An activation id of NCP: letters, digits and `-` (32 hex digits as documented, open as ids are the cloud's).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NcpActivationId(String);
+
+impl NcpName {
+    /// Reads a required name; what is wrong goes to `faults`.
+    pub fn parse(name: &str, field: &str, faults: &mut Faults) -> Option<Self> {
+        match ncp_fault(name) {
+            None => Some(Self(name.to_owned())),
+            Some(fault) => {
+                faults.add(field, fault);
+                None
+            }
+        }
+    }
+
+    /// The name as it goes into a path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl NcpPackage {
+    /// Reads a package; empty and `-` both mean "no package".
+    pub fn parse(name: &str, field: &str, faults: &mut Faults) -> Option<Self> {
+        if matches!(name, "" | "-") {
+            return Some(Self("-".to_owned()));
+        }
+        NcpName::parse(name, field, faults).map(|name| Self(name.0))
+    }
+
+    /// The package as it goes into a path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl NcpActivationId {
+    /// Reads a required activation id.
+    pub fn parse(id: &str, field: &str, faults: &mut Faults) -> Option<Self> {
+        let good = !id.is_empty()
+            && id.len() <= 128
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if good {
+            return Some(Self(id.to_owned()));
+        }
+        faults.add(field, "must be an activation id: 32 hexadecimal digits, as the invocation answered.");
+        None
+    }
+
+    /// The id as it goes into a path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What is wrong with an NCP name, if anything.
+fn ncp_fault(name: &str) -> Option<String> {
+    if name.is_empty() {
+        return Some("is required.".to_owned());
+    }
+    if name.chars().count() > NCP_NAME_MAX {
+        return Some(format!("has {} characters; the limit is {NCP_NAME_MAX}.", name.chars().count()));
+    }
+    if let Some(bad) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))) {
+        return Some(format!("holds {bad:?}; only letters, digits, _ and - are allowed."));
+    }
+    name.starts_with('-').then(|| "must not begin with -.".to_owned())
+}
+
+impl fmt::Display for NcpName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for NcpPackage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for NcpActivationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(name: &str) -> Option<String> {
+        let mut faults = Faults::new();
+        NcpName::parse(name, "action_name", &mut faults);
+        faults.into_result().err().map(|error| error.message.clone())
+    }
+
+    #[test]
+    fn good_names_pass() {
+        for name in ["a", "A1_-", "_x", "0", &"n".repeat(50)] {
+            assert_eq!(fault(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn bad_names_say_which_rule() {
+        for (name, part) in [
+            ("", "required"),
+            ("-a", "begin with -"),
+            ("a/b", "'/'"),
+            ("..", "'.'"),
+            ("함수", "'함'"),
+            ("a b", "' '"),
+            (&"n".repeat(51), "51 characters"),
+        ] {
+            assert!(fault(name).is_some_and(|fault| fault.contains(part)), "{name}: {:?}", fault(name));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A bounded number of requests in flight, and a bounded queue before them; the rest is refused before work starts.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::settings::Limits;
+use crate::call::Call;
+use crate::error::{Error, Kind, Result};
+
+#[derive(Debug)]
+pub(super) struct Limiter {
+    slots: Semaphore,
+    waiting: AtomicUsize,
+    limits: Limits,
+}
+
+/// Takes a place in the queue and gives it back when dropped, however the wait ends.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Limiter {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { slots: Semaphore::new(limits.max_in_flight), waiting: AtomicUsize::new(0), limits: *limits }
+    }
+
+    /// Waits for a slot within the queue's bounds and the caller's deadline.
+    pub(super) async fn enter(&self, call: &Call) -> Result<SemaphorePermit<'_>> {
+        if let Ok(permit) = self.slots.try_acquire() {
+            return Ok(permit);
+        }
+        let place = Place(&self.waiting);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.max_queue {
+            drop(place);
+            return Err(refused("QUEUE_FULL", &format!("{} calls already wait", self.limits.max_queue)));
+        }
+        let patience = self.limits.queue_timeout.min(call.remaining());
+        match tokio::time::timeout(patience, self.slots.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(refused("QUEUE_TIMEOUT", &format!("no slot came free within {} ms", patience.as_millis()))),
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn refused(reason: &'static str, why: &str) -> Error {
+    Error::new(
+        Kind::ResourceExhausted,
+        reason,
+        format!("The sidecar's limit for this target is reached: {why}. Slow down, or raise limits.max_in_flight."),
+    )
+    .with(|facts| {
+        facts.retry_after = Some(Duration::from_millis(100));
+        facts.quota = Some(("target".to_owned(), format!("limits: {why}")));
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    fn call(seconds: u64) -> Call {
+        Call::new(Instant::now() + Duration::from_secs(seconds))
+    }
+
+    fn limiter(max_in_flight: usize, max_queue: usize) -> Limiter {
+        Limiter::new(&Limits {
+            max_in_flight,
+            max_queue,
+            queue_timeout: Duration::from_secs(1),
+            max_response_size: 1,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_refuses_at_once_and_a_wait_ends() {
+        let limiter = limiter(1, 1);
+        let held = limiter.enter(&call(60)).await.unwrap();
+        let (first, second) = (call(60), call(60));
+        let (waited, full) = tokio::join!(limiter.enter(&first), limiter.enter(&second));
+        assert_eq!(waited.unwrap_err().reason, "QUEUE_TIMEOUT");
+        assert_eq!(full.unwrap_err().reason, "QUEUE_FULL");
+        drop(held);
+        assert!(limiter.enter(&call(60)).await.is_ok());
+        assert_eq!(limiter.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_goes_away_gives_its_place_back() {
+        let limiter = limiter(1, 1);
+        let _held = limiter.enter(&call(60)).await.unwrap();
+        let caller = call(60);
+        let gone = tokio::time::timeout(Duration::from_millis(10), limiter.enter(&caller)).await;
+        assert!(gone.is_err());
+        assert_eq!(limiter.waiting.load(Ordering::Relaxed), 0);
+    }
+}

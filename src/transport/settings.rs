@@ -1,0 +1,85 @@
+//! What a target's configuration says about its transport; checked by the configuration room.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// True when the upstream is reached over TLS; plain HTTP needs no TLS set-up at all.
+    pub tls: bool,
+    /// PEM bundle used instead of the built-in web roots.
+    pub ca_file: Option<PathBuf>,
+    /// Retry rules.
+    pub retry: Retry,
+    /// Bounds in time.
+    pub timeouts: Timeouts,
+    /// Bounds in number and size.
+    pub limits: Limits,
+}
+
+/// Retry rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry {
+    /// Attempts a request may take in all, 1–10.
+    pub max_attempts: u32,
+    /// Upper bound of the first random pause.
+    pub initial_backoff: Duration,
+    /// Upper bound of any random pause.
+    pub max_backoff: Duration,
+    /// Retries allowed for each call, as a share; 0–1.
+    pub budget_ratio: f32,
+    /// Retries a second allowed whatever the share; 0–1000.
+    pub budget_min_per_second: u32,
+}
+
+/// Bounds in time.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// TCP and TLS set-up.
+    pub connect: Duration,
+    /// One attempt, from signing to the last byte of the answer.
+    pub attempt: Duration,
+    /// An idle connection is closed after this; keep it under the server's own.
+    pub idle: Duration,
+}
+
+/// Bounds in number and size.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Requests in flight to this target.
+    pub max_in_flight: usize,
+    /// Calls that may wait for a slot.
+    pub max_queue: usize,
+    /// How long one may wait.
+    pub queue_timeout: Duration,
+    /// Largest answer body accepted, in bytes.
+    pub max_response_size: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tls: true,
+            ca_file: None,
+            retry: Retry {
+                max_attempts: 3,
+                initial_backoff: Duration::from_millis(100),
+                max_backoff: Duration::from_secs(5),
+                budget_ratio: 0.1,
+                budget_min_per_second: 1,
+            },
+            timeouts: Timeouts {
+                connect: Duration::from_secs(3),
+                attempt: Duration::from_secs(75),
+                idle: Duration::from_secs(30),
+            },
+            limits: Limits {
+                max_in_flight: 100,
+                max_queue: 200,
+                queue_timeout: Duration::from_secs(1),
+                max_response_size: 64 << 20,
+            },
+        }
+    }
+}
