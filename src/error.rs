@@ -178,8 +178,8 @@ impl Error {
         self.0.transient
             && match self.0.execution {
                 Execution::NotStarted => true,
-                Execution::Unknown => idempotent,
-                Execution::Completed => false,
+                // Even a second run does no harm then, and it is the only way to an answer that was lost.
+                Execution::Unknown | Execution::Completed => idempotent,
             }
     }
 

@@ -77,6 +77,35 @@ impl NcpActivationId {
     }
 }
 
+/// A pattern of `package/action` names: each half is a name or `*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    package: String,
+    action: String,
+}
+
+impl Pattern {
+    /// Reads `package/action`, `package/*`, `*/action`, `-/action` or `*/*`.
+    ///
+    /// # Errors
+    /// One sentence when the text has not exactly one slash or an empty half.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((package, action)) if !package.is_empty() && !action.is_empty() && !action.contains('/') => {
+                Ok(Self { package: package.to_owned(), action: action.to_owned() })
+            }
+            _ => Err(format!("{text:?} is no pattern; write package/action, where either may be * (and - is \"no package\").")),
+        }
+    }
+
+    /// True when the pattern covers the full name `package/action`.
+    #[must_use]
+    pub fn matches(&self, full: &str) -> bool {
+        let covers = |pattern: &str, name: &str| pattern == "*" || pattern == name;
+        full.split_once('/').is_some_and(|(package, action)| covers(&self.package, package) && covers(&self.action, action))
+    }
+}
+
 /// What is wrong with an NCP name, if anything.
 fn ncp_fault(name: &str) -> Option<String> {
     if name.is_empty() {
@@ -123,6 +152,19 @@ mod tests {
     fn good_names_pass() {
         for name in ["a", "A1_-", "_x", "0", &"n".repeat(50)] {
             assert_eq!(fault(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn patterns_cover_what_they_say() {
+        let matches = |pattern: &str, name: &str| Pattern::parse(pattern).unwrap().matches(name);
+        assert!(matches("reports/*", "reports/daily"));
+        assert!(matches("-/ping", "-/ping"));
+        assert!(matches("*/*", "a/b"));
+        assert!(!matches("reports/*", "report/daily"));
+        assert!(!matches("-/ping", "-/pingpong"));
+        for bad in ["", "a", "a/", "/b", "a/b/c"] {
+            assert!(Pattern::parse(bad).is_err(), "{bad}");
         }
     }
 

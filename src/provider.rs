@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::proto::*;
 
 pub mod ncp;
+pub mod status;
 
 /// Receives the states of a watched activation; answers false when nobody listens any more.
 pub type Observer<'a> = &'a mut (dyn FnMut(Activation) -> bool + Send);

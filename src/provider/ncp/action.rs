@@ -1,0 +1,205 @@
+//! Actions (NCP docs: getactionlist, getaction, putaction, deleteaction of both generations).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::Method;
+use serde_json::value::RawValue;
+
+use super::paging::Page;
+use super::{Ncp, action_put, rules, time, wire};
+use crate::call::Call;
+use crate::error::{Faults, Result};
+use crate::json;
+use crate::names::{NcpName, NcpPackage};
+use crate::proto::exec::Code;
+use crate::proto::*;
+
+/// A checked action name with its package.
+pub(super) struct ActionName {
+    package: NcpPackage,
+    name: NcpName,
+}
+
+impl ActionName {
+    pub(super) fn parse(package: &str, name: &str, faults: &mut Faults) -> Option<Self> {
+        let package = NcpPackage::parse(package, "package_name", faults);
+        let name = NcpName::parse(name, "action_name", faults);
+        Some(Self { package: package?, name: name? })
+    }
+
+    pub(super) fn path(&self) -> String {
+        format!("/packages/{}/actions/{}", self.package, self.name)
+    }
+
+    pub(super) fn package(&self) -> &str {
+        self.package.as_str()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// `package/action`, as configuration patterns and error details spell it.
+    pub(super) fn full(&self) -> String {
+        format!("{}/{}", self.package, self.name)
+    }
+}
+
+impl Ncp {
+    pub(super) async fn actions(&self, call: &mut Call, request: ListActionsRequest) -> Result<ListActionsResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let package = NcpPackage::parse(&request.package_name, "package_name", &mut faults);
+        let scope = ("actions", platform as i32, &request.package_name);
+        let page = Page::parse(request.page_size, &request.page_token, scope, &mut faults);
+        faults.into_result()?;
+        let package = rules::checked(package)?;
+        let url = self.endpoint.url(&format!("/packages/{package}/actions"), platform, &[])?;
+        let response = self.get(call, url).await.map_err(|error| error.resource("package", package.as_str()))?;
+        let list: wire::ActionList = self.content(&response)?;
+        let actions: Vec<_> = list.actions.into_iter().map(|item| summary(item, package.as_str())).collect();
+        let (actions, next_page_token) = page.take(actions, |item| &item.name);
+        Ok(ListActionsResponse { actions, next_page_token })
+    }
+
+    pub(super) async fn action(&self, call: &mut Call, request: GetActionRequest) -> Result<GetActionResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
+        let encoding = rules::encoding(request.result_encoding, None, &mut faults);
+        no_version(&request.version, &mut faults);
+        faults.into_result()?;
+        let action = rules::checked(action)?;
+        let url = self.endpoint.url(&action.path(), platform, &[])?;
+        let response = self.get(call, url).await.map_err(|error| error.resource("action", action.full()))?;
+        let found = read(self.content(&response)?, &action, encoding, request.include_code)?;
+        Ok(GetActionResponse { action: Some(found) })
+    }
+
+    pub(super) async fn put_action_(&self, call: &mut Call, request: PutActionRequest) -> Result<PutActionResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
+        let sent = request.action.unwrap_or_default();
+        let encoding = rules::encoding(request.result_encoding, sent.parameters.as_ref(), &mut faults);
+        let put = action_put::Put::check(sent, &self.endpoint, platform, &mut faults);
+        faults.into_result()?;
+        let (action, put) = (rules::checked(action)?, rules::checked(put)?);
+        let url = self.endpoint.url(&action.path(), platform, put.query(&self.endpoint))?;
+        let response = self
+            .send(call, self.request(Method::PUT, url, put.body(&self.endpoint)?, true))
+            .await
+            .map_err(|error| error.resource("action", action.full()))?;
+        let made = read(self.content(&response)?, &action, encoding, false)?;
+        Ok(PutActionResponse { action: Some(made) })
+    }
+
+    pub(super) async fn remove_action(
+        &self,
+        call: &mut Call,
+        request: DeleteActionRequest,
+    ) -> Result<DeleteActionResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
+        no_version(&request.version, &mut faults);
+        faults.into_result()?;
+        let action = rules::checked(action)?;
+        let url = self.endpoint.url(&action.path(), platform, &[])?;
+        self.delete(call, url).await.map_err(|error| error.resource("action", action.full()))?;
+        Ok(DeleteActionResponse {})
+    }
+}
+
+/// NCP keeps one version of an action.
+pub(super) fn no_version(version: &str, faults: &mut Faults) {
+    faults.require(version.is_empty(), "version", || "is for functiongraph targets; ncp actions have no versions.");
+}
+
+/// A list item in our words. 2.1 says `type`; 2.0 says `web`, and `sequence` as the runtime.
+pub(super) fn summary(item: wire::ActionItem, package: &str) -> ActionSummary {
+    let item = match item {
+        wire::ActionItem::Name(name) => {
+            return ActionSummary { name, package_name: package.to_owned(), ..ActionSummary::default() };
+        }
+        wire::ActionItem::Summary(item) => item,
+    };
+    let runtime = item.runtime.unwrap_or_default();
+    ActionSummary {
+        name: item.name,
+        package_name: package.to_owned(),
+        r#type: action_type(item.kind.as_deref(), item.web, &runtime).into(),
+        description: item.description.unwrap_or_default(),
+        runtime,
+    }
+}
+
+fn action_type(kind: Option<&str>, web: Option<bool>, runtime: &str) -> ActionType {
+    match (kind, runtime == "sequence", web) {
+        (Some("basic"), ..) => ActionType::Basic,
+        (Some("web"), ..) => ActionType::Web,
+        (Some("sequence"), ..) => ActionType::Sequence,
+        (Some("sequence-web"), ..) | (None, true, Some(true)) => ActionType::SequenceWeb,
+        (None, true, _) => ActionType::Sequence,
+        (None, false, Some(true)) => ActionType::Web,
+        (None, false, Some(false)) => ActionType::Basic,
+        _ => ActionType::Unspecified,
+    }
+}
+
+fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, code: bool) -> Result<Action> {
+    let (parameters, inexact) = match found.parameters {
+        Some(raw) => json::answer(raw, encoding).map(|(json, inexact)| (Some(json), inexact))?,
+        None => (None, false),
+    };
+    let runtime = found.exec.as_ref().and_then(|exec| exec.kind.clone()).unwrap_or_default();
+    let vpc = match found.vpc {
+        Some(wire::OneOrMany::Many(many)) => many,
+        Some(wire::OneOrMany::One(one)) => vec![one],
+        None => Vec::new(),
+    };
+    Ok(Action {
+        name: found.name.unwrap_or_else(|| asked.name().to_owned()),
+        package_name: asked.package().to_owned(),
+        r#type: action_type(found.kind.as_deref(), found.web, &runtime).into(),
+        description: found.description.unwrap_or_default(),
+        parameters,
+        exec: found.exec.map(|exec| read_exec(exec, code)),
+        limits: found.limits.map(|limits| Limits {
+            timeout: Some(time::duration(i64::try_from(limits.timeout).unwrap_or(i64::MAX))),
+            memory_mb: limits.memory,
+        }),
+        vpc: vpc.into_iter().map(|vpc| Vpc { vpc_no: vpc.vpc_no, subnet_no: vpc.subnet_no }).collect(),
+        raw_http: found.raw_http.unwrap_or_default(),
+        custom_options: found.custom_options.unwrap_or_default(),
+        resource_id: found.resource_id.unwrap_or_default(),
+        path: found.path.unwrap_or_default(),
+        version: found.version.map(|version| version.0).unwrap_or_default(),
+        inexact,
+        function_graph: None,
+    })
+}
+
+/// The code is left out unless asked for: it may be large, and may hold secrets.
+fn read_exec(exec: wire::Exec<'_>, include_code: bool) -> Exec {
+    let code = match (exec.image_uri, exec.code) {
+        (Some(uri), _) if !uri.is_empty() => Some(Code::ImageUri(uri)),
+        (_, Some(raw)) if include_code => read_code(raw, exec.binary.unwrap_or_default()),
+        _ => None,
+    };
+    Exec {
+        runtime: exec.kind.unwrap_or_default(),
+        main: exec.main.unwrap_or_default(),
+        code,
+        components: exec.components.unwrap_or_default(),
+    }
+}
+
+fn read_code(raw: &RawValue, binary: bool) -> Option<Code> {
+    let text = serde_json::from_str::<String>(raw.get()).ok()?;
+    if binary && let Ok(bytes) = STANDARD.decode(&text) {
+        return Some(Code::Archive(Bytes::from(bytes)));
+    }
+    Some(Code::Source(text))
+}

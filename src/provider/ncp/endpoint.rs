@@ -1,0 +1,242 @@
+//! Where the API is, which generation is spoken, and whether the `platform` parameter exists there.
+//!
+//! NCP docs: compute-cloudfunctions (overview, hosts), api-fin and api-gov editions, read 2026-10.
+
+use url::Url;
+
+use crate::error::{Error, Faults, Result};
+use crate::proto::Platform;
+
+/// One of the three separate clouds that NAVER runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// The public cloud.
+    Public,
+    /// The cloud for the financial sector: VPC only, no `platform` parameter.
+    Fin,
+    /// The cloud for the public sector: Classic only, first generation only, no `platform` parameter.
+    Gov,
+}
+
+/// A region of the public cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Region {
+    /// Korea: Classic and VPC.
+    Kr,
+    /// Singapore: VPC only.
+    Sg,
+    /// Japan: VPC only.
+    Jp,
+}
+
+/// A generation of the REST API. Paths, bodies and times differ between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiVersion {
+    /// "2.0", under `/api/v2`.
+    V20,
+    /// "2.1", under `/ncf/api/v2`.
+    V21,
+}
+
+/// Everything about a place that requests depend on.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Site.
+    pub site: Site,
+    /// Region; Korea for fin and gov.
+    pub region: Region,
+    /// Generation.
+    pub version: ApiVersion,
+    /// Scheme, host and path prefix, without a slash at the end.
+    prefix: String,
+    /// The target's own platform.
+    platform: Platform,
+}
+
+impl Endpoint {
+    /// Puts the place together. `base_url` replaces scheme and host, and the prefix too if it has a path; `platform`
+    /// unspecified means the default of site, region and version.
+    ///
+    /// # Errors
+    /// One sentence on a combination that does not exist.
+    pub fn new(
+        site: Site,
+        region: Region,
+        version: ApiVersion,
+        base_url: Option<&Url>,
+        platform: Platform,
+    ) -> std::result::Result<Self, String> {
+        if site == Site::Gov && version == ApiVersion::V21 {
+            return Err("site gov speaks api_version \"2.0\" only".to_owned());
+        }
+        let base = base_url.map_or_else(|| host(site, region).to_owned(), |url| url.as_str().to_owned());
+        let base = base.trim_end_matches('/');
+        let has_path = base_url.is_some_and(|url| url.path() != "/");
+        let prefix = if has_path { base.to_owned() } else { format!("{base}{}", path_prefix(version)) };
+        let mut endpoint = Self { site, region, version, prefix, platform: Platform::Unspecified };
+        if !endpoint.exists(platform) {
+            return Err(endpoint.only());
+        }
+        endpoint.platform = if platform == Platform::Unspecified { endpoint.default_platform() } else { platform };
+        Ok(endpoint)
+    }
+
+    /// The platform of one request, from its own field or the target.
+    pub fn platform(&self, asked: i32, faults: &mut Faults) -> Platform {
+        match Platform::try_from(asked) {
+            Ok(Platform::Unspecified) => self.platform,
+            Ok(platform) if self.exists(platform) => platform,
+            Ok(_) => {
+                faults.add("platform", format!("does not exist here: {}.", self.only()));
+                self.platform
+            }
+            Err(_) => {
+                faults.add("platform", "is not a known value; use PLATFORM_VPC, PLATFORM_CLASSIC or leave it out.");
+                self.platform
+            }
+        }
+    }
+
+    /// The URL of `path` (which begins with a slash) with its query: `platform` first where it exists, then `query`.
+    ///
+    /// # Errors
+    /// `Internal` when the parts make no URL, which checked names and settings exclude.
+    pub fn url(&self, path: &str, platform: Platform, query: &[(&str, &str)]) -> Result<Url> {
+        let mut text = String::with_capacity(self.prefix.len() + path.len() + 64);
+        text.push_str(&self.prefix);
+        text.push_str(path);
+        let platform = self.has_parameter().then(|| ("platform", platform_word(platform)));
+        for (index, (name, value)) in platform.iter().chain(query).enumerate() {
+            text.push(if index == 0 { '?' } else { '&' });
+            text.push_str(name);
+            text.push('=');
+            text.push_str(value);
+        }
+        Url::parse(&text).map_err(|fault| {
+            Error::new(crate::error::Kind::Internal, "BAD_URL", format!("The request has no valid URL: {fault}."))
+        })
+    }
+
+    /// Hours that the region's local time is ahead of UTC, for first-generation times.
+    #[must_use]
+    pub fn utc_offset_hours(&self) -> i8 {
+        match self.region {
+            Region::Kr | Region::Jp => 9,
+            Region::Sg => 8,
+        }
+    }
+
+    /// Only the public cloud has the parameter.
+    fn has_parameter(&self) -> bool {
+        self.site == Site::Public
+    }
+
+    fn exists(&self, platform: Platform) -> bool {
+        match (self.site, self.region, platform) {
+            (_, _, Platform::Unspecified) | (Site::Public, Region::Kr, _) => true,
+            (Site::Gov, _, platform) => platform == Platform::Classic,
+            (_, _, platform) => platform == Platform::Vpc,
+        }
+    }
+
+    fn only(&self) -> String {
+        match (self.site, self.region) {
+            (Site::Gov, _) => "site gov has PLATFORM_CLASSIC only".to_owned(),
+            (Site::Fin, _) => "site fin has PLATFORM_VPC only".to_owned(),
+            (Site::Public, _) => "regions sg and jp have PLATFORM_VPC only".to_owned(),
+        }
+    }
+
+    fn default_platform(&self) -> Platform {
+        match (self.site, self.region, self.version) {
+            (Site::Gov, ..) | (Site::Public, Region::Kr, ApiVersion::V20) => Platform::Classic,
+            _ => Platform::Vpc,
+        }
+    }
+}
+
+impl Site {
+    /// The generation spoken when the configuration names none.
+    #[must_use]
+    pub fn default_version(self) -> ApiVersion {
+        match self {
+            Self::Public | Self::Fin => ApiVersion::V21,
+            Self::Gov => ApiVersion::V20,
+        }
+    }
+}
+
+fn host(site: Site, region: Region) -> &'static str {
+    match (site, region) {
+        (Site::Public, Region::Kr) => "https://cloudfunctions.apigw.ntruss.com",
+        (Site::Public, Region::Sg) => "https://sg-cloudfunctions.apigw.ntruss.com",
+        (Site::Public, Region::Jp) => "https://jp-cloudfunctions.apigw.ntruss.com",
+        (Site::Fin, _) => "https://cloudfunctions.apigw.fin-ntruss.com",
+        (Site::Gov, _) => "https://cloudfunctions.apigw.gov-ntruss.com",
+    }
+}
+
+fn path_prefix(version: ApiVersion) -> &'static str {
+    match version {
+        ApiVersion::V20 => "/api/v2",
+        ApiVersion::V21 => "/ncf/api/v2",
+    }
+}
+
+/// The parameter's spelling.
+#[must_use]
+pub(super) fn platform_word(platform: Platform) -> &'static str {
+    if platform == Platform::Classic { "classic" } else { "vpc" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(site: Site, region: Region, version: ApiVersion) -> Endpoint {
+        Endpoint::new(site, region, version, None, Platform::Unspecified).unwrap()
+    }
+
+    #[test]
+    fn five_hosts_two_generations_and_the_parameter_only_where_it_exists() {
+        use ApiVersion::{V20, V21};
+        for (site, region, version, expected) in [
+            (Site::Public, Region::Kr, V21, "https://cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc"),
+            (Site::Public, Region::Kr, V20, "https://cloudfunctions.apigw.ntruss.com/api/v2/packages?platform=classic"),
+            (Site::Public, Region::Sg, V21, "https://sg-cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc"),
+            (Site::Public, Region::Jp, V20, "https://jp-cloudfunctions.apigw.ntruss.com/api/v2/packages?platform=vpc"),
+            (Site::Fin, Region::Kr, V21, "https://cloudfunctions.apigw.fin-ntruss.com/ncf/api/v2/packages"),
+            (Site::Gov, Region::Kr, V20, "https://cloudfunctions.apigw.gov-ntruss.com/api/v2/packages"),
+        ] {
+            let endpoint = endpoint(site, region, version);
+            let platform = endpoint.platform(0, &mut Faults::new());
+            assert_eq!(endpoint.url("/packages", platform, &[]).unwrap().as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_base_url_replaces_the_host_and_its_path_the_prefix() {
+        for (base, expected) in [
+            ("http://127.0.0.1:9000", "http://127.0.0.1:9000/ncf/api/v2/packages?platform=vpc&timeout=5"),
+            ("http://127.0.0.1:9000/", "http://127.0.0.1:9000/ncf/api/v2/packages?platform=vpc&timeout=5"),
+            ("https://relay/x/", "https://relay/x/packages?platform=vpc&timeout=5"),
+        ] {
+            let base = Url::parse(base).unwrap();
+            let endpoint =
+                Endpoint::new(Site::Public, Region::Kr, ApiVersion::V21, Some(&base), Platform::Unspecified).unwrap();
+            let url = endpoint.url("/packages", Platform::Vpc, &[("timeout", "5")]).unwrap();
+            assert_eq!(url.as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn combinations_that_do_not_exist_are_refused() {
+        let gov = Endpoint::new(Site::Gov, Region::Kr, ApiVersion::V21, None, Platform::Unspecified);
+        assert!(gov.unwrap_err().contains("2.0"));
+        let classic = Endpoint::new(Site::Public, Region::Sg, ApiVersion::V21, None, Platform::Classic);
+        assert!(classic.unwrap_err().contains("VPC only"));
+        let mut faults = Faults::new();
+        endpoint(Site::Fin, Region::Kr, ApiVersion::V21).platform(Platform::Classic.into(), &mut faults);
+        assert!(faults.into_result().unwrap_err().message.contains("site fin"));
+    }
+}

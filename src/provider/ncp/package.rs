@@ -1,0 +1,106 @@
+//! Packages (NCP docs: getpackagelist, getpackage, putpackage, deletepackage of both generations).
+
+use http::Method;
+
+use super::{Ncp, action, wire};
+use crate::call::Call;
+use crate::error::{Faults, Result};
+use crate::json;
+use crate::names::NcpPackage;
+use crate::proto::*;
+
+use super::paging::Page;
+use super::rules::{self, PARAMETERS_MAX};
+
+impl Ncp {
+    pub(super) async fn packages(&self, call: &mut Call, request: ListPackagesRequest) -> Result<ListPackagesResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let scope = ("packages", platform as i32);
+        let page = Page::parse(request.page_size, &request.page_token, scope, &mut faults);
+        faults.into_result()?;
+        let response = self.get(call, self.endpoint.url("/packages", platform, &[])?).await?;
+        let items: Vec<wire::Package<'_>> = self.content(&response)?;
+        let (items, next_page_token) = page.take(items, |item| item.name.as_deref().unwrap_or_default());
+        let packages =
+            items.into_iter().map(|item| package(item, "", JsonEncoding::Value, 0)).collect::<Result<_>>()?;
+        Ok(ListPackagesResponse { packages, next_page_token })
+    }
+
+    pub(super) async fn package(&self, call: &mut Call, request: GetPackageRequest) -> Result<GetPackageResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let name = rules::real_package(&request.package_name, &mut faults);
+        let encoding = rules::encoding(request.result_encoding, None, &mut faults);
+        faults.into_result()?;
+        let name = rules::checked(name)?;
+        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let response = self.get(call, url).await.map_err(|error| error.resource("package", name.as_str()))?;
+        let found = package(self.content(&response)?, name.as_str(), encoding, platform as i32)?;
+        Ok(GetPackageResponse { package: Some(found) })
+    }
+
+    pub(super) async fn put_package_(&self, call: &mut Call, request: PutPackageRequest) -> Result<PutPackageResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let name = rules::real_package(&request.package_name, &mut faults);
+        let encoding = rules::encoding(request.result_encoding, request.parameters.as_ref(), &mut faults);
+        rules::description(&request.description, "description", &mut faults);
+        let parameters = json::object_text(request.parameters, "parameters", PARAMETERS_MAX, &mut faults);
+        faults.into_result()?;
+        let name = rules::checked(name)?;
+        let parameters = parameters.map(|text| json::embed(&text, "parameters")).transpose()?;
+        let body = wire::PutPackage { description: &request.description, parameters: parameters.as_deref() };
+        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let response = self
+            .send(call, self.request(Method::PUT, url, super::to_body(&body)?, true))
+            .await
+            .map_err(|error| error.resource("package", name.as_str()))?;
+        let made = package(self.content(&response)?, name.as_str(), encoding, platform as i32)?;
+        Ok(PutPackageResponse { package: Some(made) })
+    }
+
+    pub(super) async fn remove_package(
+        &self,
+        call: &mut Call,
+        request: DeletePackageRequest,
+    ) -> Result<DeletePackageResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let name = rules::real_package(&request.package_name, &mut faults);
+        faults.into_result()?;
+        let name = rules::checked(name)?;
+        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        self.delete(call, url).await.map_err(|error| error.resource("package", name.as_str()))?;
+        Ok(DeletePackageResponse {})
+    }
+}
+
+fn path(name: &NcpPackage) -> String {
+    format!("/packages/{name}")
+}
+
+/// `name` and `platform` stand in for what the answer leaves out.
+fn package(found: wire::Package<'_>, name: &str, encoding: JsonEncoding, platform: i32) -> Result<Package> {
+    let name = found.name.unwrap_or_else(|| name.to_owned());
+    let (parameters, inexact) = match found.parameters {
+        Some(raw) => json::answer(raw, encoding).map(|(json, inexact)| (Some(json), inexact))?,
+        None => (None, false),
+    };
+    let platform = match found.platform.as_deref().map(str::to_ascii_lowercase).as_deref() {
+        Some("vpc") => Platform::Vpc.into(),
+        Some("classic") => Platform::Classic.into(),
+        _ => platform,
+    };
+    let actions = found.actions.unwrap_or_default().into_iter().map(|item| action::summary(item, &name)).collect();
+    Ok(Package {
+        description: found.description.unwrap_or_default(),
+        parameters,
+        namespace: found.namespace.unwrap_or_default(),
+        resource_id: found.resource_id.unwrap_or_default(),
+        platform,
+        actions,
+        inexact,
+        name,
+    })
+}

@@ -1,0 +1,124 @@
+//! Asking for an activation again until it has ended.
+//!
+//! The record of a run appears 30–40 s after its end (LIVE, 2026-09), and a run may take 300 s: until then not-found
+//! means "not yet", and a failed look is only a failed look.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Ncp;
+use super::action::ActionName;
+use crate::call::Call;
+use crate::error::{Error, Kind, Result};
+use crate::proto::*;
+use crate::provider::Observer;
+
+/// First pause between two looks.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest run (300 s) and the longest lag of its record (40 s), with some room: after that, not-found is true.
+const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(360);
+
+/// Which record: the action, the record's path, the platform, and the encoding of its result.
+pub(super) type Record<'a> = (&'a ActionName, &'a str, Platform, JsonEncoding);
+
+/// Looks until the run has ended or `ends` has come; then answers what is known, which may be `started` still.
+pub(super) async fn until_ended(
+    ncp: &Ncp,
+    call: &mut Call,
+    mut started: Activation,
+    (action, path, platform, encoding): Record<'_>,
+    ends: Instant,
+) -> Result<Activation> {
+    let mut pauses = Pauses::new();
+    loop {
+        let next = Instant::now() + pauses.next();
+        if next >= ends {
+            sleep_until(ends).await;
+            return Ok(started);
+        }
+        sleep_until(next).await;
+        match ncp.read_record(call, path, platform, action, encoding).await {
+            Ok(activation) if ended(&activation) => return Ok(activation),
+            Ok(_) => {}
+            Err(error) if not_yet(&error) || error.transient => {}
+            // The run was started and its id is known: that is the truth, and worth more than this look's failure.
+            Err(error) => {
+                started.status_text = format!("started; its record cannot be read: {error}");
+                return Ok(started);
+            }
+        }
+    }
+}
+
+/// Reports each change of what is known, until the run has ended, the caller has gone, or its time is over.
+pub(super) async fn watch(
+    ncp: &Ncp,
+    call: &mut Call,
+    id: &str,
+    (action, path, platform, encoding): Record<'_>,
+    observer: Observer<'_>,
+) -> Result<()> {
+    let mut pauses = Pauses::new();
+    let began = Instant::now();
+    let mut last = None;
+    loop {
+        let state = match ncp.read_record(call, path, platform, action, encoding).await {
+            Ok(activation) => activation,
+            Err(error) if not_yet(&error) && began.elapsed() < BELIEVE_NOT_FOUND => unseen(id, action),
+            Err(error) if error.transient && !call.remaining().is_zero() => unseen(id, action),
+            Err(error) => return Err(error),
+        };
+        let (status, over) = (state.status, ended(&state));
+        if last.replace(status) != Some(status) && !observer(state) {
+            return Ok(());
+        }
+        if over {
+            return Ok(());
+        }
+        let next = Instant::now() + pauses.next();
+        if next >= call.deadline {
+            return Err(Call::out_of_time(crate::error::Execution::NotStarted));
+        }
+        sleep_until(next).await;
+    }
+}
+
+/// NCP shows a record only after the end, so that until then nothing certain can be said of the run.
+fn unseen(id: &str, action: &ActionName) -> Activation {
+    Activation {
+        activation_id: id.to_owned(),
+        package_name: action.package().to_owned(),
+        action_name: action.name().to_owned(),
+        status_text: "not visible yet: running, just ended, or unknown to the cloud".to_owned(),
+        ..Activation::default()
+    }
+}
+
+fn ended(activation: &Activation) -> bool {
+    !matches!(
+        ActivationStatus::try_from(activation.status),
+        Ok(ActivationStatus::Running | ActivationStatus::Queued)
+    ) && !activation.status_text.starts_with("not visible yet")
+}
+
+fn not_yet(error: &Error) -> bool {
+    error.kind == Kind::NotFound && matches!(error.upstream_code.as_deref(), Some("80322" | "80518"))
+}
+
+/// Growing pauses with a little jitter, so that many waiting calls do not look at the same moment.
+struct Pauses(Duration);
+
+impl Pauses {
+    fn new() -> Self {
+        Self(FIRST_PAUSE)
+    }
+
+    fn next(&mut self) -> Duration {
+        let pause = self.0.mul_f64(0.9 + 0.2 * fastrand::f64());
+        self.0 = self.0.mul_f64(1.6).min(LONGEST_PAUSE);
+        pause
+    }
+}

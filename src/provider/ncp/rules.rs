@@ -1,0 +1,63 @@
+//! Documented limits, and the checks that several operations share.
+//!
+//! NCP guide: cloudfunctions-spec; NCP docs: putpackage, putaction, postaction (read 2026-10).
+
+use crate::error::{Error, Faults, Kind, Result};
+use crate::json;
+use crate::names::NcpPackage;
+use crate::proto::{Json, JsonEncoding};
+
+/// Longest description, in bytes of UTF-8.
+pub(super) const DESCRIPTION_MAX: usize = 3000;
+/// Largest parameters and arguments, in bytes of JSON.
+pub(super) const PARAMETERS_MAX: usize = 1 << 20;
+/// Largest code, in bytes as sent (base64 for archives).
+pub(super) const CODE_MAX: usize = 38 << 20;
+/// Time limit of an action, in milliseconds.
+pub(super) const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 500..=300_000;
+/// Memory limits that exist, in MB.
+pub(super) const MEMORY_MB: [i32; 4] = [128, 256, 512, 1024];
+/// Longest that the cloud holds a run call, in milliseconds.
+pub(super) const WAIT_MAX_MS: u64 = 60_000;
+
+/// A package that is one: `-` cannot be read, written or deleted.
+pub(super) fn real_package(name: &str, faults: &mut Faults) -> Option<NcpPackage> {
+    match name {
+        "" => faults.add("package_name", "is required."),
+        "-" => faults.add("package_name", "is -, which stands for \"no package\" and is no package itself."),
+        _ => return NcpPackage::parse(name, "package_name", faults),
+    }
+    None
+}
+
+pub(super) fn description(text: &str, field: &str, faults: &mut Faults) {
+    faults.require(text.len() <= DESCRIPTION_MAX, field, || {
+        format!("is {} bytes long; the limit is {DESCRIPTION_MAX} bytes (not characters).", text.len())
+    });
+}
+
+/// The arm of the answer's JSON; an unknown value is a fault.
+pub(super) fn encoding(asked: i32, request: Option<&Json>, faults: &mut Faults) -> JsonEncoding {
+    faults.require(JsonEncoding::try_from(asked).is_ok(), "result_encoding", || {
+        "is not a known value; use JSON_ENCODING_VALUE, JSON_ENCODING_TEXT or leave it out."
+    });
+    json::answer_encoding(asked, request)
+}
+
+/// What a check without faults has surely given.
+pub(super) fn checked<T>(value: Option<T>) -> Result<T> {
+    value.ok_or_else(|| Error::new(Kind::Internal, "UNCHECKED_FIELD", "A field was neither accepted nor refused."))
+}
+
+/// A duration as whole milliseconds; `None` when it is negative, finer than that, or malformed.
+pub(super) fn millis(duration: &prost_types::Duration) -> Option<u64> {
+    let seconds = u64::try_from(duration.seconds).ok()?;
+    let nanos = u64::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    (nanos % 1_000_000 == 0).then_some(())?;
+    seconds.checked_mul(1000)?.checked_add(nanos / 1_000_000)
+}
+
+/// A duration as a person writes it.
+pub(super) fn spell(duration: &prost_types::Duration) -> String {
+    duration.to_string()
+}

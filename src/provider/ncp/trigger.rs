@@ -1,0 +1,202 @@
+//! Triggers (NCP docs: gettriggerlist, gettrigger, puttrigger, deletetrigger, posttrigger, posttriggerlinkaction,
+//! deletetriggerlinkaction, gettriggeractivationlist, gettriggeractivationdetail).
+
+use bytes::Bytes;
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value as Tree;
+use serde_json::value::RawValue;
+
+use super::activation::Window;
+use super::paging::Page;
+use super::rules::{self, PARAMETERS_MAX};
+use super::{Ncp, action, to_body, trigger_put, trigger_read, wire};
+use crate::call::Call;
+use crate::error::{Error, Faults, Result};
+use crate::json;
+use crate::names::{NcpActivationId, NcpName};
+use crate::proto::*;
+use crate::transport::Response;
+
+#[derive(Deserialize)]
+struct Parameters<'a> {
+    #[serde(borrow)]
+    parameters: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct TriggerList {
+    #[serde(alias = "trigger", default)]
+    triggers: Vec<Tree>,
+}
+
+impl Ncp {
+    pub(super) async fn triggers(&self, call: &mut Call, request: ListTriggersRequest) -> Result<ListTriggersResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let page = Page::parse(request.page_size, &request.page_token, ("triggers", platform as i32), &mut faults);
+        faults.into_result()?;
+        let response = self.get(call, self.endpoint.url("/triggers", platform, &[])?).await?;
+        let list: TriggerList = self.content(&response)?;
+        let triggers: Vec<_> = list.triggers.iter().map(trigger_read::summary).collect();
+        let (triggers, next_page_token) = page.take(triggers, |item| &item.name);
+        Ok(ListTriggersResponse { triggers, next_page_token })
+    }
+
+    pub(super) async fn trigger(&self, call: &mut Call, request: GetTriggerRequest) -> Result<GetTriggerResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
+        let encoding = rules::encoding(request.result_encoding, None, &mut faults);
+        faults.into_result()?;
+        let name = rules::checked(name)?;
+        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
+        Ok(GetTriggerResponse { trigger: Some(self.read_trigger(&response, &name, encoding)?) })
+    }
+
+    pub(super) async fn put_trigger_(&self, call: &mut Call, request: PutTriggerRequest) -> Result<PutTriggerResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
+        let sent = request.trigger.unwrap_or_default();
+        let encoding = rules::encoding(request.result_encoding, sent.parameters.as_ref(), &mut faults);
+        let put = trigger_put::Put::check(sent, &request.trigger_name, &self.endpoint, &mut faults);
+        faults.into_result()?;
+        let (name, put) = (rules::checked(name)?, rules::checked(put)?);
+        let url = self.endpoint.url(&path(&name), platform, &[("type", put.kind())])?;
+        let request = self.request(Method::PUT, url, put.body(&self.endpoint)?, true);
+        let response = self.send(call, request).await.map_err(|error| named(error, &name))?;
+        Ok(PutTriggerResponse { trigger: Some(self.read_trigger(&response, &name, encoding)?) })
+    }
+
+    pub(super) async fn remove_trigger(
+        &self,
+        call: &mut Call,
+        request: DeleteTriggerRequest,
+    ) -> Result<DeleteTriggerResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
+        faults.into_result()?;
+        let name = rules::checked(name)?;
+        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        self.delete(call, url).await.map_err(|error| named(error, &name))?;
+        Ok(DeleteTriggerResponse {})
+    }
+
+    pub(super) async fn fire(&self, call: &mut Call, request: FireTriggerRequest) -> Result<FireTriggerResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
+        let arguments = json::object_text(request.arguments, "arguments", PARAMETERS_MAX, &mut faults);
+        faults.into_result()?;
+        let name = rules::checked(name)?;
+        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let body = arguments.unwrap_or_else(|| Bytes::from_static(b"{}"));
+        let request = self.request(Method::POST, url, body, request.idempotent);
+        let response = self.send(call, request).await.map_err(|error| named(error, &name))?;
+        let fired: wire::Fired = self.content(&response)?;
+        Ok(FireTriggerResponse { activation_id: fired.activation_id })
+    }
+
+    pub(super) async fn link(&self, call: &mut Call, request: LinkActionRequest) -> Result<LinkActionResponse> {
+        let wanted = (request.trigger_name, request.package_name, request.action_name);
+        // Repeating a link that was made answers 80901, so it is not idempotent.
+        let response = self.change_link(call, Method::POST, request.platform, &wanted).await?;
+        let linked: wire::Linked = self.content(&response)?;
+        Ok(LinkActionResponse {
+            status: linked.status.unwrap_or_default(),
+            namespace: linked.namespace.unwrap_or_default(),
+        })
+    }
+
+    pub(super) async fn unlink(&self, call: &mut Call, request: UnlinkActionRequest) -> Result<UnlinkActionResponse> {
+        let wanted = (request.trigger_name, request.package_name, request.action_name);
+        self.change_link(call, Method::DELETE, request.platform, &wanted).await?;
+        Ok(UnlinkActionResponse {})
+    }
+
+    /// Both carry a JSON body, the DELETE too.
+    async fn change_link(
+        &self,
+        call: &mut Call,
+        method: Method,
+        platform: i32,
+        (trigger, package, action): &(String, String, String),
+    ) -> Result<Response> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(platform, &mut faults);
+        let name = NcpName::parse(trigger, "trigger_name", &mut faults);
+        let action = action::ActionName::parse(package, action, &mut faults);
+        faults.into_result()?;
+        let (name, action) = (rules::checked(name)?, rules::checked(action)?);
+        let body = to_body(&wire::Link { action: action.name(), package: action.package() })?;
+        let url = self.endpoint.url(&format!("{}/link-action", path(&name)), platform, &[])?;
+        let idempotent = method == Method::DELETE;
+        self.send(call, self.request(method, url, body, idempotent)).await.map_err(|error| named(error, &name))
+    }
+
+    pub(super) async fn firing(
+        &self,
+        call: &mut Call,
+        request: GetTriggerActivationRequest,
+    ) -> Result<GetTriggerActivationResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
+        let id = NcpActivationId::parse(&request.activation_id, "activation_id", &mut faults);
+        let encoding = rules::encoding(request.result_encoding, None, &mut faults);
+        faults.into_result()?;
+        let (name, id) = (rules::checked(name)?, rules::checked(id)?);
+        let url = self.endpoint.url(&format!("{}/activations/{id}", path(&name)), platform, &[])?;
+        let response = self.get(call, url).await.map_err(|error| super::activation::not_yet(error).resource("activation", id.as_str()))?;
+        let activation = self.activation_of(&response, encoding)?;
+        Ok(GetTriggerActivationResponse { activation: Some(activation) })
+    }
+
+    pub(super) async fn firings(
+        &self,
+        call: &mut Call,
+        request: ListTriggerActivationsRequest,
+    ) -> Result<ListTriggerActivationsResponse> {
+        let mut faults = Faults::new();
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
+        let window = Window::check(
+            self,
+            (request.page_size, &request.page_token),
+            (request.start_time, request.end_time),
+            ("firings", platform as i32, &request.trigger_name),
+            &mut faults,
+        );
+        faults.into_result()?;
+        let (name, window) = (rules::checked(name)?, rules::checked(window)?);
+        let url = self.endpoint.url(&format!("{}/activations", path(&name)), platform, &window.query())?;
+        let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
+        let list: wire::ActivationList = self.content(&response)?;
+        let (total_count, next_page_token) = window.rest(&list);
+        let activations = list.activations.into_iter().map(|item| self.list_item(item, "", "")).collect();
+        Ok(ListTriggerActivationsResponse { activations, next_page_token, total_count })
+    }
+
+    fn read_trigger(&self, response: &Response, name: &NcpName, encoding: JsonEncoding) -> Result<Trigger> {
+        let tree: Tree = self.content(response)?;
+        let exact: Parameters<'_> = self.content(response)?;
+        let mut trigger = trigger_read::read(&tree, name.as_str());
+        if let Some(raw) = exact.parameters {
+            let (parameters, inexact) = json::answer(raw, encoding)?;
+            trigger.parameters = Some(parameters);
+            trigger.inexact = inexact;
+        }
+        Ok(trigger)
+    }
+}
+
+fn path(name: &NcpName) -> String {
+    format!("/triggers/{name}")
+}
+
+fn named(error: Error, name: &NcpName) -> Error {
+    error.resource("trigger", name.as_str())
+}

@@ -1,0 +1,299 @@
+//! The REST documents' shapes, read as tolerantly as the documents' quirks demand and written exactly.
+//!
+//! Quirks (NCP docs, all read 2026-10): `action` or `actions`; `vpc` object or array; numbers as strings; times as
+//! milliseconds (2.1) or local-time text (2.0); `response` and `result` called String but objects; fields null or absent.
+//! Unknown fields are ignored.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// `{"content": …}` around every answer.
+#[derive(Deserialize)]
+pub(super) struct Envelope<T> {
+    pub(super) content: T,
+}
+
+/// A package, in lists, on its own, and as the answer to a put.
+#[derive(Deserialize)]
+pub(super) struct Package<'a> {
+    pub(super) name: Option<String>,
+    pub(super) description: Option<String>,
+    #[serde(borrow)]
+    pub(super) parameters: Option<&'a RawValue>,
+    pub(super) namespace: Option<String>,
+    #[serde(rename = "resourceId")]
+    pub(super) resource_id: Option<String>,
+    pub(super) platform: Option<String>,
+    #[serde(alias = "action")]
+    pub(super) actions: Option<Vec<ActionItem>>,
+}
+
+/// The list of a package's actions.
+#[derive(Deserialize)]
+pub(super) struct ActionList {
+    #[serde(alias = "action", default)]
+    pub(super) actions: Vec<ActionItem>,
+}
+
+/// An action in a list: an object, or in old answers its bare name.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum ActionItem {
+    Name(String),
+    Summary(ActionSummary),
+}
+
+#[derive(Deserialize)]
+pub(super) struct ActionSummary {
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) runtime: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) web: Option<bool>,
+}
+
+/// An action on its own. Its code stays raw: it may be tens of megabytes that nobody asked for.
+#[derive(Deserialize)]
+pub(super) struct Action<'a> {
+    pub(super) name: Option<String>,
+    #[serde(rename = "resourceId")]
+    pub(super) resource_id: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) description: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) web: Option<bool>,
+    #[serde(borrow)]
+    pub(super) parameters: Option<&'a RawValue>,
+    #[serde(rename = "raw-http")]
+    pub(super) raw_http: Option<bool>,
+    #[serde(rename = "custom-options")]
+    pub(super) custom_options: Option<bool>,
+    #[serde(borrow)]
+    pub(super) exec: Option<Exec<'a>>,
+    pub(super) limits: Option<Limits>,
+    pub(super) vpc: Option<OneOrMany<Vpc>>,
+    pub(super) version: Option<Text>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Exec<'a> {
+    pub(super) kind: Option<String>,
+    pub(super) main: Option<String>,
+    pub(super) binary: Option<bool>,
+    #[serde(borrow)]
+    pub(super) code: Option<&'a RawValue>,
+    #[serde(rename = "imageUri")]
+    pub(super) image_uri: Option<String>,
+    pub(super) components: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, Serialize, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) timeout: u64,
+    pub(super) memory: i32,
+}
+
+#[derive(Deserialize, Serialize, Clone, Copy)]
+pub(super) struct Vpc {
+    #[serde(rename = "vpcNo")]
+    pub(super) vpc_no: i64,
+    #[serde(rename = "subnetNo")]
+    pub(super) subnet_no: i64,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum OneOrMany<T> {
+    Many(Vec<T>),
+    One(T),
+}
+
+/// A page of activations.
+#[derive(Deserialize)]
+pub(super) struct ActivationList {
+    #[serde(default)]
+    pub(super) activations: Vec<ActivationItem>,
+    #[serde(rename = "totalCount")]
+    pub(super) total_count: Option<Whole>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ActivationItem {
+    #[serde(rename = "activationId")]
+    pub(super) activation_id: String,
+    pub(super) duration: Option<Whole>,
+    pub(super) status: Option<String>,
+    pub(super) success: Option<bool>,
+    pub(super) start: Option<Time>,
+    pub(super) end: Option<Time>,
+    pub(super) name: Option<String>,
+}
+
+/// An activation: the answer of a run, or its record.
+#[derive(Deserialize)]
+pub(super) struct Activation<'a> {
+    #[serde(rename = "activationId")]
+    pub(super) activation_id: Option<String>,
+    pub(super) duration: Option<Whole>,
+    pub(super) start: Option<Time>,
+    pub(super) end: Option<Time>,
+    pub(super) logs: Option<Vec<String>>,
+    pub(super) name: Option<String>,
+    pub(super) namespace: Option<String>,
+    pub(super) subject: Option<String>,
+    #[serde(borrow)]
+    pub(super) response: Option<&'a RawValue>,
+}
+
+/// What the function answered.
+#[derive(Deserialize)]
+pub(super) struct Outcome<'a> {
+    #[serde(borrow)]
+    pub(super) result: Option<&'a RawValue>,
+    pub(super) status: Option<String>,
+    pub(super) success: Option<bool>,
+}
+
+/// `{"activationId": …}`, the answer of a fired trigger.
+#[derive(Deserialize)]
+pub(super) struct Fired {
+    #[serde(rename = "activationId")]
+    pub(super) activation_id: String,
+}
+
+/// The answer to a link.
+#[derive(Deserialize)]
+pub(super) struct Linked {
+    pub(super) status: Option<String>,
+    pub(super) namespace: Option<String>,
+}
+
+/// The body of a link and of an unlink.
+#[derive(Serialize)]
+pub(super) struct Link<'a> {
+    pub(super) action: &'a str,
+    pub(super) package: &'a str,
+}
+
+/// The body of a package put; absent fields are left out, so that nothing to say is `{}`.
+#[derive(Serialize)]
+pub(super) struct PutPackage<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parameters: Option<&'a RawValue>,
+}
+
+/// The body of an action put. `web` is sent in 2.0 only, where it stands for 2.1's query `type`.
+#[derive(Serialize)]
+pub(super) struct PutAction<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parameters: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) limits: Option<Limits>,
+    pub(super) exec: PutExec<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) vpc: Option<OneOrMany<Vpc>>,
+    #[serde(rename = "raw-http", skip_serializing_if = "Option::is_none")]
+    pub(super) raw_http: Option<bool>,
+    #[serde(rename = "custom-options", skip_serializing_if = "Option::is_none")]
+    pub(super) custom_options: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) web: Option<bool>,
+}
+
+#[derive(Serialize)]
+pub(super) struct PutExec<'a> {
+    pub(super) kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) binary: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<&'a str>,
+    #[serde(rename = "imageUri", skip_serializing_if = "Option::is_none")]
+    pub(super) image_uri: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) main: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(super) components: &'a [String],
+}
+
+/// A whole number that may be spelt as a string.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Whole(pub(super) i64);
+
+/// A point in time: milliseconds since the epoch (2.1) or local time as text (2.0).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Time {
+    Millis(i64),
+    Local(String),
+}
+
+/// Text that may be spelt as a number.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Text(pub(super) String);
+
+struct Scalar<T>(fn(Token<'_>) -> Option<T>);
+
+enum Token<'a> {
+    Whole(i64),
+    Text(&'a str),
+}
+
+impl<T> Visitor<'_> for Scalar<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or a text that holds one")
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
+        self.visit_i64(i64::try_from(number).map_err(E::custom)?)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<T, E> {
+        (self.0)(Token::Whole(number)).ok_or_else(|| E::custom("number out of range"))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a fraction of a millisecond is dropped on purpose; casts saturate")]
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
+        self.visit_i64(number.round() as i64)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(Token::Text(text)).ok_or_else(|| E::custom("text is not a number"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(Scalar(|token| match token {
+            Token::Whole(number) => Some(Self(number)),
+            Token::Text(text) => text.trim().parse().ok().map(Self),
+        }))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(Scalar(|token| match token {
+            Token::Whole(number) => Some(Self::Millis(number)),
+            Token::Text(text) => Some(text.trim().parse().map_or_else(|_| Self::Local(text.to_owned()), Self::Millis)),
+        }))
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(Scalar(|token| match token {
+            Token::Whole(number) => Some(Self(number.to_string())),
+            Token::Text(text) => Some(Self(text.to_owned())),
+        }))
+    }
+}

@@ -1,0 +1,124 @@
+//! What an HTTP status means when a cloud's own code says nothing: one default table for all providers.
+//!
+//! Also the rule that upstream text reaches a caller only as a short plain sentence.
+
+use http::StatusCode;
+
+use crate::error::{Component, Error, Execution, Kind};
+
+/// Longest upstream text passed on, in characters.
+const MAX_TEXT: usize = 300;
+
+/// The error for a status alone.
+#[must_use]
+pub fn by_http_status(status: StatusCode) -> Error {
+    use Kind::{
+        DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied,
+        ResourceExhausted, Unauthenticated, Unavailable,
+    };
+    let (kind, reason, transient) = match status.as_u16() {
+        300..=399 => (Internal, "UNEXPECTED_REDIRECT", false),
+        400 | 422 => (InvalidArgument, "BAD_REQUEST", false),
+        401 => (Unauthenticated, "AUTHENTICATION_FAILED", false),
+        403 => (PermissionDenied, "PERMISSION_DENIED", false),
+        404 => (NotFound, "NOT_FOUND", false),
+        408 => (Unavailable, "REQUEST_TIMEOUT", true),
+        409 | 412 => (FailedPrecondition, "CONFLICT", false),
+        413 => (ResourceExhausted, "REQUEST_TOO_LARGE", false),
+        429 => (ResourceExhausted, "RATE_LIMITED", true),
+        400..=499 => (Internal, "UNEXPECTED_STATUS", false),
+        502 | 503 => (Unavailable, "UPSTREAM_UNAVAILABLE", true),
+        504 => (DeadlineExceeded, "UPSTREAM_TIMEOUT", true),
+        500..=599 => (Internal, "UPSTREAM_FAILED", true),
+        _ => (Internal, "UNEXPECTED_STATUS", false),
+    };
+    // A refusal means that nothing was started; a server that failed may have started anything.
+    let execution = if status.is_server_error() || status.as_u16() == 408 {
+        Execution::Unknown
+    } else {
+        Execution::NotStarted
+    };
+    let hint = match reason {
+        "UNEXPECTED_REDIRECT" => " Redirects are never followed: check the target's base_url.",
+        "AUTHENTICATION_FAILED" => " Check the credentials, the clock and the target's base_url.",
+        _ => "",
+    };
+    Error::new(kind, reason, format!("The upstream answered HTTP {}.{hint}", status.as_u16()))
+        .component(if status.is_server_error() { Component::Gateway } else { Component::Service })
+        .execution(execution)
+        .transient(transient)
+        .with(|facts| facts.http_status = Some(status.as_u16()))
+}
+
+/// The error for an answer that arrived and cannot be understood.
+#[must_use]
+pub fn not_understood(status: StatusCode, what: &str) -> Error {
+    let execution = if status.is_success() { Execution::Completed } else { Execution::Unknown };
+    Error::new(
+        Kind::Internal,
+        "RESPONSE_NOT_UNDERSTOOD",
+        format!("The upstream answered HTTP {} with a body that is not the documented JSON ({what}).", status.as_u16()),
+    )
+    .component(Component::Service)
+    .execution(execution)
+    .with(|facts| facts.http_status = Some(status.as_u16()))
+}
+
+/// Upstream text as one short plain line: tags taken out, white space folded, cut at a bound.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut out = String::new();
+    let mut tag = false;
+    for character in text.chars() {
+        match character {
+            '<' => tag = true,
+            '>' if tag => {
+                tag = false;
+                out.push(' ');
+            }
+            _ if tag => {}
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    let folded = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    match folded.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", folded.get(..end).unwrap_or_default()),
+        None => folded,
+    }
+}
+
+/// True for an `UPPER_SNAKE` symbol, which can serve as the reason of an error.
+#[must_use]
+pub fn is_symbol(text: &str) -> bool {
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_never_reaches_a_caller() {
+        assert_eq!(plain("<strong>Please try again</strong><br>\n later"), "Please try again later");
+        assert_eq!(plain("a < b"), "a");
+        assert_eq!(plain(&"x".repeat(400)).chars().count(), 301);
+    }
+
+    #[test]
+    fn refusals_did_not_start_and_failures_are_unknown() {
+        for (status, kind, execution, transient) in [
+            (302, Kind::Internal, Execution::NotStarted, false),
+            (401, Kind::Unauthenticated, Execution::NotStarted, false),
+            (429, Kind::ResourceExhausted, Execution::NotStarted, true),
+            (500, Kind::Internal, Execution::Unknown, true),
+            (503, Kind::Unavailable, Execution::Unknown, true),
+            (504, Kind::DeadlineExceeded, Execution::Unknown, true),
+        ] {
+            let error = by_http_status(StatusCode::from_u16(status).unwrap());
+            assert_eq!((error.kind, error.execution, error.transient), (kind, execution, transient), "{status}");
+        }
+    }
+}
