@@ -62,7 +62,7 @@ fn object(path: &str, provider: Option<Provider>) -> Map<String, Value> {
 
 fn property(key: &Key, provider: Option<Provider>) -> Value {
     let mut schema = match (key.kind, key.path) {
-        (Kind::Section, path) => object(path, provider),
+        (Kind::Section, path) => nullable(Value::Object(object(path, provider))),
         (Kind::Targets, _) => targets(),
         // Within a provider's own definition the word is settled.
         (Kind::Word(_), "targets.*.provider") if provider.is_some() => {

@@ -60,7 +60,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     key(
         "max_message_size",
-        Kind::Size(1 << 20, 1 << 30),
+        Kind::Size(1 << 16, 1 << 30),
         Default::Is("64MiB"),
         "The largest gRPC message taken in or sent out; a code archive is one message.",
     ),

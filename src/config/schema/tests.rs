@@ -130,7 +130,7 @@ fn check(yaml: &str) -> Result<(), String> {
 #[test]
 fn the_example_of_the_contract_passes() {
     check(EXAMPLE).unwrap();
-    check("targets: { t: { provider: ncp, api_version: 2.1 } }").unwrap();
+    check("log: ~\ntargets: { t: { provider: ncp, api_version: 2.1, retry: ~, wait: ~ } }").unwrap();
 }
 
 #[test]

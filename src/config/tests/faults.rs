@@ -173,3 +173,11 @@ fn a_file_that_cannot_be_read_is_one_fault() {
     assert_eq!(told.len(), 1);
     assert!(told.to_string().contains("/no/such/file.yaml cannot be read"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_a_panic(head in "[ -~\\n]{0,80}", body in "[a-z0-9_:{}\\[\\]&*~\"' \\n-]{0,120}") {
+        let _ = with(&head, &[], &[]);
+        let _ = with(&target(&format!("provider: ncp\n{body}")), &[], &[]);
+    }
+}
