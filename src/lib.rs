@@ -4,6 +4,7 @@
     allow(clippy::cast_possible_truncation, reason = "tests cast small literals")
 )]
 
+pub mod cli;
 pub mod config;
 #[cfg(feature = "emulator")]
 pub mod emulator;
