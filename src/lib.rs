@@ -2,10 +2,13 @@
 #![cfg_attr(test, allow(clippy::cast_possible_truncation, reason = "tests cast small literals"))]
 
 pub mod call;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod credentials;
 #[cfg(feature = "emulator")]
 pub mod emulator;
+pub mod env;
 pub mod error;
 pub mod json;
 pub mod names;
