@@ -141,7 +141,7 @@ fn dispatch(command: Command, env: &Env, io: &mut Io<'_>) -> Exit {
     match command {
         Command::Check(args) => check::run(args, env, io),
         Command::Schema(args) => schema::run(&args, io),
-        Command::Serve(_) => not_wired("serve", io),
+        Command::Serve(args) => serve::run(args, env, io),
         Command::Invoke(_) => not_wired("invoke", io),
         Command::Sign(_) => not_wired("sign", io),
         Command::Probe(_) => not_wired("probe", io),
