@@ -5,6 +5,7 @@
 
 mod address;
 mod check;
+mod client;
 mod config_args;
 #[cfg(feature = "emulator")]
 mod demo;
@@ -15,6 +16,7 @@ pub mod invoke;
 mod io;
 mod keys;
 mod probe;
+mod runtime;
 mod schema;
 mod serve;
 pub mod sign;
@@ -142,10 +144,10 @@ fn dispatch(command: Command, env: &Env, io: &mut Io<'_>) -> Exit {
         Command::Check(args) => check::run(args, env, io),
         Command::Schema(args) => schema::run(&args, io),
         Command::Serve(args) => serve::run(args, env, io),
-        Command::Invoke(_) => not_wired("invoke", io),
+        Command::Invoke(args) => invoke::run(&args, env, io),
         Command::Sign(_) => not_wired("sign", io),
-        Command::Probe(_) => not_wired("probe", io),
-        Command::Wait(_) => not_wired("wait", io),
+        Command::Probe(args) => probe::probe(&args, env, io),
+        Command::Wait(args) => probe::wait(&args, env, io),
         #[cfg(feature = "emulator")]
         Command::Emulator(_) => not_wired("emulator", io),
         #[cfg(feature = "emulator")]
