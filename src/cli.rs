@@ -145,11 +145,11 @@ fn dispatch(command: Command, env: &Env, io: &mut Io<'_>) -> Exit {
         Command::Schema(args) => schema::run(&args, io),
         Command::Serve(args) => serve::run(args, env, io),
         Command::Invoke(args) => invoke::run(&args, env, io),
-        Command::Sign(_) => not_wired("sign", io),
+        Command::Sign(args) => sign::run(&args, env, io),
         Command::Probe(args) => probe::probe(&args, env, io),
         Command::Wait(args) => probe::wait(&args, env, io),
         #[cfg(feature = "emulator")]
-        Command::Emulator(_) => not_wired("emulator", io),
+        Command::Emulator(args) => emulator::run(&args, env, io),
         #[cfg(feature = "emulator")]
         Command::Demo(_) => not_wired("demo", io),
     }

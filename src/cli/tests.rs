@@ -171,12 +171,14 @@ fn signing_prints_what_the_signer_answers() {
         input: &mut input,
     };
     let env = Env::fixed([("NCLOUD_SECRET_KEY", "hunter2")]);
-    let exit = sign::run(&args, &env, &mut io, |asked| {
+    let exit = sign::run_with(&args, &env, &mut io, |asked| {
         assert_eq!(
             (asked.url, asked.timestamp, asked.keys.secret_key.as_str()),
             ("https://h/p?q", Some(15), "hunter2")
         );
         Ok(sign::Signed {
+            method: asked.method.to_string(),
+            url: asked.url.to_owned(),
             string_to_sign: format!("{} {}", asked.method, asked.url),
             headers: Vec::new(),
         })
