@@ -151,14 +151,8 @@ fn dispatch(command: Command, env: &Env, io: &mut Io<'_>) -> Exit {
         #[cfg(feature = "emulator")]
         Command::Emulator(args) => emulator::run(&args, env, io),
         #[cfg(feature = "emulator")]
-        Command::Demo(_) => not_wired("demo", io),
+        Command::Demo(DemoArgs {}) => demo::run(io),
     }
-}
-
-/// The one answer of commands whose running part is not joined to their arguments.
-fn not_wired(command: &str, io: &mut Io<'_>) -> Exit {
-    io.complain(&format!("faas-sidecar {command}: not wired yet"));
-    Exit::Failed
 }
 
 #[cfg(test)]
