@@ -23,6 +23,7 @@ pub mod sign;
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use crate::env::Env;
@@ -52,9 +53,12 @@ Exit codes:
   64  wrong usage
   78  bad configuration";
 
-const EXAMPLES: &str = "\
-Examples:
-  faas-sidecar demo                                    everything at once, on this machine alone
+#[cfg(feature = "emulator")]
+const DEMO: &str = "\n  faas-sidecar demo                                    everything at once, on this machine alone";
+#[cfg(not(feature = "emulator"))]
+const DEMO: &str = "";
+
+const EXAMPLES: &str = "
   faas-sidecar check --config faas.yaml                is the configuration right, and what does it mean?
   faas-sidecar serve --config faas.yaml                run the sidecar
   faas-sidecar invoke reports/daily --param day=1      call a function through a running sidecar
@@ -78,7 +82,7 @@ FAAS_SIDECAR_LOG_FORMAT, and so for every setting outside targets.
     long_about = "A gRPC sidecar that calls NAVER Cloud Functions and Huawei FunctionGraph with signed REST \
     requests, so that an application needs neither their SDKs nor their keys."
 )]
-#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}{EXIT_CODES}"))]
+#[command(after_help = EXIT_CODES, after_long_help = format!("Examples:{DEMO}{EXAMPLES}{EXIT_CODES}"))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -132,11 +136,29 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &Env, io: &mut Io<'_>)
         Ok(cli) => dispatch(cli.command, env, io),
         // Asked for, help is an answer; otherwise it is a complaint.
         Err(told) if told.use_stderr() => {
-            io.complain(told.to_string().trim_end());
+            io.complain(absent(&told).unwrap_or_else(|| told.to_string()).trim_end());
             Exit::Usage
         }
         Err(told) => io.print(&told.to_string()),
     }
+}
+
+/// What to say of a command that exists, but not in this build.
+fn absent(told: &clap::Error) -> Option<String> {
+    if cfg!(feature = "emulator") {
+        return None;
+    }
+    let asked = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg]
+        .into_iter()
+        .find_map(|kind| told.get(kind))
+        .and_then(|value| match value {
+            ContextValue::String(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .filter(|name| ["demo", "emulator", "--emulator"].contains(name))?;
+    Some(format!(
+        "error: this build has no emulator, and so no `{asked}`; build it with `cargo build --features emulator`"
+    ))
 }
 
 fn dispatch(command: Command, env: &Env, io: &mut Io<'_>) -> Exit {

@@ -29,9 +29,9 @@ Example:
 
 const NEXT: &str = "\
 Try next:
-  faas-sidecar serve --emulator                    a sidecar for your own code, on 127.0.0.1:50051, no keys needed
-  faas-sidecar invoke demo/hello --param name=You  call what you deployed there, from a shell
-  faas-sidecar serve                               the real cloud: NCLOUD_ACCESS_KEY_ID, NCLOUD_SECRET_ACCESS_KEY";
+  faas-sidecar serve --emulator                    a sidecar for your own code, on 127.0.0.1:50051, without keys
+  faas-sidecar invoke demo/hello --param name=You  call a function that you deployed there, from a shell
+  faas-sidecar serve --help                        the real cloud, with your keys";
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -58,7 +58,7 @@ const SCENARIOS: [Scenario; 1] = [Scenario {
 pub(super) fn run(io: &mut Io<'_>) -> Exit {
     block_on(io, async |io| {
         let started = Instant::now();
-        io.print("faas-sidecar demo: functions deployed and called, end to end, on this machine alone\n");
+        io.print("faas-sidecar demo: functions deployed and called, end to end, on this machine alone\n\n");
         let mut total = Total::default();
         for scenario in &SCENARIOS {
             match play(scenario, io).await {
@@ -93,8 +93,8 @@ struct Total {
 impl Total {
     fn told(&self, took: Duration) -> String {
         format!(
-            "All {} steps went as they should, in {} ms. {} requests went out and the cloud checked each signature;\n\
-             the secret key is in none of them. No SDK, no key and no REST in the application.",
+            "All {} steps went as they should, in {} ms. {} signed requests went out; the emulated cloud checked each\n\
+             signature, and the secret key is in none of them.",
             self.steps,
             took.as_millis(),
             self.requests,

@@ -179,11 +179,14 @@ impl Signed {
 
     /// Without spaces inside an argument, so that an unquoted `$(…)` splits where it should.
     fn curl(&self) -> String {
-        self.headers
+        let mut arguments: Vec<_> = self
+            .headers
             .iter()
             .map(|(name, value)| format!("-H {name}:{value}"))
-            .collect::<Vec<_>>()
-            .join(" ")
+            .collect();
+        // Not signed, but the API refuses requests without it.
+        arguments.push("-H content-type:application/json".to_owned());
+        arguments.join(" ")
     }
 }
 
@@ -236,8 +239,8 @@ mod tests {
             text.contains("  GET /p?q=1\n  15\n  id\n\nheaders:\n  x-a: 1\n  x-b: 2=\n\n"),
             "{text}"
         );
-        assert!(text.ends_with("  curl -X POST 'https://h/p?q=it'\\''s' -H x-a:1 -H x-b:2=\n"), "{text}");
-        assert_eq!(signed().render(SignOutput::Curl), "-H x-a:1 -H x-b:2=");
+        assert!(text.ends_with("  curl -X POST 'https://h/p?q=it'\\''s' -H x-a:1 -H x-b:2= -H content-type:application/json\n"), "{text}");
+        assert_eq!(signed().render(SignOutput::Curl), "-H x-a:1 -H x-b:2= -H content-type:application/json");
         let json: serde_json::Value = serde_json::from_str(&signed().render(SignOutput::Json)).unwrap();
         assert_eq!(json["stringToSign"], "GET /p?q=1\n15\nid");
         assert_eq!(json["headers"]["x-b"], "2=");

@@ -80,8 +80,7 @@ impl Application {
             title: "Deploy a JavaScript action into it",
             method: "ActionService/PutAction",
             request: format!(
-                "action_name: {ACTION}, exec: {{ runtime: nodejs:22, source: \"function main(...\" }}, \
-                 limits: {{ 5 s, 128 MB }}, vpc: ..."
+                "action_name: {ACTION}, exec: {{ nodejs:22, source }}, limits: {{ 5 s, 128 MB }}, vpc"
             ),
             sends: 1,
         };
@@ -166,7 +165,7 @@ impl Application {
         ensure(failure.code == "INVALID_ARGUMENT" && failure.fields.len() == 3, || {
             format!("PutAction of what breaks three rules answered {} {:?}", failure.code, failure.fields)
         })?;
-        let mut lines = vec![format!("{}: {}", failure.code, failure.message)];
+        let mut lines = vec![format!("{}, reason {}", failure.code, failure.reason)];
         lines.extend(failure.fields.iter().map(|(field, wrong)| format!("{field}: {wrong}")));
         stage.got(&lines);
         Ok(())

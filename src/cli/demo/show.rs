@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::stage::Step;
 use crate::emulator::RecordedRequest;
 
-/// Headers that every HTTP client sends, which say nothing about the sidecar.
-const ROUTINE: [&str; 4] = ["accept", "content-length", "host", "user-agent"];
+/// Headers that any HTTP client sends, which say nothing about the sidecar.
+const ROUTINE: [&str; 5] = ["accept", "content-length", "content-type", "host", "user-agent"];
 /// Of a body this much is shown.
 const LONGEST: usize = 110;
 const INDENT: &str = "         ";

@@ -40,7 +40,7 @@ pub(super) struct Step<'t> {
     pub(super) method: &'t str,
     /// The request's fields, shortened.
     pub(super) request: String,
-    /// How many requests must go out; each must be answered 200.
+    /// How many requests must go out; each must be answered with success.
     pub(super) sends: usize,
 }
 
@@ -76,7 +76,8 @@ impl<'s, 'io> Stage<'s, 'io> {
         let sidecar = self.sidecar.tcp().map(|address| address.to_string()).unwrap_or_default();
         let places: Vec<_> = self.emulators.iter().map(|running| running.addr().to_string()).collect();
         self.io.print(&format!(
-            "application --gRPC--> sidecar {sidecar} --signed REST--> {cloud}, emulated, {}\n",
+            "  application --gRPC--> sidecar {sidecar} --signed REST--> emulated {cloud} {}\n  \
+             Of each request the line, the signing headers and the body are shown.\n\n",
             places.join(", ")
         ));
     }
@@ -141,8 +142,9 @@ fn check(step: &Step<'_>, sent: &[RecordedRequest]) -> Result<(), String> {
         return Err(format!("{} sent {} requests instead of {}", step.method, sent.len(), step.sends));
     }
     for request in sent {
-        if request.status != Some(200) {
-            return Err(format!("the cloud answered {} with {:?}", step.method, request.status));
+        if !request.status.is_some_and(|status| (200..300).contains(&status)) {
+            let status = request.status.map_or("nothing".to_owned(), |status| status.to_string());
+            return Err(format!("the cloud answered {} with {status}", step.method));
         }
         let holds_secret = |bytes: &[u8]| bytes.windows(DEFAULT_SECRET_KEY.len()).any(|part| part == DEFAULT_SECRET_KEY.as_bytes());
         if holds_secret(&request.body) || request.headers.iter().any(|(_, value)| holds_secret(value.as_bytes())) {
