@@ -96,12 +96,12 @@ fn execute(job: &Job, logs: &Logs, stop: &Stop) -> Result<Value, Failure> {
     let engine = Runtime::new().map_err(|error| internal(&error))?;
     engine.set_max_stack_size(ENGINE_STACK);
     let context = Context::full(&engine).map_err(|error| internal(&error))?;
-    let limit = usize::try_from(job.memory_mb << 20).unwrap_or(usize::MAX);
+    // The engine and the prelude count as well, as Node.js itself does in its container.
+    engine.set_memory_limit(usize::try_from(job.memory_mb << 20).unwrap_or(usize::MAX));
     let handler = Rc::clone(&watch);
     engine.set_interrupt_handler(Some(Box::new(move || handler.is_over())));
     let result = context.with(|ctx| {
         let driver = prepare(&ctx, job, logs, files, started).map_err(|error| internal(&error))?;
-        engine.set_memory_limit(limit);
         drive(&ctx, &driver, job, &watch)
     });
     // Freeing everything may need a little memory itself.
