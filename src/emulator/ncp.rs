@@ -70,7 +70,7 @@ pub struct Options {
     pub quotas: Quotas,
     /// Actions that may run at the same time (NCP docs: cloudfunctions-spec, 100).
     pub concurrency: usize,
-    /// The first six characters of paths and the account's name in activations.
+    /// The account's short name: the first part of paths, and `namespace` and `subject` of activations.
     pub namespace: String,
     /// Answer 502 for a failed function and 202 when the wait is over, as Apache OpenWhisk does. NCP documents 200 alone.
     pub openwhisk_status: bool,

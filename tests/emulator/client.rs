@@ -50,7 +50,10 @@ impl Answer {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         let error = &self.json()["error"];
         assert_eq!(error["errorCode"], code, "{error}");
-        assert!(error["message"].is_string() && error["details"].is_string(), "{error}");
+        assert!(
+            error["message"].is_string() && error["details"].is_string(),
+            "{error}"
+        );
     }
 }
 
@@ -61,7 +64,11 @@ impl Client {
 
     pub(crate) async fn with(options: Options) -> Self {
         let emulator = start(options).await.unwrap();
-        Self { emulator, access_key: DEFAULT_ACCESS_KEY.into(), secret_key: DEFAULT_SECRET_KEY.into() }
+        Self {
+            emulator,
+            access_key: DEFAULT_ACCESS_KEY.into(),
+            secret_key: DEFAULT_SECRET_KEY.into(),
+        }
     }
 
     pub(crate) fn sign(&self, method: &str, target: &str, timestamp: &str) -> String {
@@ -95,7 +102,9 @@ impl Client {
 
     pub(crate) async fn try_send(&self, method: &str, target: &str, body: &str) -> std::io::Result<Answer> {
         let head = self.head(method, target, body.as_bytes());
-        let bytes = self.raw(format!("{head}Connection: close\r\n\r\n{body}").as_bytes()).await?;
+        let bytes = self
+            .raw(format!("{head}Connection: close\r\n\r\n{body}").as_bytes())
+            .await?;
         Ok(parse(&bytes))
     }
 
@@ -125,12 +134,16 @@ impl Client {
     }
 
     pub(crate) async fn deploy_as(&self, name: &str, body: Value) {
-        self.put(&format!("{NEW}/packages/-/actions/{name}"), body).await.content();
+        self.put(&format!("{NEW}/packages/-/actions/{name}"), body)
+            .await
+            .content();
     }
 
     /// Runs an action outside packages and waits for its end.
     pub(crate) async fn run(&self, name: &str, params: Value) -> Value {
-        self.post(&format!("{NEW}/packages/-/actions/{name}"), params).await.content()
+        self.post(&format!("{NEW}/packages/-/actions/{name}"), params)
+            .await
+            .content()
     }
 
     /// The detail of an activation, once it is there.
@@ -157,8 +170,15 @@ pub(crate) fn action(runtime: &str, code: &str) -> Value {
 
 pub(crate) fn parse(bytes: &[u8]) -> Answer {
     let text = String::from_utf8_lossy(bytes);
-    let end = bytes.windows(4).position(|part| part == b"\r\n\r\n").unwrap_or_else(|| panic!("no head: {text:?}"));
+    let end = bytes
+        .windows(4)
+        .position(|part| part == b"\r\n\r\n")
+        .unwrap_or_else(|| panic!("no head: {text:?}"));
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head, body: bytes[end + 4..].to_vec() }
+    Answer {
+        status,
+        head,
+        body: bytes[end + 4..].to_vec(),
+    }
 }

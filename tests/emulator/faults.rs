@@ -14,7 +14,11 @@ const LIST: &str = "/ncf/api/v2/packages";
 
 async fn with(plans: &[&str]) -> Client {
     let faults = plans.iter().map(|plan| plan.parse().unwrap()).collect();
-    Client::with(Options { faults, ..Options::default() }).await
+    Client::with(Options {
+        faults,
+        ..Options::default()
+    })
+    .await
 }
 
 #[tokio::test]
@@ -33,12 +37,20 @@ async fn statuses_and_codes() {
     client.get(LIST).await.content();
     let again = client.put(&format!("{LIST}/p"), json!({})).await;
     again.refused(400, "80031");
-    assert!(again.json()["error"]["message"].as_str().unwrap().contains("<strong>"));
+    assert!(
+        again.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("<strong>")
+    );
     client.get(&format!("{LIST}/p")).await.refused(404, "80101");
     faults.clear();
     faults.add("code=81313,path=/actions/,count=1".parse().unwrap());
     client.get(LIST).await.content();
-    client.get(&format!("{LIST}/-/actions/x")).await.refused(500, "81313");
+    client
+        .get(&format!("{LIST}/-/actions/x"))
+        .await
+        .refused(500, "81313");
     faults.add("status=400,count=1,body=no, really".parse().unwrap());
     assert_eq!(client.get(LIST).await.body, b"no, really");
     assert!(faults.plans().is_empty());
@@ -71,7 +83,10 @@ async fn resets_before_and_after_the_work() {
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     let recorded = client.emulator.requests();
     assert_eq!((recorded.len(), recorded[0].status), (1, None));
-    let error = client.try_send("PUT", &format!("{LIST}/p"), "{}").await.unwrap_err();
+    let error = client
+        .try_send("PUT", &format!("{LIST}/p"), "{}")
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     client.get(&format!("{LIST}/p")).await.content();
 }
@@ -90,7 +105,12 @@ async fn silence() {
     let target = format!("{LIST}/p");
     for expected in [404, 200] {
         let put = client.try_send("PUT", &target, "{}");
-        assert!(tokio::time::timeout(Duration::from_millis(150), put).await.is_err(), "an answer came");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(150), put)
+                .await
+                .is_err(),
+            "an answer came"
+        );
         assert_eq!(client.get(&target).await.status, expected);
     }
 }

@@ -33,7 +33,10 @@ async fn js(code: &str, params: Value) -> (Value, Vec<String>) {
 fn error(response: &Value, status: &str) -> String {
     assert_eq!(response["status"], status, "{response}");
     assert_eq!(response["success"], false);
-    response["result"]["error"].as_str().unwrap_or_default().to_owned()
+    response["result"]["error"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[tokio::test]
@@ -48,7 +51,11 @@ async fn entry_points() {
         "async function main(p) { await new Promise((r) => setTimeout(r, 20)); return { x: p.x + 1 } } // end",
     ] {
         let (response, _) = js(code, json!({"x": 1})).await;
-        assert_eq!(response, json!({"result": {"x": 2}, "status": "success", "success": true}), "{code}");
+        assert_eq!(
+            response,
+            json!({"result": {"x": 2}, "status": "success", "success": true}),
+            "{code}"
+        );
     }
     let mut body = action("nodejs:22", "const tools = { go: () => ({ ok: 1 }) }");
     body["exec"]["main"] = "tools.go".into();
@@ -112,7 +119,11 @@ async fn what_node_offers() {
     assert_eq!(result["atob"], "hi");
     assert_eq!(result["id"], 32);
     assert_eq!(result["name"], "/LocEmu/a");
-    assert_eq!(result.get("path"), None, "the machine's environment stays outside");
+    assert_eq!(
+        result.get("path"),
+        None,
+        "the machine's environment stays outside"
+    );
     assert_eq!(result["version"], "v22.0.0");
     assert_eq!(result["text"], "한");
 }
@@ -120,8 +131,18 @@ async fn what_node_offers() {
 #[tokio::test]
 async fn failures() {
     let (response, logs) = js("function main() { throw new TypeError('boom') }", json!({})).await;
-    assert_eq!(error(&response, "action developer error"), "An error has occurred: TypeError: boom");
+    assert_eq!(
+        error(&response, "action developer error"),
+        "An error has occurred: TypeError: boom"
+    );
     assert!(logs[0].starts_with("stderr: TypeError: boom"), "{logs:?}");
+    let (response, _) = js("function main() { throw undefined }", json!({})).await;
+    assert_eq!(
+        error(&response, "action developer error"),
+        "An error has occurred: undefined"
+    );
+    let (response, _) = js("function main() { return Promise.reject() }", json!({})).await;
+    assert_eq!(response["result"], json!({"error": {}}));
     let (response, _) = js("function main() { return { error: { code: 7 } } }", json!({})).await;
     error(&response, "application error");
     assert_eq!(response["result"], json!({"error": {"code": 7}}));
@@ -136,14 +157,32 @@ async fn failures() {
         assert_eq!(why, "The action did not return a dictionary.", "{value}");
     }
     for (code, part) in [
-        ("function main() { const a = {}; a.a = a; return a }", "valid JSON response: TypeError"),
-        ("function main() { return { a: 1n } }", "valid JSON response: TypeError"),
-        ("function main( {", "Initialization has failed due to: SyntaxError"),
+        (
+            "function main() { const a = {}; a.a = a; return a }",
+            "valid JSON response: TypeError",
+        ),
+        (
+            "function main() { return { a: 1n } }",
+            "valid JSON response: TypeError",
+        ),
+        (
+            "function main( {",
+            "Initialization has failed due to: SyntaxError",
+        ),
         ("const x = 1", "Action entrypoint 'main' is not a function."),
-        ("throw new Error('early')", "Initialization has failed due to: Error: early"),
-        ("const fs = require('fs'); function main() {}", "Cannot find module 'fs'"),
+        (
+            "throw new Error('early')",
+            "Initialization has failed due to: Error: early",
+        ),
+        (
+            "const fs = require('fs'); function main() {}",
+            "Cannot find module 'fs'",
+        ),
         ("function main() { process.exit(1) }", "exited unexpectedly"),
-        ("function main() { return new Promise(() => setTimeout(() => { throw 1 }, 1)) }", "exited unexpectedly"),
+        (
+            "function main() { return new Promise(() => setTimeout(() => { throw 1 }, 1)) }",
+            "exited unexpectedly",
+        ),
         ("function main() { return main() }", "RangeError"),
     ] {
         let (response, _) = js(code, json!({})).await;
@@ -161,10 +200,19 @@ async fn time_limits() {
     for (code, expected) in [
         ("function main() { for (;;) {} }", late),
         ("async function main() { for (;;) await null }", late),
-        ("function main() { try { for (;;) {} } catch (e) { return {} } finally { for (;;) {} } }", late),
+        (
+            "function main() { try { for (;;) {} } catch (e) { return {} } finally { for (;;) {} } }",
+            late,
+        ),
         ("function main() { return new Promise(() => {}) }", late),
-        ("function main() { return new Promise((r) => setTimeout(r, 60000)) }", late),
-        ("for (;;) {}", "The action exceeded its time limits of 500 milliseconds during initialization."),
+        (
+            "function main() { return new Promise((r) => setTimeout(r, 60000)) }",
+            late,
+        ),
+        (
+            "for (;;) {}",
+            "The action exceeded its time limits of 500 milliseconds during initialization.",
+        ),
     ] {
         let mut body = action("nodejs:22", code);
         body["limits"]["timeout"] = 500.into();
@@ -180,8 +228,10 @@ async fn memory_limits() {
     let client = Client::new().await;
     for code in [
         "function main() { const all = []; for (;;) all.push(new Uint8Array(1 << 20).fill(1)) }",
-        "function main() { const all = {}; for (let i = 0; ; i++) try { all['k' + i] = [i] } catch { throw null } }",
+        "function main() { const all = {}; for (let i = 0; ; i++) all['k' + i] = [i] }",
         "async function main() { await null; const all = []; for (;;) all.push({ a: [1, 2, 3] }) }",
+        "async function main() { globalThis.all = []; for (;;) { all.push('x'.repeat(1000)); await 1 } }",
+        "function main() { const all = []; return new Promise(() => setInterval(() => { for (;;) all.push([1]) }, 1)) }",
         "const all = []; for (;;) all.push('x'.repeat(1 << 20)); function main() {}",
     ] {
         let (response, _) = outcome(&client, action("nodejs:22", code), json!({})).await;
@@ -198,25 +248,38 @@ async fn long_results_and_logs() {
     let client = Client::new().await;
     let (response, _) = outcome(
         &client,
-        action("nodejs:22", "function main() { return { x: '한'.repeat(400000) } }"),
+        action(
+            "nodejs:22",
+            "function main() { return { x: '한'.repeat(400000) } }",
+        ),
         json!({}),
     )
     .await;
     let why = error(&response, "action developer error");
-    assert!(why.contains("exceeded the allowed length: 1200008 > 1048576 bytes"), "{}", &why[..200]);
+    assert!(
+        why.contains("exceeded the allowed length: 1200008 > 1048576 bytes"),
+        "{}",
+        &why[..200]
+    );
     assert!(why.len() < 2000);
-    let code = "function main() { for (let i = 0; i < 2000; i++) console.log('x'.repeat(1000)); return { ok: 1 } }";
+    let code =
+        "function main() { for (let i = 0; i < 2000; i++) console.log('x'.repeat(1000)); return { ok: 1 } }";
     let (response, logs) = outcome(&client, action("nodejs:22", code), json!({})).await;
     assert_eq!(response["success"], true);
     let last = logs.last().unwrap();
-    assert!(last.contains("Logs were truncated because the total bytes size exceeds"), "{last}");
+    assert!(
+        last.contains("Logs were truncated because the total bytes size exceeds"),
+        "{last}"
+    );
     assert_eq!(logs.len(), (1 << 20) / 1001 + 1);
 }
 
 fn zipped(files: &[(&str, &str)]) -> String {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, text) in files {
-        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer
+            .start_file(*name, zip::write::SimpleFileOptions::default())
+            .unwrap();
         writer.write_all(text.as_bytes()).unwrap();
     }
     STANDARD.encode(writer.finish().unwrap().into_inner())
@@ -231,15 +294,24 @@ async fn archives() {
         body
     };
     let index = [
-        ("index.js", "const { add } = require('./lib/add'); exports.main = (p) => ({ n: add(p.n), v: require('dep').v })"),
-        ("lib/add.js", "const one = require('../one.json'); exports.add = (n) => n + one.value"),
+        (
+            "index.js",
+            "const { add } = require('./lib/add'); exports.main = (p) => ({ n: add(p.n), v: require('dep').v })",
+        ),
+        (
+            "lib/add.js",
+            "const one = require('../one.json'); exports.add = (n) => n + one.value",
+        ),
         ("one.json", "{\"value\": 1}"),
         ("node_modules/dep/package.json", "{\"main\": \"./start\"}"),
         ("node_modules/dep/start.js", "module.exports = { v: 9 }"),
     ];
     let (response, _) = outcome(&client, archive(&index), json!({"n": 4})).await;
     assert_eq!(response["result"], json!({"n": 5, "v": 9}), "{response}");
-    let package = [("package.json", "{\"main\": \"src/app.js\"}"), ("src/app.js", "exports.main = () => ({ ok: true })")];
+    let package = [
+        ("package.json", "{\"main\": \"src/app.js\"}"),
+        ("src/app.js", "exports.main = () => ({ ok: true })"),
+    ];
     let (response, _) = outcome(&client, archive(&package), json!({})).await;
     assert_eq!(response["result"], json!({"ok": true}), "{response}");
     let (response, _) = outcome(&client, archive(&[("readme.txt", "x")]), json!({})).await;
@@ -256,14 +328,20 @@ async fn other_runtimes_are_taken_but_not_run() {
     for runtime in ["php:7.3", "go:1.19", "swift:3.1.1", "brandnew:1"] {
         let (response, _) = outcome(&client, action(runtime, "x"), json!({})).await;
         let why = error(&response, "action developer error");
-        assert!(why.contains("runs nodejs and python only") && why.contains(runtime), "{why}");
+        assert!(
+            why.contains("runs nodejs and python only") && why.contains(runtime),
+            "{why}"
+        );
     }
     let image = json!({
         "limits": {"timeout": 500, "memory": 128},
         "exec": {"kind": "custom image", "imageUri": "registry/image:1"},
         "vpc": [{"vpcNo": 1, "subnetNo": 2}],
     });
-    client.put(&format!("{NEW}/packages/-/actions/image"), image).await.content();
+    client
+        .put(&format!("{NEW}/packages/-/actions/image"), image)
+        .await
+        .content();
     let run = client.run("image", json!({})).await;
     assert!(error(&run["response"], "action developer error").contains("custom image"));
 }

@@ -30,15 +30,30 @@ async fn a_cron_trigger_from_put_to_delete() {
     let client = Client::new().await;
     let body = json!({"cronOption": "0 3 * * *", "parameters": {"job": "clean"}, "description": "d"});
     let put = client.put(&put_path("nightly", "cron"), body).await.content();
-    assert_eq!((&put["name"], &put["triggerType"]), (&json!("nightly"), &json!("cron")));
+    assert_eq!(
+        (&put["name"], &put["triggerType"]),
+        (&json!("nightly"), &json!("cron"))
+    );
     assert_eq!(put["cronOption"], "0 3 * * *");
     let get = client.get(&format!("{NEW}/triggers/nightly")).await.content();
-    assert_eq!(get["execOption"], json!([{"key": "cronOption", "value": "0 3 * * *"}]));
-    assert_eq!((&get["type"], &get["actions"], &get["description"]), (&json!("cron"), &json!([]), &json!("d")));
+    assert_eq!(
+        get["execOption"],
+        json!([{"key": "cronOption", "value": "0 3 * * *"}])
+    );
+    assert_eq!(
+        (&get["type"], &get["actions"], &get["description"]),
+        (&json!("cron"), &json!([]), &json!("d"))
+    );
     let list = client.get(&format!("{NEW}/triggers")).await.content();
     assert_eq!(list, json!({"triggers": [{"name": "nightly", "type": "cron"}]}));
-    client.put(&put_path("nightly", "object_storage"), json!({})).await.refused(400, "80504");
-    assert_eq!(client.delete(&format!("{NEW}/triggers/nightly")).await.status, 204);
+    client
+        .put(&put_path("nightly", "object_storage"), json!({}))
+        .await
+        .refused(400, "80504");
+    assert_eq!(
+        client.delete(&format!("{NEW}/triggers/nightly")).await.status,
+        204
+    );
     for answer in [
         client.delete(&format!("{NEW}/triggers/nightly")).await,
         client.get(&format!("{NEW}/triggers/nightly")).await,
@@ -56,42 +71,102 @@ async fn every_type() {
     let put = client.put(&put_path("hub", "github"), github()).await.content();
     assert_eq!(put["credential"]["accessToken"], "secret", "the token is echoed");
     let get = client.get(&format!("{NEW}/triggers/hub")).await.content();
-    assert!(get["execOption"].as_array().unwrap().contains(&json!({"key": "accessToken", "value": "secret"})));
+    assert!(
+        get["execOption"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"key": "accessToken", "value": "secret"}))
+    );
     // The link is for creation only.
     let mut again = github();
     again.as_object_mut().unwrap().remove("link");
-    client.put(&put_path("hub", "github"), again.clone()).await.content();
-    client.put(&put_path("hub2", "github"), again).await.refused(400, "80506");
+    client
+        .put(&put_path("hub", "github"), again.clone())
+        .await
+        .content();
+    client
+        .put(&put_path("hub2", "github"), again)
+        .await
+        .refused(400, "80506");
     let insight = json!({"insightLink": [{"prodKey": "k", "ruleGrpId": "r", "reminderTime": 5}]});
     let put = client.put(&put_path("i", "insight"), insight).await.content();
     assert_eq!(put["insightLink"][0]["enableNotiWhenEventClose"], false);
     client.put(&put_path("i0", "insight"), json!({})).await.content();
     let storage = json!({"objectStorageLink": [{"bucketName": "b", "eventRuleName": "e"}]});
-    client.put(&put_path("o", "object_storage"), storage).await.content();
+    client
+        .put(&put_path("o", "object_storage"), storage)
+        .await
+        .content();
     let commit = json!({"sourceCommitLink": [{"repositoryName": "r", "webhookName": "w"}]});
-    let put = client.put(&put_path("s", "source_commit"), commit).await.content();
+    let put = client
+        .put(&put_path("s", "source_commit"), commit)
+        .await
+        .content();
     assert_eq!(put["sourceCommitLink"][0]["enable"], true);
     let secret = json!({"secretManagerLink": [{"secretName": "one"}]});
-    client.put(&put_path("m", "secret_manager"), secret.clone()).await.content();
-    client.put(&put_path("m", "secret_manager"), secret.clone()).await.content();
-    client.put(&put_path("m2", "secret_manager"), secret).await.refused(400, "80507");
+    client
+        .put(&put_path("m", "secret_manager"), secret.clone())
+        .await
+        .content();
+    client
+        .put(&put_path("m", "secret_manager"), secret.clone())
+        .await
+        .content();
+    client
+        .put(&put_path("m2", "secret_manager"), secret)
+        .await
+        .refused(400, "80507");
 }
 
 #[tokio::test]
 async fn refusals() {
-    let quotas = Quotas { triggers: 1, ..Quotas::default() };
-    let client = Client::with(Options { quotas, ..Options::default() }).await;
+    let quotas = Quotas {
+        triggers: 1,
+        ..Quotas::default()
+    };
+    let client = Client::with(Options {
+        quotas,
+        ..Options::default()
+    })
+    .await;
     let cron = json!({"cronOption": "* * * * *"});
-    client.put(&put_path("-t", "cron"), cron.clone()).await.refused(400, "80500");
-    client.put(&format!("{NEW}/triggers/t"), cron.clone()).await.refused(400, "80503");
-    client.put(&put_path("t", "iot"), cron.clone()).await.refused(400, "80503");
-    client.put(&put_path("t", "Cron"), cron.clone()).await.refused(400, "80503");
-    client.send("PUT", &put_path("t", "cron"), "").await.refused(400, "80505");
-    client.put(&put_path("t", "cron"), json!({})).await.refused(400, "80506");
-    client.put(&put_path("t", "cron"), json!({"trigger": cron})).await.refused(400, "80506");
-    client.put(&put_path("t", "cron"), json!({"cronOption": 5})).await.refused(400, "80505");
+    client
+        .put(&put_path("-t", "cron"), cron.clone())
+        .await
+        .refused(400, "80500");
+    client
+        .put(&format!("{NEW}/triggers/t"), cron.clone())
+        .await
+        .refused(400, "80503");
+    client
+        .put(&put_path("t", "iot"), cron.clone())
+        .await
+        .refused(400, "80503");
+    client
+        .put(&put_path("t", "Cron"), cron.clone())
+        .await
+        .refused(400, "80503");
+    client
+        .send("PUT", &put_path("t", "cron"), "")
+        .await
+        .refused(400, "80505");
+    client
+        .put(&put_path("t", "cron"), json!({}))
+        .await
+        .refused(400, "80506");
+    client
+        .put(&put_path("t", "cron"), json!({"trigger": cron}))
+        .await
+        .refused(400, "80506");
+    client
+        .put(&put_path("t", "cron"), json!({"cronOption": 5}))
+        .await
+        .refused(400, "80505");
     for pattern in ["", "* * * *", "0 0 * * * *", "61 * * * *", "@daily"] {
-        client.put(&put_path("t", "cron"), json!({ "cronOption": pattern })).await.refused(400, "80507");
+        client
+            .put(&put_path("t", "cron"), json!({ "cronOption": pattern }))
+            .await
+            .refused(400, "80507");
     }
     let changed = |pointer: &str, value: Value| {
         let mut body = github();
@@ -107,18 +182,43 @@ async fn refusals() {
         ("/credential/username", json!(""), "80507"),
         ("/link/apiName", json!(1), "80505"),
     ] {
-        client.put(&put_path("t", "github"), changed(pointer, value)).await.refused(400, code);
+        client
+            .put(&put_path("t", "github"), changed(pointer, value))
+            .await
+            .refused(400, code);
     }
-    let insight = |minutes: i64| json!({"insightLink": [{"prodKey": "k", "ruleGrpId": "r", "reminderTime": minutes}]});
-    client.put(&put_path("t", "insight"), insight(4)).await.refused(400, "80507");
-    client.put(&put_path("t", "insight"), insight(721)).await.refused(400, "80507");
-    client.put(&put_path("t", "object_storage"), json!({})).await.refused(400, "80506");
-    client.put(&put_path("t", "object_storage"), json!({"objectStorageLink": []})).await.refused(400, "80507");
-    client.put(&put_path("t", "source_commit"), json!({"sourceCommitLink": [{}]})).await.refused(400, "80506");
+    let insight =
+        |minutes: i64| json!({"insightLink": [{"prodKey": "k", "ruleGrpId": "r", "reminderTime": minutes}]});
+    client
+        .put(&put_path("t", "insight"), insight(4))
+        .await
+        .refused(400, "80507");
+    client
+        .put(&put_path("t", "insight"), insight(721))
+        .await
+        .refused(400, "80507");
+    client
+        .put(&put_path("t", "object_storage"), json!({}))
+        .await
+        .refused(400, "80506");
+    client
+        .put(&put_path("t", "object_storage"), json!({"objectStorageLink": []}))
+        .await
+        .refused(400, "80507");
+    client
+        .put(&put_path("t", "source_commit"), json!({"sourceCommitLink": [{}]}))
+        .await
+        .refused(400, "80506");
     client.deploy("taken", ECHO).await;
-    client.put(&put_path("taken", "cron"), cron.clone()).await.refused(409, "80011");
+    client
+        .put(&put_path("taken", "cron"), cron.clone())
+        .await
+        .refused(409, "80011");
     client.put(&put_path("t", "cron"), cron.clone()).await.content();
-    client.put(&put_path("t2", "cron"), cron).await.refused(422, "80508");
+    client
+        .put(&put_path("t2", "cron"), cron)
+        .await
+        .refused(422, "80508");
 }
 
 #[tokio::test]
@@ -132,8 +232,14 @@ async fn sites_and_generations() {
         get["execOption"],
         json!({"key": "ncf_triggerOptions", "value": [{"key": "cron", "value": "*/1 * * * *"}]})
     );
-    client.put(&old("u", "cron"), json!({"cronOption": "* * * * *"})).await.refused(400, "80506");
-    client.put(&format!("{OLD}/triggers/b"), json!({"trigger": {}})).await.content();
+    client
+        .put(&old("u", "cron"), json!({"cronOption": "* * * * *"}))
+        .await
+        .refused(400, "80506");
+    client
+        .put(&format!("{OLD}/triggers/b"), json!({"trigger": {}}))
+        .await
+        .content();
     let hub = json!({
         "trigger": {
             "credentials": {"username": "u", "accessToken": "s", "repository": "r"},
@@ -142,27 +248,56 @@ async fn sites_and_generations() {
         "link": {"productId": "p", "apiName": "a", "stageName": "s"},
     });
     client.put(&old("hub", "github"), hub).await.content();
-    client.put(&old("m", "secret_manager"), json!({"trigger": {}})).await.refused(400, "80503");
+    client
+        .put(&old("m", "secret_manager"), json!({"trigger": {}}))
+        .await
+        .refused(400, "80503");
     let classic = format!("{}&platform=classic", put_path("m", "secret_manager"));
     client.put(&classic, json!({})).await.refused(400, "80503");
-    let sg = Client::with(Options { site: Site::Singapore, ..Options::default() }).await;
-    sg.put(&put_path("s", "source_commit"), json!({})).await.refused(400, "80503");
-    let gov = Client::with(Options { site: Site::Government, ..Options::default() }).await;
-    gov.put(&old("i", "insight"), json!({"trigger": {}})).await.refused(400, "80503");
+    let sg = Client::with(Options {
+        site: Site::Singapore,
+        ..Options::default()
+    })
+    .await;
+    sg.put(&put_path("s", "source_commit"), json!({}))
+        .await
+        .refused(400, "80503");
+    let gov = Client::with(Options {
+        site: Site::Government,
+        ..Options::default()
+    })
+    .await;
+    gov.put(&old("i", "insight"), json!({"trigger": {}}))
+        .await
+        .refused(400, "80503");
     gov.put(&old("t", "cron"), body).await.content();
 }
 
 #[tokio::test]
 async fn links() {
-    let quotas = Quotas { links_per_action: 2, links_per_trigger: 2, ..Quotas::default() };
-    let client = Client::with(Options { quotas, ..Options::default() }).await;
+    let quotas = Quotas {
+        links_per_action: 2,
+        links_per_trigger: 2,
+        ..Quotas::default()
+    };
+    let client = Client::with(Options {
+        quotas,
+        ..Options::default()
+    })
+    .await;
     for name in ["a", "b", "c"] {
         client.deploy(name, ECHO).await;
     }
     for name in ["t", "u", "v"] {
-        client.put(&put_path(name, "cron"), json!({"cronOption": "0 0 1 1 *"})).await.content();
+        client
+            .put(&put_path(name, "cron"), json!({"cronOption": "0 0 1 1 *"}))
+            .await
+            .content();
     }
-    let linked = client.post(&link_path("t"), json!({"action": "a", "package": "-"})).await.content();
+    let linked = client
+        .post(&link_path("t"), json!({"action": "a", "package": "-"}))
+        .await
+        .content();
     assert_eq!(
         linked,
         json!({
@@ -170,44 +305,106 @@ async fn links() {
             "trigger": {"name": "t", "path": "LocEmu"},
         })
     );
-    client.post(&link_path("t"), json!({"action": "a"})).await.refused(409, "80901");
-    client.post(&link_path("t"), json!({"action": "b"})).await.content();
-    client.post(&link_path("t"), json!({"action": "c"})).await.refused(422, "80519");
-    client.post(&link_path("u"), json!({"action": "a"})).await.content();
-    client.post(&link_path("v"), json!({"action": "a"})).await.refused(422, "80324");
+    client
+        .post(&link_path("t"), json!({"action": "a"}))
+        .await
+        .refused(409, "80901");
+    client
+        .post(&link_path("t"), json!({"action": "b"}))
+        .await
+        .content();
+    client
+        .post(&link_path("t"), json!({"action": "c"}))
+        .await
+        .refused(422, "80519");
+    client
+        .post(&link_path("u"), json!({"action": "a"}))
+        .await
+        .content();
+    client
+        .post(&link_path("v"), json!({"action": "a"}))
+        .await
+        .refused(422, "80324");
     let get = client.get(&format!("{NEW}/triggers/t")).await.content();
     assert_eq!(get["actions"], json!(["a", "b"]));
-    for (body, code) in [("", "80520"), ("[]", "80520"), ("{\"action\": 5}", "80520"), ("{}", "80521")] {
-        client.send("POST", &link_path("t"), body).await.refused(400, code);
-        client.send("DELETE", &link_path("t"), body).await.refused(400, code);
+    for (body, code) in [
+        ("", "80520"),
+        ("[]", "80520"),
+        ("{\"action\": 5}", "80520"),
+        ("{}", "80521"),
+    ] {
+        client
+            .send("POST", &link_path("t"), body)
+            .await
+            .refused(400, code);
+        client
+            .send("DELETE", &link_path("t"), body)
+            .await
+            .refused(400, code);
     }
-    client.post(&link_path("t"), json!({"action": "gone"})).await.refused(404, "80301");
-    client.post(&link_path("gone"), json!({"action": "a"})).await.refused(404, "80501");
+    client
+        .post(&link_path("t"), json!({"action": "gone"}))
+        .await
+        .refused(404, "80301");
+    client
+        .post(&link_path("gone"), json!({"action": "a"}))
+        .await
+        .refused(404, "80501");
     let unlink = json!({"action": "b", "package": "-"}).to_string();
     assert_eq!(client.send("DELETE", &link_path("t"), &unlink).await.status, 204);
-    client.send("DELETE", &link_path("t"), &unlink).await.refused(404, "80301");
+    client
+        .send("DELETE", &link_path("t"), &unlink)
+        .await
+        .refused(404, "80301");
     // Links go with either end.
-    assert_eq!(client.delete(&format!("{NEW}/packages/-/actions/a")).await.status, 204);
-    client.post(&format!("{NEW}/triggers/t"), json!({})).await.refused(400, "80512");
+    assert_eq!(
+        client.delete(&format!("{NEW}/packages/-/actions/a")).await.status,
+        204
+    );
+    client
+        .post(&format!("{NEW}/triggers/t"), json!({}))
+        .await
+        .refused(400, "80512");
     // The old generation wants the package, and platforms must agree.
-    client.put(&format!("{OLD}/triggers/old?type=basic"), json!({"trigger": {}})).await.content();
+    client
+        .put(&format!("{OLD}/triggers/old?type=basic"), json!({"trigger": {}}))
+        .await
+        .content();
     let old = format!("{OLD}/triggers/old/link-action");
-    client.post(&old, json!({"action": "c"})).await.refused(400, "80521");
-    client.post(&old, json!({"action": "c", "package": "-"})).await.refused(400, "80302");
+    client
+        .post(&old, json!({"action": "c"}))
+        .await
+        .refused(400, "80521");
+    client
+        .post(&old, json!({"action": "c", "package": "-"}))
+        .await
+        .refused(400, "80302");
 }
 
 #[tokio::test]
 async fn fire() {
     let client = Client::new().await;
-    client.put(&format!("{NEW}/packages/p"), json!({"parameters": {"from": "package", "p": 1}})).await.content();
+    client
+        .put(
+            &format!("{NEW}/packages/p"),
+            json!({"parameters": {"from": "package", "p": 1}}),
+        )
+        .await
+        .content();
     let mut body = crate::client::action("nodejs:22", ECHO);
     body["parameters"] = json!({"from": "action", "a": 1});
-    client.put(&format!("{NEW}/packages/p/actions/echo"), body).await.content();
+    client
+        .put(&format!("{NEW}/packages/p/actions/echo"), body)
+        .await
+        .content();
     let trigger = json!({"cronOption": "0 0 1 1 *", "parameters": {"from": "trigger", "t": 1}});
     client.put(&put_path("t", "cron"), trigger).await.content();
     let target = format!("{NEW}/triggers/t");
     client.post(&target, json!({})).await.refused(400, "80512");
-    client.post(&link_path("t"), json!({"action": "echo", "package": "p"})).await.content();
+    client
+        .post(&link_path("t"), json!({"action": "echo", "package": "p"}))
+        .await
+        .content();
     for body in ["[]", "x"] {
         client.send("POST", &target, body).await.refused(400, "80511");
     }
@@ -219,12 +416,20 @@ async fn fire() {
     let line: Value = serde_json::from_str(detail["logs"][0].as_str().unwrap()).unwrap();
     assert_eq!((&line["success"], &line["statusCode"]), (&json!(true), &json!(0)));
     assert_eq!(line["action"], "LocEmu/p/echo");
-    let run = client.detail("packages/p/actions/echo", line["activationId"].as_str().unwrap()).await;
-    assert_eq!(run["response"]["result"], json!({"from": "runtime", "p": 1, "a": 1, "t": 1}));
+    let run = client
+        .detail("packages/p/actions/echo", line["activationId"].as_str().unwrap())
+        .await;
+    assert_eq!(
+        run["response"]["result"],
+        json!({"from": "runtime", "p": 1, "a": 1, "t": 1})
+    );
     let list = client.get(&format!("{target}/activations")).await.content();
     assert_eq!(list["totalCount"], 1);
     assert_eq!(list["activations"][0]["activationId"], id);
-    client.get(&format!("{target}/activations/{}", "0".repeat(32))).await.refused(404, "80518");
+    client
+        .get(&format!("{target}/activations/{}", "0".repeat(32)))
+        .await
+        .refused(404, "80518");
     // A trigger without parameters of the call may have an empty body.
     assert_eq!(client.send("POST", &target, "").await.status, 200);
 }
@@ -233,8 +438,17 @@ async fn fire() {
 async fn cron_fires_when_its_minute_comes() {
     let client = Client::new().await;
     client.deploy("a", ECHO).await;
-    client.put(&put_path("t", "cron"), json!({"cronOption": "* * * * *", "parameters": {"x": 1}})).await.content();
-    client.post(&link_path("t"), json!({"action": "a"})).await.content();
+    client
+        .put(
+            &put_path("t", "cron"),
+            json!({"cronOption": "* * * * *", "parameters": {"x": 1}}),
+        )
+        .await
+        .content();
+    client
+        .post(&link_path("t"), json!({"action": "a"}))
+        .await
+        .content();
     client.emulator.clock().advance(Duration::from_secs(60));
     let list = format!("{NEW}/packages/-/actions/a/activations");
     for _ in 0..100 {
