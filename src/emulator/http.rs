@@ -1,4 +1,4 @@
-//! The HTTP/1.1 server below every emulated cloud: it records requests, plays faults and hands the rest to a [`Service`].
+//! The HTTP/1.1 server below every emulated cloud: it records requests, plays faults and hands the rest to a `Service`.
 //!
 //! It reads the wire itself instead of through a general server, because a cloud that checks signatures must see the request
 //! target, the header order and the body bytes exactly as they came. Plain HTTP, for loopback only. Knows no cloud.

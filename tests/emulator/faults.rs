@@ -106,7 +106,7 @@ async fn silence() {
     for expected in [404, 200] {
         let put = client.try_send("PUT", &target, "{}");
         assert!(
-            tokio::time::timeout(Duration::from_millis(150), put)
+            tokio::time::timeout(Duration::from_millis(400), put)
                 .await
                 .is_err(),
             "an answer came"

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `client` | a small HTTP client with its own signature |
 //! | `gateway` | signature, rights, routes, platforms, the recorder |
-//! | `packages`, `actions`, `triggers` | resources and their error codes, in both generations |
+//! | `packages`, `actions`, `triggers`, `links` | resources and their error codes, in both generations |
 //! | `runs` | running actions: waiting, precedence, sequences, concurrency |
 //! | `javascript`, `python` | the runtimes and their limits |
 //! | `activations` | lists, details, lag, history, restart |
@@ -23,6 +23,7 @@ mod client;
 mod faults;
 mod gateway;
 mod javascript;
+mod links;
 mod packages;
 mod python;
 mod runs;

@@ -76,14 +76,14 @@ async fn waiting_is_limited() {
     for timeout in [0, 100] {
         let began = Instant::now();
         let target = format!("{}?timeout={timeout}", path("slow"));
-        let answer = client.post(&target, json!({"ms": 400})).await.content();
-        assert!(began.elapsed() < Duration::from_millis(350));
+        let answer = client.post(&target, json!({"ms": 1000})).await.content();
+        assert!(began.elapsed() < Duration::from_millis(900));
         assert_eq!(answer.as_object().unwrap().len(), 1, "{answer}");
         let id = answer["activationId"].as_str().unwrap();
         let target = format!("{}/activations/{id}", path("slow"));
         client.get(&target).await.refused(404, "80322");
         let detail = client.detail("packages/-/actions/slow", id).await;
-        assert_eq!(detail["response"]["result"], json!({"slept": 400}));
+        assert_eq!(detail["response"]["result"], json!({"slept": 1000}));
     }
     let done = client
         .post(&format!("{}?timeout=60000", path("slow")), json!({"ms": 10}))
@@ -108,9 +108,14 @@ async fn a_caller_that_leaves_does_not_end_the_run() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     drop(stream);
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    let list = client.get(&format!("{NEW}/activations")).await.content();
-    assert_eq!(list["activations"][0]["status"], "success");
+    for _ in 0..200 {
+        let list = client.get(&format!("{NEW}/activations")).await.content();
+        if list["activations"][0]["status"] == "success" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the run did not end");
 }
 
 #[tokio::test]
@@ -290,8 +295,13 @@ async fn concurrency_is_limited() {
             .starts_with("Too many concurrent requests in flight"),
         "{details}"
     );
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    client.post(&target, json!({"ms": 1})).await.content();
+    for _ in 0..200 {
+        if client.post(&target, json!({"ms": 1})).await.status == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("no place came free");
 }
 
 #[tokio::test]
@@ -300,7 +310,7 @@ async fn busy_code_does_not_hold_the_server_up() {
     client
         .deploy(
             "busy",
-            "function main() { const end = Date.now() + 400; while (Date.now() < end); return {} }",
+            "function main() { const end = Date.now() + 1000; while (Date.now() < end); return {} }",
         )
         .await;
     let began = Instant::now();
@@ -309,7 +319,7 @@ async fn busy_code_does_not_hold_the_server_up() {
         .await
         .content();
     client.get(&path("busy")).await.content();
-    assert!(began.elapsed() < Duration::from_millis(300));
+    assert!(began.elapsed() < Duration::from_millis(900));
 }
 
 #[tokio::test]
@@ -322,5 +332,5 @@ async fn shutdown_ends_what_runs() {
         .content();
     let began = Instant::now();
     client.emulator.shutdown().await;
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < Duration::from_secs(2));
 }

@@ -90,7 +90,7 @@ fn execute(job: &Job, logs: &Logs, stop: &Stop) -> Result<Value, Failure> {
     };
     let started = Instant::now();
     let watch = Rc::new(Watch {
-        deadline: started + job.time_limit,
+        deadline: started.checked_add(job.time_limit).unwrap_or(started),
         stop: stop.clone(),
         interrupted: Cell::new(false),
     });
@@ -210,7 +210,7 @@ fn drive<'js>(ctx: &Ctx<'js>, driver: &Object<'js>, job: &Job, watch: &Watch) ->
             // Without timers the promise can never settle; the platform waits for its limit all the same.
             NAP
         } else {
-            Duration::from_secs_f64(milliseconds / 1000.0)
+            Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(NAP)
         };
         if nap.is_zero() {
             fire.call::<_, ()>(()).map_err(|error| check(false, error))?;

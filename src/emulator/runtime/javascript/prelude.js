@@ -6,6 +6,7 @@
   'use strict';
   const { parse, stringify } = JSON;
   const promiseResolve = Promise.resolve.bind(Promise);
+  const { min, max } = Math;
 
   // ---- text of values: util.inspect in miniature -------------------------------------------------------------------
   function inspect(value, depth = 0, seen = []) {
@@ -79,7 +80,7 @@
   let lastTimer = 0;
   function arm(callback, delay, args, repeat) {
     if (typeof callback !== 'function') throw new TypeError('The "callback" argument must be of type function.');
-    const wait = Math.max(1, Math.min(Number(delay) || 0, 2147483647));
+    const wait = max(1, min(Number(delay) || 0, 2147483647));
     const id = ++lastTimer;
     timers.set(id, { at: host.now() + wait, callback, args, repeat: repeat ? wait : 0 });
     return { id, ref() { return this; }, unref() { return this; }, hasRef: () => true, [Symbol.toPrimitive]: () => id };
@@ -329,8 +330,8 @@
     probe,
     wait() {
       let next = -1;
-      for (const { at } of timers.values()) next = next < 0 ? at : Math.min(next, at);
-      return next < 0 ? -1 : Math.max(0, next - host.now());
+      for (const { at } of timers.values()) next = next < 0 ? at : min(next, at);
+      return next < 0 ? -1 : max(0, next - host.now());
     },
     fire() {
       const now = host.now();
