@@ -14,7 +14,7 @@ mod secret;
 mod source;
 
 pub use secret::Secret;
-pub use source::{KeyNames, Source};
+pub use source::{KeyNames, Reader, Source};
 
 /// How long a failed load is believed before the source is asked again.
 const RELOAD_PAUSE: Duration = Duration::from_secs(1);

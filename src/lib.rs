@@ -1,14 +1,21 @@
 //! faas-sidecar: typed gRPC calls in, signed REST requests to a functions cloud out.
 #![cfg_attr(test, allow(clippy::cast_possible_truncation, reason = "tests cast small literals"))]
 
+pub mod app;
 pub mod call;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod credentials;
 #[cfg(feature = "emulator")]
 pub mod emulator;
+pub mod env;
 pub mod error;
+pub mod grpc;
 pub mod json;
 pub mod names;
 pub mod proto;
 pub mod provider;
+pub mod target;
+pub mod telemetry;
 pub mod transport;

@@ -1,3 +1,7 @@
 //! Arguments → one command → exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    faas_sidecar::cli::main(std::env::args_os()).into()
+}

@@ -1,0 +1,163 @@
+//! NCP keys for `sign` and `emulator`: from files or from the environment, never from an argument, where
+//! every process of the machine could read the secret.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use crate::env::Env;
+
+/// The variables that hold the key id, the first that is set wins.
+const ACCESS_KEY_VARIABLES: [&str; 2] = ["NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY"];
+/// The variables that hold the secret.
+const SECRET_KEY_VARIABLES: [&str; 2] = ["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"];
+
+/// Where a pair of keys is.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    /// The access key id.
+    #[arg(long, value_name = "ID", conflicts_with = "access_key_file")]
+    #[arg(help = "The access key id [env: NCLOUD_ACCESS_KEY_ID or NCLOUD_ACCESS_KEY]")]
+    pub access_key: Option<String>,
+    /// A file that holds the access key id
+    #[arg(long, value_name = "FILE")]
+    pub access_key_file: Option<PathBuf>,
+    /// A file that holds the secret key.
+    #[arg(long, value_name = "FILE")]
+    #[arg(help = "A file that holds the secret key [env: NCLOUD_SECRET_ACCESS_KEY or NCLOUD_SECRET_KEY]")]
+    pub secret_key_file: Option<PathBuf>,
+}
+
+/// A pair of keys.
+#[derive(Clone)]
+pub struct Keys {
+    /// The access key id; no secret.
+    pub access_key: String,
+    /// The secret.
+    pub secret_key: Zeroizing<String>,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("access_key", &self.access_key)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KeyArgs {
+    /// The keys, if both are there.
+    ///
+    /// # Errors
+    /// A sentence that says which one is missing, or which file cannot be read.
+    pub fn read(&self, env: &Env) -> Result<Keys, String> {
+        let access_key = match (&self.access_key, &self.access_key_file) {
+            (Some(id), _) => id.clone(),
+            (None, Some(file)) => line(file)?,
+            (None, None) => variable(env, ACCESS_KEY_VARIABLES, "--access-key or --access-key-file")?,
+        };
+        let secret_key = match &self.secret_key_file {
+            Some(file) => line(file)?,
+            None => variable(env, SECRET_KEY_VARIABLES, "--secret-key-file")?,
+        };
+        Ok(Keys {
+            access_key,
+            secret_key: Zeroizing::new(secret_key),
+        })
+    }
+
+    /// Whether anything here or in the environment names a key.
+    #[must_use]
+    pub fn any(&self, env: &Env) -> bool {
+        self.access_key.is_some()
+            || self.access_key_file.is_some()
+            || self.secret_key_file.is_some()
+            || env.first(&ACCESS_KEY_VARIABLES).is_some()
+            || env.first(&SECRET_KEY_VARIABLES).is_some()
+    }
+}
+
+fn variable(env: &Env, names: [&'static str; 2], flag: &str) -> Result<String, String> {
+    match env.first(&names) {
+        Some((_, value)) => Ok(value),
+        None => Err(format!("a key is missing; set {} or give {flag}", names[0])),
+    }
+}
+
+/// A file's content without the line end that editors and `echo` add.
+fn line(file: &Path) -> Result<String, String> {
+    let text = Zeroizing::new(
+        std::fs::read_to_string(file)
+            .map_err(|error| format!("{} cannot be read ({error})", file.display()))?,
+    );
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("{} is empty; it must hold one key", file.display())),
+        text => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(access_key: Option<&str>, secret_key_file: Option<PathBuf>) -> KeyArgs {
+        KeyArgs {
+            access_key: access_key.map(str::to_owned),
+            access_key_file: None,
+            secret_key_file,
+        }
+    }
+
+    #[test]
+    fn arguments_win_over_variables_and_short_names_do() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "from-file\r\n").unwrap();
+        let env = Env::fixed([("NCLOUD_ACCESS_KEY", "id"), ("NCLOUD_SECRET_KEY", "from-env")]);
+        let keys = args(None, None).read(&env).unwrap();
+        assert_eq!(
+            (keys.access_key.as_str(), keys.secret_key.as_str()),
+            ("id", "from-env")
+        );
+        let keys = args(Some("other"), Some(file.path().to_owned()))
+            .read(&env)
+            .unwrap();
+        assert_eq!(
+            (keys.access_key.as_str(), keys.secret_key.as_str()),
+            ("other", "from-file")
+        );
+        assert!(!format!("{keys:?}").contains("from-file"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let none = Env::fixed::<String, String>([]);
+        assert!(
+            args(None, None)
+                .read(&none)
+                .unwrap_err()
+                .contains("NCLOUD_ACCESS_KEY_ID")
+        );
+        assert!(
+            args(Some("a"), None)
+                .read(&none)
+                .unwrap_err()
+                .contains("NCLOUD_SECRET_ACCESS_KEY")
+        );
+        assert!(
+            args(Some("a"), Some("/no/such".into()))
+                .read(&none)
+                .unwrap_err()
+                .contains("/no/such")
+        );
+        assert!(!args(None, None).any(&none) && args(Some("a"), None).any(&none));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(
+            args(Some("a"), Some(file.path().to_owned()))
+                .read(&none)
+                .unwrap_err()
+                .contains("empty")
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! `serve`: the sidecar itself.
+
+use clap::Args;
+
+use super::config_args::ConfigArgs;
+use super::exit::Exit;
+use super::io::Io;
+use crate::app;
+use crate::config::{Log, LogFormat};
+use crate::env::Env;
+use crate::telemetry;
+
+const HELP: &str = "\
+Without a file there is one target, named default: the public NAVER Cloud in Korea, with keys from
+NCLOUD_ACCESS_KEY_ID and NCLOUD_SECRET_ACCESS_KEY. The log says so.
+
+The log line `ready` means that calls are accepted. SIGTERM ends the sidecar cleanly: new calls are
+refused, calls in flight finish within drain_timeout, and the exit code is 0.
+
+Examples:
+  faas-sidecar serve --config faas.yaml
+  faas-sidecar serve --config faas.yaml --listen unix:/run/faas.sock --log-format json
+  faas-sidecar serve --emulator                      no cloud and no keys: functions run on this machine";
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub struct ServeArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Send every ncp target's requests to an emulator inside this process
+    #[cfg(feature = "emulator")]
+    #[arg(long)]
+    pub emulator: bool,
+}
+
+pub(super) fn run(args: ServeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
+    #[cfg(feature = "emulator")]
+    let emulator = args.emulator;
+    let config = match args.config.load(env, io) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    start_log(&config.log);
+    #[cfg(feature = "emulator")]
+    if emulator {
+        return done(app::serve_emulated(&config), io);
+    }
+    done(app::serve(&config, env), io)
+}
+
+fn done(served: Result<(), app::StartError>, io: &mut Io<'_>) -> Exit {
+    match served {
+        Ok(()) => Exit::Clean,
+        Err(why) => {
+            io.complain(&format!("faas-sidecar serve: {why}"));
+            Exit::Failed
+        }
+    }
+}
+
+fn start_log(log: &Log) {
+    let format = match log.format {
+        LogFormat::Text => telemetry::Format::Text,
+        LogFormat::Json => telemetry::Format::Json,
+    };
+    // Both sides use the same five words.
+    telemetry::init(format, log.level.name().parse().unwrap_or(tracing_subscriber::filter::LevelFilter::INFO));
+}

@@ -1,0 +1,121 @@
+//! The configuration: one YAML file, environment variables and flags → one checked [`Config`].
+//!
+//! Flags win over variables, variables over the file, the file over defaults. Every mistake is found and
+//! told in one go, with its path and line. Secrets never pass through here: settings say where they are.
+//! This room knows how nothing runs; the composition root turns these plain settings into each room's own.
+
+mod build;
+mod effective;
+mod fault;
+pub mod keys;
+mod kind;
+mod listen;
+mod reference;
+mod schema;
+mod sources;
+mod suggest;
+mod target;
+mod tree;
+pub mod units;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use effective::{effective, effective_json};
+pub use fault::{Fault, Faults, Place};
+pub use keys::Provider;
+pub use listen::Listen;
+pub use reference::reference;
+pub use schema::schema;
+pub use sources::{CONFIG_VARIABLE, Sources, load};
+pub use target::{
+    ApiVersion, Budget, Cloud, Credentials, FunctionGraph, Limits, Ncp, Platform, Region, Retry, Site,
+    TargetConfig, Timeouts,
+};
+
+/// Everything the sidecar is told, checked and with defaults filled in. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Config {
+    /// Where gRPC calls are accepted; at least one address, none twice.
+    #[serde(serialize_with = "listen::serialize_all")]
+    pub listen: Vec<Listen>,
+    /// Whether `listen` may hold addresses beyond loopback.
+    pub allow_remote_clients: bool,
+    /// Where operators' pages are served; `None` = nowhere.
+    #[serde(serialize_with = "listen::serialize_admin")]
+    pub admin: Option<SocketAddr>,
+    /// A key of `targets`.
+    pub default_target: String,
+    /// Cores that serve calls, 1 to 64.
+    pub threads: usize,
+    /// The largest gRPC message, both ways, in bytes.
+    #[serde(serialize_with = "units::serialize_size")]
+    pub max_message_size: u64,
+    /// How long calls in flight may go on after SIGTERM.
+    #[serde(serialize_with = "units::serialize_duration")]
+    pub drain_timeout: Duration,
+    /// What is logged, and how.
+    pub log: Log,
+    /// The clouds, by name; at least one.
+    pub targets: BTreeMap<String, TargetConfig>,
+    /// The file that was read; `None` = there was none, and the one target `default` is assumed.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Log {
+    /// How a line is written.
+    pub format: LogFormat,
+    /// The least important lines still written.
+    pub level: LogLevel,
+}
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How important a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Something failed and needs someone.
+    Error,
+    /// Something is wrong and was survived.
+    Warn,
+    /// What an operator wants to know.
+    Info,
+    /// What an engineer wants to know.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The name in the file, which `tracing` reads too.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Good settings → the typed [`Config`], with the rules that join several keys.
+
+mod credentials;
+mod ncp;
+mod reader;
+mod target;
+
+use super::fault::{Faults, Place};
+use super::keys::Provider;
+use super::listen::Listen;
+use super::suggest::nearest;
+use super::target::TargetConfig;
+use super::walk::Found;
+use super::{Config, Log, LogFormat, LogLevel};
+use crate::env::Env;
+use reader::Reader;
+
+/// Builds what can be built; the outcome counts only if no fault was found anywhere.
+pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Option<Config> {
+    let mut targets = std::collections::BTreeMap::new();
+    for (name, provider) in found.targets.clone() {
+        if let Some(target) = provider.and_then(|provider| target(&name, provider, found, env, faults)) {
+            targets.insert(name, target);
+        }
+    }
+    let default_target = default_target(found, faults);
+    let mut top = Reader::top(found, faults);
+    let listen = listen(&mut top);
+    let admin = top.admin("admin");
+    if let Some(address) = admin
+        && address.port() != 0
+        && listen.contains(&Listen::Tcp(address))
+    {
+        top.fault(
+            "admin",
+            format!("{address} is taken by listen; choose another port, or off"),
+        );
+    }
+    Some(Config {
+        listen,
+        allow_remote_clients: top.bool("allow_remote_clients"),
+        admin,
+        default_target: default_target?,
+        threads: usize::try_from(top.integer("threads")).ok()?,
+        max_message_size: top.integer("max_message_size"),
+        drain_timeout: top.duration("drain_timeout"),
+        log: Log {
+            format: match top.text("log.format").as_str() {
+                "json" => LogFormat::Json,
+                _ => LogFormat::Text,
+            },
+            level: match top.text("log.level").as_str() {
+                "error" => LogLevel::Error,
+                "warn" => LogLevel::Warn,
+                "debug" => LogLevel::Debug,
+                "trace" => LogLevel::Trace,
+                _ => LogLevel::Info,
+            },
+        },
+        targets,
+        file: None,
+    })
+}
+
+fn target(
+    name: &str,
+    provider: Provider,
+    found: &mut Found,
+    env: &Env,
+    faults: &mut Faults,
+) -> Option<TargetConfig> {
+    let mut reader = Reader::target(name, provider, found, faults);
+    target::build(&mut reader, provider, env)
+}
+
+fn listen(top: &mut Reader<'_>) -> Vec<Listen> {
+    let listen = top.listen("listen");
+    if !top.bool("allow_remote_clients")
+        && let Some(remote) = listen.iter().find(|address| !address.is_local())
+    {
+        top.fault(
+            "listen",
+            format!(
+                "{remote} can be reached from other machines, and whoever reaches it runs functions with this \
+                 account's keys; listen on 127.0.0.1 or unix:/path, or set allow_remote_clients: true"
+            ),
+        );
+    }
+    listen
+}
+
+fn default_target(found: &mut Found, faults: &mut Faults) -> Option<String> {
+    let names: Vec<String> = found.targets.keys().cloned().collect();
+    if names.is_empty() && !found.faulty.contains("targets") {
+        let place = found.places.get("targets").cloned().unwrap_or(Place::Nowhere);
+        found.fault(
+            "targets",
+            place,
+            "names no target; write one, such as targets: {prod: {provider: ncp}}",
+            faults,
+        );
+    }
+    let usable: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !found.faulty.contains(&format!("targets.{name}")))
+        .collect();
+    let mut top = Reader::top(found, faults);
+    match top.given_text("default_target") {
+        Some(name) if names.contains(&name) || names.is_empty() => Some(name),
+        Some(name) => {
+            let message = match nearest(&name, usable.iter().copied()) {
+                Some(meant) => format!("{name} is not one of the targets; did you mean {meant}?"),
+                None => format!(
+                    "{name} is not one of the targets; write one of {}",
+                    usable.join(", ")
+                ),
+            };
+            top.fault("default_target", message);
+            None
+        }
+        None if names.len() > 1 => {
+            top.missing(
+                "default_target",
+                &format!("there are several targets, so write one of {}", usable.join(", ")),
+            );
+            None
+        }
+        None => names.into_iter().next(),
+    }
+}

@@ -1,0 +1,148 @@
+//! One target: what both clouds share, and FunctionGraph's own part.
+
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::reader::Reader;
+use super::{credentials, ncp};
+use crate::config::keys::Provider;
+use crate::config::target::{Budget, Cloud, FunctionGraph, Limits, Retry, TargetConfig, Timeouts};
+use crate::config::units::format_duration;
+use crate::env::Env;
+
+/// NCP itself holds a call for at most 60 s (`ncp-cloud-functions` §8), so a longer default would poll.
+const DEFAULT_WAIT: Duration = Duration::from_secs(60);
+/// The longest hold and a margin for the way there and back.
+const DEFAULT_ATTEMPT: Duration = Duration::from_secs(75);
+
+/// Builds the target; `None` = a required setting is missing, and a fault says so.
+pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> Option<TargetConfig> {
+    let cloud = match provider {
+        Provider::Ncp => Some(Cloud::Ncp(ncp::build(reader))),
+        Provider::FunctionGraph => function_graph(reader).map(Cloud::FunctionGraph),
+    };
+    let allow_plaintext = reader.bool("allow_plaintext");
+    let base_url = url(reader, "base_url", allow_plaintext);
+    let credentials = credentials::build(reader, env);
+    let timeouts = timeouts(reader);
+    let wait = within_request(reader, "wait", DEFAULT_WAIT, timeouts.request);
+    let retry = retry(reader);
+    let limits = Limits {
+        max_in_flight: usize::try_from(reader.integer("limits.max_in_flight")).ok()?,
+        max_queue: usize::try_from(reader.integer("limits.max_queue")).ok()?,
+        queue_timeout: reader.duration("limits.queue_timeout"),
+        max_response_size: reader.integer("limits.max_response_size"),
+    };
+    let idempotent_actions = reader.given_patterns("idempotent_actions").unwrap_or_default();
+    let ca_file = match reader.given_path("ca_file") {
+        Some(path) => Some(credentials::expand(reader, "ca_file", path, env)?),
+        None => None,
+    };
+    Some(TargetConfig {
+        cloud: cloud?,
+        base_url,
+        allow_plaintext,
+        ca_file,
+        credentials: credentials?,
+        wait,
+        idempotent_actions,
+        retry: retry?,
+        timeouts,
+        limits,
+    })
+}
+
+fn function_graph(reader: &mut Reader<'_>) -> Option<FunctionGraph> {
+    let allow_plaintext = reader.bool("allow_plaintext");
+    let iam_url = url(reader, "iam_url", allow_plaintext);
+    let region = reader.given_text("region");
+    if region.is_none() {
+        reader.missing("region", "write the region id, such as ap-southeast-3");
+    }
+    let project_id = reader.given_text("project_id");
+    if project_id.is_none() {
+        reader.missing(
+            "project_id",
+            "write the project's id: 32 letters and digits, as the console shows under My Credentials",
+        );
+    }
+    Some(FunctionGraph {
+        region: region?,
+        project_id: project_id?,
+        iam_url,
+    })
+}
+
+/// A URL that may be used: TLS, or plain to loopback, or plain because it was allowed.
+fn url(reader: &mut Reader<'_>, key: &str, allow_plaintext: bool) -> Option<Url> {
+    let url = reader.given_url(key)?;
+    if url.scheme() == "http" && !allow_plaintext && !is_loopback(&url) {
+        reader.fault(
+            key,
+            "is plain http to a host other than loopback, where anyone on the way can read signatures and data; \
+             write https, or set allow_plaintext: true",
+        );
+    }
+    Some(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn timeouts(reader: &mut Reader<'_>) -> Timeouts {
+    let request = reader.duration("timeouts.request");
+    Timeouts {
+        connect: reader.duration("timeouts.connect"),
+        attempt: within_request(reader, "timeouts.attempt", DEFAULT_ATTEMPT, request),
+        request,
+        idle: reader.duration("timeouts.idle"),
+    }
+}
+
+/// A duration that cannot be longer than the whole call: a default is cut, a given one is refused.
+fn within_request(reader: &mut Reader<'_>, key: &str, default: Duration, request: Duration) -> Duration {
+    let Some(given) = reader.given_duration(key) else {
+        return default.min(request);
+    };
+    if given > request {
+        let (given, request) = (format_duration(given), format_duration(request));
+        reader.fault(
+            key,
+            format!("{given} is longer than timeouts.request ({request}); shorten it or raise that one"),
+        );
+    }
+    given
+}
+
+fn retry(reader: &mut Reader<'_>) -> Option<Retry> {
+    let initial_backoff = reader.duration("retry.initial_backoff");
+    let max_backoff = reader.duration("retry.max_backoff");
+    if initial_backoff > max_backoff {
+        let given = if reader.stands("retry.initial_backoff") {
+            "retry.initial_backoff"
+        } else {
+            "retry.max_backoff"
+        };
+        let (initial, max) = (format_duration(initial_backoff), format_duration(max_backoff));
+        reader.fault(
+            given,
+            format!("initial_backoff ({initial}) is longer than max_backoff ({max}); change one of them"),
+        );
+    }
+    Some(Retry {
+        max_attempts: u32::try_from(reader.integer("retry.max_attempts")).ok()?,
+        initial_backoff,
+        max_backoff,
+        budget: Budget {
+            ratio: reader.number("retry.budget.ratio"),
+            min_per_second: u32::try_from(reader.integer("retry.budget.min_per_second")).ok()?,
+        },
+    })
+}

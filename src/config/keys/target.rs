@@ -1,0 +1,308 @@
+//! The keys of one target. The site, region and version rules between them are in `config::build::ncp`.
+
+use std::time::Duration;
+
+use super::{Default, Key, Kind, Provider, Rule};
+
+/// Open: Huawei and its partners add regions. Strict in its letters, since it becomes part of a host name.
+const REGION: Rule = Rule {
+    pattern: "^[a-z0-9][a-z0-9-]{0,62}$",
+    says: "a region id in lower-case letters, digits and hyphens, such as ap-southeast-3",
+    obeys: |text| {
+        text.len() <= 63
+            && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    },
+};
+
+const PROJECT_ID: Rule = Rule {
+    pattern: "^[A-Za-z0-9]{32}$",
+    says: "32 letters and digits, as the console shows under My Credentials",
+    obeys: |text| text.len() == 32 && text.bytes().all(|b| b.is_ascii_alphanumeric()),
+};
+
+const PROFILE: Rule = Rule {
+    pattern: "^[^\\[\\]]{1,128}$",
+    says: "the name of a section of the file, 1 to 128 characters without brackets",
+    obeys: |text| (1..=128).contains(&text.chars().count()) && !text.contains(['[', ']']),
+};
+
+/// A day in milliseconds: no function runs synchronously for longer.
+const DAY: u64 = 86_400_000;
+
+const fn key(path: &'static str, kind: Kind, default: Default, doc: &'static str) -> Key {
+    Key {
+        path,
+        kind,
+        default,
+        provider: None,
+        doc,
+    }
+}
+
+const fn only(provider: Provider, key: Key) -> Key {
+    Key {
+        provider: Some(provider),
+        ..key
+    }
+}
+
+const fn ms(min: u64, max: u64) -> Kind {
+    Kind::Duration(Duration::from_millis(min), Duration::from_millis(max))
+}
+
+pub(super) static KEYS: &[Key] = &[
+    key(
+        "targets.*.provider",
+        Kind::Word(&Provider::NAMES),
+        Default::Required,
+        "Which cloud this is: ncp is NAVER Cloud Functions, functiongraph is Huawei FunctionGraph and Open Telekom Cloud.",
+    ),
+    only(
+        Provider::Ncp,
+        key(
+            "targets.*.site",
+            Kind::Word(&["public", "fin", "gov"]),
+            Default::Is("public"),
+            "Which NAVER Cloud: the public one, the financial one or the public-sector one.",
+        ),
+    ),
+    only(
+        Provider::Ncp,
+        key(
+            "targets.*.region",
+            Kind::Word(&["kr", "sg", "jp"]),
+            Default::Is("kr"),
+            "The region; fin and gov have kr alone.",
+        ),
+    ),
+    only(
+        Provider::FunctionGraph,
+        key(
+            "targets.*.region",
+            Kind::Text(REGION),
+            Default::Required,
+            "The region id; it makes the host names, unless base_url is set.",
+        ),
+    ),
+    only(
+        Provider::Ncp,
+        key(
+            "targets.*.api_version",
+            Kind::Word(&["2.1", "2.0"]),
+            Default::Depends("2.1; 2.0 on gov, which has no other"),
+            "The generation of the REST API; paths and bodies differ between them.",
+        ),
+    ),
+    only(
+        Provider::Ncp,
+        key(
+            "targets.*.platform",
+            Kind::Word(&["vpc", "classic"]),
+            Default::Depends(
+                "vpc for 2.1, classic for 2.0; sg, jp and fin have vpc alone, gov classic alone",
+            ),
+            "The platform of a request that names none.",
+        ),
+    ),
+    only(
+        Provider::FunctionGraph,
+        key(
+            "targets.*.project_id",
+            Kind::Text(PROJECT_ID),
+            Default::Required,
+            "The project that holds the functions.",
+        ),
+    ),
+    key(
+        "targets.*.base_url",
+        Kind::Url,
+        Default::Depends("the cloud's own host"),
+        "Replaces scheme and host; with a path, the path prefix too. Open Telekom Cloud needs it. Plain http is for loopback only.",
+    ),
+    only(
+        Provider::FunctionGraph,
+        key(
+            "targets.*.iam_url",
+            Kind::Url,
+            Default::Depends("the region's IAM host"),
+            "Where tokens come from when credentials.source is iam_password.",
+        ),
+    ),
+    key(
+        "targets.*.allow_plaintext",
+        Kind::Bool,
+        Default::Is("false"),
+        "Lets base_url and iam_url be plain http to hosts other than loopback: signatures and data are then readable on the way.",
+    ),
+    key(
+        "targets.*.ca_file",
+        Kind::Path,
+        Default::Nothing,
+        "A PEM file of certificate authorities, trusted in place of the built-in ones.",
+    ),
+    key(
+        "targets.*.credentials",
+        Kind::Section,
+        Default::Nothing,
+        "Where the keys come from. The keys themselves never stand in this file.",
+    ),
+    only(
+        Provider::Ncp,
+        key(
+            "targets.*.credentials.source",
+            Kind::Word(&["env", "files", "ncloud_configure"]),
+            Default::Is("env"),
+            "env: NCLOUD_ACCESS_KEY_ID and NCLOUD_SECRET_ACCESS_KEY (or NCLOUD_ACCESS_KEY and NCLOUD_SECRET_KEY). files: access-key-id and secret-access-key in a directory. ncloud_configure: the file of the ncloud command.",
+        ),
+    ),
+    only(
+        Provider::FunctionGraph,
+        key(
+            "targets.*.credentials.source",
+            Kind::Word(&["env", "files", "iam_password"]),
+            Default::Is("env"),
+            "env: HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK and, if set, HUAWEICLOUD_SDK_SECURITY_TOKEN. files: access-key-id, secret-access-key and, if there, security-token in a directory. iam_password: username, password and domain in a directory, for a token.",
+        ),
+    ),
+    key(
+        "targets.*.credentials.directory",
+        Kind::Path,
+        Default::Depends("required for the sources files and iam_password"),
+        "The directory that holds one file a secret, as Kubernetes mounts them.",
+    ),
+    only(
+        Provider::Ncp,
+        key(
+            "targets.*.credentials.file",
+            Kind::Path,
+            Default::Depends("~/.ncloud/configure, for the source ncloud_configure"),
+            "The file of the ncloud command.",
+        ),
+    ),
+    only(
+        Provider::Ncp,
+        key(
+            "targets.*.credentials.profile",
+            Kind::Text(PROFILE),
+            Default::Depends("DEFAULT, for the source ncloud_configure"),
+            "The section of that file.",
+        ),
+    ),
+    key(
+        "targets.*.wait",
+        ms(0, DAY),
+        Default::Depends("60s, or timeouts.request if that is shorter"),
+        "How long an Invoke that does not say waits for the result.",
+    ),
+    key(
+        "targets.*.idempotent_actions",
+        Kind::Patterns,
+        Default::Nothing,
+        "Actions that may be run twice without harm, so that a run whose outcome is unknown is tried again: package/action, - for no package, * for any characters.",
+    ),
+    key(
+        "targets.*.retry",
+        Kind::Section,
+        Default::Nothing,
+        "How failed attempts are repeated.",
+    ),
+    key(
+        "targets.*.retry.max_attempts",
+        Kind::Integer(1, 10),
+        Default::Is("3"),
+        "The most attempts of one call, the first included; 1 turns retries off.",
+    ),
+    key(
+        "targets.*.retry.initial_backoff",
+        ms(1, 60_000),
+        Default::Is("100ms"),
+        "The upper bound of the first random pause; it doubles with each attempt.",
+    ),
+    key(
+        "targets.*.retry.max_backoff",
+        ms(1, 300_000),
+        Default::Is("5s"),
+        "The upper bound of any pause.",
+    ),
+    key(
+        "targets.*.retry.budget",
+        Kind::Section,
+        Default::Nothing,
+        "A limit on all retries of the target together, so that they cannot add to an outage.",
+    ),
+    key(
+        "targets.*.retry.budget.ratio",
+        Kind::Number(0.0, 1.0),
+        Default::Is("0.1"),
+        "Retries allowed for each call.",
+    ),
+    key(
+        "targets.*.retry.budget.min_per_second",
+        Kind::Integer(0, 1000),
+        Default::Is("1"),
+        "Retries a second that are allowed in any case.",
+    ),
+    key(
+        "targets.*.timeouts",
+        Kind::Section,
+        Default::Nothing,
+        "How long things may take.",
+    ),
+    key(
+        "targets.*.timeouts.connect",
+        ms(1, 300_000),
+        Default::Is("3s"),
+        "Connecting, with TLS.",
+    ),
+    key(
+        "targets.*.timeouts.attempt",
+        ms(1, DAY),
+        Default::Depends("75s, or timeouts.request if that is shorter"),
+        "One HTTP request, to the last byte of its answer; keep it above the 60 s that NCP may hold a call.",
+    ),
+    key(
+        "targets.*.timeouts.request",
+        ms(1, DAY),
+        Default::Is("310s"),
+        "One gRPC call in all: queue, attempts, pauses and polling. A shorter deadline of the caller wins.",
+    ),
+    key(
+        "targets.*.timeouts.idle",
+        ms(1, 3_600_000),
+        Default::Is("50s"),
+        "How long an unused connection is kept; keep it below the server's own limit.",
+    ),
+    key(
+        "targets.*.limits",
+        Kind::Section,
+        Default::Nothing,
+        "How much may go on at once.",
+    ),
+    key(
+        "targets.*.limits.max_in_flight",
+        Kind::Integer(1, 100_000),
+        Default::Is("100"),
+        "Calls of the target that run at once.",
+    ),
+    key(
+        "targets.*.limits.max_queue",
+        Kind::Integer(0, 100_000),
+        Default::Is("200"),
+        "Calls that may wait for their turn; the next one is refused at once.",
+    ),
+    key(
+        "targets.*.limits.queue_timeout",
+        ms(0, 3_600_000),
+        Default::Is("1s"),
+        "How long a call waits for its turn.",
+    ),
+    key(
+        "targets.*.limits.max_response_size",
+        Kind::Size(1 << 10, 1 << 30),
+        Default::Is("64MiB"),
+        "The largest answer that is read from the cloud.",
+    ),
+];

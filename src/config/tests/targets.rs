@@ -1,0 +1,221 @@
+use super::*;
+
+fn ncp(keys: &str) -> Ncp {
+    let config = good(&target(&format!("provider: ncp\n{keys}")));
+    match &config.targets["t"].cloud {
+        Cloud::Ncp(ncp) => *ncp,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_example_of_the_contract_loads() {
+    let config = good(EXAMPLE);
+    assert_eq!(
+        config.listen[1],
+        Listen::Unix("/run/faas-sidecar/faas.sock".into())
+    );
+    assert_eq!(config.admin, Some("127.0.0.1:9901".parse().unwrap()));
+    assert_eq!(config.default_target, "prod");
+    let prod = &config.targets["prod"];
+    assert_eq!(prod.idempotent_actions, ["reports/*", "-/ping"]);
+    assert_eq!(prod.timeouts.request, Duration::from_secs(310));
+    assert_eq!(prod.base_url, None);
+    let Cloud::FunctionGraph(hw) = &config.targets["hw"].cloud else {
+        panic!()
+    };
+    assert_eq!(hw.project_id, "0123456789abcdef0123456789abcdef");
+    let directory = "/var/run/secrets/huawei".into();
+    assert_eq!(config.targets["hw"].credentials, Credentials::Files { directory });
+}
+
+#[test]
+fn an_empty_target_gets_the_documented_defaults() {
+    let config = good(&target("provider: ncp"));
+    assert_eq!(config.listen, ["127.0.0.1:50051".parse().unwrap()]);
+    assert_eq!(
+        (config.admin, config.threads, config.max_message_size),
+        (None, 1, 64 << 20)
+    );
+    assert_eq!(config.drain_timeout, Duration::from_secs(30));
+    assert_eq!(
+        config.log,
+        Log {
+            format: LogFormat::Text,
+            level: LogLevel::Info
+        }
+    );
+    assert_eq!(config.default_target, "t");
+    let t = &config.targets["t"];
+    assert_eq!(t.credentials, Credentials::Env);
+    assert_eq!(t.wait, Duration::from_secs(60));
+    let budget = Budget {
+        ratio: 0.1,
+        min_per_second: 1,
+    };
+    let (initial_backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(5));
+    assert_eq!(
+        t.retry,
+        Retry {
+            max_attempts: 3,
+            initial_backoff,
+            max_backoff,
+            budget
+        }
+    );
+    assert_eq!(t.timeouts.attempt, Duration::from_secs(75));
+    assert_eq!((t.limits.max_in_flight, t.limits.max_queue), (100, 200));
+}
+
+#[test]
+fn sites_regions_and_versions_bring_their_platform() {
+    use {ApiVersion::*, Platform::*, Region::*, Site::*};
+    let made = |site, region, api_version, platform| Ncp {
+        site,
+        region,
+        api_version,
+        platform,
+    };
+    assert_eq!(ncp(""), made(Public, Kr, V2_1, Vpc));
+    assert_eq!(ncp("api_version: \"2.0\""), made(Public, Kr, V2_0, Classic));
+    assert_eq!(ncp("api_version: 2.0"), made(Public, Kr, V2_0, Classic));
+    assert_eq!(ncp("platform: classic"), made(Public, Kr, V2_1, Classic));
+    assert_eq!(ncp("region: sg\napi_version: 2.0"), made(Public, Sg, V2_0, Vpc));
+    assert_eq!(ncp("region: jp"), made(Public, Jp, V2_1, Vpc));
+    assert_eq!(ncp("site: fin"), made(Fin, Kr, V2_1, Vpc));
+    assert_eq!(ncp("site: gov"), made(Gov, Kr, V2_0, Classic));
+}
+
+#[test]
+fn combinations_that_do_not_exist_are_refused() {
+    for (keys, path) in [
+        ("site: gov\napi_version: \"2.1\"", "targets.t.api_version"),
+        ("site: gov\nplatform: vpc", "targets.t.platform"),
+        ("site: fin\nplatform: classic", "targets.t.platform"),
+        ("site: fin\nregion: sg", "targets.t.region"),
+        ("region: jp\nplatform: classic", "targets.t.platform"),
+    ] {
+        let told = faults(&target(&format!("provider: ncp\n{keys}")));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with(&format!("{path} (line 5): ")) && told[0].ends_with("; remove it"),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn plain_http_stays_on_the_machine() {
+    for url in [
+        "http://127.0.0.1:8080",
+        "http://[::1]:1/prefix",
+        "http://localhost/ncf/api/v2",
+        "https://h.example",
+    ] {
+        let config = good(&target(&format!("provider: ncp\nbase_url: {url}")));
+        assert!(config.targets["t"].base_url.is_some());
+    }
+    let told = faults(&target("provider: ncp\nbase_url: http://10.0.0.1"));
+    assert!(told[0].contains("allow_plaintext: true"), "{told:?}");
+    good(&target(
+        "provider: ncp\nallow_plaintext: true\nbase_url: http://10.0.0.1",
+    ));
+}
+
+#[test]
+fn urls_hold_nothing_but_scheme_host_and_prefix() {
+    for url in [
+        "ftp://h",
+        "h.example",
+        "https://",
+        "https://me:hunter2@h",
+        "https://h?x=1",
+        "https://h#x",
+        "'http://'",
+    ] {
+        let told = faults(&target(&format!("provider: ncp\nbase_url: {url}")));
+        assert!(told.len() == 1 && !told[0].contains("hunter2"), "{url}: {told:?}");
+    }
+}
+
+#[test]
+fn every_source_of_credentials_is_read() {
+    let source = |keys: &str| {
+        good(&target(&format!("provider: ncp\ncredentials: {keys}"))).targets["t"]
+            .credentials
+            .clone()
+    };
+    assert_eq!(
+        source("{ source: files, directory: ~/k }"),
+        Credentials::Files {
+            directory: "/home/me/k".into()
+        }
+    );
+    let (file, profile) = ("/home/me/.ncloud/configure".into(), "DEFAULT".into());
+    assert_eq!(
+        source("{ source: ncloud_configure }"),
+        Credentials::NcloudConfigure { file, profile }
+    );
+    let (file, profile) = ("/c".into(), "dev".into());
+    assert_eq!(
+        source("{ source: ncloud_configure, file: /c, profile: dev }"),
+        Credentials::NcloudConfigure { file, profile }
+    );
+    let huawei = "provider: functiongraph\nregion: eu-de\nproject_id: 0123456789abcdef0123456789abcdef\n";
+    let config = good(&target(&format!(
+        "{huawei}credentials: {{ source: iam_password, directory: /i }}"
+    )));
+    assert_eq!(
+        config.targets["t"].credentials,
+        Credentials::IamPassword {
+            directory: "/i".into()
+        }
+    );
+}
+
+#[test]
+fn a_source_takes_its_own_keys_alone() {
+    let told = |keys: &str| faults(&target(&format!("provider: ncp\ncredentials: {keys}")));
+    assert!(told("{ source: files }")[0].starts_with("targets.t.credentials.directory (line 4): is missing"));
+    assert!(told("{ source: env, directory: /x }")[0].contains("not used by source env"));
+    assert!(told("{ source: ncloud_configure, directory: /x }")[0].contains("not used"));
+    assert!(
+        told("{ source: iam_password, directory: /x }")[0]
+            .contains("is not one of env, files, ncloud_configure")
+    );
+    let homeless = with(
+        &target("provider: ncp\ncredentials: { source: ncloud_configure }"),
+        &[],
+        &[],
+    );
+    assert!(homeless.unwrap_err().to_string().contains("set HOME"));
+}
+
+#[test]
+fn defaults_shrink_to_the_request_timeout_and_given_values_must_fit() {
+    let t = good(&target("provider: ncp\ntimeouts: { request: 10s }")).targets["t"].clone();
+    assert_eq!(
+        (t.wait, t.timeouts.attempt),
+        (Duration::from_secs(10), Duration::from_secs(10))
+    );
+    let told = faults(&target(
+        "provider: ncp\nwait: 20s\ntimeouts: { request: 10s, attempt: 11s }\nretry: { max_backoff: 50ms }",
+    ));
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].starts_with("targets.t.wait (line 4): 20s is longer than timeouts.request (10s)"));
+    assert!(told[1].starts_with("targets.t.timeouts.attempt (line 5): "));
+    assert!(told[2].starts_with("targets.t.retry.max_backoff (line 6): initial_backoff (100ms) is longer"));
+}
+
+#[test]
+fn digits_alone_may_be_a_project() {
+    let config = good(&target(
+        "provider: functiongraph\nregion: eu-de\nproject_id: 01234567890123456789012345678901",
+    ));
+    assert!(
+        matches!(&config.targets["t"].cloud, Cloud::FunctionGraph(fg) if fg.project_id == "01234567890123456789012345678901")
+    );
+    good(&target(
+        "provider: functiongraph\nregion: eu-de\nproject_id: 12345678901234567890123456789e12",
+    ));
+}

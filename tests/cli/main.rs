@@ -1,0 +1,119 @@
+//! The real binary, for what needs no network: usage, `check` and `schema`.
+#![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+
+use std::io::Write as _;
+use std::process::{Command, Output};
+
+fn sidecar(args: &[&str], env: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))
+        .args(args)
+        .env_clear()
+        .envs(env.iter().copied())
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn file(yaml: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(yaml.as_bytes()).unwrap();
+    file
+}
+
+#[test]
+fn wrong_usage_exits_64_and_writes_nothing_to_standard_output() {
+    for args in [
+        &[][..],
+        &["nonsense"],
+        &["check", "--format", "xml"],
+        &["invoke", "x", "--param", "y"],
+    ] {
+        let output = sidecar(args, &[]);
+        assert_eq!(output.status.code(), Some(64), "{args:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn help_and_version_exit_0() {
+    let output = sidecar(&["--help"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("78  bad configuration"));
+    let output = sidecar(&["--version"], &[]);
+    assert_eq!(
+        text(&output.stdout),
+        format!("faas-sidecar {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn a_good_file_is_printed_with_its_defaults_and_without_secrets() {
+    let file = file("targets:\n  prod:\n    provider: ncp\n    site: gov\n");
+    let path = file.path().to_str().unwrap();
+    let env = [
+        ("NCLOUD_ACCESS_KEY_ID", "hunter1"),
+        ("NCLOUD_SECRET_ACCESS_KEY", "hunter2"),
+    ];
+    let output = sidecar(&["check", "--config", path], &env);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("api_version: \"2.0\"") || shown.contains("api_version: '2.0'"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("platform: classic") && shown.contains("default_target: prod"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("NCLOUD_SECRET_ACCESS_KEY") && !shown.contains("hunter"),
+        "{shown}"
+    );
+
+    let output = sidecar(&["check", "--format", "json"], &[("FAAS_SIDECAR_CONFIG", path)]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["targets"]["prod"]["retry"]["max_attempts"], 3);
+}
+
+#[test]
+fn a_bad_file_exits_78_and_tells_every_mistake() {
+    let file =
+        file("threads: 0\ntargets:\n  prod:\n    provider: ncp\n    siet: gov\n    secret_key: hunter2\n");
+    let output = sidecar(&["check", "--config", file.path().to_str().unwrap()], &[]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(output.stdout.is_empty());
+    let told = text(&output.stderr);
+    assert!(
+        told.starts_with("the configuration has 3 mistakes:\n1. threads (line 1): "),
+        "{told}"
+    );
+    assert!(
+        told.contains("\n2. targets.prod.siet (line 5): is not a known key; did you mean site?\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("\n3. targets.prod.secret_key (line 6): looks like a secret")
+            && !told.contains("hunter"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_missing_file_exits_78() {
+    let output = sidecar(&["check", "--config", "/no/such/file"], &[]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text(&output.stderr).contains("/no/such/file cannot be read"));
+}
+
+#[test]
+fn the_schema_is_json_and_the_table_is_markdown() {
+    let output = sidecar(&["schema"], &[]);
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert!(schema["$defs"]["ncp"]["properties"]["site"].is_object());
+    let output = sidecar(&["schema", "--format", "markdown"], &[]);
+    assert!(text(&output.stdout).starts_with("| key | value | default | meaning |\n"));
+}
