@@ -58,7 +58,7 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The keys that may sign.
     pub keys: Vec<KeyPair>,
-    /// Where packages, actions, triggers, links and activations are kept; `None` keeps them in memory.
+    /// Where packages, actions, triggers, links and activations are kept, one file a site; `None` keeps them in memory.
     pub data_dir: Option<PathBuf>,
     /// How long after the end of a run its detail still answers 404. The real cloud shows 30 to 40 seconds.
     pub activation_lag: Duration,

@@ -85,7 +85,7 @@ impl Recorder {
 
     pub(super) fn answered(&self, number: u64, status: u16) {
         let mut entries = self.lock();
-        if let Some((_, record)) = entries.list.iter_mut().find(|(known, _)| *known == number) {
+        if let Some((_, record)) = entries.list.iter_mut().rev().find(|(known, _)| *known == number) {
             record.status = Some(status);
         }
     }

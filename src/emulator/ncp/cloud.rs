@@ -61,7 +61,9 @@ pub(super) struct Cloud {
 impl Cloud {
     pub(super) fn open(options: Options, clock: Clock) -> io::Result<Self> {
         let tables = [PACKAGES, ACTIONS, TRIGGERS, LINKS, NAMES, ACTIVATIONS, TIMELINE];
-        let store = Store::open(options.data_dir.as_deref(), "ncp.redb", &tables)?;
+        // Emulators of several sites may share a directory, as the sites of one account share nothing else.
+        let file = format!("ncp-{}.redb", options.site);
+        let store = Store::open(options.data_dir.as_deref(), &file, &tables)?;
         let cloud = Self {
             options,
             clock,
