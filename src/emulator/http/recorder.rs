@@ -31,10 +31,7 @@ impl RecordedRequest {
     /// The first header of this name, any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        super::find_header(&self.headers, name)
     }
 }
 

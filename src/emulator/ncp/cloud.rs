@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Options;
 use super::codes::{self, Refusal};
-use super::model::{Action, Activation, Link, Package, Summary, Trigger};
+use super::model::{Action, Activation, Link, NO_PACKAGE, Package, Summary, Trigger};
 use super::query::Query;
 use super::site::{Generation, Platform, korean_time};
 use crate::emulator::clock::Clock;
@@ -182,6 +182,14 @@ impl Cloud {
             batch = batch.remove(TIMELINE, &key).remove(ACTIVATIONS, &old.id);
         }
         self.store.write(batch)
+    }
+
+    /// `{namespace}/{package}`, or the namespace alone outside packages.
+    pub(super) fn path(&self, package: &str) -> String {
+        match package {
+            NO_PACKAGE => self.options.namespace.clone(),
+            package => format!("{}/{package}", self.options.namespace),
+        }
     }
 
     /// Four characters that stay the same for the same thing, as in the documents' examples.

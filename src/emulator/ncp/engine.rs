@@ -203,10 +203,7 @@ impl Run {
     fn env(&self, action: &Action, code: &Code) -> Vec<(String, String)> {
         let namespace = &self.cloud.options.namespace;
         let deadline = self.cloud.clock.now_ms() + i64::try_from(code.timeout_ms).unwrap_or(i64::MAX / 2);
-        let name = match action.package.as_str() {
-            NO_PACKAGE => format!("/{namespace}/{}", action.name),
-            package => format!("/{namespace}/{package}/{}", action.name),
-        };
+        let name = format!("/{}/{}", self.cloud.path(&action.package), action.name);
         vec![
             ("__OW_ACTION_NAME".into(), name),
             ("__OW_ACTIVATION_ID".into(), self.id.clone()),
