@@ -1,7 +1,7 @@
 //! What may go wrong on purpose: a list of plans that can be changed while the server runs.
 //!
 //! A plan names a [`Fault`], how probable it is, how often it may still happen and which requests it is for. The text form
-//! that the command line takes is read in [`mod@parse`]. Knows no cloud: bodies of errors come from the service.
+//! that the command line takes stands at [`FaultPlan`]. Knows no cloud: bodies of errors come from the service.
 
 mod parse;
 
@@ -47,7 +47,22 @@ pub enum Moment {
     After,
 }
 
-/// A [`Fault`] and when it happens. `"status=503,probability=0.2".parse()` makes one.
+/// A [`Fault`] and when it happens.
+///
+/// As text: `key=value` pairs with commas between, such as `status=503,probability=0.2`.
+///
+/// | fault | meaning |
+/// | --- | --- |
+/// | `latency=200ms` | later answers (`ms`, `s` or `m`) |
+/// | `status=503` | this status instead of an answer; with `body=…` and `retry-after=…` if wanted |
+/// | `code=80031` | this entry of the cloud's error table |
+/// | `reset`, `reset=after` | connection reset before or after the work is done |
+/// | `cut=10` | the body ends after ten bytes |
+/// | `html=502` | an HTML page |
+/// | `redirect=https://example.com/` | `302` |
+/// | `silence`, `silence=after` | no answer |
+///
+/// With each: `probability=0.2`, `count=3`, `method=POST`, `path=/actions/`. `body=` comes last: it takes the rest of the text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaultPlan {
     /// What happens.

@@ -1,4 +1,4 @@
-//! The HTTP/1.1 server below every emulated cloud: it records requests, plays faults and hands the rest to a [`Service`].
+//! The HTTP/1.1 server below every emulated cloud: it records requests, plays faults and hands the rest to a `Service`.
 //!
 //! It reads the wire itself instead of through a general server, because a cloud that checks signatures must see the request
 //! target, the header order and the body bytes exactly as they came. Plain HTTP, for loopback only. Knows no cloud.
@@ -11,6 +11,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +22,10 @@ use super::clock::Clock;
 use super::faults::Faults;
 pub use recorder::RecordedRequest;
 use recorder::Recorder;
+
+const SHUTDOWN_POLL: Duration = Duration::from_millis(5);
+/// Two seconds; what has not ended by then is left behind.
+const SHUTDOWN_POLLS: u32 = 400;
 
 /// One request, as received.
 #[derive(Debug, Clone)]
@@ -38,11 +43,13 @@ pub(super) struct Request {
 impl Request {
     /// The first header of this name, any case.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        find_header(&self.headers, name)
     }
+}
+
+fn find_header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.as_str())
 }
 
 /// One answer.
@@ -88,8 +95,11 @@ pub(super) trait Service: fmt::Debug + Send + Sync + 'static {
     /// What this cloud sends for an error that a fault asks for: by its own code, else by HTTP status.
     fn error(&self, status: Option<u16>, code: Option<&str>) -> Reply;
 
-    /// Ends everything that still runs. The server calls it once, when it stops.
+    /// Tells everything that still runs to end.
     fn stop(&self);
+
+    /// Whether all of it has ended after [`Self::stop`].
+    fn is_idle(&self) -> bool;
 }
 
 /// How a server listens.
@@ -165,6 +175,13 @@ impl Running {
             // A cancelled task is what was asked for.
             let _ = task.await;
         }
+        // Connections and runs let go of the service when they notice, and only then is its store free to be opened again.
+        for _ in 0..SHUTDOWN_POLLS {
+            if Arc::strong_count(&self.shared) == 1 && self.shared.service.is_idle() {
+                break;
+            }
+            tokio::time::sleep(SHUTDOWN_POLL).await;
+        }
     }
 }
 
@@ -220,7 +237,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                     connections.spawn(connection::serve(stream, Arc::clone(&shared)));
                 }
                 // Out of file descriptors, most likely: give the connections time to end.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             },
             Some(_) = connections.join_next() => {}
         }

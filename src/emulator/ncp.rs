@@ -58,7 +58,7 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The keys that may sign.
     pub keys: Vec<KeyPair>,
-    /// Where packages, actions, triggers, links and activations are kept; `None` keeps them in memory.
+    /// Where packages, actions, triggers, links and activations are kept, one file a site; `None` keeps them in memory.
     pub data_dir: Option<PathBuf>,
     /// How long after the end of a run its detail still answers 404. The real cloud shows 30 to 40 seconds.
     pub activation_lag: Duration,
@@ -70,7 +70,7 @@ pub struct Options {
     pub quotas: Quotas,
     /// Actions that may run at the same time (NCP docs: cloudfunctions-spec, 100).
     pub concurrency: usize,
-    /// The first six characters of paths and the account's name in activations.
+    /// The account's short name: the first part of paths, and `namespace` and `subject` of activations.
     pub namespace: String,
     /// Answer 502 for a failed function and 202 when the wait is over, as Apache OpenWhisk does. NCP documents 200 alone.
     pub openwhisk_status: bool,

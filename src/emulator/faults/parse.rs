@@ -1,17 +1,5 @@
 //! The text form of a fault plan: `key=value` pairs with commas between, for `--fault` on the command line.
-//!
-//! | fault | meaning |
-//! | --- | --- |
-//! | `latency=200ms` | later answers (`ms`, `s` or `m`) |
-//! | `status=503` | this status instead of an answer; with `body=…` and `retry-after=…` if wanted |
-//! | `code=80031` | this entry of the cloud's error table |
-//! | `reset`, `reset=after` | connection reset before or after the work is done |
-//! | `cut=10` | the body ends after ten bytes |
-//! | `html=502` | an HTML page |
-//! | `redirect=https://example.com/` | `302` |
-//! | `silence`, `silence=after` | no answer |
-//!
-//! With each: `probability=0.2`, `count=3`, `method=POST`, `path=/actions/`. `body=` comes last: it takes the rest of the text.
+//! What there is to write stands at [`FaultPlan`].
 
 use std::fmt;
 use std::str::FromStr;

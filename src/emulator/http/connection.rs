@@ -113,10 +113,7 @@ async fn answer(shared: &Shared, request: &Request) -> Reply {
 }
 
 fn html(status: u16) -> Reply {
-    let reason = http::StatusCode::from_u16(status).ok();
-    let reason = reason
-        .and_then(|status| status.canonical_reason())
-        .unwrap_or("Error");
+    let reason = wire::reason(status);
     let page = format!(
         "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n<center><h1>{status} {reason}</h1></center>\r\n\
          <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"

@@ -31,10 +31,7 @@ impl RecordedRequest {
     /// The first header of this name, any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        super::find_header(&self.headers, name)
     }
 }
 
@@ -85,7 +82,7 @@ impl Recorder {
 
     pub(super) fn answered(&self, number: u64, status: u16) {
         let mut entries = self.lock();
-        if let Some((_, record)) = entries.list.iter_mut().find(|(known, _)| *known == number) {
+        if let Some((_, record)) = entries.list.iter_mut().rev().find(|(known, _)| *known == number) {
             record.status = Some(status);
         }
     }

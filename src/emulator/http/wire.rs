@@ -211,6 +211,14 @@ async fn fill<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> Re
     }
 }
 
+/// The words beside a status.
+pub(super) fn reason(status: u16) -> &'static str {
+    let status = http::StatusCode::from_u16(status).ok();
+    status
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Unknown")
+}
+
 /// Writes the answer. With `cut`, the head promises the whole body and only that many bytes of it follow.
 pub(super) async fn write_reply<S: AsyncWrite + Unpin>(
     stream: &mut S,
@@ -219,11 +227,7 @@ pub(super) async fn write_reply<S: AsyncWrite + Unpin>(
     keep_alive: bool,
     cut: Option<usize>,
 ) -> io::Result<()> {
-    let reason = http::StatusCode::from_u16(reply.status).ok();
-    let reason = reason
-        .and_then(|status| status.canonical_reason())
-        .unwrap_or("Unknown");
-    let mut head = format!("HTTP/1.1 {} {reason}\r\n", reply.status);
+    let mut head = format!("HTTP/1.1 {} {}\r\n", reply.status, reason(reply.status));
     for (name, value) in &reply.headers {
         head.push_str(name);
         head.push_str(": ");

@@ -124,15 +124,10 @@ pub(super) fn delete(cloud: &Cloud, call: &Call, package: &str, name: &str) -> R
 }
 
 fn shown(cloud: &Cloud, action: &Action, generation: Generation) -> Value {
-    let namespace = &cloud.options.namespace;
-    let path = match action.package.as_str() {
-        NO_PACKAGE => namespace.clone(),
-        package => format!("{namespace}/{package}"),
-    };
     let mut shown = json!({
         "description": action.description,
         "name": action.name,
-        "path": path,
+        "path": cloud.path(&action.package),
         "resourceId": cloud.resource_id("action", &action.full_name()),
     });
     match generation {

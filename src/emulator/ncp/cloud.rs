@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Options;
 use super::codes::{self, Refusal};
-use super::model::{Action, Activation, Link, Package, Summary, Trigger};
+use super::model::{Action, Activation, Link, NO_PACKAGE, Package, Summary, Trigger};
 use super::query::Query;
 use super::site::{Generation, Platform, korean_time};
 use crate::emulator::clock::Clock;
@@ -61,7 +61,9 @@ pub(super) struct Cloud {
 impl Cloud {
     pub(super) fn open(options: Options, clock: Clock) -> io::Result<Self> {
         let tables = [PACKAGES, ACTIONS, TRIGGERS, LINKS, NAMES, ACTIVATIONS, TIMELINE];
-        let store = Store::open(options.data_dir.as_deref(), "ncp.redb", &tables)?;
+        // Emulators of several sites may share a directory, as the sites of one account share nothing else.
+        let file = format!("ncp-{}.redb", options.site);
+        let store = Store::open(options.data_dir.as_deref(), &file, &tables)?;
         let cloud = Self {
             options,
             clock,
@@ -180,6 +182,14 @@ impl Cloud {
             batch = batch.remove(TIMELINE, &key).remove(ACTIVATIONS, &old.id);
         }
         self.store.write(batch)
+    }
+
+    /// `{namespace}/{package}`, or the namespace alone outside packages.
+    pub(super) fn path(&self, package: &str) -> String {
+        match package {
+            NO_PACKAGE => self.options.namespace.clone(),
+            package => format!("{}/{package}", self.options.namespace),
+        }
     }
 
     /// Four characters that stay the same for the same thing, as in the documents' examples.

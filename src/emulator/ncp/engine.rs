@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -130,14 +129,7 @@ struct Run {
     depth: usize,
 }
 
-/// Sequences call themselves, which needs a boxed future.
-#[async_trait]
-trait Execute {
-    async fn execute(self, action: Action, params: Map<String, Value>) -> Activation;
-}
-
-#[async_trait]
-impl Execute for Run {
+impl Run {
     async fn execute(self, action: Action, params: Map<String, Value>) -> Activation {
         let start = self.cloud.clock.now_ms();
         let input = self.input(&action, params);
@@ -159,9 +151,7 @@ impl Execute for Run {
         let _ = self.cloud.record(&activation);
         activation
     }
-}
 
-impl Run {
     async fn with_slot(self, action: Action, params: Map<String, Value>, slot: Slot) -> Activation {
         let activation = self.execute(action, params).await;
         drop(slot);
@@ -213,10 +203,7 @@ impl Run {
     fn env(&self, action: &Action, code: &Code) -> Vec<(String, String)> {
         let namespace = &self.cloud.options.namespace;
         let deadline = self.cloud.clock.now_ms() + i64::try_from(code.timeout_ms).unwrap_or(i64::MAX / 2);
-        let name = match action.package.as_str() {
-            NO_PACKAGE => format!("/{namespace}/{}", action.name),
-            package => format!("/{namespace}/{package}/{}", action.name),
-        };
+        let name = format!("/{}/{}", self.cloud.path(&action.package), action.name);
         vec![
             ("__OW_ACTION_NAME".into(), name),
             ("__OW_ACTIVATION_ID".into(), self.id.clone()),
@@ -253,7 +240,8 @@ impl Run {
                 depth: self.depth + 1,
             };
             ids.push(run.id.clone());
-            last = run.execute(action, params).await.response;
+            // A sequence may hold sequences: a future that holds itself has to be boxed.
+            last = Box::pin(run.execute(action, params)).await.response;
             params = match (&last.result, last.success) {
                 (Value::Object(result), true) => result.clone(),
                 _ => break,

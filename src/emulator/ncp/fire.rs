@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::cloud::{Call, Cloud};
 use super::codes::{self, Refusal};
 use super::engine::{self, new_id, runtime_params};
-use super::model::{Activation, Link, NO_PACKAGE, Response, Trigger};
+use super::model::{Activation, Link, Response, Trigger};
 use super::package::content;
 use super::site::korean_time;
 use crate::emulator::http::Reply;
@@ -59,15 +59,11 @@ fn strike(cloud: &Arc<Cloud>, trigger: &Trigger, params: Map<String, Value>) -> 
 
 fn follow(cloud: &Arc<Cloud>, link: &Link, input: &Map<String, Value>) -> Result<Value, Refusal> {
     let namespace = &cloud.options.namespace;
-    let action = match link.package.as_str() {
-        NO_PACKAGE => format!("{namespace}/{}", link.action),
-        package => format!("{namespace}/{package}/{}", link.action),
-    };
     let mut line = json!({
         "statusCode": 0,
         "success": true,
         "rule": format!("{namespace}/{}_{}", link.trigger, link.action),
-        "action": action,
+        "action": format!("{}/{}", cloud.path(&link.package), link.action),
     });
     let found = cloud.find_action(&link.package, &link.action)?;
     let started = match found {

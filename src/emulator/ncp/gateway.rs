@@ -129,6 +129,10 @@ impl Service for Gateway {
     fn stop(&self) {
         self.cloud.stop.stop();
     }
+
+    fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.cloud) == 1
+    }
 }
 
 /// Headers that were seen on live answers; no document names them.

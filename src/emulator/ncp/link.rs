@@ -46,12 +46,8 @@ pub(super) fn link(cloud: &Cloud, call: &Call, trigger: &str) -> Result<Reply, R
         .store
         .write(Batch::default().put(LINKS, &link.key(), &link)?)?;
     let namespace = &cloud.options.namespace;
-    let path = match link.package.as_str() {
-        NO_PACKAGE => namespace.clone(),
-        package => format!("{namespace}/{package}"),
-    };
     Ok(content(&json!({
-        "action": {"name": link.action, "path": path},
+        "action": {"name": link.action, "path": cloud.path(&link.package)},
         "namespace": namespace,
         "status": "active",
         "trigger": {"name": link.trigger, "path": namespace},

@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use rquickjs::function::Func;
-use rquickjs::{Context, Ctx, Function, Object, Runtime};
+use rquickjs::promise::PromiseState;
+use rquickjs::{Context, Ctx, Function, Object, Promise, Runtime, Value as JsValue};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -89,19 +90,19 @@ fn execute(job: &Job, logs: &Logs, stop: &Stop) -> Result<Value, Failure> {
     };
     let started = Instant::now();
     let watch = Rc::new(Watch {
-        deadline: started + job.time_limit,
+        deadline: started.checked_add(job.time_limit).unwrap_or(started),
         stop: stop.clone(),
         interrupted: Cell::new(false),
     });
     let engine = Runtime::new().map_err(|error| internal(&error))?;
     engine.set_max_stack_size(ENGINE_STACK);
     let context = Context::full(&engine).map_err(|error| internal(&error))?;
-    let limit = usize::try_from(job.memory_mb << 20).unwrap_or(usize::MAX);
+    // The engine and the prelude count as well, as Node.js itself does in its container.
+    engine.set_memory_limit(usize::try_from(job.memory_mb << 20).unwrap_or(usize::MAX));
     let handler = Rc::clone(&watch);
     engine.set_interrupt_handler(Some(Box::new(move || handler.is_over())));
     let result = context.with(|ctx| {
         let driver = prepare(&ctx, job, logs, files, started).map_err(|error| internal(&error))?;
-        engine.set_memory_limit(limit);
         drive(&ctx, &driver, job, &watch)
     });
     // Freeing everything may need a little memory itself.
@@ -161,50 +162,71 @@ fn drive<'js>(ctx: &Ctx<'js>, driver: &Object<'js>, job: &Job, watch: &Watch) ->
         Code::Source(text) => Some(text.as_str()),
         Code::Archive(_) => None,
     };
-    let call = |loading: bool, outcome: rquickjs::Result<()>| match outcome {
-        Ok(()) => Ok(()),
-        Err(_) if watch.interrupted.get() => Err(watch.why(loading)),
-        // The driver catches what the action throws; what comes through is the engine giving up.
-        Err(error) => {
-            ctx.catch();
-            Err(if matches!(error, rquickjs::Error::Exception) {
-                Failure::OutOfMemory
-            } else {
-                internal(&error)
-            })
-        }
-    };
     let function = |name: &str| {
         driver
             .get::<_, Function<'js>>(name)
             .map_err(|error| internal(&error))
     };
-    call(true, function("load")?.call((source, job.entry.as_str())))?;
-    if kind(driver)?.is_empty() {
-        let params = Value::Object(job.params.clone()).to_string();
-        call(false, function("start")?.call((params,)))?;
+    let check = |loading: bool, error: rquickjs::Error| failed(ctx, watch, loading, &error);
+    let load = function("load")?.call::<_, ()>((source, job.entry.as_str()));
+    load.map_err(|error| check(true, error))?;
+    if !kind(driver)?.is_empty() {
+        return settled(driver);
     }
+    let params = Value::Object(job.params.clone()).to_string();
+    let promise = function("start")?.call::<_, Option<Promise<'js>>>((params,));
+    let promise = promise.map_err(|error| check(false, error))?;
     let (wait, fire) = (function("wait")?, function("fire")?);
+    let probe = function("probe")?;
     loop {
         while !watch.is_over() && ctx.execute_pending_job() {}
+        let reaction = match promise.as_ref().map_or(PromiseState::Pending, Promise::state) {
+            PromiseState::Pending => None,
+            PromiseState::Resolved => Some("returned"),
+            PromiseState::Rejected => Some("rejected"),
+        };
+        if let (Some(reaction), Some(promise)) = (reaction, &promise) {
+            let value = promise
+                .result::<JsValue<'js>>()
+                .unwrap_or(Err(rquickjs::Error::Unknown));
+            // A rejection is thrown by the look at it.
+            let value = value.unwrap_or_else(|_| ctx.catch());
+            function(reaction)?
+                .call::<_, ()>((value,))
+                .map_err(|error| check(false, error))?;
+        }
         if !kind(driver)?.is_empty() {
             return settled(driver);
         }
         if watch.is_over() {
             return Err(watch.why(false));
         }
-        let milliseconds: f64 = wait.call(()).map_err(|error| internal(&error))?;
-        // Without timers the promise can never settle; the platform waits for its limit all the same.
+        let milliseconds: f64 = wait.call(()).map_err(|error| check(false, error))?;
         let nap = if milliseconds < 0.0 {
+            // An await that found no memory ends without a trace.
+            if !probe.call::<_, bool>(()).map_err(|error| check(false, error))? {
+                return Err(Failure::OutOfMemory);
+            }
+            // Without timers the promise can never settle; the platform waits for its limit all the same.
             NAP
         } else {
-            Duration::from_secs_f64(milliseconds / 1000.0)
+            Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(NAP)
         };
         if nap.is_zero() {
-            call(false, fire.call(()))?;
+            fire.call::<_, ()>(()).map_err(|error| check(false, error))?;
         } else {
             thread::sleep(nap.min(NAP));
         }
+    }
+}
+
+/// The driver catches what the action throws; what comes through is the engine giving up.
+fn failed(ctx: &Ctx<'_>, watch: &Watch, loading: bool, error: &rquickjs::Error) -> Failure {
+    ctx.catch();
+    match error {
+        _ if watch.interrupted.get() => watch.why(loading),
+        rquickjs::Error::Exception => Failure::OutOfMemory,
+        other => internal(other),
     }
 }
 

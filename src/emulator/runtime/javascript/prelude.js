@@ -6,6 +6,7 @@
   'use strict';
   const { parse, stringify } = JSON;
   const promiseResolve = Promise.resolve.bind(Promise);
+  const { min, max } = Math;
 
   // ---- text of values: util.inspect in miniature -------------------------------------------------------------------
   function inspect(value, depth = 0, seen = []) {
@@ -79,7 +80,7 @@
   let lastTimer = 0;
   function arm(callback, delay, args, repeat) {
     if (typeof callback !== 'function') throw new TypeError('The "callback" argument must be of type function.');
-    const wait = Math.max(1, Math.min(Number(delay) || 0, 2147483647));
+    const wait = max(1, min(Number(delay) || 0, 2147483647));
     const id = ++lastTimer;
     timers.set(id, { at: host.now() + wait, callback, args, repeat: repeat ? wait : 0 });
     return { id, ref() { return this; }, unref() { return this; }, hasRef: () => true, [Symbol.toPrimitive]: () => id };
@@ -262,12 +263,24 @@
     if (typeof exports === 'function') return exports;
     return typeof exports?.[entry] === 'function' ? exports[entry] : undefined;
   }
+  // Without the memory for an error the engine throws null. An action that throws null itself is taken for that: it cannot
+  // be told apart, and hardly any action does.
+  function isExhausted(error) {
+    return error === null || (error instanceof InternalError && error.message === 'out of memory');
+  }
+  function probe() {
+    try {
+      return new ArrayBuffer(1 << 16).byteLength > 0;
+    } catch {
+      return false;
+    }
+  }
   function failure(kind, error) {
-    const exhausted = error === null || (error instanceof InternalError && error.message === 'out of memory');
-    outcome ??= { kind: exhausted ? 'memory' : kind, text: exhausted ? '' : String(kind === 'load' && error instanceof Error ? errorText(error) : error) };
+    if (isExhausted(error)) outcome ??= { kind: 'memory', text: '' };
+    else outcome ??= { kind, text: String(kind === 'load' && error instanceof Error ? errorText(error) : error) };
   }
   function rejected(error) {
-    if (error === null || (error instanceof InternalError && error.message === 'out of memory')) return failure('memory', error);
+    if (isExhausted(error)) return failure('memory', error);
     const shown = error instanceof Error ? { name: error.name, message: error.message, stack: errorText(error), ...error } : error || {};
     outcome ??= { kind: 'rejected', text: stringify(shown) ?? '{}' };
   }
@@ -304,17 +317,21 @@
     },
     start(params) {
       try {
-        const value = main(parse(params));
-        promiseResolve(value).then(returned, rejected);
+        // The host looks at the state of this promise: a reaction could get lost when memory runs out.
+        return promiseResolve(main(parse(params)));
       } catch (error) {
         err(error);
         failure('threw', error);
       }
     },
+    returned,
+    rejected,
+    // Whether there is some memory left.
+    probe,
     wait() {
       let next = -1;
-      for (const { at } of timers.values()) next = next < 0 ? at : Math.min(next, at);
-      return next < 0 ? -1 : Math.max(0, next - host.now());
+      for (const { at } of timers.values()) next = next < 0 ? at : min(next, at);
+      return next < 0 ? -1 : max(0, next - host.now());
     },
     fire() {
       const now = host.now();
