@@ -54,7 +54,8 @@ Exit codes:
   78  bad configuration";
 
 #[cfg(feature = "emulator")]
-const DEMO: &str = "\n  faas-sidecar demo                                    everything at once, on this machine alone";
+const DEMO: &str =
+    "\n  faas-sidecar demo                                    everything at once, on this machine alone";
 #[cfg(not(feature = "emulator"))]
 const DEMO: &str = "";
 

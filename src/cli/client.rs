@@ -116,7 +116,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let address = Address::Unix(directory.path().join("none.sock"));
         let failure = Client::connect(&address, None).await.unwrap_err();
-        assert_eq!((failure.code.as_str(), failure.reason.as_str()), ("UNAVAILABLE", "SIDECAR_UNREACHABLE"));
+        assert_eq!(
+            (failure.code.as_str(), failure.reason.as_str()),
+            ("UNAVAILABLE", "SIDECAR_UNREACHABLE")
+        );
         assert!(
             failure.message.contains("none.sock") && failure.message.contains("No such file"),
             "{}",

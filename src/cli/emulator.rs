@@ -60,7 +60,11 @@ pub struct EmulatorArgs {
     #[arg(long, value_enum, default_value_t = EmulatorSite::Kr)]
     pub site: EmulatorSite,
     /// A fault to inject; may be given again
-    #[arg(long, value_name = "FAULT", help = "A fault to inject, such as status=503,probability=0.1; may be given again")]
+    #[arg(
+        long,
+        value_name = "FAULT",
+        help = "A fault to inject, such as status=503,probability=0.1; may be given again"
+    )]
     pub fault: Vec<FaultPlan>,
 }
 
@@ -117,9 +121,13 @@ pub(super) fn run(args: &EmulatorArgs, env: &Env, io: &mut Io<'_>) -> Exit {
 
 async fn until_signal(options: Options, keys: &str, io: &mut Io<'_>) -> Result<(), String> {
     let handler = |kind| signal(kind).map_err(|why| format!("signals cannot be received ({why})"));
-    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        handler(SignalKind::terminate())?,
+        handler(SignalKind::interrupt())?,
+    );
     let (listen, site) = (options.listen, options.site);
-    let cannot = |why: io::Error| format!("cannot start on {listen} ({why}); another --listen or --data-dir may help");
+    let cannot =
+        |why: io::Error| format!("cannot start on {listen} ({why}); another --listen or --data-dir may help");
     let running = ncp::start(options).await.map_err(cannot)?;
     let url = running.base_url();
     if !listen.ip().is_loopback() {
@@ -163,10 +171,20 @@ mod tests {
 
     #[test]
     fn a_secret_of_the_users_own_is_not_shown() {
-        let none = KeyArgs { access_key: None, access_key_file: None, secret_key_file: None };
-        let env = Env::fixed([("NCLOUD_ACCESS_KEY_ID", "mine"), ("NCLOUD_SECRET_ACCESS_KEY", "hunter2")]);
+        let none = KeyArgs {
+            access_key: None,
+            access_key_file: None,
+            secret_key_file: None,
+        };
+        let env = Env::fixed([
+            ("NCLOUD_ACCESS_KEY_ID", "mine"),
+            ("NCLOUD_SECRET_ACCESS_KEY", "hunter2"),
+        ]);
         let (key, shown) = keys(&none, &env).unwrap();
-        assert_eq!((key.access_key.as_str(), key.secret_key.as_str()), ("mine", "hunter2"));
+        assert_eq!(
+            (key.access_key.as_str(), key.secret_key.as_str()),
+            ("mine", "hunter2")
+        );
         assert!(shown.contains("mine") && !shown.contains("hunter2"));
         let (_, shown) = keys(&none, &Env::fixed::<String, String>([])).unwrap();
         assert!(shown.contains(DEFAULT_SECRET_KEY));
@@ -175,10 +193,21 @@ mod tests {
 
     #[test]
     fn every_fault_of_the_help_is_one() {
-        let examples = HELP.split("--fault '").skip(1).filter_map(|rest| rest.split('\'').next());
-        let listed = HELP.lines().skip_while(|line| !line.starts_with("Faults:")).skip(1);
+        let examples = HELP
+            .split("--fault '")
+            .skip(1)
+            .filter_map(|rest| rest.split('\'').next());
+        let listed = HELP
+            .lines()
+            .skip_while(|line| !line.starts_with("Faults:"))
+            .skip(1);
         let listed = listed.take_while(|line| line.starts_with("  ")).flat_map(|line| {
-            line.trim().split("  ").next().unwrap_or_default().split(", ").map(|text| text.replace("URL", "http://h/"))
+            line.trim()
+                .split("  ")
+                .next()
+                .unwrap_or_default()
+                .split(", ")
+                .map(|text| text.replace("URL", "http://h/"))
         });
         let all: Vec<String> = examples.map(str::to_owned).chain(listed).collect();
         assert!(all.len() > 10, "{all:?}");

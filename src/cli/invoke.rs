@@ -126,10 +126,17 @@ pub(super) fn run(args: &InvokeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
         Err(fault) => return io.misused(&fault),
     };
     block_on(io, async |io| match call::call(&input).await {
-        Ok(report) => match io.print(&report.render(args.output)) {
-            Exit::Clean => report.exit(),
-            unprinted => unprinted,
-        },
+        Ok((report, remark)) => {
+            let printed = io.print(&report.render(args.output));
+            if let Some(remark) = remark {
+                io.complain(&remark);
+            }
+            if printed == Exit::Clean {
+                report.exit()
+            } else {
+                printed
+            }
+        }
         Err(failure) => {
             io.complain(failure.render(args.output).trim_end());
             Exit::Failed

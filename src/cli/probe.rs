@@ -61,7 +61,9 @@ struct Unhealthy {
 /// One question.
 pub(super) fn probe(args: &ProbeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     with_address(args, env, io, async |address| {
-        ask(args, address, args.timeout.unwrap_or(ProbeArgs::PROBE_TIMEOUT)).await.map_err(|unhealthy| unhealthy.why)
+        ask(args, address, args.timeout.unwrap_or(ProbeArgs::PROBE_TIMEOUT))
+            .await
+            .map_err(|unhealthy| unhealthy.why)
     })
 }
 
@@ -76,7 +78,9 @@ pub(super) fn wait(args: &ProbeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
             match ask(args, address, left.min(ProbeArgs::PROBE_TIMEOUT)).await {
                 Ok(()) => return Ok(()),
                 Err(Unhealthy { why, for_good: true }) => return Err(why),
-                Err(Unhealthy { why, .. }) if left <= pause => return Err(format!("{why} (waited {timeout:?})")),
+                Err(Unhealthy { why, .. }) if left <= pause => {
+                    return Err(format!("{why} (waited {timeout:?})"));
+                }
                 Err(_) => tokio::time::sleep(pause).await,
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -106,8 +110,14 @@ fn with_address(
 async fn ask(args: &ProbeArgs, address: &Address, timeout: Duration) -> Result<(), Unhealthy> {
     let asked = async {
         let client = Client::connect(address, Some(timeout)).await?;
-        let question = HealthCheckRequest { service: args.service.clone() };
-        client.health().check(client.request(question)).await.map_err(|status| failure(&status))
+        let question = HealthCheckRequest {
+            service: args.service.clone(),
+        };
+        client
+            .health()
+            .check(client.request(question))
+            .await
+            .map_err(|status| failure(&status))
     };
     let not_now = |why: String| Unhealthy { why, for_good: false };
     match tokio::time::timeout(timeout, asked).await {
@@ -119,6 +129,8 @@ async fn ask(args: &ProbeArgs, address: &Address, timeout: Duration) -> Result<(
             for_good: fault.code == "NOT_FOUND",
             why: format!("{}: {}", fault.code, fault.message),
         }),
-        Err(_) => Err(not_now(format!("DEADLINE_EXCEEDED: {address} does not answer within {timeout:?}"))),
+        Err(_) => Err(not_now(format!(
+            "DEADLINE_EXCEEDED: {address} does not answer within {timeout:?}"
+        ))),
     }
 }

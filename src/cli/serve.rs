@@ -71,5 +71,11 @@ fn start_log(log: &Log) {
         LogFormat::Json => telemetry::Format::Json,
     };
     // Both sides use the same five words.
-    telemetry::init(format, log.level.name().parse().unwrap_or(tracing_subscriber::filter::LevelFilter::INFO));
+    telemetry::init(
+        format,
+        log.level
+            .name()
+            .parse()
+            .unwrap_or(tracing_subscriber::filter::LevelFilter::INFO),
+    );
 }

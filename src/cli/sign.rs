@@ -142,7 +142,11 @@ impl Signed {
         for (name, value) in &self.headers {
             let _ = writeln!(text, "  {name}: {value}");
         }
-        let _ = writeln!(text, "\nas a command, while the signature is fresh:\n  {}", self.command());
+        let _ = writeln!(
+            text,
+            "\nas a command, while the signature is fresh:\n  {}",
+            self.command()
+        );
         text
     }
 
@@ -197,7 +201,9 @@ fn quoted(text: &str) -> String {
 
 /// Methods are written in capitals on the wire, whatever was typed.
 fn parse_method(text: &str) -> Result<http::Method, String> {
-    text.to_ascii_uppercase().parse().map_err(|_| "write a method such as GET or POST".to_owned())
+    text.to_ascii_uppercase()
+        .parse()
+        .map_err(|_| "write a method such as GET or POST".to_owned())
 }
 
 /// Checks that it is a URL, and keeps the text: what is signed is what was written.
@@ -240,7 +246,10 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with("  curl -X POST 'https://h/p?q=it'\\''s' -H x-a:1 -H x-b:2= -H content-type:application/json\n"), "{text}");
-        assert_eq!(signed().render(SignOutput::Curl), "-H x-a:1 -H x-b:2= -H content-type:application/json");
+        assert_eq!(
+            signed().render(SignOutput::Curl),
+            "-H x-a:1 -H x-b:2= -H content-type:application/json"
+        );
         let json: serde_json::Value = serde_json::from_str(&signed().render(SignOutput::Json)).unwrap();
         assert_eq!(json["stringToSign"], "GET /p?q=1\n15\nid");
         assert_eq!(json["headers"]["x-b"], "2=");

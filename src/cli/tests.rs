@@ -66,11 +66,20 @@ fn help_is_an_answer_and_misuse_is_64() {
 #[cfg(not(feature = "emulator"))]
 #[test]
 fn a_build_without_the_emulator_says_so() {
-    for args in [&["demo"][..], &["emulator", "--site", "kr"], &["serve", "--emulator"]] {
+    for args in [
+        &["demo"][..],
+        &["emulator", "--site", "kr"],
+        &["serve", "--emulator"],
+    ] {
         let (exit, _, err) = ran(args, &[]);
-        assert!(exit == Exit::Usage && err.contains("this build has no emulator"), "{args:?}: {err}");
+        assert!(
+            exit == Exit::Usage && err.contains("this build has no emulator"),
+            "{args:?}: {err}"
+        );
     }
-    assert!(!ran(&["--help"], &[]).1.contains("demo") && !ran(&["serve", "--help"], &[]).1.contains("--emulator"));
+    assert!(
+        !ran(&["--help"], &[]).1.contains("demo") && !ran(&["serve", "--help"], &[]).1.contains("--emulator")
+    );
 }
 
 #[test]

@@ -130,7 +130,10 @@ fn sign_prints_the_reference_signature_and_never_the_secret() {
     let url = "https://cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc";
     let keys = [
         ("NCLOUD_ACCESS_KEY_ID", "ncp_iam_TESTACCESSKEY01"),
-        ("NCLOUD_SECRET_ACCESS_KEY", "ncp_iam_TESTSECRETKEY0123456789abcdef"),
+        (
+            "NCLOUD_SECRET_ACCESS_KEY",
+            "ncp_iam_TESTSECRETKEY0123456789abcdef",
+        ),
     ];
     let output = sidecar(&["sign", "GET", url, "--timestamp", "1714111020170"], &keys);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -142,7 +145,10 @@ fn sign_prints_the_reference_signature_and_never_the_secret() {
     ] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
     }
-    assert!(shown.contains(&format!("  curl '{url}' -H x-ncp-apigw-timestamp:1714111020170")), "{shown}");
+    assert!(
+        shown.contains(&format!("  curl '{url}' -H x-ncp-apigw-timestamp:1714111020170")),
+        "{shown}"
+    );
     assert!(!shown.contains("TESTSECRET"), "{shown}");
     assert_eq!(sidecar(&["sign", "GET", url], &[]).status.code(), Some(64));
 }

@@ -33,8 +33,11 @@ impl Running {
             .stderr(if log { Stdio::piped() } else { Stdio::inherit() })
             .spawn()
             .unwrap();
-        let stream: Box<dyn Read + Send> =
-            if log { Box::new(child.stderr.take().unwrap()) } else { Box::new(child.stdout.take().unwrap()) };
+        let stream: Box<dyn Read + Send> = if log {
+            Box::new(child.stderr.take().unwrap())
+        } else {
+            Box::new(child.stdout.take().unwrap())
+        };
         let (sender, lines) = channel();
         // A pipe that nobody reads would stop the child.
         std::thread::spawn(move || {
@@ -65,7 +68,10 @@ impl Running {
 
     /// Sends a signal, as a container's runtime does.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
@@ -85,7 +91,19 @@ impl Drop for Running {
 impl Sidecar {
     /// Starts `serve` on a port that the system chooses, with further arguments.
     pub(crate) fn serve(args: &[&str], env: &[(&str, &str)]) -> Self {
-        let all = [&["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--threads", "1"], args].concat();
+        let all = [
+            &[
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--log-format",
+                "json",
+                "--threads",
+                "1",
+            ],
+            args,
+        ]
+        .concat();
         let process = Running::start(&all, env, true);
         let address = process.event("listening")["address"].as_str().unwrap().to_owned();
         process.event("ready");

@@ -15,7 +15,12 @@ fn read_request(stream: &mut TcpStream) -> String {
         seen.push(byte[0]);
     }
     let head = String::from_utf8(seen).unwrap();
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let length = head.lines().find_map(|line| {
+        line.to_ascii_lowercase()
+            .strip_prefix("content-length: ")?
+            .parse()
+            .ok()
+    });
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).unwrap();
     head + text(&body)
@@ -29,22 +34,38 @@ fn a_call_in_flight_survives_sigterm() {
         "targets:\n  it:\n    provider: ncp\n    base_url: http://{}\n    credentials: {{ source: env }}\n",
         cloud.local_addr().unwrap()
     ));
-    let keys = [("NCLOUD_ACCESS_KEY_ID", "id"), ("NCLOUD_SECRET_ACCESS_KEY", "hunter2")];
+    let keys = [
+        ("NCLOUD_ACCESS_KEY_ID", "id"),
+        ("NCLOUD_SECRET_ACCESS_KEY", "hunter2"),
+    ];
     let mut server = Sidecar::serve(&["--config", config.path().to_str().unwrap()], &keys);
-    let mut invoke = Running::start(&["invoke", "slow", "--address", &server.address, "-o", "json"], &[], false);
+    let mut invoke = Running::start(
+        &["invoke", "slow", "--address", &server.address, "-o", "json"],
+        &[],
+        false,
+    );
     let (mut connection, _) = cloud.accept().unwrap();
     let request = read_request(&mut connection);
-    assert!(request.contains("x-ncp-apigw-signature-v2: ") && request.ends_with("\r\n\r\n{}"), "{request}");
+    assert!(
+        request.contains("x-ncp-apigw-signature-v2: ") && request.ends_with("\r\n\r\n{}"),
+        "{request}"
+    );
 
     server.process.signal("TERM");
     server.process.event("draining");
     let body = "{\"content\":{\"activationId\":\"0123456789abcdef0123456789abcdef\",\"response\":\
                 {\"status\":\"success\",\"success\":true,\"result\":{\"n\":12345678901234567890.10}}}}";
-    let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     connection.write_all(answer.as_bytes()).unwrap();
 
     let printed = invoke.line(|line| Some(line.to_owned()));
-    assert!(printed.contains("\"result\":{\"n\":12345678901234567890.10}"), "{printed}");
+    assert!(
+        printed.contains("\"result\":{\"n\":12345678901234567890.10}"),
+        "{printed}"
+    );
     assert_eq!(invoke.end().code(), Some(0));
     server.process.event("stopped");
     assert_eq!(server.process.end().code(), Some(0));
@@ -53,12 +74,42 @@ fn a_call_in_flight_survives_sigterm() {
 }
 
 #[test]
+fn a_sidecar_that_falls_silent_is_given_up_at_the_deadline() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let output = sidecar(
+        &["invoke", "any", "--address", &address, "--timeout", "200ms"],
+        &[],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(
+        told.starts_with("DEADLINE_EXCEEDED: ") || told.starts_with("UNAVAILABLE: "),
+        "{told}"
+    );
+    assert!(told.contains("execution  "), "{told}");
+}
+
+#[test]
 fn the_emulator_answers_what_sign_signs_and_ends_by_signal() {
-    let keys = [("NCLOUD_ACCESS_KEY_ID", "mine"), ("NCLOUD_SECRET_ACCESS_KEY", "hunter2")];
-    let mut emulator = Running::start(&["emulator", "--listen", "127.0.0.1:0", "--site", "sg"], &keys, false);
+    let keys = [
+        ("NCLOUD_ACCESS_KEY_ID", "mine"),
+        ("NCLOUD_SECRET_ACCESS_KEY", "hunter2"),
+    ];
+    let mut emulator = Running::start(
+        &["emulator", "--listen", "127.0.0.1:0", "--site", "sg"],
+        &keys,
+        false,
+    );
     let line = emulator.line(|line| Some(line.to_owned()));
-    assert!(line.contains("(sg)") && line.contains("mine") && !line.contains("hunter2"), "{line}");
-    let base = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    assert!(
+        line.contains("(sg)") && line.contains("mine") && !line.contains("hunter2"),
+        "{line}"
+    );
+    let base = line
+        .split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .unwrap();
     let url = format!("{base}/ncf/api/v2/packages?platform=vpc");
     let output = sidecar(&["sign", "GET", &url, "-o", "json"], &keys);
     let signed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -85,20 +136,49 @@ fn the_emulator_answers_what_sign_signs_and_ends_by_signal() {
 
 #[test]
 fn the_emulator_injects_faults_and_refuses_nonsense() {
-    let mut emulator =
-        Running::start(&["emulator", "--listen", "127.0.0.1:0", "--fault", "status=503,body=broken"], &[], false);
+    let mut emulator = Running::start(
+        &[
+            "emulator",
+            "--listen",
+            "127.0.0.1:0",
+            "--fault",
+            "status=503,body=broken",
+        ],
+        &[],
+        false,
+    );
     let line = emulator.line(|line| Some(line.to_owned()));
-    assert!(line.contains("emulator-access-key") && line.contains("emulator-secret-key"), "{line}");
-    let base = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    assert!(
+        line.contains("emulator-access-key") && line.contains("emulator-secret-key"),
+        "{line}"
+    );
+    let base = line
+        .split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .unwrap();
     let mut stream = TcpStream::connect(base.trim_start_matches("http://")).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("broken"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("broken"),
+        "{answer}"
+    );
     emulator.signal("TERM");
     assert_eq!(emulator.end().code(), Some(0));
-    for wrong in [&["--fault", "boom=1"][..], &["--site", "mars"], &["--access-key", "alone"]] {
+    for wrong in [
+        &["--fault", "boom=1"][..],
+        &["--site", "mars"],
+        &["--access-key", "alone"],
+    ] {
         let output = sidecar(&[&["emulator"], wrong].concat(), &[]);
-        assert_eq!(output.status.code(), Some(64), "{wrong:?}: {}", text(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(64),
+            "{wrong:?}: {}",
+            text(&output.stderr)
+        );
     }
 }

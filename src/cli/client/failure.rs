@@ -37,10 +37,16 @@ pub(in crate::cli) fn failure(status: &Status) -> Failure {
         rows.push(("retry_after".to_owned(), format!("{delay:?}")));
     }
     for violation in details.quota_failure().map_or(&[][..], |quota| &quota.violations) {
-        rows.push(("quota".to_owned(), format!("{}: {}", violation.subject, violation.description)));
+        rows.push((
+            "quota".to_owned(),
+            format!("{}: {}", violation.subject, violation.description),
+        ));
     }
     if let Some(resource) = details.resource_info() {
-        rows.push(("resource".to_owned(), format!("{} {}", resource.resource_type, resource.resource_name)));
+        rows.push((
+            "resource".to_owned(),
+            format!("{} {}", resource.resource_type, resource.resource_name),
+        ));
     }
     for link in details.help().map_or(&[][..], |help| &help.links) {
         rows.push(("help".to_owned(), format!("{}: {}", link.description, link.url)));
@@ -51,7 +57,10 @@ pub(in crate::cli) fn failure(status: &Status) -> Failure {
         message: status.message().to_owned(),
         reason: info.reason.clone(),
         details: rows,
-        fields: fields.iter().map(|fault| (fault.field.clone(), fault.description.clone())).collect(),
+        fields: fields
+            .iter()
+            .map(|fault| (fault.field.clone(), fault.description.clone()))
+            .collect(),
     }
 }
 
@@ -71,14 +80,21 @@ fn bare(status: &Status) -> Failure {
         failure.reason = "DEADLINE_EXCEEDED".to_owned();
         "no answer came within --timeout; give it more time".clone_into(&mut failure.message);
     } else if failure.message.is_empty() || status.code() == Code::Unknown {
-        failure.message = format!("no gRPC answer came ({}); is this the address of a sidecar?", status.message());
+        failure.message = format!(
+            "no gRPC answer came ({}); is this the address of a sidecar?",
+            status.message()
+        );
     }
     failure
 }
 
 fn add_trailers(status: &Status, facts: &mut HashMap<String, String>) {
     for (trailer, fact) in TRAILERS {
-        if let Some(value) = status.metadata().get(trailer).and_then(|value| value.to_str().ok()) {
+        if let Some(value) = status
+            .metadata()
+            .get(trailer)
+            .and_then(|value| value.to_str().ok())
+        {
             facts.entry(fact.to_owned()).or_insert_with(|| value.to_owned());
         }
     }
@@ -86,7 +102,12 @@ fn add_trailers(status: &Status, facts: &mut HashMap<String, String>) {
 
 fn ordered(facts: HashMap<String, String>) -> Vec<(String, String)> {
     let mut rows: Vec<_> = facts.into_iter().collect();
-    let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
+    let place = |name: &str| {
+        ORDER
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or(ORDER.len())
+    };
     rows.sort_by(|(a, _), (b, _)| (place(a), a).cmp(&(place(b), b)));
     rows
 }
@@ -127,19 +148,39 @@ mod tests {
         metadata.insert("faas-attempts", "2".parse().unwrap());
         let status = Status::with_error_details_and_metadata(Code::InvalidArgument, "bad", details, metadata);
         let failure = failure(&status);
-        assert_eq!((failure.code.as_str(), failure.reason.as_str()), ("INVALID_ARGUMENT", "REQUEST_INVALID"));
-        assert_eq!(failure.fields, [("action_name".to_owned(), "is empty".to_owned())]);
-        let rows: Vec<_> = failure.details.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(
+            (failure.code.as_str(), failure.reason.as_str()),
+            ("INVALID_ARGUMENT", "REQUEST_INVALID")
+        );
+        assert_eq!(
+            failure.fields,
+            [("action_name".to_owned(), "is empty".to_owned())]
+        );
+        let rows: Vec<_> = failure
+            .details
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         assert_eq!(
             rows,
-            ["execution=not_started", "attempts=2", "target=prod", "zeta=9", "retry_after=1.5s", "quota=packages: 500 at most"]
+            [
+                "execution=not_started",
+                "attempts=2",
+                "target=prod",
+                "zeta=9",
+                "retry_after=1.5s",
+                "quota=packages: 500 at most"
+            ]
         );
     }
 
     #[test]
     fn without_details_nothing_is_claimed() {
         let late = failure(&Status::cancelled("Timeout expired"));
-        assert_eq!((late.code.as_str(), late.details[0].1.as_str()), ("DEADLINE_EXCEEDED", "unknown"));
+        assert_eq!(
+            (late.code.as_str(), late.details[0].1.as_str()),
+            ("DEADLINE_EXCEEDED", "unknown")
+        );
         let broken = failure(&Status::unknown("h2 protocol error"));
         assert!(broken.message.contains("h2 protocol error"), "{}", broken.message);
     }

@@ -14,7 +14,8 @@ use crate::proto::json::Encoding;
 use crate::proto::package_service_client::PackageServiceClient;
 use crate::proto::{
     Action, ActionType, Activation, ActivationStatus, DeleteActionRequest, DeletePackageRequest, Exec,
-    GetActivationRequest, GetPackageRequest, InvokeRequest, Json, Limits, PutActionRequest, PutPackageRequest, Vpc,
+    GetActivationRequest, GetPackageRequest, InvokeRequest, Json, JsonEncoding, Limits, PutActionRequest,
+    PutPackageRequest, Vpc,
 };
 
 const CODE: &str = "\
@@ -72,8 +73,14 @@ impl Application {
             parameters: Some(json(parameters)),
             ..PutPackageRequest::default()
         };
-        let package = stage.ok(step, self.packages.put_package(request)).await?.package.unwrap_or_default();
-        ensure(package.name == PACKAGE, || format!("PutPackage answered the package {:?}", package.name))?;
+        let package = stage
+            .ok(step, self.packages.put_package(request))
+            .await?
+            .package
+            .unwrap_or_default();
+        ensure(package.name == PACKAGE, || {
+            format!("PutPackage answered the package {:?}", package.name)
+        })?;
         stage.got(&[format!("OK: package {}", package.name)]);
 
         let step = Step {
@@ -84,10 +91,19 @@ impl Application {
             ),
             sends: 1,
         };
-        let answer = stage.ok(step, self.actions.put_action(put_action(ACTION, 128, Duration::from_secs(5)))).await?;
+        let answer = stage
+            .ok(
+                step,
+                self.actions
+                    .put_action(put_action(ACTION, 128, Duration::from_secs(5))),
+            )
+            .await?;
         let action = answer.action.unwrap_or_default();
         ensure(action.name == ACTION && action.package_name == PACKAGE, || {
-            format!("PutAction answered the action {}/{}", action.package_name, action.name)
+            format!(
+                "PutAction answered the action {}/{}",
+                action.package_name, action.name
+            )
         })?;
         stage.got(&[format!("OK: action {}/{}", action.package_name, action.name)]);
         Ok(())
@@ -100,11 +116,14 @@ impl Application {
             request: format!("action_name: {ACTION}, arguments: {{\"name\":\"World\"}}"),
             sends: 1,
         };
-        let answer = stage.ok(step, self.invocations.invoke(invoke(r#"{"name":"World"}"#))).await?;
+        let answer = stage
+            .ok(step, self.invocations.invoke(invoke(r#"{"name":"World"}"#)))
+            .await?;
         let run = answer.activation.unwrap_or_default();
-        ensure(run.success && text(&run) == r#"{"message":"Hello, World!"}"#, || {
-            format!("Invoke answered {} {}", status(&run), text(&run))
-        })?;
+        ensure(
+            run.success && text(&run) == r#"{"message":"Hello, World!"}"#,
+            || format!("Invoke answered {} {}", status(&run), text(&run)),
+        )?;
         stage.got(&[format!("OK: {} {}", status(&run), text(&run))]);
         Ok(run)
     }
@@ -120,16 +139,35 @@ impl Application {
             package_name: PACKAGE.to_owned(),
             action_name: ACTION.to_owned(),
             activation_id: ran.activation_id.clone(),
-            result_encoding: crate::proto::JsonEncoding::Text.into(),
+            result_encoding: JsonEncoding::Text.into(),
             ..GetActivationRequest::default()
         };
-        let record = stage.ok(step, self.invocations.get_activation(request)).await?.activation.unwrap_or_default();
+        let record = stage
+            .ok(step, self.invocations.get_activation(request))
+            .await?
+            .activation
+            .unwrap_or_default();
         let logged = record.logs.iter().any(|line| line.ends_with("called for World"));
-        ensure(logged && record.activation_id == ran.activation_id && text(&record) == text(ran), || {
-            format!("GetActivation answered {:?} {} {:?}", record.activation_id, text(&record), record.logs)
-        })?;
-        let took = record.duration.and_then(|took| Duration::try_from(took).ok()).unwrap_or_default();
-        let mut lines = vec![format!("OK: {} after {took:?} {}", status(&record), text(&record))];
+        ensure(
+            logged && record.activation_id == ran.activation_id && text(&record) == text(ran),
+            || {
+                format!(
+                    "GetActivation answered {:?} {} {:?}",
+                    record.activation_id,
+                    text(&record),
+                    record.logs
+                )
+            },
+        )?;
+        let took = record
+            .duration
+            .and_then(|took| Duration::try_from(took).ok())
+            .unwrap_or_default();
+        let mut lines = vec![format!(
+            "OK: {} after {took:?} {}",
+            status(&record),
+            text(&record)
+        )];
         lines.extend(record.logs.iter().map(|line| format!("log: {line}")));
         stage.got(&lines);
         Ok(())
@@ -142,9 +180,17 @@ impl Application {
             request: format!("action_name: {ACTION}, arguments: {{}}"),
             sends: 1,
         };
-        let run = stage.ok(step, self.invocations.invoke(invoke("{}"))).await?.activation.unwrap_or_default();
+        let run = stage
+            .ok(step, self.invocations.invoke(invoke("{}")))
+            .await?
+            .activation
+            .unwrap_or_default();
         ensure(!run.success && text(&run).contains("name is missing"), || {
-            format!("Invoke of a function that throws answered {} {}", status(&run), text(&run))
+            format!(
+                "Invoke of a function that throws answered {} {}",
+                status(&run),
+                text(&run)
+            )
         })?;
         stage.got(&[format!("OK: {} {}", status(&run), text(&run))]);
         Ok(())
@@ -158,15 +204,27 @@ impl Application {
             sends: 0,
         };
         let request = put_action("hello world", 300, Duration::from_millis(100));
-        let failure = match stage.step(step, self.actions.put_action(request)).await? {
-            Ok(_) => return Err(Unexpected("PutAction accepted what breaks three rules".to_owned())),
-            Err(failure) => failure,
+        let Err(failure) = stage.step(step, self.actions.put_action(request)).await? else {
+            return Err(Unexpected(
+                "PutAction accepted what breaks three rules".to_owned(),
+            ));
         };
-        ensure(failure.code == "INVALID_ARGUMENT" && failure.fields.len() == 3, || {
-            format!("PutAction of what breaks three rules answered {} {:?}", failure.code, failure.fields)
-        })?;
+        ensure(
+            failure.code == "INVALID_ARGUMENT" && failure.fields.len() == 3,
+            || {
+                format!(
+                    "PutAction of what breaks three rules answered {} {:?}",
+                    failure.code, failure.fields
+                )
+            },
+        )?;
         let mut lines = vec![format!("{}, reason {}", failure.code, failure.reason)];
-        lines.extend(failure.fields.iter().map(|(field, wrong)| format!("{field}: {wrong}")));
+        lines.extend(
+            failure
+                .fields
+                .iter()
+                .map(|(field, wrong)| format!("{field}: {wrong}")),
+        );
         stage.got(&lines);
         Ok(())
     }
@@ -193,14 +251,22 @@ impl Application {
             sends: 1,
         };
         let package_name = PACKAGE.to_owned();
-        let request = DeletePackageRequest { package_name: package_name.clone(), ..DeletePackageRequest::default() };
+        let request = DeletePackageRequest {
+            package_name: package_name.clone(),
+            ..DeletePackageRequest::default()
+        };
         stage.ok(step, self.packages.delete_package(request)).await?;
         stage.got(&["OK".to_owned()]);
 
         // Not shown: that it is really gone.
-        let request = GetPackageRequest { package_name, ..GetPackageRequest::default() };
+        let request = GetPackageRequest {
+            package_name,
+            ..GetPackageRequest::default()
+        };
         let gone = matches!(self.packages.get_package(request).await, Err(status) if status.code() == tonic::Code::NotFound);
-        ensure(gone, || "the package is still there after DeletePackage".to_owned())
+        ensure(gone, || {
+            "the package is still there after DeletePackage".to_owned()
+        })
     }
 }
 
@@ -216,8 +282,14 @@ fn put_action(name: &str, memory_mb: i32, timeout: Duration) -> PutActionRequest
                 code: Some(Code::Source(CODE.to_owned())),
                 ..Exec::default()
             }),
-            limits: Some(Limits { timeout: prost_types::Duration::try_from(timeout).ok(), memory_mb }),
-            vpc: vec![Vpc { vpc_no: 10_001, subnet_no: 20_002 }],
+            limits: Some(Limits {
+                timeout: prost_types::Duration::try_from(timeout).ok(),
+                memory_mb,
+            }),
+            vpc: vec![Vpc {
+                vpc_no: 10_001,
+                subnet_no: 20_002,
+            }],
             ..Action::default()
         }),
         ..PutActionRequest::default()
@@ -234,7 +306,9 @@ fn invoke(arguments: &str) -> InvokeRequest {
 }
 
 fn json(text: &str) -> Json {
-    Json { encoding: Some(Encoding::Text(text.to_owned())) }
+    Json {
+        encoding: Some(Encoding::Text(text.to_owned())),
+    }
 }
 
 /// The result as JSON text, which was asked for.

@@ -13,7 +13,10 @@ const INDENT: &str = "         ";
 
 /// The call and the requests that it caused.
 pub(super) fn step(number: usize, step: &Step<'_>, sent: &[RecordedRequest]) -> String {
-    let mut text = format!("{number}. {}\n   call  {} {{ {} }}\n", step.title, step.method, step.request);
+    let mut text = format!(
+        "{number}. {}\n   call  {} {{ {} }}\n",
+        step.title, step.method, step.request
+    );
     if sent.is_empty() {
         text.push_str("   sent  nothing\n");
     }
@@ -59,7 +62,10 @@ mod tests {
     fn a_long_body_is_cut_between_characters() {
         assert_eq!(shortened("{\"a\":\"가\"}".as_bytes()), "{\"a\":\"가\"}");
         let long = "가".repeat(200);
-        assert_eq!(shortened(long.as_bytes()), format!("{} ... (600 bytes)", "가".repeat(110)));
+        assert_eq!(
+            shortened(long.as_bytes()),
+            format!("{} ... (600 bytes)", "가".repeat(110))
+        );
     }
 
     #[test]
@@ -75,7 +81,12 @@ mod tests {
             status: Some(200),
             time_ms: 0,
         };
-        let step = Step { title: "Look", method: "S/M", request: "a: 1".to_owned(), sends: 1 };
+        let step = Step {
+            title: "Look",
+            method: "S/M",
+            request: "a: 1".to_owned(),
+            sends: 1,
+        };
         assert_eq!(
             super::step(3, &step, &[request]),
             "3. Look\n   call  S/M { a: 1 }\n   sent  GET /p?q\n         x-ncp-apigw-timestamp: 15\n"

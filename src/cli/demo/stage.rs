@@ -13,8 +13,8 @@ use crate::cli::client::{Client, failure};
 use crate::cli::invoke::{Failure, InvokeOutput};
 use crate::cli::io::Io;
 use crate::config::{self, Config, Sources};
-use crate::emulator::RecordedRequest;
 use crate::emulator::ncp::{DEFAULT_SECRET_KEY, Options};
+use crate::emulator::{RecordedRequest, Running};
 use crate::env::Env;
 
 /// Why the tour ends early: one sentence, perhaps with what was answered below it.
@@ -60,7 +60,9 @@ impl<'s, 'io> Stage<'s, 'io> {
     /// Starts the cloud and the sidecar, and connects.
     pub(super) async fn set(config: Config, io: &'s mut Io<'io>) -> Result<Self, Unexpected> {
         let fault = |why: &dyn fmt::Display| Unexpected(why.to_string());
-        let emulators = Emulators::start(config, Options::default).await.map_err(|why| fault(&why))?;
+        let emulators = Emulators::start(config, Options::default)
+            .await
+            .map_err(|why| fault(&why))?;
         let sidecar = Sidecar::start(emulators.config(), &emulators.env()).map_err(|why| fault(&why))?;
         let Some(address) = sidecar.tcp() else {
             return Err(Unexpected("the sidecar has no TCP address".to_owned()));
@@ -68,13 +70,28 @@ impl<'s, 'io> Stage<'s, 'io> {
         let client = Client::connect(&Address::Tcp(address.to_string()), None)
             .await
             .map_err(|failure| Unexpected(failure.message))?;
-        Ok(Self { io, emulators, sidecar, client, steps: 0, requests: 0 })
+        Ok(Self {
+            io,
+            emulators,
+            sidecar,
+            client,
+            steps: 0,
+            requests: 0,
+        })
     }
 
     /// Tells who talks to whom.
     pub(super) fn introduce(&mut self, cloud: &str) {
-        let sidecar = self.sidecar.tcp().map(|address| address.to_string()).unwrap_or_default();
-        let places: Vec<_> = self.emulators.iter().map(|running| running.addr().to_string()).collect();
+        let sidecar = self
+            .sidecar
+            .tcp()
+            .map(|address| address.to_string())
+            .unwrap_or_default();
+        let places: Vec<_> = self
+            .emulators
+            .iter()
+            .map(|running| running.addr().to_string())
+            .collect();
         self.io.print(&format!(
             "  application --gRPC--> sidecar {sidecar} --signed REST--> emulated {cloud} {}\n  \
              Of each request the line, the signing headers and the body are shown.\n\n",
@@ -99,8 +116,11 @@ impl<'s, 'io> Stage<'s, 'io> {
         for running in self.emulators.iter() {
             running.clear_requests();
         }
-        let answer = call.await.map(Response::into_inner).map_err(|status| failure(&status));
-        let sent: Vec<_> = self.emulators.iter().flat_map(|running| running.requests()).collect();
+        let answer = call
+            .await
+            .map(Response::into_inner)
+            .map_err(|status| failure(&status));
+        let sent: Vec<_> = self.emulators.iter().flat_map(Running::requests).collect();
         self.requests += sent.len();
         self.io.print(&show::step(self.steps, &step, &sent));
         check(&step, &sent).map_err(|why| match &answer {
@@ -117,7 +137,9 @@ impl<'s, 'io> Stage<'s, 'io> {
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Unexpected> {
         let method = step.method.to_owned();
-        self.step(step, call).await?.map_err(|failure| refused(&format!("{method} failed"), &failure))
+        self.step(step, call)
+            .await?
+            .map_err(|failure| refused(&format!("{method} failed"), &failure))
     }
 
     /// Shows what the application got.
@@ -139,15 +161,31 @@ impl<'s, 'io> Stage<'s, 'io> {
 /// What must hold of the requests of a step.
 fn check(step: &Step<'_>, sent: &[RecordedRequest]) -> Result<(), String> {
     if sent.len() != step.sends {
-        return Err(format!("{} sent {} requests instead of {}", step.method, sent.len(), step.sends));
+        return Err(format!(
+            "{} sent {} requests instead of {}",
+            step.method,
+            sent.len(),
+            step.sends
+        ));
     }
     for request in sent {
         if !request.status.is_some_and(|status| (200..300).contains(&status)) {
-            let status = request.status.map_or("nothing".to_owned(), |status| status.to_string());
+            let status = request
+                .status
+                .map_or("nothing".to_owned(), |status| status.to_string());
             return Err(format!("the cloud answered {} with {status}", step.method));
         }
-        let holds_secret = |bytes: &[u8]| bytes.windows(DEFAULT_SECRET_KEY.len()).any(|part| part == DEFAULT_SECRET_KEY.as_bytes());
-        if holds_secret(&request.body) || request.headers.iter().any(|(_, value)| holds_secret(value.as_bytes())) {
+        let holds_secret = |bytes: &[u8]| {
+            bytes
+                .windows(DEFAULT_SECRET_KEY.len())
+                .any(|part| part == DEFAULT_SECRET_KEY.as_bytes())
+        };
+        if holds_secret(&request.body)
+            || request
+                .headers
+                .iter()
+                .any(|(_, value)| holds_secret(value.as_bytes()))
+        {
             return Err(format!("{} sent the secret key", step.method));
         }
     }
@@ -155,12 +193,19 @@ fn check(step: &Step<'_>, sent: &[RecordedRequest]) -> Result<(), String> {
 }
 
 fn refused(what: &str, failure: &Failure) -> Unexpected {
-    Unexpected(format!("{what}: {}", failure.render(InvokeOutput::Table).trim_end()))
+    Unexpected(format!(
+        "{what}: {}",
+        failure.render(InvokeOutput::Table).trim_end()
+    ))
 }
 
 /// The next step's condition: what was answered is what had to be.
 pub(super) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Unexpected> {
-    if holds { Ok(()) } else { Err(Unexpected(otherwise())) }
+    if holds {
+        Ok(())
+    } else {
+        Err(Unexpected(otherwise()))
+    }
 }
 
 impl fmt::Display for Unexpected {

@@ -16,8 +16,14 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
         security_token: None,
     };
     let signer = Signer::new(&keys)?;
-    let millis = input.timestamp.unwrap_or_else(|| clock::epoch_millis(clock::now()));
-    let (method, target, timestamp) = (input.method.as_str(), request_target(input.url), millis.to_string());
+    let millis = input
+        .timestamp
+        .unwrap_or_else(|| clock::epoch_millis(clock::now()));
+    let (method, target, timestamp) = (
+        input.method.as_str(),
+        request_target(input.url),
+        millis.to_string(),
+    );
     let signature = signer.sign(method, &target, &timestamp);
     Ok(Signed {
         method: method.to_owned(),
@@ -34,11 +40,17 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
 /// Path and query as they stand in the text: no parser may tidy up what a client sends as it is.
 fn request_target(url: &str) -> String {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let target = authority.find(['/', '?', '#']).map_or("", |start| &authority[start..]);
+    let target = authority
+        .find(['/', '?', '#'])
+        .map_or("", |start| &authority[start..]);
     // A fragment is never sent.
     let target = target.split('#').next().unwrap_or_default();
     // Clients send a slash for an empty path.
-    if target.starts_with('/') { target.to_owned() } else { format!("/{target}") }
+    if target.starts_with('/') {
+        target.to_owned()
+    } else {
+        format!("/{target}")
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +90,9 @@ mod tests {
             signed.string_to_sign,
             "GET /ncf/api/v2/packages?platform=vpc\n1714111020170\nncp_iam_TESTACCESSKEY01"
         );
-        assert_eq!(signed.headers[2].1, "G9XMGbwVsK10n5zYjUCRqnLyK6pk5XqVV1TexFXiGyk=");
+        assert_eq!(
+            signed.headers[2].1,
+            "G9XMGbwVsK10n5zYjUCRqnLyK6pk5XqVV1TexFXiGyk="
+        );
     }
 }
