@@ -52,6 +52,8 @@ pub(super) fn status(error: &Error, context: &Context<'_>) -> Status {
 pub(super) fn bare(code: Code, message: &str) -> Status {
     let (kind, reason) = match code {
         Code::Unimplemented => (Kind::Unimplemented, "METHOD_NOT_FOUND"),
+        // The health service's answer for a name it does not know; its protocol asks for this code.
+        Code::NotFound => (Kind::NotFound, "SERVICE_NOT_FOUND"),
         // The server library's word for a message over the limit.
         Code::OutOfRange => (Kind::ResourceExhausted, "MESSAGE_TOO_LARGE"),
         Code::ResourceExhausted => (Kind::ResourceExhausted, "MESSAGE_TOO_LARGE"),
@@ -126,5 +128,24 @@ fn code(kind: Kind) -> Code {
         Kind::Unavailable => Code::Unavailable,
         Kind::DeadlineExceeded => Code::DeadlineExceeded,
         Kind::Internal => Code::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_status_keeps_its_code_where_the_protocols_ask_for_it() {
+        for (code, kept) in [
+            (Code::NotFound, Code::NotFound),
+            (Code::Unimplemented, Code::Unimplemented),
+            (Code::OutOfRange, Code::ResourceExhausted),
+            (Code::Unknown, Code::Internal),
+        ] {
+            let status = bare(code, "why");
+            assert_eq!(status.code(), kept, "{code:?}");
+            assert!(status.get_error_details().error_info().is_some());
+        }
     }
 }
