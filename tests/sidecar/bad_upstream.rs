@@ -157,6 +157,49 @@ async fn html_with_an_error_status_is_told_by_the_status_and_never_shown() {
 }
 
 #[tokio::test]
+async fn markup_inside_json_of_the_wrong_shape_is_never_shown() {
+    let code = r#"{"content":{"name":"hello","exec":"<b>const token = 'canary'</b>"}}"#;
+    for (status, body) in [
+        (200, r#"{"content":"<h1>canary</h1>"}"#),
+        (200, r#""<h1>canary</h1>""#),
+        (200, code),
+    ] {
+        let bench = Bench::new().await;
+        bench.upstream.push(http(status, body));
+        let request = GetActionRequest {
+            action_name: "hello".to_owned(),
+            ..Default::default()
+        };
+        let told = told(&bench.actions().get_action(request).await.unwrap_err());
+        told.assert(Code::Internal, "RESPONSE_NOT_UNDERSTOOD", "completed", "service");
+        assert!(!told.message.contains("canary"), "{}", told.message);
+    }
+}
+
+#[tokio::test]
+async fn html_in_answer_to_a_delete_is_not_a_success() {
+    let bench = Bench::new().await;
+    bench.upstream.push(html(200));
+    let request = DeletePackageRequest {
+        package_name: "p".to_owned(),
+        ..Default::default()
+    };
+    let told = told(&bench.packages().delete_package(request).await.unwrap_err());
+    told.assert(Code::Internal, "RESPONSE_NOT_UNDERSTOOD", "completed", "service");
+    bench.upstream.push(html(200));
+    let request = UnlinkActionRequest {
+        trigger_name: "t".to_owned(),
+        action_name: "a".to_owned(),
+        ..Default::default()
+    };
+    assert_eq!(
+        bench.triggers().unlink_action(request).await.unwrap_err().code(),
+        Code::Internal
+    );
+    bench.assert_healthy().await;
+}
+
+#[tokio::test]
 async fn half_a_body_says_that_the_run_was_carried_out() {
     for end in [Step::Close, Step::Reset] {
         let answer = crate::support::bench::success(r#"{"payload":"abc"}"#).half(end);
