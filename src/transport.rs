@@ -133,7 +133,8 @@ impl Transport {
         let signature = protocol.sign(request, clock::now())?;
         call.attempts += 1;
         let sent = self.client.send(call, request, signature, bound).await;
-        let response = sent.map_err(|failure| {
+        let response = sent.map_err(|(failure, headers)| {
+            call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
             failure.with(|facts| {
                 let status = facts.http_status.and_then(|code| StatusCode::from_u16(code).ok());
                 // A cut answer with a good status: the work was done.

@@ -213,6 +213,15 @@ async fn half_a_body_says_that_the_run_was_carried_out() {
 }
 
 #[tokio::test]
+async fn a_cut_answer_still_names_the_upstreams_request_id() {
+    let answer = content("{}")
+        .header("x-ncp-apigw-request-id", "req-cut")
+        .half(Step::Close);
+    let told = invoke_against(&Bench::new().await, answer).await;
+    assert_eq!(told.request_id.as_deref(), Some("req-cut"));
+}
+
+#[tokio::test]
 async fn a_length_that_lies_is_a_cut_answer_and_never_a_result() {
     let good = crate::support::bench::success(r#"{"payload":"abc"}"#);
     let told = invoke_against(
