@@ -12,4 +12,5 @@
 
 mod bad_fields;
 mod bad_upstream;
+mod retries;
 mod support;
