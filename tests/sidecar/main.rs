@@ -12,5 +12,6 @@
 
 mod bad_fields;
 mod bad_upstream;
+mod deadlines;
 mod retries;
 mod support;
