@@ -17,7 +17,7 @@ use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
 use tower::Service;
 
-use super::edge::CallFacts;
+use super::edge::{CallFacts, LateFacts};
 use super::reflection::Reflection;
 use super::status::{bare, panicked};
 use super::{Health, Services};
@@ -122,10 +122,19 @@ fn finish(mut answer: Answer) -> Answer {
     if let Some(status) = without_details(answer.headers()) {
         return status.into_http();
     }
-    let Some(facts) = answer.extensions_mut().remove::<CallFacts>() else { return answer };
+    if let Some(facts) = answer.extensions_mut().remove::<CallFacts>() {
+        return with_trailers(answer, move || facts.clone());
+    }
+    match answer.extensions_mut().remove::<LateFacts>() {
+        Some(facts) => with_trailers(answer, move || facts.get()),
+        None => answer,
+    }
+}
+
+fn with_trailers(answer: Answer, facts: impl Fn() -> CallFacts + Send + 'static) -> Answer {
     answer.map(|body| {
         Body::new(body.map_frame(move |frame| match frame.into_trailers() {
-            Ok(trailers) => Frame::trailers(trail(trailers, &facts)),
+            Ok(trailers) => Frame::trailers(trail(trailers, &facts())),
             Err(frame) => frame,
         }))
     })

@@ -19,6 +19,7 @@ use crate::json;
 use crate::names::NcpActivationId;
 use crate::proto::*;
 use crate::provider::Observer;
+use crate::provider::status::json_fault;
 use crate::transport::Response;
 
 /// What the cloud may take beyond the wait it was asked for before an attempt is given up.
@@ -248,7 +249,7 @@ impl Ncp {
             _ => raw.get(),
         };
         let outcome: wire::Outcome<'_> =
-            serde_json::from_str(text).map_err(|fault| self.not_understood(response, &fault.to_string()))?;
+            serde_json::from_str(text).map_err(|fault| self.not_understood(response, &json_fault(&fault)))?;
         activation.success = outcome.success.unwrap_or_else(|| outcome.status.as_deref().is_some_and(is_success));
         activation.status = status(outcome.status.as_deref(), activation.success).into();
         activation.status_text = outcome.status.unwrap_or_default();

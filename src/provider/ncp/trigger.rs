@@ -113,7 +113,8 @@ impl Ncp {
 
     pub(super) async fn unlink(&self, call: &mut Call, request: UnlinkActionRequest) -> Result<UnlinkActionResponse> {
         let wanted = (request.trigger_name, request.package_name, request.action_name);
-        self.change_link(call, Method::DELETE, request.platform, &wanted).await?;
+        let response = self.change_link(call, Method::DELETE, request.platform, &wanted).await?;
+        self.done(&response)?;
         Ok(UnlinkActionResponse {})
     }
 
