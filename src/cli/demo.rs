@@ -79,7 +79,7 @@ pub(super) fn run(io: &mut Io<'_>) -> Exit {
 /// Plays one scenario; answers how many steps it had and how many requests went out.
 async fn play(scenario: &Scenario, io: &mut Io<'_>) -> Result<(usize, usize), Unexpected> {
     let mut stage = Stage::set((scenario.config)()?, io).await?;
-    stage.introduce(scenario.cloud);
+    stage.introduce(scenario.cloud)?;
     (scenario.play)(&mut stage).await?;
     stage.clear().await
 }

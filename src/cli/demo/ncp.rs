@@ -81,7 +81,7 @@ impl Application {
         ensure(package.name == PACKAGE, || {
             format!("PutPackage answered the package {:?}", package.name)
         })?;
-        stage.got(&[format!("OK: package {}", package.name)]);
+        stage.got(&[format!("OK: package {}", package.name)])?;
 
         let step = Step {
             title: "Deploy a JavaScript action into it",
@@ -105,8 +105,7 @@ impl Application {
                 action.package_name, action.name
             )
         })?;
-        stage.got(&[format!("OK: action {}/{}", action.package_name, action.name)]);
-        Ok(())
+        stage.got(&[format!("OK: action {}/{}", action.package_name, action.name)])
     }
 
     async fn call(&mut self, stage: &mut Stage<'_, '_>) -> Result<Activation, Unexpected> {
@@ -124,7 +123,7 @@ impl Application {
             run.success && text(&run) == r#"{"message":"Hello, World!"}"#,
             || format!("Invoke answered {} {}", status(&run), text(&run)),
         )?;
-        stage.got(&[format!("OK: {} {}", status(&run), text(&run))]);
+        stage.got(&[format!("OK: {} {}", status(&run), text(&run))])?;
         Ok(run)
     }
 
@@ -169,8 +168,7 @@ impl Application {
             text(&record)
         )];
         lines.extend(record.logs.iter().map(|line| format!("log: {line}")));
-        stage.got(&lines);
-        Ok(())
+        stage.got(&lines)
     }
 
     async fn call_badly(&mut self, stage: &mut Stage<'_, '_>) -> Result<(), Unexpected> {
@@ -192,8 +190,7 @@ impl Application {
                 text(&run)
             )
         })?;
-        stage.got(&[format!("OK: {} {}", status(&run), text(&run))]);
-        Ok(())
+        stage.got(&[format!("OK: {} {}", status(&run), text(&run))])
     }
 
     async fn ask_nonsense(&mut self, stage: &mut Stage<'_, '_>) -> Result<(), Unexpected> {
@@ -225,8 +222,7 @@ impl Application {
                 .iter()
                 .map(|(field, wrong)| format!("{field}: {wrong}")),
         );
-        stage.got(&lines);
-        Ok(())
+        stage.got(&lines)
     }
 
     async fn clean_up(&mut self, stage: &mut Stage<'_, '_>) -> Result<(), Unexpected> {
@@ -242,7 +238,7 @@ impl Application {
             ..DeleteActionRequest::default()
         };
         stage.ok(step, self.actions.delete_action(request)).await?;
-        stage.got(&["OK".to_owned()]);
+        stage.got(&["OK".to_owned()])?;
 
         let step = Step {
             title: "And the package",
@@ -256,7 +252,7 @@ impl Application {
             ..DeletePackageRequest::default()
         };
         stage.ok(step, self.packages.delete_package(request)).await?;
-        stage.got(&["OK".to_owned()]);
+        stage.got(&["OK".to_owned()])?;
 
         // Not shown: that it is really gone.
         let request = GetPackageRequest {

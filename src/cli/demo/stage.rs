@@ -10,6 +10,7 @@ use super::show;
 use crate::app::{Emulators, Sidecar};
 use crate::cli::address::Address;
 use crate::cli::client::{Client, failure};
+use crate::cli::exit::Exit;
 use crate::cli::invoke::{Failure, InvokeOutput};
 use crate::cli::io::Io;
 use crate::config::{self, Config, Sources};
@@ -81,7 +82,7 @@ impl<'s, 'io> Stage<'s, 'io> {
     }
 
     /// Tells who talks to whom.
-    pub(super) fn introduce(&mut self, cloud: &str) {
+    pub(super) fn introduce(&mut self, cloud: &str) -> Result<(), Unexpected> {
         let sidecar = self
             .sidecar
             .tcp()
@@ -92,11 +93,11 @@ impl<'s, 'io> Stage<'s, 'io> {
             .iter()
             .map(|running| running.addr().to_string())
             .collect();
-        self.io.print(&format!(
+        self.tell(&format!(
             "  application --gRPC--> sidecar {sidecar} --signed REST--> emulated {cloud} {}\n  \
              Of each request the line, the signing headers and the body are shown.\n\n",
             places.join(", ")
-        ));
+        ))
     }
 
     /// The connection to the sidecar.
@@ -122,7 +123,7 @@ impl<'s, 'io> Stage<'s, 'io> {
             .map_err(|status| failure(&status));
         let sent: Vec<_> = self.emulators.iter().flat_map(Running::requests).collect();
         self.requests += sent.len();
-        self.io.print(&show::step(self.steps, &step, &sent));
+        self.tell(&show::step(self.steps, &step, &sent))?;
         check(&step, &sent).map_err(|why| match &answer {
             Ok(_) => Unexpected(why),
             Err(failure) => refused(&format!("{why}; the sidecar answered"), failure),
@@ -143,8 +144,15 @@ impl<'s, 'io> Stage<'s, 'io> {
     }
 
     /// Shows what the application got.
-    pub(super) fn got(&mut self, lines: &[String]) {
-        self.io.print(&show::answer(lines));
+    pub(super) fn got(&mut self, lines: &[String]) -> Result<(), Unexpected> {
+        self.tell(&show::answer(lines))
+    }
+
+    /// A tour that nobody can see is over.
+    fn tell(&mut self, text: &str) -> Result<(), Unexpected> {
+        ensure(self.io.print(text) == Exit::Clean, || {
+            "stopped, for nothing more can be written".to_owned()
+        })
     }
 
     /// Ends the sidecar as a SIGTERM would; answers how many steps were played and how many requests went out.
@@ -211,5 +219,44 @@ pub(super) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<
 impl fmt::Display for Unexpected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(status: Option<u16>, body: &str) -> RecordedRequest {
+        RecordedRequest {
+            method: "PUT".to_owned(),
+            target: "/p".to_owned(),
+            headers: Vec::new(),
+            body: bytes::Bytes::from(body.to_owned()),
+            status,
+            time_ms: 0,
+        }
+    }
+
+    #[test]
+    fn a_step_that_goes_wrong_is_noticed() {
+        let step = Step {
+            title: "Look",
+            method: "S/M",
+            request: String::new(),
+            sends: 1,
+        };
+        assert_eq!(check(&step, &[sent(Some(204), "{}")]), Ok(()));
+        for (requests, part) in [
+            (vec![], "sent 0 requests instead of 1"),
+            (vec![sent(Some(401), "")], "with 401"),
+            (vec![sent(None, "")], "with nothing"),
+            (
+                vec![sent(Some(200), &format!("x{DEFAULT_SECRET_KEY}x"))],
+                "sent the secret key",
+            ),
+        ] {
+            let why = check(&step, &requests).unwrap_err();
+            assert!(why.contains(part), "{why}");
+        }
     }
 }
