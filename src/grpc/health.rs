@@ -28,7 +28,13 @@ impl Default for Health {
 }
 
 impl Health {
-    /// From now on NOT_SERVING, and every watcher hears of it.
+    /// True until [`Health::stop_serving`].
+    #[must_use]
+    pub fn serving(&self) -> watch::Receiver<bool> {
+        self.serving.subscribe()
+    }
+
+    /// From now on `NOT_SERVING`, and every watcher hears of it.
     pub fn stop_serving(&self) {
         self.serving.send_replace(false);
     }
