@@ -166,6 +166,17 @@ fn files_are_small_and_say_what_lives_in_them() {
 }
 
 #[test]
+fn the_readme_holds_the_table_of_keys_as_the_program_knows_it() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let table = faas_sidecar::config::reference();
+    assert!(readme.contains(table.trim()), "replace the table in README.md by `faas-sidecar schema --format markdown`");
+    for command in ["cargo run --release -- demo", "cargo test"] {
+        let first_screen = readme.lines().take(40).any(|line| line == command);
+        assert!(first_screen, "{command} must stay in the README's first screen");
+    }
+}
+
+#[test]
 fn the_scan_reads_imports_of_every_form() {
     let text = "use crate::error::{A, B};\nuse crate::{call::Call, json::{x, y}, names};\nlet a = crate::clock::now();\n// crate::grpc\n";
     let expected: BTreeSet<_> = ["error", "call", "json", "names", "clock"].map(str::to_owned).into();
