@@ -52,6 +52,7 @@ pub(super) fn status(error: &Error, context: &Context<'_>) -> Status {
 pub(super) fn bare(code: Code, message: &str) -> Status {
     let (kind, reason) = match code {
         Code::Unimplemented => (Kind::Unimplemented, "METHOD_NOT_FOUND"),
+        Code::NotFound => (Kind::NotFound, "SERVICE_NOT_FOUND"),
         // The server library's word for a message over the limit.
         Code::OutOfRange => (Kind::ResourceExhausted, "MESSAGE_TOO_LARGE"),
         Code::ResourceExhausted => (Kind::ResourceExhausted, "MESSAGE_TOO_LARGE"),
@@ -59,8 +60,15 @@ pub(super) fn bare(code: Code, message: &str) -> Status {
         Code::DeadlineExceeded | Code::Cancelled => (Kind::DeadlineExceeded, "DEADLINE_EXCEEDED"),
         _ => (Kind::Internal, "INTERNAL"),
     };
+    let message = if message.is_empty() { "This server has no such method." } else { message };
     let error = Error::new(kind, reason, message);
     status(&error, &Context::default())
+}
+
+/// The status of a call that was carried out and whose answer cannot be sent.
+pub(super) fn unsendable(message: &str, attempts: u32, upstream_request_id: Option<&str>) -> Status {
+    let error = Error::new(Kind::ResourceExhausted, "MESSAGE_TOO_LARGE", message).execution(Execution::Completed);
+    status(&error, &Context { attempts, upstream_request_id, ..Context::default() })
 }
 
 /// The status of a call whose handler panicked: the one thing that must never take others with it.

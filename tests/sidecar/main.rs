@@ -14,4 +14,5 @@ mod bad_fields;
 mod bad_upstream;
 mod deadlines;
 mod retries;
+mod server;
 mod support;
