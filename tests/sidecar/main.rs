@@ -10,9 +10,13 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
 
+mod bad_actions;
 mod bad_fields;
+mod bad_triggers;
 mod bad_upstream;
 mod deadlines;
+mod error_bodies;
+mod operations;
 mod retries;
 mod server;
 mod support;
