@@ -17,6 +17,8 @@ mod bad_upstream;
 mod deadlines;
 mod error_bodies;
 mod operations;
+mod quirks;
+mod results;
 mod retries;
 mod server;
 mod support;
