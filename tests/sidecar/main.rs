@@ -17,8 +17,12 @@ mod bad_upstream;
 mod deadlines;
 mod error_bodies;
 mod operations;
+mod paging;
+mod privacy;
 mod quirks;
+mod request_ids;
 mod results;
 mod retries;
 mod server;
+#[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
 mod support;
