@@ -1,0 +1,4 @@
+//! Huawei FunctionGraph, on Huawei Cloud and Open Telekom Cloud.
+
+mod endpoint;
+mod sign;
