@@ -14,6 +14,7 @@ pub mod functiongraph;
 mod lenient;
 pub mod ncp;
 mod paging;
+mod pauses;
 pub mod status;
 
 /// Receives the states of a watched activation; answers false when nobody listens any more.

@@ -1,6 +1,6 @@
 //! Names of Huawei FunctionGraph.
 //!
-//! FunctionGraph docs: "Creating a Function" (functiongraph_06_0108), "Publishing a Function Version" (zh 2025-07-17),
+//! FunctionGraph docs: "Creating a Function" (`functiongraph_06_0108`), "Publishing a Function Version" (zh 2025-07-17),
 //! alias pages (0114–0118), "Function Model" (0102). Every name is plain ASCII without `/`, `?`, `#` or `%`, so that in a
 //! path only the `:` and `!` of a URN need percent-encoding.
 

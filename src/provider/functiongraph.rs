@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use url::Url;
 
 use super::status::not_understood;
-use super::{Observer, Provider, paging};
+use super::{Observer, Provider};
 use crate::call::Call;
 use crate::credentials::token::Renewing;
 use crate::error::{Error, Execution, Kind, Result};
@@ -23,6 +23,10 @@ use crate::names::Pattern;
 use crate::proto::*;
 use crate::transport::{Request, Response, Transport};
 
+mod action;
+mod action_put;
+mod action_read;
+mod async_config;
 mod auth;
 mod endpoint;
 mod errors;
@@ -30,10 +34,14 @@ mod function;
 mod guard;
 mod iam;
 mod invoke;
+mod marker;
 mod outcome;
+mod package;
+mod records;
 mod rules;
 mod sign;
 mod time;
+mod version;
 mod wire;
 
 pub use auth::Auth;
@@ -44,7 +52,7 @@ use auth::{Identity, Judge, Keys, Proof, Sealed};
 use endpoint::Place;
 use iam::{Iam, TokenSource};
 
-/// The only type that the newest documents allow (functiongraph_06_0125 zh 2025-08-29).
+/// The only type that the newest documents allow (`functiongraph_06_0125` zh 2025-08-29).
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What a target's configuration says about FunctionGraph.
@@ -192,10 +200,139 @@ impl Provider for FunctionGraph {
         }
     }
 
+    async fn list_packages(
+        &self,
+        call: &mut Call,
+        request: ListPackagesRequest,
+    ) -> Result<ListPackagesResponse> {
+        self.packages(call, request).await
+    }
+    async fn get_package(&self, call: &mut Call, request: GetPackageRequest) -> Result<GetPackageResponse> {
+        self.package(call, request).await
+    }
+    async fn put_package(&self, call: &mut Call, request: PutPackageRequest) -> Result<PutPackageResponse> {
+        self.put_package_(call, request).await
+    }
+    async fn delete_package(
+        &self,
+        call: &mut Call,
+        request: DeletePackageRequest,
+    ) -> Result<DeletePackageResponse> {
+        self.remove_package(call, request).await
+    }
+    async fn list_actions(
+        &self,
+        call: &mut Call,
+        request: ListActionsRequest,
+    ) -> Result<ListActionsResponse> {
+        self.actions(call, request).await
+    }
+    async fn get_action(&self, call: &mut Call, request: GetActionRequest) -> Result<GetActionResponse> {
+        self.action(call, request).await
+    }
+    async fn put_action(&self, call: &mut Call, request: PutActionRequest) -> Result<PutActionResponse> {
+        self.put_action_(call, request).await
+    }
+    async fn delete_action(
+        &self,
+        call: &mut Call,
+        request: DeleteActionRequest,
+    ) -> Result<DeleteActionResponse> {
+        self.remove_action(call, request).await
+    }
+    async fn publish_action_version(
+        &self,
+        call: &mut Call,
+        request: PublishActionVersionRequest,
+    ) -> Result<PublishActionVersionResponse> {
+        self.publish(call, request).await
+    }
+    async fn list_action_versions(
+        &self,
+        call: &mut Call,
+        request: ListActionVersionsRequest,
+    ) -> Result<ListActionVersionsResponse> {
+        self.versions(call, request).await
+    }
+    async fn put_action_alias(
+        &self,
+        call: &mut Call,
+        request: PutActionAliasRequest,
+    ) -> Result<PutActionAliasResponse> {
+        self.put_alias(call, request).await
+    }
+    async fn list_action_aliases(
+        &self,
+        call: &mut Call,
+        request: ListActionAliasesRequest,
+    ) -> Result<ListActionAliasesResponse> {
+        self.aliases(call, request).await
+    }
+    async fn delete_action_alias(
+        &self,
+        call: &mut Call,
+        request: DeleteActionAliasRequest,
+    ) -> Result<DeleteActionAliasResponse> {
+        self.remove_alias(call, request).await
+    }
+    async fn get_async_invoke_config(
+        &self,
+        call: &mut Call,
+        request: GetAsyncInvokeConfigRequest,
+    ) -> Result<GetAsyncInvokeConfigResponse> {
+        self.async_config(call, request).await
+    }
+    async fn put_async_invoke_config(
+        &self,
+        call: &mut Call,
+        request: PutAsyncInvokeConfigRequest,
+    ) -> Result<PutAsyncInvokeConfigResponse> {
+        self.put_async_config(call, request).await
+    }
+    async fn delete_async_invoke_config(
+        &self,
+        call: &mut Call,
+        request: DeleteAsyncInvokeConfigRequest,
+    ) -> Result<DeleteAsyncInvokeConfigResponse> {
+        self.remove_async_config(call, request).await
+    }
     async fn invoke(&self, call: &mut Call, request: InvokeRequest) -> Result<InvokeResponse> {
         self.run(call, request).await
     }
-    async fn invoke_async(&self, call: &mut Call, request: InvokeAsyncRequest) -> Result<InvokeAsyncResponse> {
+    async fn invoke_async(
+        &self,
+        call: &mut Call,
+        request: InvokeAsyncRequest,
+    ) -> Result<InvokeAsyncResponse> {
         self.run_async(call, request).await
+    }
+    async fn get_activation(
+        &self,
+        call: &mut Call,
+        request: GetActivationRequest,
+    ) -> Result<GetActivationResponse> {
+        self.record(call, request).await
+    }
+    async fn list_activations(
+        &self,
+        call: &mut Call,
+        request: ListActivationsRequest,
+    ) -> Result<ListActivationsResponse> {
+        self.records(call, request).await
+    }
+    async fn cancel_activation(
+        &self,
+        call: &mut Call,
+        request: CancelActivationRequest,
+    ) -> Result<CancelActivationResponse> {
+        self.cancel(call, request).await
+    }
+    async fn watch_activation(
+        &self,
+        call: &mut Call,
+        request: WatchActivationRequest,
+        observer: Observer<'_>,
+    ) -> Result<()> {
+        self.watch(call, request, observer).await
     }
 }

@@ -1,9 +1,11 @@
 //! Scalars of answers that clouds spell in more than one way: numbers as texts, texts as numbers.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Visitor};
+use serde_json::value::RawValue;
 
 /// A whole number that may be spelt as a string.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,8 +16,17 @@ pub(super) struct Whole(pub(super) i64);
 pub(super) struct Text(pub(super) String);
 
 /// A number if it is one, in digits or as text; anything else is as if it were absent and spoils nothing around it.
+/// This and the two below are read from JSON text alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Loose(pub(super) Option<f64>);
+
+/// A text if it is one that is not empty, or a number or a boolean as text; the same tolerance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Words(pub(super) Option<String>);
+
+/// A boolean if it is one, also as text; the same tolerance.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Flag(pub(super) Option<bool>);
 
 /// Reads one scalar from either spelling.
 pub(super) struct Scalar<T>(pub(super) fn(Token<'_>) -> Option<T>);
@@ -77,54 +88,59 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-struct Any;
-
-impl<'de> Visitor<'de> for Any {
-    type Value = Loose;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_unit<E>(self) -> Result<Loose, E> {
-        Ok(Loose(None))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Loose, E> {
-        Ok(Loose(None))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "figures of this size are no measurements")]
-    fn visit_i64<E>(self, number: i64) -> Result<Loose, E> {
-        Ok(Loose(Some(number as f64)))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "figures of this size are no measurements")]
-    fn visit_u64<E>(self, number: u64) -> Result<Loose, E> {
-        Ok(Loose(Some(number as f64)))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
-        Ok(Loose(Some(number)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
-        Ok(Loose(text.trim().parse().ok().filter(|number: &f64| number.is_finite())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Loose, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Loose(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Loose, A::Error> {
-        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Loose(None))
+/// What stands there, as number or text; none for everything else.
+fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
+    match raw.get().as_bytes().first()? {
+        b'"' => serde_json::from_str(raw.get()).ok(),
+        b'-' | b'0'..=b'9' | b't' | b'f' => Some(Cow::Borrowed(raw.get())),
+        _ => None,
     }
 }
 
 impl<'de> Deserialize<'de> for Loose {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        json.deserialize_any(Any)
+        let text = scalar(<&RawValue>::deserialize(json)?);
+        Ok(Self(text.and_then(|text| text.trim().parse().ok()).filter(|number: &f64| number.is_finite())))
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let text = scalar(<&RawValue>::deserialize(json)?);
+        Ok(Self(text.map(Cow::into_owned).filter(|text| !text.is_empty())))
+    }
+}
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let text = scalar(<&RawValue>::deserialize(json)?);
+        Ok(Self(match text.as_deref().map(str::trim) {
+            Some("true" | "True" | "1") => Some(true),
+            Some("false" | "False" | "0") => Some(false),
+            _ => None,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loose_scalars_take_both_spellings_and_spoil_nothing() {
+        let read = |text: &str| {
+            let loose: Loose = serde_json::from_str(text).unwrap();
+            let Words(words) = serde_json::from_str(text).unwrap();
+            let Flag(flag) = serde_json::from_str(text).unwrap();
+            (loose.whole(), words, flag)
+        };
+        assert_eq!(read("12"), (Some(12), Some("12".to_owned()), None));
+        assert_eq!(read("\"12\""), (Some(12), Some("12".to_owned()), None));
+        assert_eq!(read("1572016647.4").0, Some(1_572_016_647));
+        assert_eq!(read("\"true\"").2, Some(true));
+        assert_eq!(read("false").2, Some(false));
+        for nothing in ["null", "{\"a\":[1]}", "[1]", "\"\""] {
+            assert_eq!(read(nothing), (None, None, None), "{nothing}");
+        }
     }
 }

@@ -26,9 +26,9 @@ static PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
 static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 pub(super) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
-/// Bodies from this size on are hashed beside the threads that do I/O. Measured here: SHA-256 takes about 0.35 ms for
-/// 64 KiB without CPU support and 0.04 ms with it, handing a body over about 0.02 ms; below, the way costs more than it
-/// saves.
+/// Bodies from this size on are hashed beside the threads that do I/O. Measured (release build, a CPU with SHA
+/// extensions, which many have not): hashing takes 37 µs for 64 KiB and 0.6 ms for 1 MiB, handing a body over 5 µs. Below
+/// this size the way there saves nothing that another call would notice.
 const HASH_APART: usize = 64 << 10;
 
 /// How a target proves who it is.

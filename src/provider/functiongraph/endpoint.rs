@@ -32,7 +32,6 @@ pub struct Endpoint {
 /// One project at an endpoint, with what every request to it repeats.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    pub(super) region: String,
     pub(super) project: String,
     pub(super) project_header: HeaderValue,
     /// `…/v2/{project}/fgs/functions`
@@ -97,7 +96,6 @@ impl Endpoint {
             Error::new(Kind::Internal, "BAD_PROJECT_ID", "IAM answered a project id that is not letters and digits.")
         })?;
         Ok(Place {
-            region: self.region.clone(),
             project: project.to_owned(),
             project_header,
             functions: format!("{}/{project}/fgs/functions", self.prefix),

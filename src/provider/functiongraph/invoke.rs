@@ -1,4 +1,4 @@
-//! Runs ("Executing a Function Synchronously" and "… Asynchronously", functiongraph_06_0125 and 0126).
+//! Runs ("Executing a Function Synchronously" and "… Asynchronously", `functiongraph_06_0125` and 0126).
 //!
 //! A synchronous run is held by the gateway for 90 s at most and leaves no record; an asynchronous one leaves its id.
 

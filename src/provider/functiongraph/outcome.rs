@@ -1,7 +1,7 @@
 //! What a synchronous run came to: told from headers, envelope and status, since the HTTP status of a function that
 //! throws is published nowhere.
 //!
-//! "Executing a Function Synchronously" (functiongraph_06_0125, zh 2025-08-29). The order of the signals is INFERRED:
+//! "Executing a Function Synchronously" (`functiongraph_06_0125`, zh 2025-08-29). The order of the signals is INFERRED:
 //! codes of gateway and service, `X-Is-Func-Err`, `X-Func-Err-Code`, the envelope's `status`, the HTTP status.
 
 use base64::Engine as _;

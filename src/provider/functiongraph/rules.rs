@@ -1,7 +1,7 @@
 //! Documented limits, and the checks that several operations share.
 //!
 //! FunctionGraph docs: "Notes and Constraints" (Open Telekom Cloud user manual, 2026-04, and the Chinese page),
-//! "Creating a Function" (functiongraph_06_0108), "Executing a Function" (0125, 0126), API-Explorer definitions
+//! "Creating a Function" (`functiongraph_06_0108`), "Executing a Function" (0125, 0126), API-Explorer definitions
 //! (2026-03-13).
 
 use std::ops::RangeInclusive;

@@ -11,6 +11,9 @@ use serde_json::value::RawValue;
 
 use crate::provider::lenient::Loose;
 
+pub(super) mod action;
+pub(super) mod put;
+
 
 /// The answer of a run in envelope v1. What is no text or number where it should be is as if it were absent.
 #[derive(Deserialize)]

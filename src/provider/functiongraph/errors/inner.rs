@@ -10,7 +10,7 @@ use crate::provider::status::by_http_status;
 
 /// Whose fault a failed run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Fault {
+pub(crate) enum Fault {
     /// The function's: it threw, did not start, ran out of time or memory, or returned what is not allowed.
     Function,
     /// The platform's, after the run had begun.
@@ -25,7 +25,7 @@ pub(in super::super) enum Fault {
 
 impl Fault {
     /// The error of a call that has no result; none when the run itself failed, which is a result.
-    pub(in super::super) fn error(self, code: i64) -> Option<Error> {
+    pub(crate) fn error(self, code: i64) -> Option<Error> {
         let error = match self {
             Self::Function | Self::Platform | Self::Cancelled => return None,
             Self::Status(status) => by_http_status(status).component(Component::Service),
@@ -39,7 +39,7 @@ impl Fault {
 }
 
 /// What a code other than 0 means.
-pub(in super::super) fn fault_of(code: i64) -> Fault {
+pub(crate) fn fault_of(code: i64) -> Fault {
     use Execution::{NotStarted, Unknown};
     let call = Fault::Call;
     match code {

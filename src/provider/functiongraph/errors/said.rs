@@ -7,15 +7,15 @@ use serde_json::Value as Tree;
 
 /// Code, words and request id, as far as they are there.
 #[derive(Debug, Default, PartialEq)]
-pub(in super::super) struct Said {
-    pub(in super::super) code: Option<String>,
-    pub(in super::super) message: String,
-    pub(in super::super) request_id: Option<String>,
+pub(crate) struct Said {
+    pub(crate) code: Option<String>,
+    pub(crate) message: String,
+    pub(crate) request_id: Option<String>,
 }
 
 impl Said {
     /// The family and the number of a code such as `FSS.1051`. `APIG.` is Open Telekom Cloud's spelling of `APIGW.`.
-    pub(in super::super) fn number(&self) -> Option<(&'static str, u32)> {
+    pub(crate) fn number(&self) -> Option<(&'static str, u32)> {
         let (family, number) = self.code.as_deref()?.trim().split_once('.')?;
         let family = match family.to_ascii_uppercase().as_str() {
             "FSS" => "FSS",
@@ -28,7 +28,7 @@ impl Said {
 }
 
 /// Reads an error body. Markup and plain text say nothing: the status speaks then.
-pub(in super::super) fn read(body: &[u8]) -> Said {
+pub(crate) fn read(body: &[u8]) -> Said {
     let Ok(tree) = serde_json::from_slice::<Tree>(body) else { return Said::default() };
     let mut said = find(&tree, 0).unwrap_or_default();
     if said.message.is_empty() {

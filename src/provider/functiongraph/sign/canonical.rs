@@ -40,7 +40,7 @@ pub(super) fn request(parts: &Parts<'_>) -> (Vec<u8>, String) {
 }
 
 /// `text` with everything percent-encoded but `A–Z a–z 0–9 - _ . ~`, and what `keep` holds.
-pub(in super::super) fn encode(bytes: impl IntoIterator<Item = u8>, keep: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode(bytes: impl IntoIterator<Item = u8>, keep: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in bytes {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') || keep.contains(&byte) {
