@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const PROTOS: [&str; 5] = [
+const PROTOS: [&str; 6] = [
     "faas/v1/action.proto",
     "faas/v1/common.proto",
     "faas/v1/invocation.proto",
     "faas/v1/package.proto",
     "faas/v1/trigger.proto",
+    "grpc/health/v1/health.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -17,7 +17,7 @@ pub mod token;
 
 pub use login::{Agency, Login, LoginSource};
 pub use secret::Secret;
-pub use source::{KeyNames, Source};
+pub use source::{KeyNames, Reader, Source};
 
 /// How long a failed load is believed before the source is asked again.
 const RELOAD_PAUSE: Duration = Duration::from_secs(1);

@@ -1,1 +1,25 @@
-//! The clouds on loopback.
+//! The clouds on loopback: strict REST servers that verify every signature and really run the code they are given.
+//!
+//! They stand in for a cloud in tests, in `demo`, in `serve --emulator` and behind the `emulator` command. Nothing here
+//! uses `provider` or `transport`: a mistake there must meet an independent reader of the same documents.
+//!
+//! | room | what it holds |
+//! | --- | --- |
+//! | [`clock`] | the only reader of wall time, with an offset that tests move |
+//! | [`http`] | an HTTP/1.1 server that records each request as it was received |
+//! | [`faults`] | what may go wrong on purpose |
+//! | `cron` | five-field schedules |
+//! | [`runtime`] | runs JavaScript and Python under time and memory limits |
+//! | `store` | what the cloud remembers |
+//! | [`ncp`] | NAVER Cloud Functions |
+
+pub mod clock;
+mod cron;
+pub mod faults;
+pub mod http;
+pub mod ncp;
+pub mod runtime;
+mod store;
+
+pub use faults::{Fault, FaultPlan, Faults};
+pub use http::{RecordedRequest, Running};

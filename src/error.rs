@@ -43,8 +43,8 @@ pub enum Kind {
     Internal,
 }
 
-/// Whether the function (or the change asked for) may have happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Whether the function (or the change asked for) may have happened; ordered by how much may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Execution {
     /// Surely nothing happened: repeating is safe.
     NotStarted,

@@ -1,6 +1,7 @@
 //! faas-sidecar: typed gRPC calls in, signed REST requests to a functions cloud out.
 #![cfg_attr(test, allow(clippy::cast_possible_truncation, reason = "tests cast small literals"))]
 
+pub mod app;
 pub mod call;
 pub mod cli;
 pub mod clock;
@@ -10,8 +11,11 @@ pub mod credentials;
 pub mod emulator;
 pub mod env;
 pub mod error;
+pub mod grpc;
 pub mod json;
 pub mod names;
 pub mod proto;
 pub mod provider;
+pub mod target;
+pub mod telemetry;
 pub mod transport;

@@ -83,7 +83,7 @@ impl NcpActivationId {
     }
 }
 
-/// A pattern of `package/action` names: each half is a name or `*`.
+/// A pattern of `package/action` names, where `*` stands for any characters of one half.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     package: String,
@@ -91,7 +91,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Reads `package/action`, `package/*`, `*/action`, `-/action` or `*/*`.
+    /// Reads `package/action`, `package/*`, `*/act*`, `-/action`.
     ///
     /// # Errors
     /// One sentence when the text has not exactly one slash or an empty half.
@@ -100,16 +100,31 @@ impl Pattern {
             Some((package, action)) if !package.is_empty() && !action.is_empty() && !action.contains('/') => {
                 Ok(Self { package: package.to_owned(), action: action.to_owned() })
             }
-            _ => Err(format!("{text:?} is no pattern; write package/action, where either may be * (and - is \"no package\").")),
+            _ => Err(format!("{text:?} is no pattern; write package/action, where * stands for any characters.")),
         }
     }
 
     /// True when the pattern covers the full name `package/action`.
     #[must_use]
     pub fn matches(&self, full: &str) -> bool {
-        let covers = |pattern: &str, name: &str| pattern == "*" || pattern == name;
-        full.split_once('/').is_some_and(|(package, action)| covers(&self.package, package) && covers(&self.action, action))
+        full.split_once('/')
+            .is_some_and(|(package, action)| covers(&self.package, package) && covers(&self.action, action))
     }
+}
+
+/// Whether `name` is `pattern` with each `*` filled in: the first part a prefix, the last a suffix, the rest in order.
+fn covers(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|prefix| name.strip_prefix(prefix)) else { return false };
+    let mut parts: Vec<_> = parts.collect();
+    let Some(suffix) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(suffix)
 }
 
 /// What is wrong with an NCP name, if anything.
@@ -167,6 +182,9 @@ mod tests {
         assert!(matches("reports/*", "reports/daily"));
         assert!(matches("-/ping", "-/ping"));
         assert!(matches("*/*", "a/b"));
+        assert!(matches("a*/r*-*y", "abc/report-daily"));
+        assert!(!matches("a*/r*-*y", "abc/report-days"));
+        assert!(!matches("*/aa*aa", "p/aaa"));
         assert!(!matches("reports/*", "report/daily"));
         assert!(!matches("-/ping", "-/pingpong"));
         for bad in ["", "a", "a/", "/b", "a/b/c"] {

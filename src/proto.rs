@@ -16,6 +16,11 @@ use std::fmt;
 
 tonic::include_proto!("faas.v1");
 
+/// `grpc.health.v1`, with `List`.
+pub mod health {
+    tonic::include_proto!("grpc.health.v1");
+}
+
 /// All files with their comments, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/faas_v1_descriptor.bin"));
 

@@ -5,6 +5,7 @@
 //! signature is refused and the retry decision needs a classified error, not an HTTP status.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use url::Url;
 
 use crate::call::Call;
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, Execution, Result};
 
 mod client;
 mod limit;
@@ -71,13 +72,27 @@ pub trait Protocol: Send + Sync {
     fn request_id(&self, headers: &HeaderMap) -> Option<String>;
 }
 
-/// One target's way to its upstream.
+/// One target's way to its upstream, on one thread: connections belong to the thread that made them.
 #[derive(Debug)]
 pub struct Transport {
     client: Client,
+    shared: Arc<Shared>,
+    timeouts: Timeouts,
+}
+
+/// What one target's transports share across threads: the slots and the retry budget.
+#[derive(Debug)]
+pub struct Shared {
     limiter: Limiter,
     policy: Policy,
-    timeouts: Timeouts,
+}
+
+impl Shared {
+    /// Slots and budget as the settings say.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Arc<Self> {
+        Arc::new(Self { limiter: Limiter::new(&settings.limits), policy: Policy::new(&settings.retry) })
+    }
 }
 
 impl Transport {
@@ -85,13 +100,8 @@ impl Transport {
     ///
     /// # Errors
     /// When the TLS roots cannot be read.
-    pub fn new(settings: &Settings) -> std::result::Result<Self, String> {
-        Ok(Self {
-            client: Client::new(settings)?,
-            limiter: Limiter::new(&settings.limits),
-            policy: Policy::new(&settings.retry),
-            timeouts: settings.timeouts,
-        })
+    pub fn new(settings: &Settings, shared: Arc<Shared>) -> std::result::Result<Self, String> {
+        Ok(Self { client: Client::new(settings)?, shared, timeouts: settings.timeouts })
     }
 
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
@@ -99,16 +109,20 @@ impl Transport {
     /// # Errors
     /// The last attempt's classified error; `call` holds how many attempts were made.
     pub async fn send(&self, call: &mut Call, request: &Request, protocol: &dyn Protocol) -> Result<Response> {
-        let _slot = self.limiter.enter(call).await?;
-        self.policy.deposit();
+        let _slot = self.shared.limiter.enter(call).await?;
+        self.shared.policy.deposit();
         let mut attempt = 0;
+        let mut execution = Execution::NotStarted;
         loop {
             attempt += 1;
             let error = match self.attempt(call, request, protocol).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
-            match self.policy.next(attempt, request.idempotent, &error, call.remaining()) {
+            // What an earlier attempt may have done stays true when a later one is refused.
+            execution = execution.max(error.execution);
+            let error = error.execution(execution);
+            match self.shared.policy.next(attempt, request.idempotent, &error, call.remaining()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(error),
             }
@@ -118,17 +132,18 @@ impl Transport {
     async fn attempt(&self, call: &mut Call, request: &Request, protocol: &dyn Protocol) -> Result<Response> {
         let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         if call.remaining().is_zero() {
-            return Err(Call::out_of_time(crate::error::Execution::NotStarted));
+            return Err(Call::out_of_time(Execution::NotStarted));
         }
         let signature = protocol.sign(request, clock::now())?;
         call.attempts += 1;
         let sent = self.client.send(call, request, signature, bound).await;
-        let response = sent.map_err(|failure| {
+        let response = sent.map_err(|(failure, headers)| {
+            call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
             failure.with(|facts| {
                 let status = facts.http_status.and_then(|code| StatusCode::from_u16(code).ok());
                 // A cut answer with a good status: the work was done.
                 if status.is_some_and(|status| status.is_success()) {
-                    facts.execution = crate::error::Execution::Completed;
+                    facts.execution = Execution::Completed;
                 }
             })
         })?;

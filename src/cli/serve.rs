@@ -1,8 +1,14 @@
-//! `serve`: the arguments of the sidecar itself.
+//! `serve`: the sidecar itself.
 
 use clap::Args;
 
 use super::config_args::ConfigArgs;
+use super::exit::Exit;
+use super::io::Io;
+use crate::app;
+use crate::config::{Log, LogFormat};
+use crate::env::Env;
+use crate::telemetry;
 
 const HELP: &str = "\
 Without a file there is one target, named default: the public NAVER Cloud in Korea, with keys from
@@ -13,12 +19,17 @@ refused, calls in flight finish within drain_timeout, and the exit code is 0.
 
 Examples:
   faas-sidecar serve --config faas.yaml
-  faas-sidecar serve --config faas.yaml --listen unix:/run/faas.sock --log-format json
+  faas-sidecar serve --config faas.yaml --listen unix:/run/faas.sock --log-format json";
+
+#[cfg(feature = "emulator")]
+const EMULATED: &str = "
   faas-sidecar serve --emulator                      no cloud and no keys: functions run on this machine";
+#[cfg(not(feature = "emulator"))]
+const EMULATED: &str = "";
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
-#[command(after_long_help = HELP)]
+#[command(after_long_help = format!("{HELP}{EMULATED}"))]
 pub struct ServeArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
@@ -27,4 +38,44 @@ pub struct ServeArgs {
     #[cfg(feature = "emulator")]
     #[arg(long)]
     pub emulator: bool,
+}
+
+pub(super) fn run(args: ServeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
+    #[cfg(feature = "emulator")]
+    let emulator = args.emulator;
+    let config = match args.config.load(env, io) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    start_log(&config.log);
+    #[cfg(feature = "emulator")]
+    if emulator {
+        return done(app::serve_emulated(&config), io);
+    }
+    done(app::serve(&config, env), io)
+}
+
+fn done(served: Result<(), app::StartError>, io: &mut Io<'_>) -> Exit {
+    match served {
+        Ok(()) => Exit::Clean,
+        Err(why) => {
+            io.complain(&format!("faas-sidecar serve: {why}"));
+            Exit::Failed
+        }
+    }
+}
+
+fn start_log(log: &Log) {
+    let format = match log.format {
+        LogFormat::Text => telemetry::Format::Text,
+        LogFormat::Json => telemetry::Format::Json,
+    };
+    // Both sides use the same five words.
+    telemetry::init(
+        format,
+        log.level
+            .name()
+            .parse()
+            .unwrap_or(tracing_subscriber::filter::LevelFilter::INFO),
+    );
 }

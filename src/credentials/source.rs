@@ -1,6 +1,7 @@
 //! Where keys are read from.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{KeyPair, Secret};
 
@@ -15,6 +16,9 @@ pub struct KeyNames {
     pub security_token: &'static [&'static str],
 }
 
+/// Reads one environment variable; the process's environment itself is no business of this room.
+pub type Reader = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// One configured source of keys.
 pub enum Source {
     /// Environment variables, through the process's one reader.
@@ -22,7 +26,7 @@ pub enum Source {
         /// Variable names.
         names: KeyNames,
         /// Reads one variable.
-        read: fn(&str) -> Option<String>,
+        read: Reader,
     },
     /// A directory with `access-key-id`, `secret-access-key` and perhaps `security-token`: a mounted Kubernetes Secret.
     Files {
@@ -47,7 +51,7 @@ impl Source {
     /// One sentence that says what is missing and where; never a value.
     pub fn read(&self) -> Result<KeyPair, String> {
         match self {
-            Self::Env { names, read } => from_env(names, *read),
+            Self::Env { names, read } => from_env(names, read),
             Self::Files { directory } => from_files(directory),
             Self::NcloudConfigure { file, profile } => from_configure(file, profile),
             Self::Fixed(keys) => Ok(keys.clone()),
@@ -66,7 +70,7 @@ impl std::fmt::Debug for Source {
     }
 }
 
-fn from_env(names: &KeyNames, read: fn(&str) -> Option<String>) -> Result<KeyPair, String> {
+fn from_env(names: &KeyNames, read: &Reader) -> Result<KeyPair, String> {
     let first = |names: &[&str]| names.iter().find_map(|name| read(name)).filter(|value| !value.trim().is_empty());
     let missing = |names: &[&str]| format!("set the environment variable {}.", names.join(" or "));
     Ok(KeyPair {

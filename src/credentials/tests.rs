@@ -10,7 +10,7 @@ fn environment_takes_the_first_name_that_is_set() {
         "LONG_SECRET" => Some(" s3cret ".to_owned()),
         _ => None,
     };
-    let keys = Source::Env { names: NAMES, read }.read().unwrap();
+    let keys = Source::Env { names: NAMES, read: Arc::new(read) }.read().unwrap();
     assert_eq!(keys.access_key, "id");
     assert_eq!(keys.secret_key.reveal(), "s3cret");
     assert!(keys.security_token.is_none());
@@ -18,7 +18,7 @@ fn environment_takes_the_first_name_that_is_set() {
 
 #[test]
 fn a_missing_variable_is_named() {
-    let why = Source::Env { names: NAMES, read: |_| None }.read().unwrap_err();
+    let why = Source::Env { names: NAMES, read: Arc::new(|_| None) }.read().unwrap_err();
     assert!(why.contains("LONG_ID or SHORT_ID"), "{why}");
 }
 

@@ -3,26 +3,23 @@
 //! Facts: FunctionGraph API reference (Huawei Cloud intl 2024-03-28 and zh 2025-08-29, Open Telekom Cloud 2026-04) and
 //! the official SDKs 3.1.219, read 2026-10. Where nobody states a fact the comment says INFERRED, and decoding is tolerant.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
 use serde::Deserialize;
-use tokio::sync::OnceCell;
-use tokio::time::timeout_at;
 use url::Url;
 
-use super::status::not_understood;
+use super::status::{json_fault, not_understood};
 use super::{Observer, Provider};
 use crate::call::Call;
-use crate::credentials::token::Renewing;
-use crate::error::{Error, Execution, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::names::Pattern;
 use crate::proto::*;
 use crate::transport::{Request, Response, Transport};
 
+mod access;
 mod action;
 mod action_put;
 mod action_read;
@@ -44,22 +41,22 @@ mod time;
 mod version;
 mod wire;
 
+pub use access::Access;
 pub use auth::Auth;
 pub use endpoint::{Endpoint, REGIONS, Region, functions_host, iam_host};
 pub use sign::{Algorithm, EMPTY_HASH, Explained, Parts, Signer, date, hash, payload_hash};
 
-use auth::{Identity, Judge, Keys, Proof, Sealed};
+use auth::{Identity, Judge, Proof, Sealed};
 use endpoint::Place;
-use iam::{Iam, TokenSource};
 
 /// The only type that the newest documents allow (`functiongraph_06_0125` zh 2025-08-29).
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What a target's configuration says about FunctionGraph.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the API is.
-    pub endpoint: Endpoint,
+    /// Where the API is, and who the sidecar is there; one for all threads.
+    pub access: Access,
     /// How long a run is waited for when the caller does not say.
     pub wait: Duration,
     /// Actions whose repetition does no harm.
@@ -69,57 +66,22 @@ pub struct Settings {
 /// One project of Huawei Cloud or Open Telekom Cloud.
 #[derive(Debug)]
 pub struct FunctionGraph {
+    access: Access,
     wait: Duration,
     idempotent_actions: Vec<Pattern>,
     transport: Transport,
-    iam: Arc<Iam>,
-    identity: Identity,
-    place: OnceCell<Place>,
 }
 
 impl FunctionGraph {
-    /// Puts the parts together; opens no connection. `iam` is a transport of its own for IAM's host, which is asked for
-    /// tokens, and for the project's id when none is configured.
+    /// Puts the parts together; opens no connection.
     #[must_use]
-    pub fn new(settings: Settings, transport: Transport, iam: Transport, auth: Auth) -> Self {
-        let iam = Arc::new(Iam { transport: iam, endpoint: settings.endpoint });
-        let identity = match auth {
-            Auth::Keys(credentials) => Identity::Keys(Keys::new(credentials)),
-            Auth::Login(login) => Identity::Token(Renewing::new(TokenSource { iam: Arc::clone(&iam), login })),
-        };
-        Self {
-            wait: settings.wait,
-            idempotent_actions: settings.idempotent_actions,
-            transport,
-            iam,
-            identity,
-            place: OnceCell::new(),
-        }
+    pub fn new(settings: Settings, transport: Transport) -> Self {
+        let Settings { access, wait, idempotent_actions } = settings;
+        Self { access, wait, idempotent_actions, transport }
     }
 
-    /// The project's place; looked up once when the configuration names no project.
     async fn place(&self, call: &mut Call) -> Result<&Place> {
-        if let Some(place) = self.place.get() {
-            return Ok(place);
-        }
-        let deadline = call.deadline;
-        let found = self.place.get_or_try_init(|| async {
-            let endpoint = &self.iam.endpoint;
-            match (endpoint.project_id(), &self.identity) {
-                (Some(project), _) => endpoint.place(project),
-                (None, Identity::Keys(keys)) => endpoint.place(&self.iam.find_project(call, keys).await?),
-                (None, Identity::Token(tokens)) => match &tokens.get(deadline).await?.value.project {
-                    Some(project) => endpoint.place(project),
-                    None => Err(Error::new(
-                        Kind::FailedPrecondition,
-                        "PROJECT_UNKNOWN",
-                        "IAM's token names no project; set project_id for this target.",
-                    )),
-                },
-            }
-        });
-        // Another call may be looking it up, with more time than this one has.
-        timeout_at(deadline, found).await.unwrap_or_else(|_| Err(Call::out_of_time(Execution::NotStarted)))
+        self.access.place(call).await
     }
 
     fn request(&self, method: Method, url: Url, body: Bytes, idempotent: bool) -> Request {
@@ -135,7 +97,7 @@ impl FunctionGraph {
     /// loop, as refused signatures lock the key.
     async fn send_judged(&self, call: &mut Call, place: &Place, request: &Request, judge: Judge) -> Result<Response> {
         let project = Some(&place.project_header);
-        match &self.identity {
+        match self.access.identity() {
             Identity::Keys(keys) => {
                 let mut sealed = Sealed { proof: keys.proof(&request.body).await, project, judge };
                 let first = self.transport.send(call, request, &sealed).await;
@@ -168,7 +130,7 @@ impl FunctionGraph {
 
     /// A body of JSON, read tolerantly.
     fn read<'a, T: Deserialize<'a>>(&self, response: &'a Response) -> Result<T> {
-        serde_json::from_slice(&response.body).map_err(|fault| self.not_understood(response, &fault.to_string()))
+        serde_json::from_slice(&response.body).map_err(|fault| self.not_understood(response, &json_fault(&fault)))
     }
 
     fn not_understood(&self, response: &Response, what: &str) -> Error {

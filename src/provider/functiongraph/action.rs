@@ -199,12 +199,11 @@ impl FunctionGraph {
         Ok(DeleteActionResponse {})
     }
 
-    /// A delete without body, which would change the signature. Not-found after a repeated attempt means that an earlier
-    /// one was carried out.
+    /// A delete without body, which would change the signature. Not-found is the truth of the last attempt; when an
+    /// earlier one may have been carried out, what was asked for is so.
     pub(super) async fn delete(&self, call: &mut Call, place: &Place, url: url::Url) -> Result<()> {
-        let before = call.attempts;
         match self.send(call, place, self.request(Method::DELETE, url, Bytes::new(), true)).await {
-            Err(error) if error.kind == Kind::NotFound && call.attempts > before + 1 => Ok(()),
+            Err(error) if error.kind == Kind::NotFound && error.execution != Execution::NotStarted => Ok(()),
             sent => sent.map(drop),
         }
     }

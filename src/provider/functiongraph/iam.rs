@@ -24,7 +24,7 @@ use crate::credentials::token::{Fetch, Fetched};
 use crate::credentials::{Login, LoginSource};
 use crate::error::{Component, Error, Execution, Kind, Result};
 use crate::provider::checks::to_body;
-use crate::provider::status::not_understood;
+use crate::provider::status::{json_fault, not_understood};
 use crate::transport::{Request, Response, Transport};
 
 /// The header that holds a new token.
@@ -157,7 +157,7 @@ impl Iam {
             .await
             .map_err(|error| before(error, "looking up the project"))?;
         let found: Projects = serde_json::from_slice(&response.body)
-            .map_err(|fault| before(not_understood(response.status, &fault.to_string()), "looking up the project"))?;
+            .map_err(|fault| before(not_understood(response.status, &json_fault(&fault)), "looking up the project"))?;
         let unclear = |what: String| {
             Error::new(Kind::FailedPrecondition, "PROJECT_UNKNOWN", what).component(Component::Sidecar)
         };

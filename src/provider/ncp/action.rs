@@ -55,7 +55,7 @@ impl Ncp {
         let page = Page::parse(request.page_size, &request.page_token, scope, &mut faults);
         faults.into_result()?;
         let package = rules::checked(package)?;
-        let url = self.endpoint.url(&format!("/packages/{package}/actions"), platform, &[])?;
+        let url = self.endpoint.url(&format!("/packages/{package}/actions"), platform, &[]);
         let response = self.get(call, url).await.map_err(|error| error.resource("package", package.as_str()))?;
         let list: wire::ActionList = self.content(&response)?;
         let actions: Vec<_> = list.actions.into_iter().map(|item| summary(item, package.as_str())).collect();
@@ -71,7 +71,7 @@ impl Ncp {
         no_version(&request.version, &mut faults);
         faults.into_result()?;
         let action = rules::checked(action)?;
-        let url = self.endpoint.url(&action.path(), platform, &[])?;
+        let url = self.endpoint.url(&action.path(), platform, &[]);
         let response = self.get(call, url).await.map_err(|error| error.resource("action", action.full()))?;
         let found = read(self.content(&response)?, &action, encoding, request.include_code)?;
         Ok(GetActionResponse { action: Some(found) })
@@ -86,7 +86,7 @@ impl Ncp {
         let put = action_put::Put::check(sent, &self.endpoint, platform, &mut faults);
         faults.into_result()?;
         let (action, put) = (rules::checked(action)?, rules::checked(put)?);
-        let url = self.endpoint.url(&action.path(), platform, put.query(&self.endpoint))?;
+        let url = self.endpoint.url(&action.path(), platform, put.query(&self.endpoint));
         let response = self
             .send(call, self.request(Method::PUT, url, put.body(&self.endpoint)?, true))
             .await
@@ -106,7 +106,7 @@ impl Ncp {
         no_version(&request.version, &mut faults);
         faults.into_result()?;
         let action = rules::checked(action)?;
-        let url = self.endpoint.url(&action.path(), platform, &[])?;
+        let url = self.endpoint.url(&action.path(), platform, &[]);
         self.delete(call, url).await.map_err(|error| error.resource("action", action.full()))?;
         Ok(DeleteActionResponse {})
     }

@@ -36,7 +36,7 @@ impl Ncp {
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let page = Page::parse(request.page_size, &request.page_token, ("triggers", platform as i32), &mut faults);
         faults.into_result()?;
-        let response = self.get(call, self.endpoint.url("/triggers", platform, &[])?).await?;
+        let response = self.get(call, self.endpoint.url("/triggers", platform, &[])).await?;
         let list: TriggerList = self.content(&response)?;
         let triggers: Vec<_> = list.triggers.iter().map(trigger_read::summary).collect();
         let (triggers, next_page_token) = page.take(triggers, |item| &item.name);
@@ -50,7 +50,7 @@ impl Ncp {
         let encoding = rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let name = rules::checked(name)?;
-        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let url = self.endpoint.url(&path(&name), platform, &[]);
         let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
         Ok(GetTriggerResponse { trigger: Some(self.read_trigger(&response, &name, encoding)?) })
     }
@@ -64,7 +64,7 @@ impl Ncp {
         let put = trigger_put::Put::check(sent, &request.trigger_name, &self.endpoint, &mut faults);
         faults.into_result()?;
         let (name, put) = (rules::checked(name)?, rules::checked(put)?);
-        let url = self.endpoint.url(&path(&name), platform, &[("type", put.kind())])?;
+        let url = self.endpoint.url(&path(&name), platform, &[("type", put.kind())]);
         let request = self.request(Method::PUT, url, put.body(&self.endpoint)?, true);
         let response = self.send(call, request).await.map_err(|error| named(error, &name))?;
         Ok(PutTriggerResponse { trigger: Some(self.read_trigger(&response, &name, encoding)?) })
@@ -80,7 +80,7 @@ impl Ncp {
         let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
         faults.into_result()?;
         let name = rules::checked(name)?;
-        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let url = self.endpoint.url(&path(&name), platform, &[]);
         self.delete(call, url).await.map_err(|error| named(error, &name))?;
         Ok(DeleteTriggerResponse {})
     }
@@ -92,7 +92,7 @@ impl Ncp {
         let arguments = json::object_text(request.arguments, "arguments", PARAMETERS_MAX, &mut faults);
         faults.into_result()?;
         let name = rules::checked(name)?;
-        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let url = self.endpoint.url(&path(&name), platform, &[]);
         let body = arguments.unwrap_or_else(|| Bytes::from_static(b"{}"));
         let request = self.request(Method::POST, url, body, request.idempotent);
         let response = self.send(call, request).await.map_err(|error| named(error, &name))?;
@@ -113,7 +113,8 @@ impl Ncp {
 
     pub(super) async fn unlink(&self, call: &mut Call, request: UnlinkActionRequest) -> Result<UnlinkActionResponse> {
         let wanted = (request.trigger_name, request.package_name, request.action_name);
-        self.change_link(call, Method::DELETE, request.platform, &wanted).await?;
+        let response = self.change_link(call, Method::DELETE, request.platform, &wanted).await?;
+        self.done(&response)?;
         Ok(UnlinkActionResponse {})
     }
 
@@ -132,7 +133,7 @@ impl Ncp {
         faults.into_result()?;
         let (name, action) = (rules::checked(name)?, rules::checked(action)?);
         let body = to_body(&wire::Link { action: action.name(), package: action.package() })?;
-        let url = self.endpoint.url(&format!("{}/link-action", path(&name)), platform, &[])?;
+        let url = self.endpoint.url(&format!("{}/link-action", path(&name)), platform, &[]);
         let idempotent = method == Method::DELETE;
         self.send(call, self.request(method, url, body, idempotent)).await.map_err(|error| named(error, &name))
     }
@@ -149,7 +150,7 @@ impl Ncp {
         let encoding = rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let (name, id) = (rules::checked(name)?, rules::checked(id)?);
-        let url = self.endpoint.url(&format!("{}/activations/{id}", path(&name)), platform, &[])?;
+        let url = self.endpoint.url(&format!("{}/activations/{id}", path(&name)), platform, &[]);
         let response = self.get(call, url).await.map_err(|error| super::activation::not_yet(error).resource("activation", id.as_str()))?;
         let activation = self.activation_of(&response, encoding)?;
         Ok(GetTriggerActivationResponse { activation: Some(activation) })
@@ -172,7 +173,7 @@ impl Ncp {
         );
         faults.into_result()?;
         let (name, window) = (rules::checked(name)?, rules::checked(window)?);
-        let url = self.endpoint.url(&format!("{}/activations", path(&name)), platform, &window.query())?;
+        let url = self.endpoint.url(&format!("{}/activations", path(&name)), platform, &window.query());
         let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
         let list: wire::ActivationList = self.content(&response)?;
         let (total_count, next_page_token) = window.rest(&list);

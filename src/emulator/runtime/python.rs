@@ -1,0 +1,172 @@
+//! Python actions: one `python3` process a run, fed with `python/wrapper.py`.
+//!
+//! The job goes in as JSON on standard input. The result comes back on standard output behind a mark that is drawn anew
+//! for each run; every other line is the action's log. The wrapper limits its own memory before it runs any foreign line.
+
+use std::io;
+use std::process::Stdio;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use super::logs::Logs;
+use super::{Code, Failure, Job, MAX_RESULT, Outcome, Stop};
+use crate::emulator::clock::Clock;
+
+const WRAPPER: &str = include_str!("python/wrapper.py");
+/// A line longer than this is cut: enough for a result somewhat over its limit with everything escaped.
+const MAX_LINE: usize = 8 * MAX_RESULT;
+
+pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
+    let logs = Logs::new(job.max_log_bytes, clock);
+    let result = match start() {
+        Ok(mut child) => supervise(&mut child, &job, &logs, stop).await,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Failure::Unsupported(
+            "python3 was not found on PATH: install Python 3 to run python actions in this emulator".into(),
+        )),
+        Err(error) => Err(Failure::Internal(format!(
+            "python3 could not be started: {error}"
+        ))),
+    };
+    let (logs, logs_cut) = logs.take();
+    Outcome {
+        result,
+        logs,
+        logs_cut,
+    }
+}
+
+fn start() -> io::Result<Child> {
+    Command::new("python3")
+        .args(["-I", "-B", "-X", "utf8", "-c", WRAPPER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+}
+
+/// What the marked lines have said so far.
+#[derive(Default)]
+struct Told {
+    loaded: bool,
+    end: Option<(String, String)>,
+}
+
+async fn supervise(child: &mut Child, job: &Job, logs: &Logs, stop: &Stop) -> Result<Value, Failure> {
+    let mark = format!("{:032x}", fastrand::u128(..));
+    let mut told = Told::default();
+    let finished = tokio::select! {
+        finished = tokio::time::timeout(job.time_limit, talk(child, job, &mark, logs, &mut told)) => finished,
+        () = stop.stopped() => return Err(Failure::Internal("the emulator is stopping".into())),
+    };
+    // Also reaps the process; one that has ended already cannot be killed, which is fine.
+    let _ = child.kill().await;
+    match finished {
+        Err(_) => Err(Failure::OutOfTime {
+            loading: !told.loaded,
+        }),
+        Ok(Err(error)) if told.end.is_none() => {
+            Err(Failure::Internal(format!("talking to python3 failed: {error}")))
+        }
+        Ok(_) => ended(told),
+    }
+}
+
+fn ended(told: Told) -> Result<Value, Failure> {
+    let Some((kind, text)) = told.end else {
+        return Err(Failure::Exited);
+    };
+    let message = || match serde_json::from_str(&text) {
+        Ok(Value::String(message)) => message,
+        _ => text.clone(),
+    };
+    match kind.as_str() {
+        "value" => serde_json::from_str(&text).map_err(|error| match text.len() > MAX_RESULT {
+            true => super::too_long(&text),
+            false => Failure::NotJson(error.to_string()),
+        }),
+        "threw" => Err(Failure::Threw(message())),
+        "load" => Err(Failure::NotLoaded(message())),
+        "json" => Err(Failure::NotJson(message())),
+        "memory" => Err(Failure::OutOfMemory),
+        _ => Err(Failure::Exited),
+    }
+}
+
+async fn talk(child: &mut Child, job: &Job, mark: &str, logs: &Logs, told: &mut Told) -> io::Result<()> {
+    let (Some(mut stdin), Some(stdout), Some(stderr)) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(io::Error::other("a pipe to the process is missing"));
+    };
+    let (source, archive) = match &job.code {
+        Code::Source(text) => (Some(text), None),
+        Code::Archive(bytes) => (None, Some(STANDARD.encode(bytes))),
+    };
+    let env: serde_json::Map<_, _> = job
+        .env
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+        .collect();
+    let input = json!({
+        "mark": mark, "source": source, "archive": archive, "entry": job.entry, "params": job.params,
+        "env": env, "memory_mb": job.memory_mb,
+    })
+    .to_string();
+    let feed = async move {
+        // A process that ends at once closes the pipe early; its end says more than this error.
+        let _ = stdin.write_all(input.as_bytes()).await;
+    };
+    // The wrapper puts a line end before each mark, which shows as an empty line unless one was open.
+    let mut held_blank = false;
+    let out = lines(stdout, |line| {
+        if let Some(words) = line.strip_prefix(mark) {
+            let (kind, text) = words.trim_start().split_once(' ').unwrap_or((words.trim(), ""));
+            if kind == "loaded" {
+                told.loaded = true;
+            } else {
+                told.end = Some((kind.to_owned(), text.trim_end().to_owned()));
+            }
+            held_blank = false;
+            return;
+        }
+        if std::mem::replace(&mut held_blank, line.is_empty()) {
+            logs.write(false, "");
+        }
+        if !line.is_empty() {
+            logs.write(false, line);
+        }
+    });
+    let err = lines(stderr, |line| logs.write(true, line));
+    let ((), out, err) = tokio::join!(feed, out, err);
+    out.and(err)
+}
+
+/// Calls `each` with every line. A line that is too long is cut; its rest is dropped.
+async fn lines(mut from: impl AsyncRead + Unpin, mut each: impl FnMut(&str)) -> io::Result<()> {
+    let mut line: Vec<u8> = Vec::new();
+    let mut part = vec![0; 64 << 10];
+    loop {
+        let read = from.read(&mut part).await?;
+        if read == 0 {
+            break;
+        }
+        let mut pieces = part[..read].split(|byte| *byte == b'\n').peekable();
+        while let Some(piece) = pieces.next() {
+            let room = MAX_LINE.saturating_sub(line.len());
+            line.extend_from_slice(&piece[..piece.len().min(room)]);
+            if pieces.peek().is_some() {
+                each(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        }
+    }
+    if !line.is_empty() {
+        each(&String::from_utf8_lossy(&line));
+    }
+    Ok(())
+}

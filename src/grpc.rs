@@ -1,0 +1,41 @@
+//! The gRPC edge: one file a service, and what all calls share.
+//!
+//! Picks the target, sets the deadline, reads the trace context, turns an [`Error`](crate::error::Error) into a status
+//! with details. Knows neither HTTP upstreams nor signatures nor clouds.
+
+use std::sync::Arc;
+
+use crate::target::Targets;
+
+mod action;
+mod deadline;
+mod dedup;
+mod edge;
+mod health;
+mod invocation;
+mod package;
+mod reflection;
+mod router;
+mod status;
+mod trace;
+mod trigger;
+
+pub use dedup::{Dedup, Window};
+pub use health::Health;
+pub use router::{Limits, Router};
+pub use status::DOMAIN;
+
+/// The four services of `faas.v1` over the configured targets.
+#[derive(Clone, Debug)]
+pub struct Services {
+    targets: Arc<Targets>,
+    dedup: Arc<Dedup>,
+}
+
+impl Services {
+    /// Serves `targets`; `dedup` is shared by all listeners and threads.
+    #[must_use]
+    pub fn new(targets: Arc<Targets>, dedup: Arc<Dedup>) -> Self {
+        Self { targets, dedup }
+    }
+}

@@ -1,0 +1,142 @@
+//! `faas.v1.InvocationService`.
+
+use std::pin::Pin;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status};
+
+use super::Services;
+use super::edge::{CallFacts, Edge, LateFacts, unary};
+use crate::call::Call;
+use crate::proto::invocation_service_server::InvocationService;
+use crate::proto::*;
+
+/// One unary method whose `request_id` makes repeated calls one.
+macro_rules! once {
+    ($services:expr, $request:expr, $method:ident, $label:literal, $id:expr, $idempotent:expr) => {{
+        use prost::Message as _;
+        let (metadata, _, message) = $request.into_parts();
+        let mut edge = $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
+        let key = ($label, edge.target.name.clone(), $id);
+        let bytes = message.encode_to_vec();
+        let (target, deadline, trace) = (std::sync::Arc::clone(&edge.target), edge.call.deadline, edge.call.trace.clone());
+        let work = || async move {
+            let mut call = $crate::call::Call::new(deadline);
+            call.trace = trace;
+            let result = target.provider.$method(&mut call, message).await;
+            $crate::grpc::dedup::Outcome {
+                result: result.map(|answer| bytes::Bytes::from(answer.encode_to_vec())),
+                facts: $crate::grpc::edge::CallFacts {
+                    attempts: call.attempts,
+                    upstream_request_id: call.upstream_request_id,
+                },
+            }
+        };
+        let outcome = $services.dedup.run(key, &bytes, deadline, work).await;
+        let result = outcome.and_then(|outcome| {
+            edge.call.attempts = outcome.facts.attempts;
+            edge.call.upstream_request_id.clone_from(&outcome.facts.upstream_request_id);
+            let answer = outcome.result.clone()?;
+            prost::Message::decode(answer).map_err(|fault: prost::DecodeError| {
+                $crate::error::Error::new($crate::error::Kind::Internal, "SIDECAR_BUG", fault.to_string())
+            })
+        });
+        edge.close(result)
+    }};
+}
+pub(super) use once;
+
+#[tonic::async_trait]
+impl InvocationService for Services {
+    async fn invoke(&self, request: Request<InvokeRequest>) -> Result<Response<InvokeResponse>, Status> {
+        let message = request.get_ref();
+        let (id, idempotent) = (message.request_id.clone(), message.idempotent);
+        if id.is_empty() {
+            return unary!(self, request, invoke, idempotent);
+        }
+        once!(self, request, invoke, "Invoke", id, idempotent)
+    }
+
+    async fn invoke_async(
+        &self,
+        request: Request<InvokeAsyncRequest>,
+    ) -> Result<Response<InvokeAsyncResponse>, Status> {
+        let message = request.get_ref();
+        let (id, idempotent) = (message.request_id.clone(), message.idempotent);
+        if id.is_empty() {
+            return unary!(self, request, invoke_async, idempotent);
+        }
+        once!(self, request, invoke_async, "InvokeAsync", id, idempotent)
+    }
+
+    async fn get_activation(
+        &self,
+        request: Request<GetActivationRequest>,
+    ) -> Result<Response<GetActivationResponse>, Status> {
+        unary!(self, request, get_activation, true)
+    }
+
+    async fn list_activations(
+        &self,
+        request: Request<ListActivationsRequest>,
+    ) -> Result<Response<ListActivationsResponse>, Status> {
+        unary!(self, request, list_activations, true)
+    }
+
+    type WatchActivationStream = Pin<Box<dyn Stream<Item = Result<WatchActivationResponse, Status>> + Send>>;
+
+    async fn watch_activation(
+        &self,
+        request: Request<WatchActivationRequest>,
+    ) -> Result<Response<Self::WatchActivationStream>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let mut edge = Edge::open(&self.targets, &message.target, &metadata, true)?;
+        // A watched activation has few states, so the channel stays short whatever the reader does.
+        let (states, receiver) = mpsc::unbounded_channel();
+        let facts = LateFacts::default();
+        let late = facts.clone();
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut observer = |activation| {
+                states.send(Ok(WatchActivationResponse { activation: Some(activation) })).is_ok()
+            };
+            let result = edge.target.provider.watch_activation(&mut edge.call, message, &mut observer).await;
+            let failure = result.err().map(|error| edge.status(&error));
+            let Call { attempts, upstream_request_id, .. } = edge.call;
+            late.set(CallFacts { attempts, upstream_request_id });
+            if let Some(status) = failure {
+                let _ = states.send(Err(status));
+            }
+        });
+        let mut response: Response<Self::WatchActivationStream> =
+            Response::new(Box::pin(Watched { receiver, _task: task }));
+        response.extensions_mut().insert(facts);
+        Ok(response)
+    }
+
+    async fn cancel_activation(
+        &self,
+        request: Request<CancelActivationRequest>,
+    ) -> Result<Response<CancelActivationResponse>, Status> {
+        unary!(self, request, cancel_activation, true)
+    }
+}
+
+/// The states as a stream; the watching task ends with it, so that a caller that goes away costs nothing more.
+struct Watched {
+    receiver: mpsc::UnboundedReceiver<Result<WatchActivationResponse, Status>>,
+    _task: JoinSet<()>,
+}
+
+impl Stream for Watched {
+    type Item = Result<WatchActivationResponse, Status>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        self.receiver.poll_recv(context)
+    }
+}

@@ -1,0 +1,151 @@
+//! [`Error`] → gRPC status with `google.rpc` details and trailers: the only gRPC code table.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::error::{Component, Error, Execution, Kind};
+
+/// Domain of every `ErrorInfo.reason`.
+pub const DOMAIN: &str = "faas-sidecar";
+
+/// Pause told to callers when the upstream names none.
+const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the edge knows of the call beside its error.
+#[derive(Debug, Default)]
+pub(super) struct Context<'a> {
+    pub(super) target: &'a str,
+    pub(super) provider: &'a str,
+    pub(super) attempts: u32,
+    pub(super) upstream_request_id: Option<&'a str>,
+    pub(super) idempotent: bool,
+}
+
+/// The status of a failed call.
+pub(super) fn status(error: &Error, context: &Context<'_>) -> Status {
+    let pause = error.retry_after.or(error.transient.then_some(DEFAULT_PAUSE));
+    let mut details = ErrorDetails::with_error_info(error.reason.as_ref(), DOMAIN, facts(error, context));
+    if let Some(pause) = pause {
+        details.set_retry_info(Some(pause));
+    }
+    for violation in &error.violations {
+        details.add_bad_request_violation(&violation.field, &violation.description);
+    }
+    if let Some((subject, description)) = &error.quota {
+        details.add_quota_failure_violation(subject, description);
+    }
+    if let Some((kind, name)) = &error.resource {
+        details.set_resource_info(*kind, name, "", "");
+    }
+    if let Some((text, link)) = error.help {
+        details.add_help_link(text, link);
+    }
+    let metadata = trailers(error, context, pause);
+    Status::with_error_details_and_metadata(code(error.kind), &error.message, details, metadata)
+}
+
+/// The status of a call that failed before any of our code saw it: an unknown method, a message too large.
+pub(super) fn bare(code: Code, message: &str) -> Status {
+    let (kind, reason) = match code {
+        Code::Unimplemented => (Kind::Unimplemented, "METHOD_NOT_FOUND"),
+        // The health service's answer for a name it does not know; its protocol asks for this code.
+        Code::NotFound => (Kind::NotFound, "SERVICE_NOT_FOUND"),
+        // The server library's word for a message over the limit.
+        Code::OutOfRange => (Kind::ResourceExhausted, "MESSAGE_TOO_LARGE"),
+        Code::ResourceExhausted => (Kind::ResourceExhausted, "MESSAGE_TOO_LARGE"),
+        Code::InvalidArgument => (Kind::InvalidArgument, "MESSAGE_NOT_DECODABLE"),
+        Code::DeadlineExceeded | Code::Cancelled => (Kind::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+        _ => (Kind::Internal, "INTERNAL"),
+    };
+    let error = Error::new(kind, reason, message);
+    status(&error, &Context::default())
+}
+
+/// The status of a call whose handler panicked: the one thing that must never take others with it.
+pub(super) fn panicked() -> Status {
+    let error = Error::new(
+        Kind::Internal,
+        "SIDECAR_BUG",
+        "The sidecar failed on this call; it is a bug of the sidecar. Other calls are not affected.",
+    )
+    .execution(Execution::Unknown)
+    .component(Component::Sidecar);
+    status(&error, &Context::default())
+}
+
+fn facts(error: &Error, context: &Context<'_>) -> HashMap<String, String> {
+    let mut facts = HashMap::from([
+        ("execution".to_owned(), error.execution.as_str().to_owned()),
+        ("component".to_owned(), error.component.as_str().to_owned()),
+        ("attempts".to_owned(), context.attempts.to_string()),
+    ]);
+    let request_id = error.upstream_request_id.as_deref().or(context.upstream_request_id);
+    let status = error.http_status.map(|status| status.to_string());
+    for (name, value) in [
+        ("target", Some(context.target)),
+        ("provider", Some(context.provider)),
+        ("http_status", status.as_deref()),
+        ("upstream_code", error.upstream_code.as_deref()),
+        ("upstream_request_id", request_id),
+    ] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            facts.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    facts
+}
+
+fn trailers(error: &Error, context: &Context<'_>, pause: Option<Duration>) -> MetadataMap {
+    let mut trailers = MetadataMap::new();
+    trailers.insert("faas-attempts", MetadataValue::from(context.attempts));
+    let request_id = error.upstream_request_id.as_deref().or(context.upstream_request_id);
+    if let Some(id) = request_id.and_then(|id| id.parse().ok()) {
+        trailers.insert("faas-upstream-request-id", id);
+    }
+    // A client's own retry policy knows codes only; this tells it whether repeating is safe, too.
+    let pushback = match pause {
+        Some(pause) if error.may_retry(context.idempotent) => i64::try_from(pause.as_millis()).unwrap_or(i64::MAX),
+        _ => -1,
+    };
+    trailers.insert("grpc-retry-pushback-ms", MetadataValue::from(pushback));
+    trailers
+}
+
+fn code(kind: Kind) -> Code {
+    match kind {
+        Kind::InvalidArgument => Code::InvalidArgument,
+        Kind::Unauthenticated => Code::Unauthenticated,
+        Kind::PermissionDenied => Code::PermissionDenied,
+        Kind::NotFound => Code::NotFound,
+        Kind::AlreadyExists => Code::AlreadyExists,
+        Kind::FailedPrecondition => Code::FailedPrecondition,
+        Kind::ResourceExhausted => Code::ResourceExhausted,
+        Kind::Unimplemented => Code::Unimplemented,
+        Kind::Unavailable => Code::Unavailable,
+        Kind::DeadlineExceeded => Code::DeadlineExceeded,
+        Kind::Internal => Code::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_status_keeps_its_code_where_the_protocols_ask_for_it() {
+        for (code, kept) in [
+            (Code::NotFound, Code::NotFound),
+            (Code::Unimplemented, Code::Unimplemented),
+            (Code::OutOfRange, Code::ResourceExhausted),
+            (Code::Unknown, Code::Internal),
+        ] {
+            let status = bare(code, "why");
+            assert_eq!(status.code(), kept, "{code:?}");
+            assert!(status.get_error_details().error_info().is_some());
+        }
+    }
+}

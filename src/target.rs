@@ -1,0 +1,65 @@
+//! Target name → the cloud, place and account behind it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, Kind, Result};
+use crate::provider::Provider;
+
+/// One configured target.
+pub struct Target {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its cloud.
+    pub provider: Box<dyn Provider>,
+    /// The longest any call to it may take; callers may ask for less.
+    pub request_timeout: Duration,
+}
+
+/// All targets.
+#[derive(Debug)]
+pub struct Targets {
+    by_name: BTreeMap<String, Arc<Target>>,
+    default: Option<Arc<Target>>,
+}
+
+impl Targets {
+    /// Takes the targets; `default` names the one for requests that name none.
+    #[must_use]
+    pub fn new(targets: Vec<Target>, default: &str) -> Self {
+        let by_name: BTreeMap<_, _> =
+            targets.into_iter().map(|target| (target.name.clone(), Arc::new(target))).collect();
+        let default = by_name.get(default).cloned();
+        Self { by_name, default }
+    }
+
+    /// The target that a request means.
+    ///
+    /// # Errors
+    /// `NotFound` with the configured names.
+    pub fn get(&self, name: &str) -> Result<Arc<Target>> {
+        let found = if name.is_empty() { self.default.as_ref() } else { self.by_name.get(name) };
+        found.cloned().ok_or_else(|| {
+            let names = self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let message = if name.is_empty() {
+                format!("The request names no target and the sidecar has no default; set target to one of: {names}.")
+            } else {
+                format!("The sidecar has no target {name:?}; set target to one of: {names}.")
+            };
+            Error::new(Kind::NotFound, "TARGET_NOT_FOUND", message).resource("target", name)
+        })
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Target>> {
+        self.by_name.values()
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.provider.name())
+    }
+}

@@ -1,0 +1,30 @@
+//! The emulated NAVER Cloud Functions over real sockets, each request signed here and not by the code under test.
+//!
+//! | file | what it covers |
+//! | --- | --- |
+//! | `client` | a small HTTP client with its own signature |
+//! | `gateway` | signature, rights, routes, platforms, the recorder |
+//! | `packages`, `actions`, `triggers`, `links` | resources and their error codes, in both generations |
+//! | `runs` | running actions: waiting, precedence, sequences, concurrency |
+//! | `javascript`, `python` | the runtimes and their limits |
+//! | `activations` | lists, details, lag, history, restart |
+//! | `faults` | what goes wrong on purpose |
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do: at once"
+)]
+#![cfg(feature = "emulator")]
+
+mod actions;
+mod activations;
+mod client;
+mod faults;
+mod gateway;
+mod javascript;
+mod links;
+mod packages;
+mod python;
+mod runs;
+mod triggers;
