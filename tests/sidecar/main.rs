@@ -26,3 +26,4 @@ mod retries;
 mod server;
 #[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
 mod support;
+mod tls;
