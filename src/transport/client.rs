@@ -86,6 +86,8 @@ impl Client {
         let status = incoming.status();
         let headers = std::mem::take(incoming.headers_mut());
         let body = match timeout_at(ends, self.read(incoming)).await {
+            // The head of a good answer came: the work was done.
+            Err(_) if status.is_success() => Err(over(Execution::Completed)),
             Err(_) => Err(over(Execution::Unknown)),
             Ok(read) => read,
         };
