@@ -13,11 +13,17 @@ use crate::support::*;
 const GOOD: &str = r#"{"request_id":"r","result":"1","status":200}"#;
 
 fn hello() -> InvokeRequest {
-    InvokeRequest { action_name: "hello".to_owned(), ..InvokeRequest::default() }
+    InvokeRequest {
+        action_name: "hello".to_owned(),
+        ..InvokeRequest::default()
+    }
 }
 
 fn get() -> GetActionRequest {
-    GetActionRequest { action_name: "hello".to_owned(), ..GetActionRequest::default() }
+    GetActionRequest {
+        action_name: "hello".to_owned(),
+        ..GetActionRequest::default()
+    }
 }
 
 fn token(name: &str) -> Answer {
@@ -28,13 +34,25 @@ fn token(name: &str) -> Answer {
 }
 
 fn refused() -> Answer {
-    fault(401, "APIGW.0301", "Incorrect IAM authentication information: decrypt token fail")
+    fault(
+        401,
+        "APIGW.0301",
+        "Incorrect IAM authentication information: decrypt token fail",
+    )
 }
 
 #[tokio::test]
 async fn the_signature_fits_the_bytes_that_arrive() {
-    let upstream = Upstream::start([answer(200, GOOD), answer(200, r#"{"functions":[]}"#), answer(204, "")]).await;
-    let make = Make { auth: keys(Some("ggpjbi1ub3J0aC00EXAMPLE+/==")), ..Make::default() };
+    let upstream = Upstream::start([
+        answer(200, GOOD),
+        answer(200, r#"{"functions":[]}"#),
+        answer(204, ""),
+    ])
+    .await;
+    let make = Make {
+        auth: keys(Some("ggpjbi1ub3J0aC00EXAMPLE+/==")),
+        ..Make::default()
+    };
     let provider = make.build(&upstream, &upstream);
     let request = InvokeRequest {
         version: "!prod".to_owned(),
@@ -44,22 +62,43 @@ async fn the_signature_fits_the_bytes_that_arrive() {
         ..hello()
     };
     provider.invoke(&mut call(), request).await.unwrap();
-    let list = ListActionsRequest { package_name: "my-app_1".to_owned(), ..ListActionsRequest::default() };
+    let list = ListActionsRequest {
+        package_name: "my-app_1".to_owned(),
+        ..ListActionsRequest::default()
+    };
     provider.list_actions(&mut call(), list).await.unwrap();
-    let delete = faas_sidecar::proto::DeleteActionRequest { action_name: "hello".to_owned(), ..Default::default() };
+    let delete = faas_sidecar::proto::DeleteActionRequest {
+        action_name: "hello".to_owned(),
+        ..Default::default()
+    };
     provider.delete_action(&mut call(), delete).await.unwrap();
 
     let received = upstream.received();
     received.iter().for_each(verify);
     let (invoke, list, delete) = (&received[0], &received[1], &received[2]);
-    assert!(invoke.target().ends_with("%3Ahello%3A%21prod/invocations"), "{}", invoke.line);
+    assert!(
+        invoke.target().ends_with("%3Ahello%3A%21prod/invocations"),
+        "{}",
+        invoke.line
+    );
     assert_eq!(list.rest(), "?marker=0&maxitems=400&package_name=my-app_1");
     assert!(delete.body.is_empty() && delete.header("content-length").is_none());
-    for name in ["host", "x-sdk-date", "x-project-id", "x-security-token", "content-type", "x-cff-request-version"] {
+    for name in [
+        "host",
+        "x-sdk-date",
+        "x-project-id",
+        "x-security-token",
+        "content-type",
+        "x-cff-request-version",
+    ] {
         assert!(signed(invoke).contains(&name.to_owned()), "{name}");
     }
     // What a hop may rewrite is not signed.
-    assert!(!signed(invoke).iter().any(|name| matches!(name.as_str(), "user-agent" | "accept" | "traceparent")));
+    assert!(
+        !signed(invoke)
+            .iter()
+            .any(|name| matches!(name.as_str(), "user-agent" | "accept" | "traceparent"))
+    );
     assert_eq!(invoke.header("host"), Some(upstream.address.to_string().as_str()));
 }
 
@@ -67,13 +106,20 @@ async fn the_signature_fits_the_bytes_that_arrive() {
 async fn a_large_body_is_signed_as_well() {
     let (provider, upstream) = bench([answer(200, GOOD)]).await;
     let arguments = text(&format!(r#"{{"a":"{}"}}"#, "x".repeat(1 << 20)));
-    provider.invoke(&mut call(), InvokeRequest { arguments, ..hello() }).await.unwrap();
+    provider
+        .invoke(&mut call(), InvokeRequest { arguments, ..hello() })
+        .await
+        .unwrap();
     verify(&upstream.only());
 }
 
 #[tokio::test]
 async fn every_attempt_is_signed_afresh() {
-    let (provider, upstream) = bench([fault(503, "FSS.0503", "x"), answer(200, r#"{"func_name":"hello"}"#)]).await;
+    let (provider, upstream) = bench([
+        fault(503, "FSS.0503", "x"),
+        answer(200, r#"{"func_name":"hello"}"#),
+    ])
+    .await;
     provider.get_action(&mut call(), get()).await.unwrap();
     let received = upstream.received();
     assert_eq!(received.len(), 2);
@@ -83,24 +129,46 @@ async fn every_attempt_is_signed_afresh() {
 #[tokio::test]
 async fn a_refused_signature_is_sent_once_and_a_wrong_key_is_held_back() {
     let upstream = Upstream::start([]).await;
-    let provider = Make { attempts: 10, ..Make::default() }.build(&upstream, &upstream);
+    let provider = Make {
+        attempts: 10,
+        ..Make::default()
+    }
+    .build(&upstream, &upstream);
     for _ in 0..3 {
-        upstream.push(fault(401, "APIGW.0301", "verify aksk signature fail, canonicalRequest:GET|canary"));
+        upstream.push(fault(
+            401,
+            "APIGW.0301",
+            "verify aksk signature fail, canonicalRequest:GET|canary",
+        ));
         let error = provider.get_action(&mut call(), get()).await.unwrap_err();
-        assert_eq!((error.kind, error.reason.as_ref()), (Kind::Unauthenticated, "SIGNATURE_REFUSED"));
+        assert_eq!(
+            (error.kind, error.reason.as_ref()),
+            (Kind::Unauthenticated, "SIGNATURE_REFUSED")
+        );
         assert!(!error.message.contains("canary"));
     }
     assert_eq!(upstream.received().len(), 3);
     let error = provider.get_action(&mut call(), get()).await.unwrap_err();
-    assert_eq!((error.kind, error.reason.as_ref()), (Kind::Unauthenticated, "ACCESS_KEY_HELD_BACK"));
+    assert_eq!(
+        (error.kind, error.reason.as_ref()),
+        (Kind::Unauthenticated, "ACCESS_KEY_HELD_BACK")
+    );
     assert_eq!(upstream.received().len(), 3);
 }
 
 #[tokio::test]
 async fn the_project_is_looked_up_once_by_the_regions_name() {
-    let iam = Upstream::start([answer(200, &format!(r#"{{"projects":[{{"id":"{PROJECT}","name":"{REGION}"}}]}}"#))]).await;
+    let iam = Upstream::start([answer(
+        200,
+        &format!(r#"{{"projects":[{{"id":"{PROJECT}","name":"{REGION}"}}]}}"#),
+    )])
+    .await;
     let upstream = Upstream::start([answer(200, "{}"), answer(200, "{}")]).await;
-    let provider = Make { project: None, ..Make::default() }.build(&upstream, &iam);
+    let provider = Make {
+        project: None,
+        ..Make::default()
+    }
+    .build(&upstream, &iam);
     for _ in 0..2 {
         provider.get_action(&mut call(), get()).await.unwrap();
     }
@@ -108,17 +176,35 @@ async fn the_project_is_looked_up_once_by_the_regions_name() {
     assert_eq!(asked.line, format!("GET /v3/projects?name={REGION} HTTP/1.1"));
     assert_eq!(asked.header("x-project-id"), None);
     verify(&asked);
-    assert!(upstream.received()[0].target().starts_with(&format!("/v2/{PROJECT}/")));
+    assert!(
+        upstream.received()[0]
+            .target()
+            .starts_with(&format!("/v2/{PROJECT}/"))
+    );
 }
 
 #[tokio::test]
 async fn without_one_project_the_caller_is_told_to_name_it() {
-    for (body, part) in [(r#"{"projects":[]}"#, "no project"), (r#"{"projects":[{"id":"a"},{"id":"b"}]}"#, "2 projects")] {
+    for (body, part) in [
+        (r#"{"projects":[]}"#, "no project"),
+        (r#"{"projects":[{"id":"a"},{"id":"b"}]}"#, "2 projects"),
+    ] {
         let iam = Upstream::start([answer(200, body)]).await;
-        let provider = Make { project: None, ..Make::default() }.build(&iam, &iam);
+        let provider = Make {
+            project: None,
+            ..Make::default()
+        }
+        .build(&iam, &iam);
         let error = provider.get_action(&mut call(), get()).await.unwrap_err();
-        assert_eq!((error.kind, error.execution), (Kind::FailedPrecondition, Execution::NotStarted));
-        assert!(error.message.contains(part) && error.message.contains("project_id"), "{}", error.message);
+        assert_eq!(
+            (error.kind, error.execution),
+            (Kind::FailedPrecondition, Execution::NotStarted)
+        );
+        assert!(
+            error.message.contains(part) && error.message.contains("project_id"),
+            "{}",
+            error.message
+        );
     }
 }
 
@@ -126,14 +212,21 @@ async fn without_one_project_the_caller_is_told_to_name_it() {
 async fn many_calls_make_one_login() {
     let iam = Upstream::start([token("token-1")]).await;
     let upstream = Upstream::start((0..8).map(|_| answer(200, GOOD))).await;
-    let provider = Make { auth: login_auth(login()), ..Make::default() }.build(&upstream, &iam);
+    let provider = Make {
+        auth: login_auth(login()),
+        ..Make::default()
+    }
+    .build(&upstream, &iam);
     let calls = (0..8).map(|_| async { provider.invoke(&mut call(), hello()).await.unwrap() });
     futures_util::future::join_all(calls).await;
     let asked = iam.only();
     assert_eq!(asked.line, "POST /v3/auth/tokens?nocatalog=true HTTP/1.1");
     let body = asked.json();
     let user = &body["auth"]["identity"]["password"]["user"];
-    assert_eq!((user["name"].as_str(), user["domain"]["name"].as_str()), (Some("robot"), Some("acme")));
+    assert_eq!(
+        (user["name"].as_str(), user["domain"]["name"].as_str()),
+        (Some("robot"), Some("acme"))
+    );
     assert_eq!(body["auth"]["scope"]["project"]["id"], PROJECT);
     for request in upstream.received() {
         assert_eq!(request.header("x-auth-token"), Some("token-1"));
@@ -145,7 +238,12 @@ async fn many_calls_make_one_login() {
 async fn a_token_names_the_project_when_nobody_else_does() {
     let iam = Upstream::start([token("t")]).await;
     let upstream = Upstream::start([answer(200, "{}")]).await;
-    let provider = Make { auth: login_auth(login()), project: None, ..Make::default() }.build(&upstream, &iam);
+    let provider = Make {
+        auth: login_auth(login()),
+        project: None,
+        ..Make::default()
+    }
+    .build(&upstream, &iam);
     provider.get_action(&mut call(), get()).await.unwrap();
     assert_eq!(iam.only().json()["auth"]["scope"]["project"]["name"], REGION);
     assert!(upstream.only().target().starts_with(&format!("/v2/{PROJECT}/")));
@@ -155,11 +253,19 @@ async fn a_token_names_the_project_when_nobody_else_does() {
 async fn a_refused_token_is_renewed_once_and_the_call_sent_once_more() {
     let iam = Upstream::start([token("old"), token("new")]).await;
     let upstream = Upstream::start([answer(200, GOOD), refused(), answer(200, GOOD)]).await;
-    let provider = Make { auth: login_auth(login()), ..Make::default() }.build(&upstream, &iam);
+    let provider = Make {
+        auth: login_auth(login()),
+        ..Make::default()
+    }
+    .build(&upstream, &iam);
     provider.invoke(&mut call(), hello()).await.unwrap();
     later(Duration::from_secs(60)).await;
     provider.invoke(&mut call(), hello()).await.unwrap();
-    let tokens: Vec<_> = upstream.received().iter().map(|r| r.header("x-auth-token").unwrap().to_owned()).collect();
+    let tokens: Vec<_> = upstream
+        .received()
+        .iter()
+        .map(|r| r.header("x-auth-token").unwrap().to_owned())
+        .collect();
     assert_eq!(tokens, ["old", "old", "new"]);
 }
 
@@ -167,11 +273,19 @@ async fn a_refused_token_is_renewed_once_and_the_call_sent_once_more() {
 async fn a_token_refused_again_ends_the_call() {
     let iam = Upstream::start([token("old"), token("new")]).await;
     let upstream = Upstream::start([answer(200, GOOD), refused(), refused()]).await;
-    let provider = Make { auth: login_auth(login()), attempts: 10, ..Make::default() }.build(&upstream, &iam);
+    let provider = Make {
+        auth: login_auth(login()),
+        attempts: 10,
+        ..Make::default()
+    }
+    .build(&upstream, &iam);
     provider.invoke(&mut call(), hello()).await.unwrap();
     later(Duration::from_secs(60)).await;
     let error = provider.invoke(&mut call(), hello()).await.unwrap_err();
-    assert_eq!((error.kind, error.reason.as_ref()), (Kind::Unauthenticated, "TOKEN_REFUSED"));
+    assert_eq!(
+        (error.kind, error.reason.as_ref()),
+        (Kind::Unauthenticated, "TOKEN_REFUSED")
+    );
     assert_eq!((upstream.received().len(), iam.received().len()), (3, 2));
     // The new token is too young to be fetched again: one attempt, and no login.
     upstream.push(refused());
@@ -181,12 +295,21 @@ async fn a_token_refused_again_ends_the_call() {
 
 #[tokio::test]
 async fn a_refused_login_is_told_without_the_password_and_not_repeated_at_once() {
-    let body = r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#;
+    let body =
+        r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#;
     let iam = Upstream::start([answer(401, body)]).await;
-    let provider = Make { auth: login_auth(login()), attempts: 10, ..Make::default() }.build(&iam, &iam);
+    let provider = Make {
+        auth: login_auth(login()),
+        attempts: 10,
+        ..Make::default()
+    }
+    .build(&iam, &iam);
     for _ in 0..3 {
         let error = provider.invoke(&mut call(), hello()).await.unwrap_err();
-        assert_eq!((error.kind, error.reason.as_ref()), (Kind::Unauthenticated, "LOGIN_REFUSED"));
+        assert_eq!(
+            (error.kind, error.reason.as_ref()),
+            (Kind::Unauthenticated, "LOGIN_REFUSED")
+        );
         assert_eq!(error.execution, Execution::NotStarted);
         assert!(!format!("{error:?}").contains("canary"));
     }
@@ -197,10 +320,26 @@ async fn a_refused_login_is_told_without_the_password_and_not_repeated_at_once()
 async fn iam_that_fails_never_makes_a_run_look_started() {
     for broken in [answer(500, "oops"), answer(201, "{}")] {
         let iam = Upstream::start([broken]).await;
-        let provider = Make { auth: login_auth(login()), attempts: 1, ..Make::default() }.build(&iam, &iam);
+        let provider = Make {
+            auth: login_auth(login()),
+            attempts: 1,
+            ..Make::default()
+        }
+        .build(&iam, &iam);
         let error = provider.invoke(&mut call(), hello()).await.unwrap_err();
-        assert_eq!((error.kind, error.execution), (Kind::Internal, Execution::NotStarted), "{}", error.message);
-        assert!(error.message.starts_with("Nothing was sent, because logging in failed."), "{}", error.message);
+        assert_eq!(
+            (error.kind, error.execution),
+            (Kind::Internal, Execution::NotStarted),
+            "{}",
+            error.message
+        );
+        assert!(
+            error
+                .message
+                .starts_with("Nothing was sent, because logging in failed."),
+            "{}",
+            error.message
+        );
     }
 }
 
@@ -208,9 +347,16 @@ async fn iam_that_fails_never_makes_a_run_look_started() {
 async fn an_agency_takes_two_steps() {
     let iam = Upstream::start([token("own"), token("agency")]).await;
     let upstream = Upstream::start([answer(200, GOOD)]).await;
-    let agency = Some(Agency { name: "helper".to_owned(), domain: "other".to_owned() });
+    let agency = Some(Agency {
+        name: "helper".to_owned(),
+        domain: "other".to_owned(),
+    });
     let auth = login_auth(faas_sidecar::credentials::Login { agency, ..login() });
-    let provider = Make { auth, ..Make::default() }.build(&upstream, &iam);
+    let provider = Make {
+        auth,
+        ..Make::default()
+    }
+    .build(&upstream, &iam);
     provider.invoke(&mut call(), hello()).await.unwrap();
     let steps = iam.received();
     assert_eq!(steps[0].json()["auth"]["scope"]["domain"]["name"], "acme");

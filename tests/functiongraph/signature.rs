@@ -15,9 +15,15 @@ pub fn verify(request: &Received) {
     for name in names.split(';') {
         canonical.push_str(&format!("{name}:{}\n", request.header(name).unwrap()));
     }
-    canonical.push_str(&format!("\n{names}\n{}", hex::encode(Sha256::digest(&request.body))));
+    canonical.push_str(&format!(
+        "\n{names}\n{}",
+        hex::encode(Sha256::digest(&request.body))
+    ));
     let date = request.header("x-sdk-date").unwrap();
-    let text = format!("SDK-HMAC-SHA256\n{date}\n{}", hex::encode(Sha256::digest(&canonical)));
+    let text = format!(
+        "SDK-HMAC-SHA256\n{date}\n{}",
+        hex::encode(Sha256::digest(&canonical))
+    );
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET_KEY.as_bytes()).unwrap();
     mac.update(text.as_bytes());
     let expected = hex::encode(mac.finalize().into_bytes());
@@ -29,5 +35,11 @@ pub fn verify(request: &Received) {
 pub fn signed(request: &Received) -> Vec<String> {
     let authorization = request.header("authorization").unwrap();
     let (_, names) = authorization.split_once("SignedHeaders=").unwrap();
-    names.split(',').next().unwrap().split(';').map(str::to_owned).collect()
+    names
+        .split(',')
+        .next()
+        .unwrap()
+        .split(';')
+        .map(str::to_owned)
+        .collect()
 }

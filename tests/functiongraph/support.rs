@@ -51,7 +51,11 @@ impl Upstream {
                 tokio::spawn(serve(stream, Arc::clone(&shared.0), Arc::clone(&shared.1)));
             }
         });
-        Self { address, script, received }
+        Self {
+            address,
+            script,
+            received,
+        }
     }
 
     pub fn push(&self, answer: Answer) {
@@ -75,7 +79,10 @@ impl Upstream {
 
 impl Received {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn method(&self) -> &str {
@@ -90,7 +97,10 @@ impl Received {
     pub fn rest(&self) -> String {
         let urn = format!("urn%3Afss%3A{REGION}%3A{PROJECT}%3Afunction%3A");
         let start = format!("/v2/{PROJECT}/fgs/functions");
-        self.target().strip_prefix(&start).unwrap_or(self.target()).replace(&urn, "")
+        self.target()
+            .strip_prefix(&start)
+            .unwrap_or(self.target())
+            .replace(&urn, "")
     }
 
     pub fn json(&self) -> serde_json::Value {
@@ -98,7 +108,11 @@ impl Received {
     }
 }
 
-async fn serve(mut stream: TcpStream, script: Arc<Mutex<VecDeque<Answer>>>, received: Arc<Mutex<Vec<Received>>>) {
+async fn serve(
+    mut stream: TcpStream,
+    script: Arc<Mutex<VecDeque<Answer>>>,
+    received: Arc<Mutex<Vec<Received>>>,
+) {
     let mut unread = Vec::new();
     while let Some(request) = read(&mut stream, &mut unread).await {
         received.lock().unwrap().push(request);
@@ -116,7 +130,11 @@ async fn serve(mut stream: TcpStream, script: Arc<Mutex<VecDeque<Answer>>>, rece
             head.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");
-        if stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).await.is_err() {
+        if stream
+            .write_all([head.as_bytes(), body.as_bytes()].concat().as_slice())
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -133,7 +151,10 @@ async fn read(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Received> 
                 .map(|line| line.split_once(':').unwrap())
                 .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
                 .collect();
-            let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, text)| text.parse().unwrap());
+            let length = headers
+                .iter()
+                .find(|(name, _)| name == "content-length")
+                .map_or(0, |(_, text)| text.parse().unwrap());
             if unread.len() >= end + 4 + length {
                 let rest = unread.split_off(end + 4 + length);
                 let body = std::mem::replace(unread, rest).split_off(end + 4);
@@ -148,15 +169,24 @@ async fn read(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Received> 
 }
 
 pub fn answer(status: u16, body: &str) -> Answer {
-    (status, vec![("Content-Type", "application/json".to_owned())], body.to_owned())
+    (
+        status,
+        vec![("Content-Type", "application/json".to_owned())],
+        body.to_owned(),
+    )
 }
 
 pub fn fault(status: u16, code: &str, message: &str) -> Answer {
-    answer(status, &format!(r#"{{"error_code":"{code}","error_msg":"{message}"}}"#))
+    answer(
+        status,
+        &format!(r#"{{"error_code":"{code}","error_msg":"{message}"}}"#),
+    )
 }
 
 pub fn with(mut answer: Answer, headers: &[(&'static str, &str)]) -> Answer {
-    answer.1.extend(headers.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    answer
+        .1
+        .extend(headers.iter().map(|(name, value)| (*name, (*value).to_owned())));
     answer
 }
 
@@ -170,7 +200,12 @@ pub struct Make {
 
 impl Default for Make {
     fn default() -> Self {
-        Self { auth: keys(None), project: Some(PROJECT), attempts: 3, idempotent: Vec::new() }
+        Self {
+            auth: keys(None),
+            project: Some(PROJECT),
+            attempts: 3,
+            idempotent: Vec::new(),
+        }
     }
 }
 
@@ -212,7 +247,11 @@ impl Make {
         let settings = Settings {
             access: Access::new(endpoint, transport(), self.auth),
             wait: Duration::from_secs(60),
-            idempotent_actions: self.idempotent.iter().map(|text| Pattern::parse(text).unwrap()).collect(),
+            idempotent_actions: self
+                .idempotent
+                .iter()
+                .map(|text| Pattern::parse(text).unwrap())
+                .collect(),
         };
         FunctionGraph::new(settings, transport())
     }
@@ -230,7 +269,9 @@ pub fn call() -> Call {
 }
 
 pub fn text(json: &str) -> Option<Json> {
-    Some(Json { encoding: Some(Encoding::Text(json.to_owned())) })
+    Some(Json {
+        encoding: Some(Encoding::Text(json.to_owned())),
+    })
 }
 
 pub fn shown(json: Option<&Json>) -> &str {
