@@ -121,17 +121,17 @@ impl FunctionGraph {
         let project = Some(&place.project_header);
         match self.access.identity() {
             Identity::Keys(keys) => {
-                let mut sealed = Sealed {
-                    proof: keys.proof(&request.body).await,
+                let proof = keys.proof(&request.body).await;
+                let sealed = Sealed {
+                    proof,
                     project,
                     judge,
                 };
                 let first = self.transport.send(call, request, &sealed).await;
-                if !is_refusal(&first) || !keys.changed_since(&sealed.proof) {
-                    return first;
+                if is_refusal(&first) && keys.changed_since(&sealed.proof) {
+                    return self.transport.send(call, request, &sealed).await;
                 }
-                sealed.proof = keys.proof(&request.body).await;
-                self.transport.send(call, request, &sealed).await
+                first
             }
             Identity::Token(tokens) => {
                 let token = tokens.get(call.deadline).await?;

@@ -161,7 +161,7 @@ fn bad_gateway(status: StatusCode, said: &Said) -> Error {
         413 => (
             Kind::InvalidArgument,
             "REQUEST_TOO_LARGE",
-            "The body is larger than the gateway accepts (12 MB).",
+            "The body is larger than the gateway accepts (12 MB); put large code into OBS and give code_url.",
         ),
         414 => (
             Kind::InvalidArgument,

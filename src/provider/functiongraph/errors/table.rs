@@ -4,14 +4,15 @@
 //! "Error Codes" and "API Request Signing Guide", troubleshooting (read 2026-10).
 
 use crate::error::Kind::{
-    self, AlreadyExists, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied,
-    ResourceExhausted, Unauthenticated, Unavailable, Unimplemented,
+    self, AlreadyExists, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound,
+    PermissionDenied, ResourceExhausted, Unauthenticated, Unavailable, Unimplemented,
 };
 
 /// One row.
 pub(super) type Row = (u32, &'static str, Kind, &'static str);
 
-pub(super) const PERMISSION: &str = "The account behind the sidecar's credentials lacks the right for this operation.";
+pub(super) const PERMISSION: &str =
+    "The account behind the sidecar's credentials lacks the right for this operation.";
 const FIELD: &str = "The service refused a field of the request.";
 const SIZE: &str = "The request is larger than the service accepts.";
 const TRIGGER: &str = "The service refused a trigger's settings.";
