@@ -128,6 +128,7 @@ impl Error {
     }
 
     /// The provider has no such operation; `instead` says what to do.
+    #[must_use]
     pub fn unimplemented(provider: &str, operation: &str, instead: &str) -> Self {
         Self::new(
             Kind::Unimplemented,

@@ -19,7 +19,7 @@ use tower::Service;
 
 use super::edge::{CallFacts, LateFacts};
 use super::reflection::Reflection;
-use super::status::{bare, panicked};
+use super::status::{bare, panicked, unsendable};
 use super::{Health, Services};
 use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::health::health_server::HealthServer;
@@ -143,6 +143,12 @@ fn with_trailers(answer: Answer, facts: impl Fn() -> CallFacts + Send + 'static)
 fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
     // An answer that cannot be sent (too large) becomes an error only here.
     if let Some(status) = without_details(&trailers) {
+        let status = match status.code() {
+            Code::ResourceExhausted => {
+                unsendable(status.message(), facts.attempts, facts.upstream_request_id.as_deref())
+            }
+            _ => status,
+        };
         trailers.clear();
         let _ = status.add_header(&mut trailers);
     }

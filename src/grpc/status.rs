@@ -61,8 +61,15 @@ pub(super) fn bare(code: Code, message: &str) -> Status {
         Code::DeadlineExceeded | Code::Cancelled => (Kind::DeadlineExceeded, "DEADLINE_EXCEEDED"),
         _ => (Kind::Internal, "INTERNAL"),
     };
+    let message = if message.is_empty() { "This server has no such method." } else { message };
     let error = Error::new(kind, reason, message);
     status(&error, &Context::default())
+}
+
+/// The status of a call that was carried out and whose answer cannot be sent.
+pub(super) fn unsendable(message: &str, attempts: u32, upstream_request_id: Option<&str>) -> Status {
+    let error = Error::new(Kind::ResourceExhausted, "MESSAGE_TOO_LARGE", message).execution(Execution::Completed);
+    status(&error, &Context { attempts, upstream_request_id, ..Context::default() })
 }
 
 /// The status of a call whose handler panicked: the one thing that must never take others with it.

@@ -51,3 +51,30 @@ async fn faults_of_the_cloud_become_honest_errors_and_retries() {
     harmless.idempotent = true;
     assert!(runs.invoke(harmless).await.unwrap().into_inner().activation.unwrap().success);
 }
+
+/// One request over a socket of our own.
+async fn page(address: std::net::SocketAddr, path: &str) -> (String, String) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admin_pages_tell_readiness_and_configuration_without_secrets() {
+    let house = House::open("  kr: {provider: ncp}\nadmin: 127.0.0.1:0", Options::default).await;
+    let address = house.sidecar.admin().unwrap();
+    for path in ["/livez", "/readyz", "/startupz"] {
+        assert_eq!(page(address, path).await, ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()), "{path}");
+    }
+    let (status, config) = page(address, "/config").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["targets"]["kr"]["provider"], "ncp");
+    assert!(!config.to_string().contains("emulator-secret-key"));
+    assert!(page(address, "/nope").await.0.contains("404"));
+}

@@ -1,71 +1,14 @@
 //! Requests that break a documented rule: INVALID_ARGUMENT, every fault by its field path, nothing sent.
 
-use faas_sidecar::proto::exec::Code as ExecCode;
 use faas_sidecar::proto::*;
 use prost::Message as _;
 use prost_types::Duration;
-use tonic::{Code, Status};
+use tonic::Code;
 
+use crate::bad_actions::{action, change, millis};
 use crate::support::bench::{Bench, hello, start, text, value};
-use crate::support::details::{Told, bare, told};
-
-/// A refused request: these faults and no others, before a byte left, and the sidecar is well afterwards.
-async fn assert_refused<T: std::fmt::Debug>(
-    bench: &Bench,
-    answer: Result<T, Status>,
-    fields: &[&str],
-) -> Told {
-    let told = told(&answer.unwrap_err());
-    told.assert(Code::InvalidArgument, "INVALID_FIELDS", "not_started", "sidecar");
-    assert_eq!(told.fields, fields, "{}", told.message);
-    assert_eq!(
-        (told.attempts, told.pushback, told.retry_after),
-        (Some(0), Some(-1), None)
-    );
-    assert!(bench.upstream.received().is_empty(), "something was sent");
-    told
-}
-
-fn action() -> Action {
-    Action {
-        exec: Some(Exec {
-            runtime: "nodejs:22".to_owned(),
-            main: "main".to_owned(),
-            code: Some(ExecCode::Source("function main() {}".to_owned())),
-            components: Vec::new(),
-        }),
-        limits: Some(Limits {
-            timeout: Some(millis(60_000)),
-            memory_mb: 256,
-        }),
-        vpc: vec![Vpc {
-            vpc_no: 1001,
-            subnet_no: 2002,
-        }],
-        ..Action::default()
-    }
-}
-
-fn millis(millis: i64) -> Duration {
-    Duration {
-        seconds: millis / 1000,
-        nanos: i32::try_from(millis % 1000).unwrap() * 1_000_000,
-    }
-}
-
-fn put(action: Action) -> PutActionRequest {
-    PutActionRequest {
-        action_name: "hello".to_owned(),
-        action: Some(action),
-        ..PutActionRequest::default()
-    }
-}
-
-fn change(with: impl FnOnce(&mut Action)) -> PutActionRequest {
-    let mut action = action();
-    with(&mut action);
-    put(action)
-}
+use crate::support::details::bare;
+use crate::support::refused::assert_refused;
 
 #[tokio::test]
 async fn malformed_names_are_refused_wherever_a_name_stands() {
@@ -246,124 +189,6 @@ async fn a_description_is_measured_in_bytes_and_not_in_characters() {
 }
 
 #[tokio::test]
-async fn a_time_limit_outside_500_to_300000_whole_milliseconds_is_refused() {
-    let bench = Bench::new().await;
-    let odd = Duration { seconds: 1, nanos: 1 };
-    let negative = Duration {
-        seconds: -1,
-        nanos: 0,
-    };
-    for timeout in [millis(499), millis(300_001), millis(0), odd, negative] {
-        let request = change(|action| {
-            action.limits = Some(Limits {
-                timeout: Some(timeout),
-                memory_mb: 256,
-            })
-        });
-        assert_refused(
-            &bench,
-            bench.actions().put_action(request).await,
-            &["action.limits.timeout"],
-        )
-        .await;
-    }
-    let answer = bench
-        .actions()
-        .put_action(change(|action| action.limits = None))
-        .await;
-    assert_refused(&bench, answer, &["action.limits"]).await;
-}
-
-#[tokio::test]
-async fn memory_other_than_the_four_sizes_is_refused() {
-    let bench = Bench::new().await;
-    for memory_mb in [300, 0, -128, 127, 2048] {
-        let request = change(|action| {
-            action.limits = Some(Limits {
-                timeout: Some(millis(500)),
-                memory_mb,
-            })
-        });
-        assert_refused(
-            &bench,
-            bench.actions().put_action(request).await,
-            &["action.limits.memory_mb"],
-        )
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn a_vpc_is_required_on_vpc_and_refused_on_classic() {
-    let bench = Bench::new().await;
-    let answer = bench
-        .actions()
-        .put_action(change(|action| action.vpc.clear()))
-        .await;
-    assert_refused(&bench, answer, &["action.vpc"]).await;
-    let request = PutActionRequest {
-        platform: Platform::Classic.into(),
-        ..put(action())
-    };
-    assert_refused(&bench, bench.actions().put_action(request).await, &["action.vpc"]).await;
-    let request = change(|action| {
-        action.vpc = vec![Vpc {
-            vpc_no: 0,
-            subnet_no: -1,
-        }]
-    });
-    let fields = ["action.vpc[0].subnet_no", "action.vpc[0].vpc_no"];
-    assert_refused(&bench, bench.actions().put_action(request).await, &fields).await;
-}
-
-#[tokio::test]
-async fn web_flags_belong_to_web_actions() {
-    let bench = Bench::new().await;
-    for kind in [ActionType::Unspecified, ActionType::Basic] {
-        let request = change(|action| {
-            action.r#type = kind.into();
-            action.raw_http = true;
-        });
-        assert_refused(
-            &bench,
-            bench.actions().put_action(request).await,
-            &["action.raw_http"],
-        )
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn a_sequence_has_components_and_no_limits_code_or_vpc_of_its_own() {
-    let bench = Bench::new().await;
-    let request = change(|action| {
-        action.r#type = ActionType::Sequence.into();
-        action.exec.as_mut().unwrap().components = vec!["a".to_owned(), "/b".to_owned(), "p/".to_owned()];
-    });
-    let fields = [
-        "action.exec.code",
-        "action.exec.components[0]",
-        "action.exec.components[1]",
-        "action.exec.components[2]",
-        "action.exec.main",
-        "action.exec.runtime",
-        "action.limits",
-        "action.vpc",
-    ];
-    assert_refused(&bench, bench.actions().put_action(request).await, &fields).await;
-    let empty = put(Action {
-        r#type: ActionType::SequenceWeb.into(),
-        ..Action::default()
-    });
-    assert_refused(
-        &bench,
-        bench.actions().put_action(empty).await,
-        &["action.exec.components"],
-    )
-    .await;
-}
-
-#[tokio::test]
 async fn arguments_that_are_not_a_json_object_are_refused() {
     let bench = Bench::new().await;
     for (arguments, field) in [
@@ -435,31 +260,6 @@ fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn code_beyond_38_mb_as_sent_is_refused() {
-    let bench = Bench::new().await;
-    let request = change(|action| {
-        action.exec.as_mut().unwrap().code = Some(ExecCode::Archive(vec![7; 50 << 20].into()));
-    });
-    let told = assert_refused(
-        &bench,
-        bench.actions().put_action(request).await,
-        &["action.exec.archive"],
-    )
-    .await;
-    assert!(told.message.contains("38 MB"), "{}", told.message);
-    let request = change(|action| {
-        action.exec.as_mut().unwrap().code = Some(ExecCode::Source("x".repeat(50 << 20)));
-    });
-    assert_refused(
-        &bench,
-        bench.actions().put_action(request).await,
-        &["action.exec.source"],
-    )
-    .await;
-    bench.assert_healthy().await;
-}
-
-#[tokio::test]
 async fn arguments_beyond_one_mebibyte_are_refused() {
     let bench = Bench::new().await;
     let exact = format!("{{\"a\":\"{}\"}}", "x".repeat((1 << 20) - 8));
@@ -503,28 +303,6 @@ async fn what_belongs_to_the_other_cloud_is_refused() {
 }
 
 #[tokio::test]
-async fn an_image_needs_its_runtime_and_compiled_runtimes_need_an_archive() {
-    let bench = Bench::new().await;
-    let image = |exec: &mut Exec| exec.code = Some(ExecCode::ImageUri("registry/image:1".to_owned()));
-    let request = change(|action| image(action.exec.as_mut().unwrap()));
-    assert_refused(
-        &bench,
-        bench.actions().put_action(request).await,
-        &["action.exec.image_uri"],
-    )
-    .await;
-    for runtime in ["java", "java:21", "dotnet:2.2"] {
-        let request = change(|action| action.exec.as_mut().unwrap().runtime = runtime.to_owned());
-        assert_refused(
-            &bench,
-            bench.actions().put_action(request).await,
-            &["action.exec.source"],
-        )
-        .await;
-    }
-}
-
-#[tokio::test]
 async fn a_wait_that_is_negative_or_finer_than_a_millisecond_is_refused() {
     let bench = Bench::new().await;
     for wait in [
@@ -542,150 +320,6 @@ async fn a_wait_that_is_negative_or_finer_than_a_millisecond_is_refused() {
             })
             .await;
         assert_refused(&bench, answer, &["wait"]).await;
-    }
-}
-
-#[tokio::test]
-async fn platforms_and_trigger_types_that_a_place_has_not_are_refused() {
-    for (place, platform) in [
-        ("site: gov", Platform::Vpc),
-        ("site: fin", Platform::Classic),
-        ("region: sg", Platform::Classic),
-        ("region: jp", Platform::Classic),
-    ] {
-        let bench = Bench::site(place).await;
-        let request = ListPackagesRequest {
-            platform: platform.into(),
-            ..Default::default()
-        };
-        assert_refused(
-            &bench,
-            bench.packages().list_packages(request).await,
-            &["platform"],
-        )
-        .await;
-    }
-    let secret = trigger::Source::SecretManager(SecretManagerSource {
-        secret_manager_link: vec![SecretManagerLink {
-            secret_name: "s".to_owned(),
-        }],
-    });
-    let commit = trigger::Source::SourceCommit(SourceCommitSource {
-        source_commit_link: vec![SourceCommitLink {
-            repository_name: "r".to_owned(),
-            webhook_name: "w".to_owned(),
-            enable: None,
-        }],
-    });
-    for (place, source, field) in [
-        ("api_version: \"2.0\"", secret.clone(), "trigger.secret_manager"),
-        ("region: sg", commit, "trigger.source_commit"),
-    ] {
-        let bench = Bench::site(place).await;
-        let trigger = Some(Trigger {
-            source: Some(source),
-            ..Trigger::default()
-        });
-        let request = PutTriggerRequest {
-            trigger_name: "t".to_owned(),
-            trigger,
-            ..Default::default()
-        };
-        assert_refused(&bench, bench.triggers().put_trigger(request).await, &[field]).await;
-    }
-    let bench = Bench::site("site: gov").await;
-    let trigger = Some(Trigger {
-        source: Some(secret),
-        ..Trigger::default()
-    });
-    let request = PutTriggerRequest {
-        trigger_name: "t".to_owned(),
-        trigger,
-        ..Default::default()
-    };
-    let told = told(&bench.triggers().put_trigger(request).await.unwrap_err());
-    assert!(told.fields.contains(&"trigger.secret_manager".to_owned()));
-}
-
-#[tokio::test]
-async fn every_trigger_type_names_its_missing_fields() {
-    let bench = Bench::new().await;
-    let at = |path: &str, names: &[&str]| {
-        names
-            .iter()
-            .map(|name| format!("trigger.{path}{name}"))
-            .collect::<Vec<_>>()
-    };
-    let insight = InsightLink {
-        reminder_time: Some(millis(240_000)),
-        ..InsightLink::default()
-    };
-    for (source, fields) in [
-        (None, at("", &["source"])),
-        (
-            Some(trigger::Source::Cron(CronSource {
-                cron_option: "* * * *".to_owned(),
-            })),
-            at("cron.", &["cron_option"]),
-        ),
-        (
-            Some(trigger::Source::Github(GithubSource {
-                link: Some(ApiGatewayLink::default()),
-                ..GithubSource::default()
-            })),
-            at(
-                "github.",
-                &[
-                    "access_token",
-                    "events",
-                    "link.api_name",
-                    "link.product_name",
-                    "link.stage_name",
-                    "repository",
-                    "username",
-                ],
-            ),
-        ),
-        (
-            Some(trigger::Source::Insight(InsightSource {
-                insight_link: vec![insight],
-            })),
-            at(
-                "insight.insight_link[0].",
-                &["prod_key", "reminder_time", "rule_grp_id"],
-            ),
-        ),
-        (
-            Some(trigger::Source::ObjectStorage(ObjectStorageSource::default())),
-            at("object_storage.", &["object_storage_link"]),
-        ),
-        (
-            Some(trigger::Source::SourceCommit(SourceCommitSource {
-                source_commit_link: vec![SourceCommitLink::default()],
-            })),
-            at(
-                "source_commit.source_commit_link[0].",
-                &["repository_name", "webhook_name"],
-            ),
-        ),
-        (
-            Some(trigger::Source::SecretManager(SecretManagerSource {
-                secret_manager_link: vec![SecretManagerLink::default()],
-            })),
-            at("secret_manager.secret_manager_link[0].", &["secret_name"]),
-        ),
-    ] {
-        let trigger = Some(Trigger {
-            source,
-            ..Trigger::default()
-        });
-        let request = PutTriggerRequest {
-            trigger_name: "t".to_owned(),
-            trigger,
-            ..Default::default()
-        };
-        let fields: Vec<_> = fields.iter().map(String::as_str).collect();
-        assert_refused(&bench, bench.triggers().put_trigger(request).await, &fields).await;
     }
 }
 

@@ -10,8 +10,20 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
 
+mod bad_actions;
 mod bad_fields;
+mod bad_triggers;
 mod bad_upstream;
 mod deadlines;
+mod error_bodies;
+mod operations;
+mod paging;
+mod privacy;
+mod quirks;
+mod request_ids;
+mod results;
 mod retries;
+mod server;
+#[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
 mod support;
+mod tls;

@@ -292,8 +292,18 @@ impl Window {
         }
         let fingerprint = paging::fingerprint((scope, size, &start, &end));
         let position = paging::read(page_token, fingerprint, faults);
-        let (page, pinned) = match position.as_deref().and_then(|position| position.split_once(' ')) {
-            Some((page, pinned)) => (page.parse().ok()?, Some(pinned.to_owned())),
+        let (page, pinned) = match position.as_deref().map(|position| position.split_once(' ')) {
+            // Tokens pass through callers' hands, and their parts go into a URL.
+            Some(Some((page, pinned)))
+                if page.parse::<u32>().is_ok()
+                    && pinned.bytes().all(|byte| byte.is_ascii_digit() || b"-:T".contains(&byte)) =>
+            {
+                (page.parse().unwrap_or(1), Some(pinned.to_owned()))
+            }
+            Some(_) => {
+                faults.add("page_token", "was not made by this sidecar; leave it empty for the first page.");
+                (1, None)
+            }
             None => (1, None),
         };
         if end.is_none() {
@@ -324,7 +334,7 @@ impl Window {
             None => list.activations.len() >= self.size,
         };
         let token = if more {
-            let position = format!("{} {}", self.page + 1, self.end.as_deref().unwrap_or_default());
+            let position = format!("{} {}", self.page.saturating_add(1), self.end.as_deref().unwrap_or_default());
             paging::write(&position, self.fingerprint)
         } else {
             String::new()

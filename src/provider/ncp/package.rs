@@ -92,7 +92,7 @@ fn package(found: wire::Package<'_>, name: &str, encoding: JsonEncoding, platfor
         Some("classic") => Platform::Classic.into(),
         _ => platform,
     };
-    let actions = found.actions.unwrap_or_default().into_iter().map(|item| action::summary(item, &name)).collect();
+    let actions = found.actions.into_items().into_iter().map(|item| action::summary(item, &name)).collect();
     Ok(Package {
         description: found.description.unwrap_or_default(),
         parameters,

@@ -22,12 +22,17 @@ use crate::transport::Response;
 struct Parameters<'a> {
     #[serde(borrow)]
     parameters: Option<&'a RawValue>,
+    /// The old generation's wrapping.
+    #[serde(borrow)]
+    trigger: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct TriggerList {
-    #[serde(alias = "trigger", default)]
+    #[serde(default, deserialize_with = "wire::list")]
     triggers: Vec<Tree>,
+    #[serde(default, deserialize_with = "wire::list")]
+    trigger: Vec<Tree>,
 }
 
 impl Ncp {
@@ -38,7 +43,7 @@ impl Ncp {
         faults.into_result()?;
         let response = self.get(call, self.endpoint.url("/triggers", platform, &[])).await?;
         let list: TriggerList = self.content(&response)?;
-        let triggers: Vec<_> = list.triggers.iter().map(trigger_read::summary).collect();
+        let triggers: Vec<_> = list.triggers.iter().chain(&list.trigger).map(trigger_read::summary).collect();
         let (triggers, next_page_token) = page.take(triggers, |item| &item.name);
         Ok(ListTriggersResponse { triggers, next_page_token })
     }
@@ -185,7 +190,8 @@ impl Ncp {
         let tree: Tree = self.content(response)?;
         let exact: Parameters<'_> = self.content(response)?;
         let mut trigger = trigger_read::read(&tree, name.as_str());
-        if let Some(raw) = exact.parameters {
+        let inner = exact.trigger.and_then(|raw| serde_json::from_str::<Parameters<'_>>(raw.get()).ok());
+        if let Some(raw) = exact.parameters.or(inner.and_then(|inner| inner.parameters)) {
             let (parameters, inexact) = json::answer(raw, encoding)?;
             trigger.parameters = Some(parameters);
             trigger.inexact = inexact;

@@ -3,5 +3,6 @@
 pub mod answer;
 pub mod bench;
 pub mod details;
+pub mod refused;
 pub mod signature;
 pub mod upstream;
