@@ -49,7 +49,10 @@ impl LoginSource {
         match self {
             Self::Fixed(login) => Ok(login.clone()),
             Self::Files { directory } => {
-                let agency = match (optional(directory, "agency-name")?, optional(directory, "agency-domain")?) {
+                let agency = match (
+                    optional(directory, "agency-name")?,
+                    optional(directory, "agency-domain")?,
+                ) {
                     (None, None) => None,
                     (Some(name), Some(domain)) => Some(Agency { name, domain }),
                     _ => {
@@ -92,7 +95,11 @@ fn required(directory: &Path, name: &str) -> Result<String, String> {
 }
 
 fn optional(directory: &Path, name: &str) -> Result<Option<String>, String> {
-    if directory.join(name).exists() { required(directory, name).map(Some) } else { Ok(None) }
+    if directory.join(name).exists() {
+        required(directory, name).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 #[cfg(test)]
@@ -103,13 +110,22 @@ mod tests {
     fn a_directory_holds_a_login_and_perhaps_an_agency() {
         let directory = tempfile::tempdir().unwrap();
         let put = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
-        let source = LoginSource::Files { directory: directory.path().to_owned() };
+        let source = LoginSource::Files {
+            directory: directory.path().to_owned(),
+        };
         put("username", "robot\n");
         put("password", " canary \n");
         assert!(source.read().unwrap_err().contains("domain cannot be read"));
         put("domain", "acme\n");
         let login = source.read().unwrap();
-        assert_eq!((login.username.as_str(), login.password.reveal(), login.domain.as_str()), ("robot", " canary ", "acme"));
+        assert_eq!(
+            (
+                login.username.as_str(),
+                login.password.reveal(),
+                login.domain.as_str()
+            ),
+            ("robot", " canary ", "acme")
+        );
         assert!(!format!("{login:?}{source:?}").contains("canary"));
         put("agency-name", "helper\n");
         assert!(source.read().unwrap_err().contains("both"));

@@ -136,10 +136,12 @@ impl<F: Fetch> Renewing<F> {
         if timeout_at(deadline, landed.changed()).await.is_err() {
             return Err(waited_too_long());
         }
-        self.0.good(generation).ok_or_else(|| match &self.0.lock().failed {
-            Some(failed) => failed.error.clone(),
-            None => waited_too_long(),
-        })
+        self.0
+            .good(generation)
+            .ok_or_else(|| match &self.0.lock().failed {
+                Some(failed) => failed.error.clone(),
+                None => waited_too_long(),
+            })
     }
 
     /// Starts a fetch unless one flies.
@@ -147,7 +149,11 @@ impl<F: Fetch> Renewing<F> {
         if state.flying {
             return Ok(());
         }
-        if let Some(failed) = state.failed.as_ref().filter(|failed| Instant::now() < failed.until) {
+        if let Some(failed) = state
+            .failed
+            .as_ref()
+            .filter(|failed| Instant::now() < failed.until)
+        {
             return Err(failed.error.clone());
         }
         state.flying = true;
@@ -176,7 +182,9 @@ impl<F: Fetch> Shared<F> {
     }
 
     fn good(&self, generation: u64) -> Option<Arc<Held<F::Value>>> {
-        self.held.load_full().filter(|held| held.generation > generation && Instant::now() < held.ends)
+        self.held
+            .load_full()
+            .filter(|held| held.generation > generation && Instant::now() < held.ends)
     }
 
     fn keep(&self, outcome: Result<Fetched<F::Value>>) {
@@ -197,9 +205,19 @@ impl<F: Fetch> Shared<F> {
             }
             Err(error) => {
                 let in_row = state.failed.as_ref().map_or(0, |failed| failed.in_row) + 1;
-                let pause = if error.kind == Kind::Unauthenticated { PAUSE_REFUSED } else { PAUSE };
-                let pause = pause.saturating_mul(1_u32.checked_shl(in_row - 1).unwrap_or(u32::MAX)).min(PAUSE_MAX);
-                state.failed = Some(Failed { error, in_row, until: now + pause });
+                let pause = if error.kind == Kind::Unauthenticated {
+                    PAUSE_REFUSED
+                } else {
+                    PAUSE
+                };
+                let pause = pause
+                    .saturating_mul(1_u32.checked_shl(in_row - 1).unwrap_or(u32::MAX))
+                    .min(PAUSE_MAX);
+                state.failed = Some(Failed {
+                    error,
+                    in_row,
+                    until: now + pause,
+                });
             }
         }
     }
@@ -214,7 +232,9 @@ impl<F: Fetch> Clone for Renewing<F> {
 impl<F: Fetch> fmt::Debug for Renewing<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let generation = self.0.held.load().as_ref().map(|held| held.generation);
-        f.debug_struct("Renewing").field("generation", &generation).finish_non_exhaustive()
+        f.debug_struct("Renewing")
+            .field("generation", &generation)
+            .finish_non_exhaustive()
     }
 }
 

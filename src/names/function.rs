@@ -79,7 +79,13 @@ macro_rules! text {
     )*};
 }
 
-text!(FunctionName, FunctionPackage, FunctionVersion, AliasName, AsyncRequestId);
+text!(
+    FunctionName,
+    FunctionPackage,
+    FunctionVersion,
+    AliasName,
+    AsyncRequestId
+);
 
 impl FunctionName {
     /// Reads a required function name; what is wrong goes to `faults`.
@@ -145,9 +151,13 @@ impl Qualifier {
 impl AsyncRequestId {
     /// Reads a required id.
     pub fn parse(id: &str, field: &str, faults: &mut Faults) -> Option<Self> {
-        let good =
-            !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let fault = (!good).then(|| "must be the activation_id that InvokeAsync answered, a UUID.".to_owned());
+        let good = !id.is_empty()
+            && id.len() <= 128
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let fault =
+            (!good).then(|| "must be the activation_id that InvokeAsync answered, a UUID.".to_owned());
         accept(id, fault, field, faults).map(Self)
     }
 }
@@ -156,9 +166,14 @@ impl FunctionUrn {
     /// Reads a URN of seven or eight fields, raw or percent-encoded; anything else is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = if text.contains('%') { decode(text)? } else { Cow::Borrowed(text) };
+        let text = if text.contains('%') {
+            decode(text)?
+        } else {
+            Cow::Borrowed(text)
+        };
         let fields: Vec<_> = text.split(':').collect();
-        let (["urn", "fss", region, project, "function", package, function], rest) = fields.split_first_chunk::<7>()?
+        let (["urn", "fss", region, project, "function", package, function], rest) =
+            fields.split_first_chunk::<7>()?
         else {
             return None;
         };
@@ -188,8 +203,14 @@ impl fmt::Display for Qualifier {
 
 impl fmt::Display for FunctionUrn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "urn:fss:{}:{}:function:{}:{}", self.region, self.project, self.package, self.function)?;
-        self.qualifier.as_ref().map_or(Ok(()), |qualifier| write!(f, ":{qualifier}"))
+        write!(
+            f,
+            "urn:fss:{}:{}:function:{}:{}",
+            self.region, self.project, self.package, self.function
+        )?;
+        self.qualifier
+            .as_ref()
+            .map_or(Ok(()), |qualifier| write!(f, ":{qualifier}"))
     }
 }
 
@@ -212,8 +233,13 @@ fn letters_fault(name: &str, max: usize, more: &str) -> Option<String> {
     if count > max {
         return Some(format!("has {count} characters; the limit is {max}."));
     }
-    let bad = name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-') || more.contains(*c)))?;
-    Some(format!("holds {bad:?}; only letters, digits, _ and -{} are allowed.", if more.is_empty() { "" } else { " and ." }))
+    let bad = name
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-') || more.contains(*c)))?;
+    Some(format!(
+        "holds {bad:?}; only letters, digits, _ and -{} are allowed.",
+        if more.is_empty() { "" } else { " and ." }
+    ))
 }
 
 /// The rule of function and alias names: the first a letter, the last a letter or digit.
@@ -222,7 +248,8 @@ fn name_fault(name: &str, max: usize) -> Option<String> {
         if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return Some("must begin with a letter.".to_owned());
         }
-        (!name.ends_with(|c: char| c.is_ascii_alphanumeric())).then(|| "must end with a letter or digit.".to_owned())
+        (!name.ends_with(|c: char| c.is_ascii_alphanumeric()))
+            .then(|| "must end with a letter or digit.".to_owned())
     })
 }
 
@@ -240,7 +267,9 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('%') {
         out.push_str(before);
-        let byte = u8::from_str_radix(after.get(..2)?, 16).ok().filter(u8::is_ascii)?;
+        let byte = u8::from_str_radix(after.get(..2)?, 16)
+            .ok()
+            .filter(u8::is_ascii)?;
         out.push(char::from(byte));
         rest = after.get(2..)?;
     }
@@ -272,10 +301,16 @@ mod tests {
             (&"n".repeat(61), "61 characters"),
         ] {
             let found = fault(|faults| drop(FunctionName::parse(name, "action_name", faults)));
-            assert!(found.as_ref().is_some_and(|fault| fault.contains(part)), "{name}: {found:?}");
+            assert!(
+                found.as_ref().is_some_and(|fault| fault.contains(part)),
+                "{name}: {found:?}"
+            );
         }
         for name in ["a", "A_1", "a-_b", &"n".repeat(60)] {
-            assert_eq!(fault(|faults| drop(FunctionName::parse(name, "action_name", faults))), None);
+            assert_eq!(
+                fault(|faults| drop(FunctionName::parse(name, "action_name", faults))),
+                None
+            );
         }
     }
 
@@ -283,13 +318,36 @@ mod tests {
     fn a_version_or_an_alias() {
         let mut faults = Faults::new();
         assert_eq!(Qualifier::parse("", "version", &mut faults), None);
-        assert_eq!(Qualifier::parse("!prod", "version", &mut faults).unwrap().to_string(), "!prod");
-        assert_eq!(Qualifier::parse("v20240102-030405", "version", &mut faults).unwrap().to_string(), "v20240102-030405");
-        assert_eq!(Qualifier::parse("1.0", "version", &mut faults).unwrap().to_string(), "1.0");
+        assert_eq!(
+            Qualifier::parse("!prod", "version", &mut faults)
+                .unwrap()
+                .to_string(),
+            "!prod"
+        );
+        assert_eq!(
+            Qualifier::parse("v20240102-030405", "version", &mut faults)
+                .unwrap()
+                .to_string(),
+            "v20240102-030405"
+        );
+        assert_eq!(
+            Qualifier::parse("1.0", "version", &mut faults)
+                .unwrap()
+                .to_string(),
+            "1.0"
+        );
         assert!(faults.is_empty());
-        for (text, part) in [("!", "required"), ("!!a", "begins with !"), ("a/..", "'/'"), ("..", "begin and end")] {
+        for (text, part) in [
+            ("!", "required"),
+            ("!!a", "begins with !"),
+            ("a/..", "'/'"),
+            ("..", "begin and end"),
+        ] {
             let found = fault(|faults| drop(Qualifier::parse(text, "version", faults)));
-            assert!(found.as_ref().is_some_and(|fault| fault.contains(part)), "{text}: {found:?}");
+            assert!(
+                found.as_ref().is_some_and(|fault| fault.contains(part)),
+                "{text}: {found:?}"
+            );
         }
     }
 
@@ -300,11 +358,21 @@ mod tests {
             (plain.to_owned(), plain.to_owned()),
             (format!("{plain}:latest"), format!("{plain}:latest")),
             (format!("{plain}:!prod"), format!("{plain}:!prod")),
-            (format!("{plain}:!prod").replace(':', "%3A").replace('!', "%21"), format!("{plain}:!prod")),
+            (
+                format!("{plain}:!prod").replace(':', "%3A").replace('!', "%21"),
+                format!("{plain}:!prod"),
+            ),
         ] {
             assert_eq!(FunctionUrn::parse(&text).unwrap().to_string(), expected);
         }
-        for bad in ["", "hello", "urn:fss:r:p:trigger:d:h", "urn:fss:r:p:function:d:h:v:x", "urn%3", "urn%zz"] {
+        for bad in [
+            "",
+            "hello",
+            "urn:fss:r:p:trigger:d:h",
+            "urn:fss:r:p:function:d:h:v:x",
+            "urn%3",
+            "urn%zz",
+        ] {
             assert_eq!(FunctionUrn::parse(bad), None, "{bad}");
         }
     }

@@ -76,8 +76,17 @@ impl FunctionGraph {
     /// Puts the parts together; opens no connection.
     #[must_use]
     pub fn new(settings: Settings, transport: Transport) -> Self {
-        let Settings { access, wait, idempotent_actions } = settings;
-        Self { access, wait, idempotent_actions, transport }
+        let Settings {
+            access,
+            wait,
+            idempotent_actions,
+        } = settings;
+        Self {
+            access,
+            wait,
+            idempotent_actions,
+            transport,
+        }
     }
 
     async fn place(&self, call: &mut Call) -> Result<&Place> {
@@ -85,7 +94,14 @@ impl FunctionGraph {
     }
 
     fn request(&self, method: Method, url: Url, body: Bytes, idempotent: bool) -> Request {
-        Request { method, url, body, headers: vec![(header::CONTENT_TYPE, JSON)], idempotent, attempt_timeout: None }
+        Request {
+            method,
+            url,
+            body,
+            headers: vec![(header::CONTENT_TYPE, JSON)],
+            idempotent,
+            attempt_timeout: None,
+        }
     }
 
     /// Sends a request that is judged by code and status alone.
@@ -95,28 +111,47 @@ impl FunctionGraph {
 
     /// Sends with the present proof, and once more with a new one if that is refused and there is a new one: never in a
     /// loop, as refused signatures lock the key.
-    async fn send_judged(&self, call: &mut Call, place: &Place, request: &Request, judge: Judge) -> Result<Response> {
+    async fn send_judged(
+        &self,
+        call: &mut Call,
+        place: &Place,
+        request: &Request,
+        judge: Judge,
+    ) -> Result<Response> {
         let project = Some(&place.project_header);
         match self.access.identity() {
             Identity::Keys(keys) => {
-                let mut sealed = Sealed { proof: keys.proof(&request.body).await, project, judge };
+                let proof = keys.proof(&request.body).await;
+                let sealed = Sealed {
+                    proof,
+                    project,
+                    judge,
+                };
                 let first = self.transport.send(call, request, &sealed).await;
-                if !is_refusal(&first) || !keys.changed_since(&sealed.proof) {
-                    return first;
+                if is_refusal(&first) && keys.changed_since(&sealed.proof) {
+                    return self.transport.send(call, request, &sealed).await;
                 }
-                sealed.proof = keys.proof(&request.body).await;
-                self.transport.send(call, request, &sealed).await
+                first
             }
             Identity::Token(tokens) => {
                 let token = tokens.get(call.deadline).await?;
-                let sealed = |header: &HeaderValue| Sealed { proof: Proof::Token(header.clone()), project, judge };
-                let first = self.transport.send(call, request, &sealed(&token.value.header)).await;
+                let sealed = |header: &HeaderValue| Sealed {
+                    proof: Proof::Token(header.clone()),
+                    project,
+                    judge,
+                };
+                let first = self
+                    .transport
+                    .send(call, request, &sealed(&token.value.header))
+                    .await;
                 if !is_refusal(&first) {
                     return first;
                 }
                 match tokens.renew(token.generation, call.deadline).await {
                     Ok(fresh) if fresh.generation > token.generation => {
-                        self.transport.send(call, request, &sealed(&fresh.value.header)).await
+                        self.transport
+                            .send(call, request, &sealed(&fresh.value.header))
+                            .await
                     }
                     _ => first,
                 }
@@ -125,12 +160,14 @@ impl FunctionGraph {
     }
 
     async fn get(&self, call: &mut Call, place: &Place, url: Url) -> Result<Response> {
-        self.send(call, place, self.request(Method::GET, url, Bytes::new(), true)).await
+        self.send(call, place, self.request(Method::GET, url, Bytes::new(), true))
+            .await
     }
 
     /// A body of JSON, read tolerantly.
     fn read<'a, T: Deserialize<'a>>(&self, response: &'a Response) -> Result<T> {
-        serde_json::from_slice(&response.body).map_err(|fault| self.not_understood(response, &json_fault(&fault)))
+        serde_json::from_slice(&response.body)
+            .map_err(|fault| self.not_understood(response, &json_fault(&fault)))
     }
 
     fn not_understood(&self, response: &Response, what: &str) -> Error {
@@ -140,12 +177,19 @@ impl FunctionGraph {
 }
 
 fn is_refusal(sent: &Result<Response>) -> bool {
-    sent.as_ref().is_err_and(|error| error.kind == Kind::Unauthenticated && error.http_status.is_some())
+    sent.as_ref()
+        .is_err_and(|error| error.kind == Kind::Unauthenticated && error.http_status.is_some())
 }
 
 /// A header of FunctionGraph's own by its lower-case name, as text.
 fn header_text<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
-    response.headers.get(name)?.to_str().ok().map(str::trim).filter(|text| !text.is_empty())
+    response
+        .headers
+        .get(name)?
+        .to_str()
+        .ok()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
 }
 
 #[async_trait]
@@ -157,7 +201,9 @@ impl Provider for FunctionGraph {
     fn instead(&self, operation: &str) -> &'static str {
         match operation {
             "FireTrigger" => "run the function itself with Invoke or InvokeAsync",
-            "GetTriggerActivation" | "ListTriggerActivations" => "list the function's asynchronous runs with ListActivations",
+            "GetTriggerActivation" | "ListTriggerActivations" => {
+                "list the function's asynchronous runs with ListActivations"
+            }
             _ => "make triggers in the console, with Terraform or with the official SDK",
         }
     }

@@ -39,7 +39,10 @@ pub(super) enum Token<'a> {
 
 impl Loose {
     /// The whole number nearest to it.
-    #[expect(clippy::cast_possible_truncation, reason = "a fraction is dropped on purpose; casts saturate")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a fraction is dropped on purpose; casts saturate"
+    )]
     pub(super) fn whole(self) -> Option<i64> {
         self.0.map(|number| number.round() as i64)
     }
@@ -60,7 +63,10 @@ impl<T> Visitor<'_> for Scalar<T> {
         (self.0)(Token::Whole(number)).ok_or_else(|| E::custom("number out of range"))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a fraction of a millisecond is dropped on purpose; casts saturate")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a fraction of a millisecond is dropped on purpose; casts saturate"
+    )]
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
         self.visit_i64(number.round() as i64)
     }
@@ -100,7 +106,10 @@ fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
 impl<'de> Deserialize<'de> for Loose {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         let text = scalar(<&RawValue>::deserialize(json)?);
-        Ok(Self(text.and_then(|text| text.trim().parse().ok()).filter(|number: &f64| number.is_finite())))
+        Ok(Self(
+            text.and_then(|text| text.trim().parse().ok())
+                .filter(|number: &f64| number.is_finite()),
+        ))
     }
 }
 

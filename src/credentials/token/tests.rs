@@ -20,7 +20,10 @@ impl Fetch for Counter {
         if self.broken.load(Ordering::Relaxed) {
             return Err(Error::new(Kind::Unauthenticated, "REFUSED", "refused"));
         }
-        Ok(Fetched { value: count, life: LIFE })
+        Ok(Fetched {
+            value: count,
+            life: LIFE,
+        })
     }
 }
 
@@ -45,7 +48,10 @@ async fn many_callers_make_one_fetch() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_waits_no_longer_than_its_deadline_and_stops_nobody() {
     let (tokens, fetches, _) = counter();
-    let error = tokens.get(Instant::now() + Duration::from_millis(10)).await.unwrap_err();
+    let error = tokens
+        .get(Instant::now() + Duration::from_millis(10))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::DeadlineExceeded);
     assert_eq!(tokens.get(soon()).await.unwrap().value, 1);
     assert_eq!(fetches.load(Ordering::Relaxed), 1);

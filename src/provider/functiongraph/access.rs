@@ -32,12 +32,22 @@ impl Access {
     /// tokens, and for the project's id when none is configured.
     #[must_use]
     pub fn new(endpoint: Endpoint, iam: Transport, auth: Auth) -> Self {
-        let iam = Arc::new(Iam { transport: iam, endpoint });
+        let iam = Arc::new(Iam {
+            transport: iam,
+            endpoint,
+        });
         let identity = match auth {
             Auth::Keys(credentials) => Identity::Keys(Keys::new(credentials)),
-            Auth::Login(login) => Identity::Token(Renewing::new(TokenSource { iam: Arc::clone(&iam), login })),
+            Auth::Login(login) => Identity::Token(Renewing::new(TokenSource {
+                iam: Arc::clone(&iam),
+                login,
+            })),
         };
-        Self(Arc::new(Inner { iam, identity, place: OnceCell::new() }))
+        Self(Arc::new(Inner {
+            iam,
+            identity,
+            place: OnceCell::new(),
+        }))
     }
 
     pub(super) fn identity(&self) -> &Identity {
@@ -67,6 +77,8 @@ impl Access {
             }
         });
         // Another call may be looking it up, with more time than this one has.
-        timeout_at(deadline, found).await.unwrap_or_else(|_| Err(Call::out_of_time(Execution::NotStarted)))
+        timeout_at(deadline, found)
+            .await
+            .unwrap_or_else(|_| Err(Call::out_of_time(Execution::NotStarted)))
     }
 }

@@ -16,7 +16,11 @@ use crate::names::{FunctionPackage, Qualifier};
 use crate::proto::*;
 
 impl FunctionGraph {
-    pub(super) async fn actions(&self, call: &mut Call, request: ListActionsRequest) -> Result<ListActionsResponse> {
+    pub(super) async fn actions(
+        &self,
+        call: &mut Call,
+        request: ListActionsRequest,
+    ) -> Result<ListActionsResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
         let package = FunctionPackage::parse(&request.package_name, "package_name", &mut faults);
@@ -29,8 +33,14 @@ impl FunctionGraph {
             .functions(call, place, Some(&package), &page)
             .await
             .map_err(|error| error.resource("package", package.as_str()))?;
-        let actions = items.into_iter().map(|item| action_read::summary(item, package.as_str())).collect();
-        Ok(ListActionsResponse { actions, next_page_token: next.map(|next| next.token()).unwrap_or_default() })
+        let actions = items
+            .into_iter()
+            .map(|item| action_read::summary(item, package.as_str()))
+            .collect();
+        Ok(ListActionsResponse {
+            actions,
+            next_page_token: next.map(|next| next.token()).unwrap_or_default(),
+        })
     }
 
     /// One page of functions, of one package or of all.
@@ -41,7 +51,10 @@ impl FunctionGraph {
         package: Option<&FunctionPackage>,
         page: &Marker,
     ) -> Result<(Vec<wire::Item>, Option<Marker>)> {
-        let mut query = vec![("marker", page.at_text.as_str()), ("maxitems", page.size_text.as_str())];
+        let mut query = vec![
+            ("marker", page.at_text.as_str()),
+            ("maxitems", page.size_text.as_str()),
+        ];
         query.extend(package.map(|package| ("package_name", package.as_str())));
         let response = self.get(call, place, place.functions(query)?).await?;
         let list: wire::Functions = self.read(&response)?;
@@ -54,20 +67,35 @@ impl FunctionGraph {
         Ok((list.functions.into_iter().filter(wanted).collect(), next))
     }
 
-    pub(super) async fn action(&self, call: &mut Call, request: GetActionRequest) -> Result<GetActionResponse> {
+    pub(super) async fn action(
+        &self,
+        call: &mut Call,
+        request: GetActionRequest,
+    ) -> Result<GetActionResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
-        let function =
-            Function::qualified(&request.package_name, &request.action_name, &request.version, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
         let encoding = rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let function = rules::checked(function)?;
         let place = self.place(call).await?;
         let named = |error: Error| function.named(error);
-        let response = self.get(call, place, function.url(place, "/config", vec![])?).await.map_err(named)?;
+        let response = self
+            .get(call, place, function.url(place, "/config", vec![])?)
+            .await
+            .map_err(named)?;
         let found: wire::Function = self.read(&response)?;
         let code = if request.include_code {
-            Some(self.get(call, place, function.url(place, "/code", vec![])?).await.map_err(named)?)
+            Some(
+                self.get(call, place, function.url(place, "/code", vec![])?)
+                    .await
+                    .map_err(named)?,
+            )
         } else {
             None
         };
@@ -76,12 +104,19 @@ impl FunctionGraph {
         Ok(GetActionResponse { action: Some(action) })
     }
 
-    pub(super) async fn put_action_(&self, call: &mut Call, request: PutActionRequest) -> Result<PutActionResponse> {
+    pub(super) async fn put_action_(
+        &self,
+        call: &mut Call,
+        request: PutActionRequest,
+    ) -> Result<PutActionResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
         let function = Function::parse(&request.package_name, &request.action_name, &mut faults);
         let sent = request.action.unwrap_or_default();
-        let json = sent.function_graph.as_ref().and_then(|graph| graph.user_data.as_ref());
+        let json = sent
+            .function_graph
+            .as_ref()
+            .and_then(|graph| graph.user_data.as_ref());
         let encoding = rules::encoding(request.result_encoding, json, &mut faults);
         if let Some(function) = &function {
             same(&sent, function, &mut faults);
@@ -90,7 +125,10 @@ impl FunctionGraph {
         faults.into_result()?;
         let (function, put) = (rules::checked(function)?, rules::checked(put)?);
         let place = self.place(call).await?;
-        let present = match self.get(call, place, function.url(place, "/config", vec![])?).await {
+        let present = match self
+            .get(call, place, function.url(place, "/config", vec![])?)
+            .await
+        {
             Ok(response) => Some(self.read::<wire::Function>(&response)?),
             Err(error) if error.kind == Kind::NotFound => None,
             Err(error) => return Err(function.named(error)),
@@ -99,7 +137,9 @@ impl FunctionGraph {
             None => self.create(call, place, &function, &put, encoding).await,
             Some(present) => self.update(call, place, &function, &put, present, encoding).await,
         };
-        Ok(PutActionResponse { action: Some(action.map_err(|error| function.named(error))?) })
+        Ok(PutActionResponse {
+            action: Some(action.map_err(|error| function.named(error))?),
+        })
     }
 
     async fn create(
@@ -111,12 +151,19 @@ impl FunctionGraph {
         encoding: JsonEncoding,
     ) -> Result<Action> {
         let body = put.create(function.name(), function.package())?;
-        let made = self.put_body(call, place, Method::POST, place.functions(vec![])?, body).await?;
+        let made = self
+            .put_body(call, place, Method::POST, place.functions(vec![])?, body)
+            .await?;
         let made = if put.has_later() {
             let url = function.url(place, "/config", vec![])?;
-            self.put_body(call, place, Method::PUT, url, put.update(function.name())?).await.map_err(|error| {
-                half(error, "The action was created, but without strategy_config and the other update settings")
-            })?
+            self.put_body(call, place, Method::PUT, url, put.update(function.name())?)
+                .await
+                .map_err(|error| {
+                    half(
+                        error,
+                        "The action was created, but without strategy_config and the other update settings",
+                    )
+                })?
         } else {
             made
         };
@@ -137,13 +184,19 @@ impl FunctionGraph {
                 "The function runs {runtime}, and the runtime of a function cannot change; delete it first, or use another \
                  name."
             );
-            return Err(Error::new(Kind::FailedPrecondition, "RUNTIME_CANNOT_CHANGE", message));
+            return Err(Error::new(
+                Kind::FailedPrecondition,
+                "RUNTIME_CANNOT_CHANGE",
+                message,
+            ));
         }
         let url = function.url(place, "/config", vec![])?;
         let changed = self
             .put_body(call, place, Method::PUT, url, put.update(function.name())?)
             .await
-            .map_err(|error| error.with(|facts| facts.message = format!("{} The code was not sent.", facts.message)))?;
+            .map_err(|error| {
+                error.with(|facts| facts.message = format!("{} The code was not sent.", facts.message))
+            })?;
         let found = self.read(&changed)?;
         // An image is part of the configuration.
         if put.is_image() {
@@ -153,7 +206,12 @@ impl FunctionGraph {
         let coded = self
             .put_body(call, place, Method::PUT, url, put.update_code(function.name())?)
             .await
-            .map_err(|error| half(error, "The configuration was changed and stands, but the code was not"))?;
+            .map_err(|error| {
+                half(
+                    error,
+                    "The configuration was changed and stands, but the code was not",
+                )
+            })?;
         // What is left to say of the code is welcome; the change itself is done.
         let mut code: Option<wire::Code<'_>> = serde_json::from_slice(&coded.body).ok();
         if let Some(body) = code.as_mut().and_then(|code| code.func_code.as_mut()) {
@@ -171,7 +229,8 @@ impl FunctionGraph {
         body: Bytes,
     ) -> Result<crate::transport::Response> {
         let idempotent = repeatable(&method);
-        self.send(call, place, self.request(method, url, body, idempotent)).await
+        self.send(call, place, self.request(method, url, body, idempotent))
+            .await
     }
 
     pub(super) async fn remove_action(
@@ -181,13 +240,20 @@ impl FunctionGraph {
     ) -> Result<DeleteActionResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
-        let function =
-            Function::qualified(&request.package_name, &request.action_name, &request.version, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
         match function.as_ref().and_then(Function::qualifier) {
             // It would delete the version behind the alias.
             Some(Qualifier::Alias(_)) => faults.add("version", "is an alias; use DeleteActionAlias."),
             Some(Qualifier::Version(version)) if version.is_latest() => {
-                faults.add("version", "is latest, which cannot be deleted alone; leave it out to delete the whole action.");
+                faults.add(
+                    "version",
+                    "is latest, which cannot be deleted alone; leave it out to delete the whole action.",
+                );
             }
             _ => {}
         }
@@ -195,14 +261,19 @@ impl FunctionGraph {
         let function = rules::checked(function)?;
         let place = self.place(call).await?;
         let url = function.url(place, "", vec![])?;
-        self.delete(call, place, url).await.map_err(|error| function.named(error))?;
+        self.delete(call, place, url)
+            .await
+            .map_err(|error| function.named(error))?;
         Ok(DeleteActionResponse {})
     }
 
     /// A delete without body, which would change the signature. Not-found is the truth of the last attempt; when an
     /// earlier one may have been carried out, what was asked for is so.
     pub(super) async fn delete(&self, call: &mut Call, place: &Place, url: url::Url) -> Result<()> {
-        match self.send(call, place, self.request(Method::DELETE, url, Bytes::new(), true)).await {
+        match self
+            .send(call, place, self.request(Method::DELETE, url, Bytes::new(), true))
+            .await
+        {
             Err(error) if error.kind == Kind::NotFound && error.execution != Execution::NotStarted => Ok(()),
             sent => sent.map(drop),
         }
@@ -220,7 +291,9 @@ fn half(error: Error, what: &str) -> Error {
 /// The action's own name and package, if given, are those of the request.
 fn same(sent: &Action, function: &Function, faults: &mut Faults) {
     let name = sent.name.is_empty() || sent.name == function.name();
-    faults.require(name, "action.name", || format!("is not action_name ({}); leave it out.", function.name()));
+    faults.require(name, "action.name", || {
+        format!("is not action_name ({}); leave it out.", function.name())
+    });
     let theirs = match sent.package_name.as_str() {
         "-" => "default",
         given => given,

@@ -53,9 +53,14 @@ impl Put {
             || graph.ephemeral_storage_mb != 0
             || graph.enable_class_isolation.is_some()
             || graph.enable_auth_in_header.is_some()
-            || [&graph.peering_cidr, &graph.extend_config, &graph.heartbeat_handler, &graph.restore_hook_handler]
-                .iter()
-                .any(|text| !text.is_empty())
+            || [
+                &graph.peering_cidr,
+                &graph.extend_config,
+                &graph.heartbeat_handler,
+                &graph.restore_hook_handler,
+            ]
+            .iter()
+            .any(|text| !text.is_empty())
     }
 
     /// The body of a create.
@@ -162,9 +167,13 @@ impl Put {
     }
 
     fn image(&self) -> Option<wire::CustomImage<'_>> {
-        let Some(Code::ImageUri(image)) = &self.exec.code else { return None };
+        let Some(Code::ImageUri(image)) = &self.exec.code else {
+            return None;
+        };
         let settings = self.graph.custom_image.as_ref();
-        let text = |field: fn(&FunctionGraphCustomImage) -> &String| settings.map_or("", |image| field(image).as_str());
+        let text = |field: fn(&FunctionGraphCustomImage) -> &String| {
+            settings.map_or("", |image| field(image).as_str())
+        };
         Some(wire::CustomImage {
             enabled: true,
             image,
@@ -200,7 +209,10 @@ fn vpc(vpc: &FunctionGraphVpc) -> wire::Vpc<'_> {
 fn mounts(config: &FunctionGraphMountConfig) -> wire::MountConfig<'_> {
     let user = config.mount_user.unwrap_or_default();
     wire::MountConfig {
-        mount_user: wire::MountUser { user_id: user.user_id, user_group_id: user.user_group_id },
+        mount_user: wire::MountUser {
+            user_id: user.user_id,
+            user_group_id: user.user_group_id,
+        },
         func_mounts: config.func_mounts.iter().map(mount).collect(),
     }
 }
@@ -220,7 +232,10 @@ fn network(controller: &FunctionGraphNetworkController) -> wire::NetworkControll
         trigger_access_vpcs: controller
             .trigger_access_vpcs
             .iter()
-            .map(|vpc| wire::TriggerVpc { vpc_id: &vpc.vpc_id, vpc_name: &vpc.vpc_name })
+            .map(|vpc| wire::TriggerVpc {
+                vpc_id: &vpc.vpc_id,
+                vpc_name: &vpc.vpc_name,
+            })
             .collect(),
     }
 }

@@ -23,7 +23,11 @@ pub(super) fn action(
     asked: &Function,
     encoding: JsonEncoding,
 ) -> Result<Action> {
-    let image = found.custom_image.as_ref().filter(|image| image.enabled.0 != Some(false)).and_then(|i| i.image.0.clone());
+    let image = found
+        .custom_image
+        .as_ref()
+        .filter(|image| image.enabled.0 != Some(false))
+        .and_then(|i| i.image.0.clone());
     let (user_data, inexact) = match found.user_data.0.as_deref().and_then(variables) {
         Some(raw) => json::answer(&raw, encoding).map(|(json, inexact)| (Some(json), inexact))?,
         None => (None, false),
@@ -33,7 +37,10 @@ pub(super) fn action(
     let mut source = image.map(Code::ImageUri);
     if let Some(code) = code {
         if source.is_none() {
-            source = code.func_code.as_ref().and_then(|body| read_code(body.file?, code.code_type.0.as_deref()));
+            source = code
+                .func_code
+                .as_ref()
+                .and_then(|body| read_code(body.file?, code.code_type.0.as_deref()));
         }
         graph.code_link = code.func_code.and_then(|body| body.link.0).unwrap_or_default();
         let newer = |theirs: Words, ours: &mut String| theirs.0.into_iter().for_each(|text| *ours = text);
@@ -82,7 +89,11 @@ pub(super) fn summary(item: wire::Item, package: &str) -> ActionSummary {
 /// A version, in a list or just published.
 pub(super) fn version(item: wire::Item) -> ActionVersion {
     ActionVersion {
-        description: item.version_description.0.or(item.description.0).unwrap_or_default(),
+        description: item
+            .version_description
+            .0
+            .or(item.description.0)
+            .unwrap_or_default(),
         resource_id: urn(item.func_urn),
         runtime: item.runtime.0.unwrap_or_default(),
         digest: item.digest.0.unwrap_or_default(),
@@ -105,13 +116,17 @@ pub(super) fn at(text: &Words) -> Option<prost_types::Timestamp> {
 /// JSON as text, if it is an object.
 fn variables(text: &str) -> Option<Box<RawValue>> {
     let text = text.trim();
-    text.starts_with('{').then(|| RawValue::from_string(text.to_owned()).ok())?
+    text.starts_with('{')
+        .then(|| RawValue::from_string(text.to_owned()).ok())?
 }
 
 /// Inline source is plain text, and everything else a file; some back ends zip inline source too.
 fn read_code(file: &RawValue, code_type: Option<&str>) -> Option<Code> {
     let text: std::borrow::Cow<'_, str> = serde_json::from_str(file.get()).ok()?;
-    let bytes = STANDARD.decode(text.as_bytes()).ok().filter(|bytes| !bytes.is_empty())?;
+    let bytes = STANDARD
+        .decode(text.as_bytes())
+        .ok()
+        .filter(|bytes| !bytes.is_empty())?;
     if code_type == Some("inline") && !bytes.starts_with(b"PK\x03\x04") {
         return match String::from_utf8(bytes) {
             Ok(source) => Some(Code::Source(source)),
@@ -129,42 +144,62 @@ fn settings(found: &wire::Function) -> FunctionGraphAction {
         code_filename: text(&found.code_filename),
         xrole: text(&found.xrole),
         app_xrole: text(&found.app_xrole),
-        func_vpc: found.func_vpc.as_ref().filter(|vpc| vpc.vpc_id.0.is_some()).map(vpc),
+        func_vpc: found
+            .func_vpc
+            .as_ref()
+            .filter(|vpc| vpc.vpc_id.0.is_some())
+            .map(vpc),
         mount_config: found.mount_config.as_ref().and_then(mounts),
-        strategy_config: found.strategy_config.as_ref().map(|strategy| FunctionGraphStrategyConfig {
-            concurrency: strategy.concurrency.0.map(|_| int(strategy.concurrency)),
-            concurrent_num: strategy.concurrent_num.0.map(|_| int(strategy.concurrent_num)),
-        }),
+        strategy_config: found
+            .strategy_config
+            .as_ref()
+            .map(|strategy| FunctionGraphStrategyConfig {
+                concurrency: strategy.concurrency.0.map(|_| int(strategy.concurrency)),
+                concurrent_num: strategy.concurrent_num.0.map(|_| int(strategy.concurrent_num)),
+            }),
         initializer_handler: text(&found.initializer_handler),
         initializer_timeout: hook(&found.initializer_handler, found.initializer_timeout),
         pre_stop_handler: text(&found.pre_stop_handler),
         pre_stop_timeout: hook(&found.pre_stop_handler, found.pre_stop_timeout),
-        custom_image: found.custom_image.as_ref().filter(|image| image.image.0.is_some()).map(|image| {
-            FunctionGraphCustomImage {
+        custom_image: found
+            .custom_image
+            .as_ref()
+            .filter(|image| image.image.0.is_some())
+            .map(|image| FunctionGraphCustomImage {
                 command: text(&image.command),
                 args: text(&image.args),
                 working_dir: text(&image.working_dir),
                 uid: text(&image.uid),
                 gid: text(&image.gid),
                 is_public: image.is_public.0,
-            }
-        }),
+            }),
         depend_version_list: found.depend_version_list.clone().unwrap_or_default(),
         enterprise_project_id: text(&found.enterprise_project_id),
         r#type: text(&found.r#type),
-        log_config: (found.log_group_id.0.is_some() || found.log_stream_id.0.is_some()).then(|| FunctionGraphLogConfig {
-            group_id: text(&found.log_group_id),
-            stream_id: text(&found.log_stream_id),
-            ..FunctionGraphLogConfig::default()
+        log_config: (found.log_group_id.0.is_some() || found.log_stream_id.0.is_some()).then(|| {
+            FunctionGraphLogConfig {
+                group_id: text(&found.log_group_id),
+                stream_id: text(&found.log_stream_id),
+                ..FunctionGraphLogConfig::default()
+            }
         }),
         enable_lts_log: found.enable_lts_log.0,
-        lts_custom_tag: found.lts_custom_tag.clone().unwrap_or_default().into_iter().collect(),
+        lts_custom_tag: found
+            .lts_custom_tag
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
         network_controller: found.network_controller.as_ref().map(network),
         is_stateful_function: found.is_stateful_function.0,
         enable_dynamic_memory: found.enable_dynamic_memory.0,
         ephemeral_storage_mb: int(found.ephemeral_storage),
         gpu_memory_mb: int(found.gpu_memory),
-        gpu_type: if int(found.gpu_memory) == 0 { String::new() } else { text(&found.gpu_type) },
+        gpu_type: if int(found.gpu_memory) == 0 {
+            String::new()
+        } else {
+            text(&found.gpu_type)
+        },
         domain_names: text(&found.domain_names),
         tags: text(&found.tags),
         user_data_encrypt_kms_key_id: text(&found.user_data_encrypt_kms_key_id),
@@ -192,7 +227,11 @@ fn settings(found: &wire::Function) -> FunctionGraphAction {
 
 /// A timeout that belongs to no handler is the cloud's noise, and would be refused in a put.
 fn hook(handler: &Words, timeout: Loose) -> Option<prost_types::Duration> {
-    handler.0.as_ref().and_then(|_| seconds(timeout)).filter(|timeout| timeout.seconds > 0)
+    handler
+        .0
+        .as_ref()
+        .and_then(|_| seconds(timeout))
+        .filter(|timeout| timeout.seconds > 0)
 }
 
 fn vpc(found: &wire::Vpc) -> FunctionGraphVpc {
@@ -236,7 +275,13 @@ fn network(found: &wire::NetworkController) -> FunctionGraphNetworkController {
     };
     FunctionGraphNetworkController {
         disable_public_network: found.disable_public_network.0,
-        trigger_access_vpcs: found.trigger_access_vpcs.as_deref().unwrap_or_default().iter().map(vpc).collect(),
+        trigger_access_vpcs: found
+            .trigger_access_vpcs
+            .as_deref()
+            .unwrap_or_default()
+            .iter()
+            .map(vpc)
+            .collect(),
     }
 }
 
@@ -245,9 +290,14 @@ fn text(words: Words) -> Option<String> {
 }
 
 fn int(number: Loose) -> i32 {
-    number.whole().map_or(0, |number| i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX }))
+    number.whole().map_or(0, |number| {
+        i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX })
+    })
 }
 
 fn seconds(number: Loose) -> Option<prost_types::Duration> {
-    number.whole().filter(|seconds| *seconds >= 0).map(|seconds| prost_types::Duration { seconds, nanos: 0 })
+    number
+        .whole()
+        .filter(|seconds| *seconds >= 0)
+        .map(|seconds| prost_types::Duration { seconds, nanos: 0 })
 }

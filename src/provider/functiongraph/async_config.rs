@@ -25,14 +25,23 @@ impl FunctionGraph {
     ) -> Result<GetAsyncInvokeConfigResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
-        let function =
-            Function::qualified(&request.package_name, &request.action_name, &request.version, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
         faults.into_result()?;
         let function = rules::checked(function)?;
         let place = self.place(call).await?;
         let url = function.url(place, PATH, vec![])?;
-        let response = self.get(call, place, url).await.map_err(|error| function.named(error))?;
-        Ok(GetAsyncInvokeConfigResponse { config: Some(self.read_config(&response)?) })
+        let response = self
+            .get(call, place, url)
+            .await
+            .map_err(|error| function.named(error))?;
+        Ok(GetAsyncInvokeConfigResponse {
+            config: Some(self.read_config(&response)?),
+        })
     }
 
     pub(super) async fn put_async_config(
@@ -42,8 +51,12 @@ impl FunctionGraph {
     ) -> Result<PutAsyncInvokeConfigResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
-        let function =
-            Function::qualified(&request.package_name, &request.action_name, &request.version, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
         faults.require(request.config.is_some(), "config", || "is required.");
         let body = check(request.config.unwrap_or_default(), &mut faults);
         faults.into_result()?;
@@ -54,7 +67,9 @@ impl FunctionGraph {
             .put_body(call, place, Method::PUT, url, rules::to_body(&body)?)
             .await
             .map_err(|error| function.named(error))?;
-        Ok(PutAsyncInvokeConfigResponse { config: Some(self.read_config(&response)?) })
+        Ok(PutAsyncInvokeConfigResponse {
+            config: Some(self.read_config(&response)?),
+        })
     }
 
     pub(super) async fn remove_async_config(
@@ -64,13 +79,19 @@ impl FunctionGraph {
     ) -> Result<DeleteAsyncInvokeConfigResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
-        let function =
-            Function::qualified(&request.package_name, &request.action_name, &request.version, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
         faults.into_result()?;
         let function = rules::checked(function)?;
         let place = self.place(call).await?;
         let url = function.url(place, PATH, vec![])?;
-        self.delete(call, place, url).await.map_err(|error| function.named(error))?;
+        self.delete(call, place, url)
+            .await
+            .map_err(|error| function.named(error))?;
         Ok(DeleteAsyncInvokeConfigResponse {})
     }
 
@@ -79,7 +100,10 @@ impl FunctionGraph {
         let place = |found: Option<Destination>| {
             found
                 .filter(|found| !found.destination.is_empty())
-                .map(|found| AsyncDestination { destination: found.destination, param: found.param })
+                .map(|found| AsyncDestination {
+                    destination: found.destination,
+                    param: found.param,
+                })
         };
         Ok(AsyncInvokeConfig {
             max_async_event_age: found
@@ -103,7 +127,12 @@ impl FunctionGraph {
 }
 
 fn check(config: AsyncInvokeConfig, faults: &mut Faults) -> AsyncConfig {
-    let age = rules::seconds(config.max_async_event_age.as_ref(), AGE_S, "config.max_async_event_age", faults);
+    let age = rules::seconds(
+        config.max_async_event_age.as_ref(),
+        AGE_S,
+        "config.max_async_event_age",
+        faults,
+    );
     let retries = config.max_async_retry_attempts;
     faults.require(
         retries.is_none_or(|retries| (0..=RETRIES_MAX).contains(&retries)),
@@ -114,7 +143,10 @@ fn check(config: AsyncInvokeConfig, faults: &mut Faults) -> AsyncConfig {
     let mut destination = |given: Option<AsyncDestination>, name: &str| {
         let given = given?;
         check_destination(&given, &format!("config.destination_config.{name}"), faults);
-        Some(Destination { destination: given.destination, param: given.param })
+        Some(Destination {
+            destination: given.destination,
+            param: given.param,
+        })
     };
     AsyncConfig {
         max_async_event_age_in_seconds: age.and_then(|age| i64::try_from(age).ok()),
@@ -139,7 +171,10 @@ fn check_destination(given: &AsyncDestination, field: &str, faults: &mut Faults)
         "DIS" => "stream_name",
         "FunctionGraph" => "func_urn",
         _ => {
-            faults.add(format!("{field}.destination"), "must be OBS, SMN, DIS or FunctionGraph.");
+            faults.add(
+                format!("{field}.destination"),
+                "must be OBS, SMN, DIS or FunctionGraph.",
+            );
             return;
         }
     };
@@ -148,12 +183,19 @@ fn check_destination(given: &AsyncDestination, field: &str, faults: &mut Faults)
         faults.add(field, format!("must be a JSON object as text, with {needed}."));
         return;
     };
-    let present = param.get(needed).and_then(serde_json::Value::as_str).is_some_and(|text| !text.is_empty());
-    faults.require(present, &field, || format!("must have {needed} for {}.", given.destination));
+    let present = param
+        .get(needed)
+        .and_then(serde_json::Value::as_str)
+        .is_some_and(|text| !text.is_empty());
+    faults.require(present, &field, || {
+        format!("must have {needed} for {}.", given.destination)
+    });
     if let Some(expires) = param.get("expires") {
         let days = expires.as_i64().or_else(|| expires.as_str()?.parse().ok());
-        faults.require(days.is_some_and(|days| (0..=365).contains(&days)), &field, || {
-            "has expires, which must be 0 to 365 days (0 = for ever)."
-        });
+        faults.require(
+            days.is_some_and(|days| (0..=365).contains(&days)),
+            &field,
+            || "has expires, which must be 0 to 365 days (0 = for ever).",
+        );
     }
 }

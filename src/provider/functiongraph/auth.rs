@@ -62,7 +62,11 @@ struct Prepared {
 /// What one request carries beside itself.
 pub(super) enum Proof<'a> {
     /// Signed at each attempt; the body's hash was made once.
-    Signature { keys: &'a Keys, body_hash: String, used: AtomicU64 },
+    Signature {
+        keys: &'a Keys,
+        body_hash: String,
+        used: AtomicU64,
+    },
     /// A token.
     Token(HeaderValue),
     /// Nothing: a login itself.
@@ -82,19 +86,31 @@ pub(super) struct Sealed<'a> {
 
 impl Keys {
     pub(super) fn new(credentials: Credentials) -> Self {
-        Self { credentials, prepared: ArcSwapOption::empty(), guard: Guard::default() }
+        Self {
+            credentials,
+            prepared: ArcSwapOption::empty(),
+            guard: Guard::default(),
+        }
     }
 
     /// A proof for a request with this body.
     pub(super) async fn proof(&self, body: &Bytes) -> Proof<'_> {
-        Proof::Signature { keys: self, body_hash: hash(body).await, used: AtomicU64::new(0) }
+        Proof::Signature {
+            keys: self,
+            body_hash: hash(body).await,
+            used: AtomicU64::new(0),
+        }
     }
 
     /// True when there are other keys than those that signed last.
     pub(super) fn changed_since(&self, proof: &Proof<'_>) -> bool {
-        let Proof::Signature { used, .. } = proof else { return false };
+        let Proof::Signature { used, .. } = proof else {
+            return false;
+        };
         let used = used.load(Ordering::Relaxed);
-        self.credentials.current().is_ok_and(|snapshot| used != 0 && snapshot.generation != used)
+        self.credentials
+            .current()
+            .is_ok_and(|snapshot| used != 0 && snapshot.generation != used)
     }
 
     fn prepared(&self) -> Result<Arc<Prepared>> {
@@ -105,12 +121,18 @@ impl Keys {
             return Ok(prepared);
         }
         let unusable = |why: String| {
-            Error::new(Kind::Unauthenticated, "CREDENTIALS_UNUSABLE", format!("The sidecar's key cannot be used: {why}."))
-                .component(Component::Sidecar)
+            Error::new(
+                Kind::Unauthenticated,
+                "CREDENTIALS_UNUSABLE",
+                format!("The sidecar's key cannot be used: {why}."),
+            )
+            .component(Component::Sidecar)
         };
         let keys = snapshot.keys.as_ref().map_err(|why| unusable(why.clone()))?;
         if HeaderValue::from_str(&keys.access_key).is_err() {
-            return Err(unusable("the access key holds a character that no header can carry".to_owned()));
+            return Err(unusable(
+                "the access key holds a character that no header can carry".to_owned(),
+            ));
         }
         let security_token = match &keys.security_token {
             None => None,
@@ -119,14 +141,24 @@ impl Keys {
             })?),
         };
         let signer = Signer::new(keys).map_err(unusable)?;
-        let prepared = Arc::new(Prepared { generation: snapshot.generation, signer, security_token });
+        let prepared = Arc::new(Prepared {
+            generation: snapshot.generation,
+            signer,
+            security_token,
+        });
         self.prepared.store(Some(Arc::clone(&prepared)));
         Ok(prepared)
     }
 
     /// The headers of one attempt. Signed: host, time, project, security token and every header of the request itself;
     /// what the client adds later (User-Agent, Accept, trace context) is not, since a hop may rewrite it.
-    fn sign(&self, request: &Request, sealed: &Sealed<'_>, hash: &str, now: SystemTime) -> Result<(u64, Headers)> {
+    fn sign(
+        &self,
+        request: &Request,
+        sealed: &Sealed<'_>,
+        hash: &str,
+        now: SystemTime,
+    ) -> Result<(u64, Headers)> {
         let prepared = self.prepared()?;
         self.guard.admit(prepared.generation)?;
         let date = sign::date(now);
@@ -170,7 +202,11 @@ impl Protocol for Sealed<'_> {
         match &self.proof {
             Proof::Nothing => Ok(Vec::new()),
             Proof::Token(token) => Ok(vec![(AUTH_TOKEN, token.clone())]),
-            Proof::Signature { keys, body_hash, used } => {
+            Proof::Signature {
+                keys,
+                body_hash,
+                used,
+            } => {
                 let (generation, headers) = keys.sign(request, self, body_hash, now)?;
                 used.store(generation, Ordering::Relaxed);
                 Ok(headers)
@@ -181,7 +217,8 @@ impl Protocol for Sealed<'_> {
     fn classify(&self, _request: &Request, response: &Response) -> Result<()> {
         let judged = (self.judge)(response);
         if let Proof::Signature { keys, used, .. } = &self.proof {
-            keys.guard.note(used.load(Ordering::Relaxed), judged.as_ref().err());
+            keys.guard
+                .note(used.load(Ordering::Relaxed), judged.as_ref().err());
         }
         judged.map_err(|error| match request_id(&response.headers) {
             Some(id) => error.with(|facts| facts.upstream_request_id = Some(id)),
@@ -222,12 +259,19 @@ async fn hash(body: &Bytes) -> String {
 /// `Host` as the client will write it: without the scheme's own port.
 fn host(request: &Request) -> String {
     let host = request.url.host_str().unwrap_or_default();
-    request.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    request
+        .url
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 fn sendable(text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(|fault| {
-        Error::new(Kind::Internal, "SIGNATURE_NOT_SENDABLE", format!("A signature header is not valid: {fault}."))
+        Error::new(
+            Kind::Internal,
+            "SIGNATURE_NOT_SENDABLE",
+            format!("A signature header is not valid: {fault}."),
+        )
     })
 }
 

@@ -52,12 +52,17 @@ impl Endpoint {
         base_url: Option<&Url>,
         iam_url: Option<&Url>,
     ) -> std::result::Result<Self, String> {
-        let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let plain =
+            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if !plain(region) {
-            return Err(format!("region {region:?} must be letters, digits and hyphens, such as ap-southeast-3"));
+            return Err(format!(
+                "region {region:?} must be letters, digits and hyphens, such as ap-southeast-3"
+            ));
         }
         if let Some(project) = project_id.filter(|project| !plain(project)) {
-            return Err(format!("project_id {project:?} must be letters and digits, as the console shows it"));
+            return Err(format!(
+                "project_id {project:?} must be letters and digits, as the console shows it"
+            ));
         }
         let base = base_url.map_or_else(|| functions_host(region), |url| url.as_str().to_owned());
         let base = base.trim_end_matches('/');
@@ -66,7 +71,11 @@ impl Endpoint {
         Ok(Self {
             region: region.to_owned(),
             project_id: project_id.map(ToOwned::to_owned),
-            prefix: if has_path { base.to_owned() } else { format!("{base}{PATH_PREFIX}") },
+            prefix: if has_path {
+                base.to_owned()
+            } else {
+                format!("{base}{PATH_PREFIX}")
+            },
             iam: iam.trim_end_matches('/').to_owned(),
         })
     }
@@ -93,7 +102,11 @@ impl Endpoint {
         let plain = !project.is_empty() && project.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let header = HeaderValue::from_str(project).ok().filter(|_| plain);
         let project_header = header.ok_or_else(|| {
-            Error::new(Kind::Internal, "BAD_PROJECT_ID", "IAM answered a project id that is not letters and digits.")
+            Error::new(
+                Kind::Internal,
+                "BAD_PROJECT_ID",
+                "IAM answered a project id that is not letters and digits.",
+            )
         })?;
         Ok(Place {
             project: project.to_owned(),
@@ -157,8 +170,13 @@ pub(super) fn query(mut pairs: Vec<(&str, &str)>) -> String {
 }
 
 fn parse(text: &str) -> Result<Url> {
-    Url::parse(text)
-        .map_err(|fault| Error::new(Kind::Internal, "BAD_URL", format!("The request has no valid URL: {fault}.")))
+    Url::parse(text).map_err(|fault| {
+        Error::new(
+            Kind::Internal,
+            "BAD_URL",
+            format!("The request has no valid URL: {fault}."),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -174,7 +192,10 @@ mod tests {
         let name = FunctionName::parse("hello", "action_name", &mut faults).unwrap();
         let qualifier = Qualifier::parse(version, "version", &mut faults);
         let place = endpoint.place(PROJECT).unwrap();
-        place.function((&package, &name), qualifier.as_ref(), "/invocations", vec![]).unwrap().to_string()
+        place
+            .function((&package, &name), qualifier.as_ref(), "/invocations", vec![])
+            .unwrap()
+            .to_string()
     }
 
     #[test]
@@ -185,8 +206,14 @@ mod tests {
              urn%3Afss%3Acn-north-4%3A{PROJECT}%3Afunction%3Adefault%3Ahello"
         );
         assert_eq!(invoke(&endpoint, ""), format!("{start}/invocations"));
-        assert_eq!(invoke(&endpoint, "v1.2_a"), format!("{start}%3Av1.2_a/invocations"));
-        assert_eq!(invoke(&endpoint, "!prod"), format!("{start}%3A%21prod/invocations"));
+        assert_eq!(
+            invoke(&endpoint, "v1.2_a"),
+            format!("{start}%3Av1.2_a/invocations")
+        );
+        assert_eq!(
+            invoke(&endpoint, "!prod"),
+            format!("{start}%3A%21prod/invocations")
+        );
     }
 
     #[test]
@@ -204,7 +231,10 @@ mod tests {
 
     #[test]
     fn queries_go_in_canonical_order_and_spelling() {
-        assert_eq!(query(vec![("marker", "0"), ("a b", "x/y+z:é")]), "?a%20b=x%2Fy%2Bz%3A%C3%A9&marker=0");
+        assert_eq!(
+            query(vec![("marker", "0"), ("a b", "x/y+z:é")]),
+            "?a%20b=x%2Fy%2Bz%3A%C3%A9&marker=0"
+        );
         assert_eq!(query(vec![]), "");
     }
 
@@ -212,6 +242,10 @@ mod tests {
     fn what_is_no_part_of_a_url_is_refused() {
         assert!(Endpoint::new("", None, None, None).is_err());
         assert!(Endpoint::new("evil.example/", None, None, None).is_err());
-        assert!(Endpoint::new("cn-north-4", Some("../x"), None, None).unwrap_err().contains("project_id"));
+        assert!(
+            Endpoint::new("cn-north-4", Some("../x"), None, None)
+                .unwrap_err()
+                .contains("project_id")
+        );
     }
 }

@@ -28,7 +28,11 @@ pub(super) const LOCKED: Duration = Duration::from_secs(300);
 
 /// Accepts a success, or says what the answer means.
 pub(super) fn judge(response: &Response) -> Result<(), Error> {
-    if response.status.is_success() { Ok(()) } else { Err(classify(response, &read(&response.body))) }
+    if response.status.is_success() {
+        Ok(())
+    } else {
+        Err(classify(response, &read(&response.body)))
+    }
 }
 
 /// The meaning of an answer that is no success.
@@ -36,7 +40,10 @@ pub(super) fn classify(response: &Response, said: &Said) -> Error {
     let status = response.status;
     let row = said.number().and_then(|(family, number)| {
         let table = if family == "FSS" { SERVICE } else { GATEWAY };
-        table.iter().find(|row| row.0 == number && family != "IAM").map(|row| (row, family))
+        table
+            .iter()
+            .find(|row| row.0 == number && family != "IAM")
+            .map(|row| (row, family))
     });
     let error = match row {
         Some((row, "FSS")) => service(row, status, said),
@@ -59,18 +66,33 @@ fn service(&(code, reason, kind, sentence): &Row, status: StatusCode, said: &Sai
     let has = |words: &str| said.message.to_ascii_lowercase().contains(words);
     match code {
         429 if has("disabled") => {
-            return told(Kind::FailedPrecondition, "FUNCTION_DISABLED", "The function is disabled.", said)
-                .component(Component::Service);
+            return told(
+                Kind::FailedPrecondition,
+                "FUNCTION_DISABLED",
+                "The function is disabled.",
+                said,
+            )
+            .component(Component::Service);
         }
         403 if has("invalid token") => return refused("TOKEN_REFUSED", TOKEN, Component::Service),
         // Samples show "not permit" under 400, 401 and 403 alike.
         401 if has("permit") => {
-            return told(Kind::PermissionDenied, "PERMISSION_DENIED", table::PERMISSION, said)
-                .component(Component::Service);
+            return told(
+                Kind::PermissionDenied,
+                "PERMISSION_DENIED",
+                table::PERMISSION,
+                said,
+            )
+            .component(Component::Service);
         }
         1128 if has("not exist") => {
-            return told(Kind::NotFound, "FUNCTION_NOT_FOUND", "There is no such function.", said)
-                .component(Component::Service);
+            return told(
+                Kind::NotFound,
+                "FUNCTION_NOT_FOUND",
+                "There is no such function.",
+                said,
+            )
+            .component(Component::Service);
         }
         _ => {}
     }
@@ -101,7 +123,11 @@ fn gateway(&(code, reason, kind, sentence): &Row, status: StatusCode, said: &Sai
         _ => {}
     }
     // Beyond these the request never reached the functions service.
-    let execution = if matches!(code, 202 | 203 | 601) { Execution::Unknown } else { Execution::NotStarted };
+    let execution = if matches!(code, 202 | 203 | 601) {
+        Execution::Unknown
+    } else {
+        Execution::NotStarted
+    };
     told(kind, reason, sentence, said)
         .component(Component::Gateway)
         .execution(execution)
@@ -117,18 +143,50 @@ fn gateway(&(code, reason, kind, sentence): &Row, status: StatusCode, said: &Sai
 /// 0201 stands for requests too large or malformed, and for back ends that failed: the status tells them apart.
 fn bad_gateway(status: StatusCode, said: &Said) -> Error {
     let (kind, reason, sentence) = match status.as_u16() {
-        504 => (Kind::DeadlineExceeded, "BACKEND_TIMEOUT", "The functions service did not answer the gateway in time."),
-        502 => (Kind::Unavailable, "BACKEND_UNAVAILABLE", "The gateway could not reach the functions service."),
-        500.. => (Kind::Internal, "BACKEND_FAILED", "The functions service answered the gateway unexpectedly."),
-        413 => (Kind::InvalidArgument, "REQUEST_TOO_LARGE", "The body is larger than the gateway accepts (12 MB)."),
-        414 => (Kind::InvalidArgument, "URI_TOO_LONG", "The URL is longer than the gateway accepts (32 KB)."),
-        494 => (Kind::InvalidArgument, "HEADERS_TOO_LARGE", "The headers are larger than the gateway accepts."),
-        _ => (Kind::InvalidArgument, "BAD_REQUEST", "The gateway could not read the request."),
+        504 => (
+            Kind::DeadlineExceeded,
+            "BACKEND_TIMEOUT",
+            "The functions service did not answer the gateway in time.",
+        ),
+        502 => (
+            Kind::Unavailable,
+            "BACKEND_UNAVAILABLE",
+            "The gateway could not reach the functions service.",
+        ),
+        500.. => (
+            Kind::Internal,
+            "BACKEND_FAILED",
+            "The functions service answered the gateway unexpectedly.",
+        ),
+        413 => (
+            Kind::InvalidArgument,
+            "REQUEST_TOO_LARGE",
+            "The body is larger than the gateway accepts (12 MB); put large code into OBS and give code_url.",
+        ),
+        414 => (
+            Kind::InvalidArgument,
+            "URI_TOO_LONG",
+            "The URL is longer than the gateway accepts (32 KB).",
+        ),
+        494 => (
+            Kind::InvalidArgument,
+            "HEADERS_TOO_LARGE",
+            "The headers are larger than the gateway accepts.",
+        ),
+        _ => (
+            Kind::InvalidArgument,
+            "BAD_REQUEST",
+            "The gateway could not read the request.",
+        ),
     };
     let failed = status.is_server_error();
     told(kind, reason, sentence, said)
         .component(Component::Gateway)
-        .execution(if failed { Execution::Unknown } else { Execution::NotStarted })
+        .execution(if failed {
+            Execution::Unknown
+        } else {
+            Execution::NotStarted
+        })
         .transient(failed)
 }
 
@@ -146,16 +204,33 @@ fn authentication(said: &Said) -> Error {
             .with(|facts| facts.retry_after = Some(LOCKED));
     }
     let (reason, sentence) = if has(&["signature expired"]) {
-        ("SIGNATURE_EXPIRED", "The cloud finds the signature's time more than 15 minutes off; set this machine's clock.")
-    } else if has(&["signature fail", "verify aksk", "signature does not match", "verify signature"]) {
-        ("SIGNATURE_REFUSED", "The cloud computed another signature; check that the secret key belongs to the access key, \
-          and that nothing on the way rewrites the request.")
+        (
+            "SIGNATURE_EXPIRED",
+            "The cloud finds the signature's time more than 15 minutes off; set this machine's clock.",
+        )
+    } else if has(&[
+        "signature fail",
+        "verify aksk",
+        "signature does not match",
+        "verify signature",
+    ]) {
+        (
+            "SIGNATURE_REFUSED",
+            "The cloud computed another signature; check that the secret key belongs to the access key, \
+          and that nothing on the way rewrites the request.",
+        )
     } else if has(&["token"]) {
         ("TOKEN_REFUSED", TOKEN)
     } else if has(&["get secretkey failed", "not exist"]) {
-        ("ACCESS_KEY_UNKNOWN", "The cloud does not know the access key; check it, and that temporary keys have not ended.")
+        (
+            "ACCESS_KEY_UNKNOWN",
+            "The cloud does not know the access key; check it, and that temporary keys have not ended.",
+        )
     } else {
-        ("AUTHENTICATION_FAILED", "The cloud refused the sidecar's credentials; check the key, its secret and the clock.")
+        (
+            "AUTHENTICATION_FAILED",
+            "The cloud refused the sidecar's credentials; check the key, its secret and the clock.",
+        )
     };
     refused(reason, sentence, Component::Gateway)
 }

@@ -20,14 +20,21 @@ impl Function {
     pub(super) fn parse(package: &str, name: &str, faults: &mut Faults) -> Option<Self> {
         let package = FunctionPackage::parse(package, "package_name", faults);
         let name = FunctionName::parse(name, "action_name", faults);
-        Some(Self { package: package?, name: name?, qualifier: None })
+        Some(Self {
+            package: package?,
+            name: name?,
+            qualifier: None,
+        })
     }
 
     /// The same with `version`, a version or `!alias`.
     pub(super) fn qualified(package: &str, name: &str, version: &str, faults: &mut Faults) -> Option<Self> {
         let function = Self::parse(package, name, faults);
         let qualifier = Qualifier::parse(version, "version", faults);
-        function.map(|function| Self { qualifier, ..function })
+        function.map(|function| Self {
+            qualifier,
+            ..function
+        })
     }
 
     pub(super) fn package(&self) -> &str {
@@ -49,7 +56,10 @@ impl Function {
 
     /// The spellings that a configuration pattern may mean: `-` is "no package".
     pub(super) fn spellings(&self) -> [Option<String>; 2] {
-        [Some(self.full()), self.package.is_default().then(|| format!("-/{}", self.name))]
+        [
+            Some(self.full()),
+            self.package.is_default().then(|| format!("-/{}", self.name)),
+        ]
     }
 
     /// The URL of `rest` below this function, version and all.
@@ -59,7 +69,11 @@ impl Function {
 
     /// Adds this function to an error.
     pub(super) fn named(&self, error: Error) -> Error {
-        if error.resource.is_some() { error } else { error.resource("action", self.full()) }
+        if error.resource.is_some() {
+            error
+        } else {
+            error.resource("action", self.full())
+        }
     }
 }
 

@@ -53,13 +53,23 @@ impl Guard {
     /// Notes an answer: a refused signature counts, any other answer shows that the key is good.
     pub(super) fn note(&self, generation: u64, error: Option<&Error>) {
         let refused = error.is_some_and(|error| {
-            matches!(error.reason.as_ref(), "SIGNATURE_REFUSED" | "SIGNATURE_EXPIRED" | "ACCESS_KEY_LOCKED" | "AUTHENTICATION_FAILED")
-                && error.kind == Kind::Unauthenticated
+            matches!(
+                error.reason.as_ref(),
+                "SIGNATURE_REFUSED" | "SIGNATURE_EXPIRED" | "ACCESS_KEY_LOCKED" | "AUTHENTICATION_FAILED"
+            ) && error.kind == Kind::Unauthenticated
         });
         let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if refused {
-            let before = if refusals.generation == generation { refusals.in_row } else { 0 };
-            *refusals = Refusals { generation, in_row: before + 1, last: Some(Instant::now()) };
+            let before = if refusals.generation == generation {
+                refusals.in_row
+            } else {
+                0
+            };
+            *refusals = Refusals {
+                generation,
+                in_row: before + 1,
+                last: Some(Instant::now()),
+            };
         } else if error.is_none_or(|error| error.http_status.is_some_and(|status| status < 500)) {
             *refusals = Refusals::default();
         }

@@ -121,18 +121,41 @@ impl TokenSource {
         }
     }
 
-    async fn token(&self, call: &mut Call, body: &Tree, token: Option<HeaderValue>) -> Result<Fetched<Token>> {
+    async fn token(
+        &self,
+        call: &mut Call,
+        body: &Tree,
+        token: Option<HeaderValue>,
+    ) -> Result<Fetched<Token>> {
         // Without the catalogue the answer is a tenth as long.
-        let url = self.iam.endpoint.iam("/v3/auth/tokens", &[("nocatalog", "true")])?;
+        let url = self
+            .iam
+            .endpoint
+            .iam("/v3/auth/tokens", &[("nocatalog", "true")])?;
         let headers: Vec<(HeaderName, HeaderValue)> = [(header::CONTENT_TYPE, JSON_UTF8)]
             .into_iter()
             .chain(token.map(|token| (AUTH_TOKEN, token)))
             .collect();
         // A second token does no harm.
-        let request =
-            Request { method: Method::POST, url, body: to_body(body)?, headers, idempotent: true, attempt_timeout: None };
-        let sealed = Sealed { proof: Proof::Nothing, project: None, judge: judge_login };
-        let response = self.iam.transport.send(call, &request, &sealed).await.map_err(|error| before(error, "logging in"))?;
+        let request = Request {
+            method: Method::POST,
+            url,
+            body: to_body(body)?,
+            headers,
+            idempotent: true,
+            attempt_timeout: None,
+        };
+        let sealed = Sealed {
+            proof: Proof::Nothing,
+            project: None,
+            judge: judge_login,
+        };
+        let response = self
+            .iam
+            .transport
+            .send(call, &request, &sealed)
+            .await
+            .map_err(|error| before(error, "logging in"))?;
         read_token(&response)
     }
 }
@@ -150,20 +173,30 @@ impl Iam {
             idempotent: true,
             attempt_timeout: None,
         };
-        let sealed = Sealed { proof: keys.proof(&request.body).await, project: None, judge: errors::judge };
+        let sealed = Sealed {
+            proof: keys.proof(&request.body).await,
+            project: None,
+            judge: errors::judge,
+        };
         let response = self
             .transport
             .send(call, &request, &sealed)
             .await
             .map_err(|error| before(error, "looking up the project"))?;
-        let found: Projects = serde_json::from_slice(&response.body)
-            .map_err(|fault| before(not_understood(response.status, &json_fault(&fault)), "looking up the project"))?;
+        let found: Projects = serde_json::from_slice(&response.body).map_err(|fault| {
+            before(
+                not_understood(response.status, &json_fault(&fault)),
+                "looking up the project",
+            )
+        })?;
         let unclear = |what: String| {
             Error::new(Kind::FailedPrecondition, "PROJECT_UNKNOWN", what).component(Component::Sidecar)
         };
         match found.projects.as_slice() {
             [project] => Ok(project.id.clone()),
-            [] => Err(unclear(format!("IAM knows no project named {region}; set project_id for this target."))),
+            [] => Err(unclear(format!(
+                "IAM knows no project named {region}; set project_id for this target."
+            ))),
             more => Err(unclear(format!(
                 "IAM knows {} projects named {region}; set project_id for this target.",
                 more.len()
@@ -221,12 +254,17 @@ fn read_token(response: &Response) -> Result<Fetched<Token>> {
         .and_then(secret_header)
         .ok_or_else(|| missing("no X-Subject-Token"))?;
     // The token is what counts; what the body says of it is welcome.
-    let body = serde_json::from_slice::<Answer>(&response.body).ok().and_then(|answer| answer.token);
+    let body = serde_json::from_slice::<Answer>(&response.body)
+        .ok()
+        .and_then(|answer| answer.token);
     let (life, project) = match body {
         Some(body) => (life(&body), body.project.map(|project| project.id)),
         None => (None, None),
     };
-    Ok(Fetched { value: Token { header, project }, life: life.unwrap_or(LIFE_UNKNOWN).max(LIFE_MIN) })
+    Ok(Fetched {
+        value: Token { header, project },
+        life: life.unwrap_or(LIFE_UNKNOWN).max(LIFE_MIN),
+    })
 }
 
 /// By the issuer's own two times, so that a wrong clock here does not matter.

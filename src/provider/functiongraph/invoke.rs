@@ -32,20 +32,31 @@ impl FunctionGraph {
         let encoding = rules::encoding(request.result_encoding, request.arguments.as_ref(), &mut faults);
         let wait = self.wait(request.wait.as_ref(), &mut faults);
         let memory = rules::run_memory(request.memory_mb, &mut faults);
-        let function =
-            Function::qualified(&request.package_name, &request.action_name, &request.version, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
         let event = event(request.arguments, EVENT_MAX, &mut faults);
         faults.into_result()?;
         let (function, wait) = (rules::checked(function)?, rules::checked(wait)?);
 
         let place = self.place(call).await?;
         let url = function.url(place, "/invocations", Vec::new())?;
-        let mut outgoing = self.request(Method::POST, url, event, self.is_idempotent(request.idempotent, &function));
+        let mut outgoing = self.request(
+            Method::POST,
+            url,
+            event,
+            self.is_idempotent(request.idempotent, &function),
+        );
         outgoing.headers.push((REQUEST_VERSION, V1));
         if request.include_logs {
             outgoing.headers.push((LOG_TYPE, TAIL));
         }
-        outgoing.headers.extend(memory.map(|memory| (INSTANCE_MEMORY, HeaderValue::from(memory))));
+        outgoing
+            .headers
+            .extend(memory.map(|memory| (INSTANCE_MEMORY, HeaderValue::from(memory))));
         outgoing.attempt_timeout = Some(wait.min(WALL + WALL_GRACE));
         // The caller's wait bounds the call as a whole, pauses and repeated attempts included.
         let deadline = call.deadline;
@@ -57,25 +68,47 @@ impl FunctionGraph {
         let mut activation = outcome::read(&response, encoding, request.include_logs)
             .map_err(|error| function.named(error))?;
         self.name(&mut activation, &function, &place.project);
-        Ok(InvokeResponse { activation: Some(activation) })
+        Ok(InvokeResponse {
+            activation: Some(activation),
+        })
     }
 
-    pub(super) async fn run_async(&self, call: &mut Call, request: InvokeAsyncRequest) -> Result<InvokeAsyncResponse> {
+    pub(super) async fn run_async(
+        &self,
+        call: &mut Call,
+        request: InvokeAsyncRequest,
+    ) -> Result<InvokeAsyncResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
         let memory = rules::run_memory(request.memory_mb, &mut faults);
-        let function =
-            Function::qualified(&request.package_name, &request.action_name, &request.version, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
         let event = event(request.arguments, ASYNC_EVENT_MAX, &mut faults);
         faults.into_result()?;
         let function = rules::checked(function)?;
 
         let place = self.place(call).await?;
         let url = function.url(place, "/invocations-async", Vec::new())?;
-        let mut outgoing = self.request(Method::POST, url, event, self.is_idempotent(request.idempotent, &function));
-        outgoing.headers.extend(memory.map(|memory| (INSTANCE_MEMORY, HeaderValue::from(memory))));
-        let response = self.send(call, place, outgoing).await.map_err(|error| function.named(error))?;
-        let in_body = serde_json::from_slice::<wire::Accepted>(&response.body).ok().and_then(|body| body.request_id);
+        let mut outgoing = self.request(
+            Method::POST,
+            url,
+            event,
+            self.is_idempotent(request.idempotent, &function),
+        );
+        outgoing
+            .headers
+            .extend(memory.map(|memory| (INSTANCE_MEMORY, HeaderValue::from(memory))));
+        let response = self
+            .send(call, place, outgoing)
+            .await
+            .map_err(|error| function.named(error))?;
+        let in_body = serde_json::from_slice::<wire::Accepted>(&response.body)
+            .ok()
+            .and_then(|body| body.request_id);
         let in_header = || header_text(&response, &outcome::RUN_ID).map(ToOwned::to_owned);
         let Some(id) = in_body.filter(|id| !id.is_empty()).or_else(in_header) else {
             return Err(self.not_understood(&response, "no request_id"));
@@ -87,7 +120,9 @@ impl FunctionGraph {
             ..Activation::default()
         };
         self.name(&mut activation, &function, &place.project);
-        Ok(InvokeAsyncResponse { activation: Some(activation) })
+        Ok(InvokeAsyncResponse {
+            activation: Some(activation),
+        })
     }
 
     /// Fills in what only the request says.
@@ -123,11 +158,11 @@ impl FunctionGraph {
     fn is_idempotent(&self, asked: bool, function: &Function) -> bool {
         asked
             || (!self.idempotent_actions.is_empty()
-                && function
-                    .spellings()
-                    .iter()
-                    .flatten()
-                    .any(|name| self.idempotent_actions.iter().any(|pattern| pattern.matches(name))))
+                && function.spellings().iter().flatten().any(|name| {
+                    self.idempotent_actions
+                        .iter()
+                        .any(|pattern| pattern.matches(name))
+                }))
     }
 }
 

@@ -23,7 +23,9 @@ impl Marker {
     pub(super) fn parse(size: i32, token: &str, scope: impl std::hash::Hash, faults: &mut Faults) -> Self {
         let size = paging::page_size(size, PAGE, PAGE, faults);
         let fingerprint = paging::fingerprint((scope, size));
-        let at = paging::read(token, fingerprint, faults).and_then(|at| at.parse().ok()).unwrap_or(0);
+        let at = paging::read(token, fingerprint, faults)
+            .and_then(|at| at.parse().ok())
+            .unwrap_or(0);
         Self::new(at, size, fingerprint)
     }
 
@@ -44,7 +46,13 @@ impl Marker {
     }
 
     fn new(at: i64, size: usize, fingerprint: u64) -> Self {
-        Self { at, size, at_text: at.to_string(), size_text: size.to_string(), fingerprint }
+        Self {
+            at,
+            size,
+            at_text: at.to_string(),
+            size_text: size.to_string(),
+            fingerprint,
+        }
     }
 }
 
@@ -78,7 +86,11 @@ mod tests {
             (0, 400, None, Some(400)),
             (0, 399, None, None),
         ] {
-            assert_eq!(following(at, seen, 400, next(said)), expected, "{at} {seen} {said:?}");
+            assert_eq!(
+                following(at, seen, 400, next(said)),
+                expected,
+                "{at} {seen} {said:?}"
+            );
         }
     }
 }

@@ -29,7 +29,11 @@ const LOG: HeaderName = HeaderName::from_static("x-cff-function-log");
 /// Accepts every answer that holds a run's outcome, a failed one included; the rest is a failure of the call.
 pub(super) fn judge(response: &Response) -> Result<()> {
     let lost = |error: Error| Err(error.with(|facts| facts.http_status = Some(response.status.as_u16())));
-    let said = if response.status.is_success() { None } else { Some(errors::read(&response.body)) };
+    let said = if response.status.is_success() {
+        None
+    } else {
+        Some(errors::read(&response.body))
+    };
     if let Some(said) = &said
         && said.number().is_some()
     {
@@ -54,7 +58,10 @@ pub(super) fn read(response: &Response, encoding: JsonEncoding, logs: bool) -> R
         upstream_request_id: super::auth::request_id(&response.headers).unwrap_or_default(),
         ..Activation::default()
     };
-    let in_body = envelope.as_ref().and_then(|run| wire::text(run.request_id)).map(std::borrow::Cow::into_owned);
+    let in_body = envelope
+        .as_ref()
+        .and_then(|run| wire::text(run.request_id))
+        .map(std::borrow::Cow::into_owned);
     let in_header = header_text(response, &RUN_ID).map(ToOwned::to_owned);
     activation.activation_id = in_header.or(in_body).unwrap_or_default();
     figures(response, &mut activation);
@@ -66,12 +73,16 @@ pub(super) fn read(response: &Response, encoding: JsonEncoding, logs: bool) -> R
     activation.status_text = words;
     activation.success = status == ActivationStatus::Success;
     let result = match envelope.as_ref().map(|run| run.result) {
-        Some(Some(raw)) if raw.get().starts_with('"') => {
-            Some(of_text(wire::text(Some(raw)).unwrap_or_default().into_owned(), encoding)?)
-        }
+        Some(Some(raw)) if raw.get().starts_with('"') => Some(of_text(
+            wire::text(Some(raw)).unwrap_or_default().into_owned(),
+            encoding,
+        )?),
         Some(Some(raw)) => Some(json::answer(raw, encoding)?),
         Some(None) => None,
-        None => Some(of_text(String::from_utf8_lossy(&response.body).into_owned(), encoding)?),
+        None => Some(of_text(
+            String::from_utf8_lossy(&response.body).into_owned(),
+            encoding,
+        )?),
     };
     if let Some((result, inexact)) = result {
         activation.result = Some(result);
@@ -100,18 +111,31 @@ fn envelope(response: &Response) -> Option<wire::Run<'_>> {
         return None;
     }
     let run: wire::Run<'_> = serde_json::from_slice(&response.body).ok()?;
-    let signs = [run.result.is_some(), run.status.0.is_some(), wire::text(run.request_id).is_some()];
-    let needed = if version.is_some_and(|version| version.eq_ignore_ascii_case("v1")) { 1 } else { 2 };
+    let signs = [
+        run.result.is_some(),
+        run.status.0.is_some(),
+        wire::text(run.request_id).is_some(),
+    ];
+    let needed = if version.is_some_and(|version| version.eq_ignore_ascii_case("v1")) {
+        1
+    } else {
+        2
+    };
     (signs.into_iter().filter(|sign| *sign).count() >= needed).then_some(run)
 }
 
 fn verdict(response: &Response, envelope: Option<&wire::Run<'_>>) -> Result<(ActivationStatus, String)> {
-    let in_body = envelope.and_then(|run| run.error_code.whole()).filter(|code| *code != 0);
+    let in_body = envelope
+        .and_then(|run| run.error_code.whole())
+        .filter(|code| *code != 0);
     let code = header_code(response).or(in_body);
     let status = envelope.and_then(|run| run.status.whole());
     let of_function = is_function_error(response) == Some(true);
     let words = || {
-        let parts = [code.map(|code| format!("error code {code}")), status.map(|status| format!("status {status}"))];
+        let parts = [
+            code.map(|code| format!("error code {code}")),
+            status.map(|status| format!("status {status}")),
+        ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     };
     let verdict = match (code.map(|code| (code, fault_of(code))), status) {
@@ -128,7 +152,9 @@ fn verdict(response: &Response, envelope: Option<&wire::Run<'_>>) -> Result<(Act
         // The function's own status, passed through.
         (None, Some(status)) if status != 200 => ActivationStatus::ApplicationError,
         (None, None) if !response.status.is_success() => ActivationStatus::ApplicationError,
-        (None, None) if envelope.is_none() && looks_failed(&response.body) => ActivationStatus::DeveloperError,
+        (None, None) if envelope.is_none() && looks_failed(&response.body) => {
+            ActivationStatus::DeveloperError
+        }
         (None, _) => return Ok((ActivationStatus::Success, String::new())),
     };
     Ok((verdict, words()))
@@ -147,7 +173,8 @@ fn looks_failed(body: &[u8]) -> bool {
         #[serde(rename = "stackTrace", default)]
         _trace: Option<serde::de::IgnoredAny>,
     }
-    body.trim_ascii_start().starts_with(b"{") && Thrown::deserialize(&mut serde_json::Deserializer::from_slice(body)).is_ok()
+    body.trim_ascii_start().starts_with(b"{")
+        && Thrown::deserialize(&mut serde_json::Deserializer::from_slice(body)).is_ok()
 }
 
 /// The header's literal text is not documented (INFERRED): true, false, 1, 0 in any case.
@@ -157,21 +184,37 @@ fn is_function_error(response: &Response) -> Option<bool> {
 }
 
 fn header_code(response: &Response) -> Option<i64> {
-    header_text(response, &FUNCTION_ERROR_CODE)?.parse().ok().filter(|code| *code != 0)
+    header_text(response, &FUNCTION_ERROR_CODE)?
+        .parse()
+        .ok()
+        .filter(|code| *code != 0)
 }
 
 fn figures(response: &Response, activation: &mut Activation) {
-    let summary: wire::Summary =
-        header_text(response, &SUMMARY).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let billed = || header_text(response, &BILLED)?.trim_end_matches("ms").trim().parse().ok();
+    let summary: wire::Summary = header_text(response, &SUMMARY)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let billed = || {
+        header_text(response, &BILLED)?
+            .trim_end_matches("ms")
+            .trim()
+            .parse()
+            .ok()
+    };
     activation.duration = summary.duration.0.and_then(time::from_millis);
-    activation.billed_duration = summary.billing_duration.0.or_else(billed).and_then(time::from_millis);
+    activation.billed_duration = summary
+        .billing_duration
+        .0
+        .or_else(billed)
+        .and_then(time::from_millis);
     activation.memory_used_mb = summary.memory_used.0.unwrap_or_default();
 }
 
 /// The last 4 KB from the body, else the last 2,000 bytes from the header.
 fn log_lines(response: &Response, envelope: Option<&wire::Run<'_>>) -> Vec<String> {
-    let in_body = envelope.and_then(|run| wire::text(run.log)).filter(|log| !log.is_empty());
+    let in_body = envelope
+        .and_then(|run| wire::text(run.log))
+        .filter(|log| !log.is_empty());
     let log = in_body.map(std::borrow::Cow::into_owned).or_else(|| {
         let bytes = STANDARD.decode(header_text(response, &LOG)?).ok()?;
         // Cut at a byte count, so the first character may be half of one.
@@ -184,14 +227,23 @@ fn log_lines(response: &Response, envelope: Option<&wire::Run<'_>>) -> Vec<Strin
 fn of_text(text: String, encoding: JsonEncoding) -> Result<(Json, bool)> {
     match serde_json::from_str::<&RawValue>(&text) {
         // The text moves on as it is: a large result is copied no more.
-        Ok(raw) if encoding == JsonEncoding::Text && raw.get().len() == text.len() => {
-            Ok((Json { encoding: Some(Encoding::Text(text)) }, false))
-        }
+        Ok(raw) if encoding == JsonEncoding::Text && raw.get().len() == text.len() => Ok((
+            Json {
+                encoding: Some(Encoding::Text(text)),
+            },
+            false,
+        )),
         Ok(raw) => json::answer(raw, encoding),
         Err(_) => {
-            let quoted = serde_json::to_string(&text).and_then(RawValue::from_string).map_err(|fault| {
-                Error::new(Kind::Internal, "RESULT_NOT_REPRESENTABLE", format!("The result is no text: {fault}."))
-            })?;
+            let quoted = serde_json::to_string(&text)
+                .and_then(RawValue::from_string)
+                .map_err(|fault| {
+                    Error::new(
+                        Kind::Internal,
+                        "RESULT_NOT_REPRESENTABLE",
+                        format!("The result is no text: {fault}."),
+                    )
+                })?;
             json::answer(&quoted, encoding)
         }
     }

@@ -17,7 +17,11 @@ use crate::provider::paging::Page;
 const PAGES_MAX: usize = 250;
 
 impl FunctionGraph {
-    pub(super) async fn packages(&self, call: &mut Call, request: ListPackagesRequest) -> Result<ListPackagesResponse> {
+    pub(super) async fn packages(
+        &self,
+        call: &mut Call,
+        request: ListPackagesRequest,
+    ) -> Result<ListPackagesResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
         let page = Page::parse(request.page_size, &request.page_token, "packages", &mut faults);
@@ -29,20 +33,33 @@ impl FunctionGraph {
         names.dedup();
         let packages = names.into_iter().map(|name| package(name, place)).collect();
         let (packages, next_page_token) = page.take(packages, |package: &Package| &package.name);
-        Ok(ListPackagesResponse { packages, next_page_token })
+        Ok(ListPackagesResponse {
+            packages,
+            next_page_token,
+        })
     }
 
-    pub(super) async fn package(&self, call: &mut Call, request: GetPackageRequest) -> Result<GetPackageResponse> {
+    pub(super) async fn package(
+        &self,
+        call: &mut Call,
+        request: GetPackageRequest,
+    ) -> Result<GetPackageResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
         let name = required(&request.package_name, &mut faults);
         rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let package = self.existing(call, &rules::checked(name)?).await?;
-        Ok(GetPackageResponse { package: Some(package) })
+        Ok(GetPackageResponse {
+            package: Some(package),
+        })
     }
 
-    pub(super) async fn put_package_(&self, call: &mut Call, request: PutPackageRequest) -> Result<PutPackageResponse> {
+    pub(super) async fn put_package_(
+        &self,
+        call: &mut Call,
+        request: PutPackageRequest,
+    ) -> Result<PutPackageResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
         let name = required(&request.package_name, &mut faults);
@@ -52,7 +69,9 @@ impl FunctionGraph {
         faults.require(request.parameters.is_none(), "parameters", only);
         faults.into_result()?;
         match self.existing(call, &rules::checked(name)?).await {
-            Ok(package) => Ok(PutPackageResponse { package: Some(package) }),
+            Ok(package) => Ok(PutPackageResponse {
+                package: Some(package),
+            }),
             Err(error) if error.kind == Kind::NotFound => Err(Error::unimplemented(
                 "functiongraph",
                 "PutPackage for a package that no function carries",
@@ -74,7 +93,8 @@ impl FunctionGraph {
         let name = rules::checked(name)?;
         if name.is_default() {
             let message = "The package default always exists and cannot be deleted.";
-            return Err(Error::new(Kind::FailedPrecondition, "DEFAULT_PACKAGE", message).resource("package", "default"));
+            return Err(Error::new(Kind::FailedPrecondition, "DEFAULT_PACKAGE", message)
+                .resource("package", "default"));
         }
         // Empty, it is gone already, and `existing` says so.
         let package = self.existing(call, &name).await?;
@@ -82,7 +102,8 @@ impl FunctionGraph {
             "The package still has {} functions; delete them, and the package is gone with the last.",
             package.actions.len()
         );
-        Err(Error::new(Kind::FailedPrecondition, "PACKAGE_NOT_EMPTY", message).resource("package", name.as_str()))
+        Err(Error::new(Kind::FailedPrecondition, "PACKAGE_NOT_EMPTY", message)
+            .resource("package", name.as_str()))
     }
 
     /// A package with its functions; not found when it has none, unless it is `default`.
@@ -91,10 +112,15 @@ impl FunctionGraph {
         let functions = self.all_functions(call, place, Some(name)).await?;
         if functions.is_empty() && !name.is_default() {
             let message = "There is no such package: no function carries its name.";
-            return Err(Error::new(Kind::NotFound, "PACKAGE_NOT_FOUND", message).resource("package", name.as_str()));
+            return Err(
+                Error::new(Kind::NotFound, "PACKAGE_NOT_FOUND", message).resource("package", name.as_str())
+            );
         }
         let mut found = package(name.as_str().to_owned(), place);
-        found.actions = functions.into_iter().map(|item| action_read::summary(item, name.as_str())).collect();
+        found.actions = functions
+            .into_iter()
+            .map(|item| action_read::summary(item, name.as_str()))
+            .collect();
         Ok(found)
     }
 
@@ -114,7 +140,11 @@ impl FunctionGraph {
                 None => return Ok(all),
             }
         }
-        Err(Error::new(Kind::Internal, "LIST_WITHOUT_END", "The upstream's list of functions does not end."))
+        Err(Error::new(
+            Kind::Internal,
+            "LIST_WITHOUT_END",
+            "The upstream's list of functions does not end.",
+        ))
     }
 }
 
@@ -128,5 +158,9 @@ fn required(name: &str, faults: &mut Faults) -> Option<FunctionPackage> {
 }
 
 fn package(name: String, place: &Place) -> Package {
-    Package { name, namespace: place.project.clone(), ..Package::default() }
+    Package {
+        name,
+        namespace: place.project.clone(),
+        ..Package::default()
+    }
 }

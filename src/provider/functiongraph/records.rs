@@ -32,7 +32,11 @@ const WINDOW_LONGEST_S: i64 = 72 * 3600;
 const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(30);
 
 impl FunctionGraph {
-    pub(super) async fn record(&self, call: &mut Call, request: GetActivationRequest) -> Result<GetActivationResponse> {
+    pub(super) async fn record(
+        &self,
+        call: &mut Call,
+        request: GetActivationRequest,
+    ) -> Result<GetActivationResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
         let function = Function::parse(&request.package_name, &request.action_name, &mut faults);
@@ -41,8 +45,13 @@ impl FunctionGraph {
         faults.into_result()?;
         let (function, id) = (rules::checked(function)?, rules::checked(id)?);
         let place = self.place(call).await?;
-        let activation = self.look(call, place, &function, &id).await?.ok_or_else(|| no_record(&id))?;
-        Ok(GetActivationResponse { activation: Some(activation) })
+        let activation = self
+            .look(call, place, &function, &id)
+            .await?
+            .ok_or_else(|| no_record(&id))?;
+        Ok(GetActivationResponse {
+            activation: Some(activation),
+        })
     }
 
     /// One record, in the cloud's own window first, and in the widest that can matter then.
@@ -57,10 +66,16 @@ impl FunctionGraph {
         for query in [vec![], vec![("query_begin_time", begin.as_str())]] {
             let query = [vec![("request_id", id.as_str())], query].concat();
             let url = function.url(place, PATH, query)?;
-            let response = self.get(call, place, url).await.map_err(|error| function.named(error))?;
+            let response = self
+                .get(call, place, url)
+                .await
+                .map_err(|error| function.named(error))?;
             let list: wire::Records = self.read(&response)?;
             // A back end that does not know the filter must not answer for another run.
-            let found = list.invocations.into_iter().find(|record| record.request_id.as_deref() == Some(id.as_str()));
+            let found = list
+                .invocations
+                .into_iter()
+                .find(|record| record.request_id.as_deref() == Some(id.as_str()));
             if let Some(record) = found {
                 return Ok(Some(self.activation(record, function, place)));
             }
@@ -92,7 +107,10 @@ impl FunctionGraph {
                 Err(error) => return Err(error),
             };
             if let Some(state) = state {
-                let over = !matches!(state.status(), ActivationStatus::Running | ActivationStatus::Queued);
+                let over = !matches!(
+                    state.status(),
+                    ActivationStatus::Running | ActivationStatus::Queued
+                );
                 if last.replace(state.status) != Some(state.status) && !observer(state) {
                     return Ok(());
                 }
@@ -116,7 +134,10 @@ impl FunctionGraph {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
         if request.action_name.is_empty() {
-            faults.add("action_name", "is required on functiongraph, which keeps records for each function.");
+            faults.add(
+                "action_name",
+                "is required on functiongraph, which keeps records for each function.",
+            );
         }
         let function = Function::parse(&request.package_name, &request.action_name, &mut faults);
         let window = Window::parse(&request, &mut faults);
@@ -128,13 +149,23 @@ impl FunctionGraph {
         query.extend(window.begin.as_deref().map(|begin| ("query_begin_time", begin)));
         query.extend(window.end.as_deref().map(|end| ("query_end_time", end)));
         let url = function.url(place, PATH, query)?;
-        let response = self.get(call, place, url).await.map_err(|error| function.named(error))?;
+        let response = self
+            .get(call, place, url)
+            .await
+            .map_err(|error| function.named(error))?;
         let list: wire::Records = self.read(&response)?;
         let next_page_token = window.next(list.invocations.len(), list.next_marker);
         let total_count = list.count.whole().unwrap_or(0);
-        let activations =
-            list.invocations.into_iter().map(|record| self.activation(record, &function, place)).collect();
-        Ok(ListActivationsResponse { activations, next_page_token, total_count })
+        let activations = list
+            .invocations
+            .into_iter()
+            .map(|record| self.activation(record, &function, place))
+            .collect();
+        Ok(ListActivationsResponse {
+            activations,
+            next_page_token,
+            total_count,
+        })
     }
 
     pub(super) async fn cancel(
@@ -150,11 +181,17 @@ impl FunctionGraph {
         let (function, id) = (rules::checked(function)?, rules::checked(id)?);
         let place = self.place(call).await?;
         let url = function.url(place, "/cancel", vec![])?;
-        let body = rules::to_body(&wire::Cancel { request_id: id.as_str() })?;
+        let body = rules::to_body(&wire::Cancel {
+            request_id: id.as_str(),
+        })?;
         // To cancel twice is to cancel once.
         let outgoing = self.request(Method::POST, url, body, true);
         self.send(call, place, outgoing).await.map_err(|error| {
-            if is_about_id(&error) { error.resource("activation", id.as_str()) } else { function.named(error) }
+            if is_about_id(&error) {
+                error.resource("activation", id.as_str())
+            } else {
+                function.named(error)
+            }
         })?;
         Ok(CancelActivationResponse {})
     }
@@ -171,7 +208,10 @@ impl FunctionGraph {
         let words = [record.status, code.map(|code| code.to_string()), message];
         let mut activation = Activation {
             activation_id: record.request_id.unwrap_or_default(),
-            duration: start.as_ref().zip(end.as_ref()).and_then(|(start, end)| time::between(start, end)),
+            duration: start
+                .as_ref()
+                .zip(end.as_ref())
+                .and_then(|(start, end)| time::between(start, end)),
             start_time: start,
             end_time: end,
             status: status.into(),
@@ -201,7 +241,8 @@ fn status(word: Option<&str>, code: Option<i64>) -> ActivationStatus {
 
 /// `FSS.0400 Invalid RequestId` and the like.
 fn is_about_id(error: &Error) -> bool {
-    matches!(error.kind, Kind::InvalidArgument | Kind::NotFound) && error.message.to_ascii_lowercase().contains("requestid")
+    matches!(error.kind, Kind::InvalidArgument | Kind::NotFound)
+        && error.message.to_ascii_lowercase().contains("requestid")
 }
 
 fn no_record(id: &AsyncRequestId) -> Error {
@@ -217,7 +258,10 @@ fn no_record(id: &AsyncRequestId) -> Error {
 
 fn now(shift: i64) -> Timestamp {
     let seconds = i64::try_from(clock::epoch_millis(clock::now()) / 1000).unwrap_or(0);
-    Timestamp { seconds: seconds + shift, nanos: 0 }
+    Timestamp {
+        seconds: seconds + shift,
+        nanos: 0,
+    }
 }
 
 /// A page of records over a fixed window: its marker is an offset, so the window must not move between two pages.
@@ -239,25 +283,54 @@ impl Window {
             faults.require(value.is_some(), field, || "is not a time between 1970 and 9999.");
             value
         };
-        let (begin, end) = (value(&request.start_time, "start_time"), value(&request.end_time, "end_time"));
+        let (begin, end) = (
+            value(&request.start_time, "start_time"),
+            value(&request.end_time, "end_time"),
+        );
         if let (Some(start), Some(end)) = (&request.start_time, &request.end_time) {
-            faults.require(start.seconds <= end.seconds, "end_time", || "is before start_time.");
+            faults.require(
+                start.seconds <= end.seconds,
+                "end_time",
+                || "is before start_time.",
+            );
         }
         let scope = (&request.package_name, &request.action_name, size, &begin, &end);
         let fingerprint = paging::fingerprint(scope);
         let Some(position) = paging::read(&request.page_token, fingerprint, faults) else {
             // The first page leaves to the cloud what the caller left open: a clock that is behind hides nothing then.
-            return Some(Self { at: 0, size, begin, end, fingerprint });
+            return Some(Self {
+                at: 0,
+                size,
+                begin,
+                end,
+                fingerprint,
+            });
         };
         let mut parts = position.split(' ');
         let (at, begin, end) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
-        Some(Self { at, size, begin: Some(begin.to_owned()), end: Some(end.to_owned()), fingerprint })
+        Some(Self {
+            at,
+            size,
+            begin: Some(begin.to_owned()),
+            end: Some(end.to_owned()),
+            fingerprint,
+        })
     }
 
     fn next(&self, seen: usize, next: Loose) -> String {
-        let Some(at) = marker::following(self.at, seen, self.size, next) else { return String::new() };
-        let end = self.end.clone().or_else(|| time::query_value(&now(0))).unwrap_or_default();
-        let begin = self.begin.clone().or_else(|| time::query_value(&now(-WINDOW_DEFAULT_S))).unwrap_or_default();
+        let Some(at) = marker::following(self.at, seen, self.size, next) else {
+            return String::new();
+        };
+        let end = self
+            .end
+            .clone()
+            .or_else(|| time::query_value(&now(0)))
+            .unwrap_or_default();
+        let begin = self
+            .begin
+            .clone()
+            .or_else(|| time::query_value(&now(-WINDOW_DEFAULT_S)))
+            .unwrap_or_default();
         paging::write(&format!("{at} {begin} {end}"), self.fingerprint)
     }
 }

@@ -21,8 +21,9 @@ pub(super) const WALL: Duration = Duration::from_secs(90);
 /// Time limit of a function, in seconds; older regions end at 900.
 pub(super) const TIMEOUT_S: RangeInclusive<u64> = 3..=259_200;
 /// Memory limits that exist, in MB; the last two with dynamic memory only.
-pub(super) const MEMORY_MB: [i32; 15] =
-    [128, 256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 8192, 10240];
+pub(super) const MEMORY_MB: [i32; 15] = [
+    128, 256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 8192, 10240,
+];
 /// Those of them that need no dynamic memory.
 pub(super) const PLAIN_MEMORY_MAX: i32 = 4096;
 /// Longest description, in characters.
@@ -40,7 +41,11 @@ pub(super) const PAGE: usize = 400;
 
 /// FunctionGraph has no platforms.
 pub(super) fn no_platform(platform: i32, faults: &mut Faults) {
-    faults.require(platform == Platform::Unspecified as i32, "platform", || "is for ncp targets only; leave it out.");
+    faults.require(
+        platform == Platform::Unspecified as i32,
+        "platform",
+        || "is for ncp targets only; leave it out.",
+    );
 }
 
 pub(super) fn description(text: &str, field: &str, faults: &mut Faults) {
@@ -56,7 +61,10 @@ pub(super) fn run_memory(asked: i32, faults: &mut Faults) -> Option<i32> {
         return None;
     }
     faults.require(MEMORY_MB.contains(&asked), "memory_mb", || {
-        format!("is {asked}; it must be one of {}, or 0 for the function's own.", list(&MEMORY_MB))
+        format!(
+            "is {asked}; it must be one of {}, or 0 for the function's own.",
+            list(&MEMORY_MB)
+        )
     });
     Some(asked)
 }
@@ -69,15 +77,26 @@ pub(super) fn seconds(
     faults: &mut Faults,
 ) -> Option<u64> {
     let duration = duration?;
-    let seconds = millis(duration).filter(|millis| millis % 1000 == 0).map(|millis| millis / 1000);
+    let seconds = millis(duration)
+        .filter(|millis| millis % 1000 == 0)
+        .map(|millis| millis / 1000);
     let good = seconds.filter(|seconds| range.contains(seconds));
     faults.require(good.is_some(), field, || {
-        format!("is {}; it must be whole seconds, {} to {}.", spell(duration), range.start(), range.end())
+        format!(
+            "is {}; it must be whole seconds, {} to {}.",
+            spell(duration),
+            range.start(),
+            range.end()
+        )
     });
     good
 }
 
 /// Numbers as a sentence lists them.
 pub(super) fn list(numbers: &[i32]) -> String {
-    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    numbers
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

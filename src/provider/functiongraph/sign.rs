@@ -41,12 +41,18 @@ impl FromStr for Algorithm {
     fn from_str(name: &str) -> Result<Self, String> {
         let why = match name {
             ALGORITHM => return Ok(Self::SdkHmacSha256),
-            "V11-HMAC-SHA256" => "it is for hosts outside the myhuaweicloud.com pattern, and FunctionGraph takes the other everywhere",
-            "SDK-HMAC-SM3" | "SDK-SM2-SM3" => "it is for regions of the Chinese commercial cryptography scheme",
+            "V11-HMAC-SHA256" => {
+                "it is for hosts outside the myhuaweicloud.com pattern, and FunctionGraph takes the other everywhere"
+            }
+            "SDK-HMAC-SM3" | "SDK-SM2-SM3" => {
+                "it is for regions of the Chinese commercial cryptography scheme"
+            }
             "SDK-ECDSA-P256-SHA256" => "it is an option of the SDKs that no FunctionGraph region demands",
             _ => "no such algorithm is documented",
         };
-        Err(format!("signing algorithm {name} is not supported: {why}. Use {ALGORITHM}"))
+        Err(format!(
+            "signing algorithm {name} is not supported: {why}. Use {ALGORITHM}"
+        ))
     }
 }
 
@@ -94,8 +100,12 @@ impl Signer {
     /// # Errors
     /// Never for a real key; HMAC takes any length.
     pub fn new(keys: &KeyPair) -> Result<Self, String> {
-        let mac = Hmac::new_from_slice(keys.secret_key.reveal().as_bytes()).map_err(|fault| fault.to_string())?;
-        Ok(Self { opening: format!("{ALGORITHM} Access={}, SignedHeaders=", keys.access_key), mac })
+        let mac =
+            Hmac::new_from_slice(keys.secret_key.reveal().as_bytes()).map_err(|fault| fault.to_string())?;
+        Ok(Self {
+            opening: format!("{ALGORITHM} Access={}, SignedHeaders=", keys.access_key),
+            mac,
+        })
     }
 
     /// The value of the `Authorization` header.
@@ -145,13 +155,20 @@ impl fmt::Debug for Signer {
 /// Lower-case hexadecimal SHA-256.
 #[must_use]
 pub fn hash(bytes: &[u8]) -> String {
-    if bytes.is_empty() { EMPTY_HASH.to_owned() } else { hex::encode(Sha256::digest(bytes)) }
+    if bytes.is_empty() {
+        EMPTY_HASH.to_owned()
+    } else {
+        hex::encode(Sha256::digest(bytes))
+    }
 }
 
 /// The last line of the canonical request: a hash that the headers name, or the body's own.
 #[must_use]
 pub fn payload_hash(headers: &[(&HeaderName, &HeaderValue)], body: &[u8]) -> String {
-    let named = headers.iter().find(|(name, _)| name.as_str() == CONTENT_HASH).and_then(|(_, value)| value.to_str().ok());
+    let named = headers
+        .iter()
+        .find(|(name, _)| name.as_str() == CONTENT_HASH)
+        .and_then(|(_, value)| value.to_str().ok());
     match named {
         Some(named) if !body.is_empty() => named.to_owned(),
         _ => hash(body),

@@ -26,9 +26,11 @@ impl FunctionGraph {
         rules::description(&request.description, "description", &mut faults);
         if !request.version.is_empty() {
             let version = FunctionVersion::parse(&request.version, "version", &mut faults);
-            faults.require(!version.is_some_and(|version| version.is_latest()), "version", || {
-                "is latest, which is the one that can be edited; choose another name."
-            });
+            faults.require(
+                !version.is_some_and(|version| version.is_latest()),
+                "version",
+                || "is latest, which is the one that can be edited; choose another name.",
+            );
         }
         faults.into_result()?;
         let function = rules::checked(function)?;
@@ -39,13 +41,17 @@ impl FunctionGraph {
             description: &request.description,
         })?;
         let url = function.url(place, "/versions", vec![])?;
-        let response =
-            self.put_body(call, place, Method::POST, url, body).await.map_err(|error| function.named(error))?;
+        let response = self
+            .put_body(call, place, Method::POST, url, body)
+            .await
+            .map_err(|error| function.named(error))?;
         let mut version = action_read::version(self.read(&response)?);
         if version.version.is_empty() {
             version.version = request.version;
         }
-        Ok(PublishActionVersionResponse { version: Some(version) })
+        Ok(PublishActionVersionResponse {
+            version: Some(version),
+        })
     }
 
     pub(super) async fn versions(
@@ -61,13 +67,22 @@ impl FunctionGraph {
         faults.into_result()?;
         let function = rules::checked(function)?;
         let place = self.place(call).await?;
-        let query = vec![("marker", page.at_text.as_str()), ("maxitems", page.size_text.as_str())];
+        let query = vec![
+            ("marker", page.at_text.as_str()),
+            ("maxitems", page.size_text.as_str()),
+        ];
         let url = function.url(place, "/versions", query)?;
-        let response = self.get(call, place, url).await.map_err(|error| function.named(error))?;
+        let response = self
+            .get(call, place, url)
+            .await
+            .map_err(|error| function.named(error))?;
         let list: wire::Versions = self.read(&response)?;
         let next = page.next(list.versions.len(), list.next_marker);
         let versions = list.versions.into_iter().map(action_read::version).collect();
-        Ok(ListActionVersionsResponse { versions, next_page_token: next.map(|next| next.token()).unwrap_or_default() })
+        Ok(ListActionVersionsResponse {
+            versions,
+            next_page_token: next.map(|next| next.token()).unwrap_or_default(),
+        })
     }
 
     /// An update, or a creation where there is none yet.
@@ -86,10 +101,20 @@ impl FunctionGraph {
         let (function, name) = (rules::checked(function)?, rules::checked(name)?);
         let place = self.place(call).await?;
         let url = function.url(place, &format!("/aliases/{name}"), vec![])?;
-        let response = match self.put_body(call, place, Method::PUT, url, alias_body(&alias, None)?).await {
+        let response = match self
+            .put_body(call, place, Method::PUT, url, alias_body(&alias, None)?)
+            .await
+        {
             Err(error) if error.kind == Kind::NotFound && !is_about_function(&error) => {
                 let url = function.url(place, "/aliases", vec![])?;
-                self.put_body(call, place, Method::POST, url, alias_body(&alias, Some(name.as_str()))?).await
+                self.put_body(
+                    call,
+                    place,
+                    Method::POST,
+                    url,
+                    alias_body(&alias, Some(name.as_str()))?,
+                )
+                .await
             }
             done => done,
         };
@@ -112,12 +137,22 @@ impl FunctionGraph {
         let function = rules::checked(function)?;
         let place = self.place(call).await?;
         let url = function.url(place, "/aliases", vec![])?;
-        let response = self.get(call, place, url).await.map_err(|error| function.named(error))?;
+        let response = self
+            .get(call, place, url)
+            .await
+            .map_err(|error| function.named(error))?;
         // A bare array; null when there is none (INFERRED).
         let list: Option<Vec<wire::Alias>> = self.read(&response)?;
-        let aliases = list.unwrap_or_default().into_iter().map(|alias| read_alias(alias, "")).collect();
+        let aliases = list
+            .unwrap_or_default()
+            .into_iter()
+            .map(|alias| read_alias(alias, ""))
+            .collect();
         let (aliases, next_page_token) = page.take(aliases, |alias: &ActionAlias| &alias.name);
-        Ok(ListActionAliasesResponse { aliases, next_page_token })
+        Ok(ListActionAliasesResponse {
+            aliases,
+            next_page_token,
+        })
     }
 
     pub(super) async fn remove_alias(
@@ -133,9 +168,13 @@ impl FunctionGraph {
         let (function, name) = (rules::checked(function)?, rules::checked(name)?);
         let place = self.place(call).await?;
         let url = function.url(place, &format!("/aliases/{name}"), vec![])?;
-        self.delete(call, place, url)
-            .await
-            .map_err(|error| if is_about_function(&error) { function.named(error) } else { error.resource("alias", name.as_str()) })?;
+        self.delete(call, place, url).await.map_err(|error| {
+            if is_about_function(&error) {
+                function.named(error)
+            } else {
+                error.resource("alias", name.as_str())
+            }
+        })?;
         Ok(DeleteActionAliasResponse {})
     }
 }
@@ -155,8 +194,14 @@ fn check_alias(alias: &ActionAlias, name: &str, faults: &mut Faults) {
     for (version, weight) in &alias.additional_version_weights {
         let field = format!("alias.additional_version_weights[{version:?}]");
         FunctionVersion::parse(version, &field, faults);
-        faults.require((0..=100).contains(weight), &field, || format!("is {weight}; it must be 0 to 100 percent."));
-        faults.require(*version != alias.version, &field, || "is the alias's own version; name another.");
+        faults.require((0..=100).contains(weight), &field, || {
+            format!("is {weight}; it must be 0 to 100 percent.")
+        });
+        faults.require(
+            *version != alias.version,
+            &field,
+            || "is the alias's own version; name another.",
+        );
         sum += i64::from(*weight);
     }
     faults.require(sum <= 100, "alias.additional_version_weights", || {
@@ -167,19 +212,36 @@ fn check_alias(alias: &ActionAlias, name: &str, faults: &mut Faults) {
         FunctionVersion::parse(version, &field, faults);
         let known = matches!(strategy.combine_type.as_str(), "and" | "or");
         faults.require(known, &format!("{field}.combine_type"), || "must be and, or or.");
-        faults.require(!strategy.rules.is_empty(), &format!("{field}.rules"), || "is required: at least one rule.");
+        faults.require(
+            !strategy.rules.is_empty(),
+            &format!("{field}.rules"),
+            || "is required: at least one rule.",
+        );
         for (index, rule) in strategy.rules.iter().enumerate() {
             let at = |name: &str| format!("{field}.rules[{index}].{name}");
             faults.require(rule.rule_type == "Header", &at("rule_type"), || "must be Header.");
-            faults.require(!rule.param.is_empty(), &at("param"), || "is required: the name of a header.");
-            faults.require(matches!(rule.op.as_str(), "=" | "in"), &at("op"), || "must be = or in.");
+            faults.require(
+                !rule.param.is_empty(),
+                &at("param"),
+                || "is required: the name of a header.",
+            );
+            faults.require(
+                matches!(rule.op.as_str(), "=" | "in"),
+                &at("op"),
+                || "must be = or in.",
+            );
             faults.require(!rule.value.is_empty(), &at("value"), || "is required.");
         }
     }
 }
 
 fn alias_rule(rule: &AliasVersionRule) -> put::AliasRule<'_> {
-    put::AliasRule { rule_type: &rule.rule_type, param: &rule.param, op: &rule.op, value: &rule.value }
+    put::AliasRule {
+        rule_type: &rule.rule_type,
+        param: &rule.param,
+        op: &rule.op,
+        value: &rule.value,
+    }
 }
 
 fn alias_body(alias: &ActionAlias, name: Option<&str>) -> Result<bytes::Bytes> {
@@ -188,7 +250,13 @@ fn alias_body(alias: &ActionAlias, name: Option<&str>) -> Result<bytes::Bytes> {
         .iter()
         .map(|(version, strategy)| {
             let rules = strategy.rules.iter().map(alias_rule).collect();
-            (version.as_str(), put::AliasStrategy { combine_type: &strategy.combine_type, rules })
+            (
+                version.as_str(),
+                put::AliasStrategy {
+                    combine_type: &strategy.combine_type,
+                    rules,
+                },
+            )
         })
         .collect();
     rules::to_body(&put::Alias {

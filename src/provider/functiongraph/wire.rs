@@ -14,7 +14,6 @@ use crate::provider::lenient::Loose;
 pub(super) mod action;
 pub(super) mod put;
 
-
 /// The answer of a run in envelope v1. What is no text or number where it should be is as if it were absent.
 #[derive(Deserialize)]
 pub(super) struct Run<'a> {
@@ -136,6 +135,8 @@ pub(super) fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<&'de 
     <&RawValue>::deserialize(json).map(Some)
 }
 
-pub(super) fn null_as_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(json: D) -> Result<Vec<T>, D::Error> {
+pub(super) fn null_as_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    json: D,
+) -> Result<Vec<T>, D::Error> {
     Option::deserialize(json).map(Option::unwrap_or_default)
 }

@@ -22,19 +22,33 @@ const ONLY_NCP: &str = "is for ncp targets only; leave it out.";
 impl Put {
     /// Checks every documented rule; faults are named `action.…`.
     pub(in super::super) fn check(action: Action, faults: &mut Faults) -> Option<Self> {
-        let basic = matches!(ActionType::try_from(action.r#type), Ok(ActionType::Unspecified | ActionType::Basic));
-        faults.require(basic, "action.type", || "must be ACTION_TYPE_BASIC or left out: functiongraph has no other.");
+        let basic = matches!(
+            ActionType::try_from(action.r#type),
+            Ok(ActionType::Unspecified | ActionType::Basic)
+        );
+        faults.require(
+            basic,
+            "action.type",
+            || "must be ACTION_TYPE_BASIC or left out: functiongraph has no other.",
+        );
         rules::description(&action.description, "action.description", faults);
-        faults.require(action.parameters.is_none(), "action.parameters", || {
-            "is for ncp targets only; use function_graph.user_data for environment variables."
-        });
-        faults.require(action.vpc.is_empty(), "action.vpc", || "is for ncp targets only; use function_graph.func_vpc.");
+        faults.require(
+            action.parameters.is_none(),
+            "action.parameters",
+            || "is for ncp targets only; use function_graph.user_data for environment variables.",
+        );
+        faults.require(
+            action.vpc.is_empty(),
+            "action.vpc",
+            || "is for ncp targets only; use function_graph.func_vpc.",
+        );
         faults.require(!action.raw_http, "action.raw_http", || ONLY_NCP);
         faults.require(!action.custom_options, "action.custom_options", || ONLY_NCP);
         let exec = action.exec.unwrap_or_default();
         let mut graph = action.function_graph.unwrap_or_default();
         let code_type = check_code(&exec, &graph, faults);
-        let (timeout, memory_mb) = check_limits(action.limits, graph.enable_dynamic_memory == Some(true), faults);
+        let (timeout, memory_mb) =
+            check_limits(action.limits, graph.enable_dynamic_memory == Some(true), faults);
         check_gpu(&exec, &graph, faults);
         check_numbers(&graph, faults);
         check_objects(&graph, faults);
@@ -49,9 +63,19 @@ impl Put {
             });
             rules::seconds(timeout.as_ref(), 1..=longest, &field, faults)
         };
-        let initializer_timeout = hook("initializer", &graph.initializer_handler, &graph.initializer_timeout, 300);
+        let initializer_timeout = hook(
+            "initializer",
+            &graph.initializer_handler,
+            &graph.initializer_timeout,
+            300,
+        );
         let pre_stop_timeout = hook("pre_stop", &graph.pre_stop_handler, &graph.pre_stop_timeout, 90);
-        let restore_hook_timeout = hook("restore_hook", &graph.restore_hook_handler, &graph.restore_hook_timeout, 300);
+        let restore_hook_timeout = hook(
+            "restore_hook",
+            &graph.restore_hook_handler,
+            &graph.restore_hook_timeout,
+            300,
+        );
         Some(Self {
             description: action.description,
             code_type: code_type?,
@@ -70,7 +94,11 @@ impl Put {
 
 /// Runtime, handler and code; answers the code type.
 fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> Option<String> {
-    faults.require(!exec.runtime.is_empty(), "action.exec.runtime", || "is required, such as Node.js18.15.");
+    faults.require(
+        !exec.runtime.is_empty(),
+        "action.exec.runtime",
+        || "is required, such as Node.js18.15.",
+    );
     faults.require(exec.components.is_empty(), "action.exec.components", || ONLY_NCP);
     let image = matches!(exec.code, Some(Code::ImageUri(_)));
     let length = exec.main.chars().count();
@@ -87,12 +115,21 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
         (_, Some(Code::ImageUri(_))) => IMAGE_CODE,
         (_, None) if !graph.code_url.is_empty() => "obs",
         (_, None) => {
-            faults.add("action.exec.code", "is required: set source, archive or image_uri, or function_graph.code_url.");
+            faults.add(
+                "action.exec.code",
+                "is required: set source, archive or image_uri, or function_graph.code_url.",
+            );
             return None;
         }
     };
     if !CODE_TYPES.contains(&code_type) {
-        faults.add(field, format!("is {code_type:?}; use one of {}, or leave it out.", CODE_TYPES.join(", ")));
+        faults.add(
+            field,
+            format!(
+                "is {code_type:?}; use one of {}, or leave it out.",
+                CODE_TYPES.join(", ")
+            ),
+        );
         return None;
     }
     let fits = match &exec.code {
@@ -105,21 +142,31 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
         format!("is {code_type}, which does not go with exec.code: inline takes source, zip and jar take an archive, \
                  {IMAGE_CODE} takes image_uri, obs takes code_url alone.")
     });
-    faults.require((code_type == "obs") != graph.code_url.is_empty(), "action.function_graph.code_url", || {
-        "must be set with code type obs, and with no other."
-    });
+    faults.require(
+        (code_type == "obs") != graph.code_url.is_empty(),
+        "action.function_graph.code_url",
+        || "must be set with code type obs, and with no other.",
+    );
     let file = matches!(code_type, "zip" | "jar");
-    faults.require(graph.code_filename.is_empty() || file, "action.function_graph.code_filename", || {
-        "is for code types zip and jar only."
-    });
+    faults.require(
+        graph.code_filename.is_empty() || file,
+        "action.function_graph.code_filename",
+        || "is for code types zip and jar only.",
+    );
     match &exec.code {
         Some(Code::Source(text)) => faults.require(text.len() <= INLINE_MAX, "action.exec.source", || {
-            format!("is {} bytes long; inline source may have {INLINE_MAX}. Send an archive.", text.len())
+            format!(
+                "is {} bytes long; inline source may have {INLINE_MAX}. Send an archive.",
+                text.len()
+            )
         }),
         Some(Code::Archive(bytes)) => {
             faults.require(!bytes.is_empty(), "action.exec.archive", || "is empty.");
             faults.require(bytes.len() <= ARCHIVE_MAX, "action.exec.archive", || {
-                format!("is {} bytes long; the limit is {ARCHIVE_MAX}. Put it into OBS and give code_url.", bytes.len())
+                format!(
+                    "is {} bytes long; the limit is {ARCHIVE_MAX}. Put it into OBS and give code_url.",
+                    bytes.len()
+                )
             });
         }
         Some(Code::ImageUri(uri)) => {
@@ -130,9 +177,11 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
         }
         None => {}
     }
-    faults.require(graph.custom_image.is_none() || image, "action.function_graph.custom_image", || {
-        "is for exec.image_uri only."
-    });
+    faults.require(
+        graph.custom_image.is_none() || image,
+        "action.function_graph.custom_image",
+        || "is for exec.image_uri only.",
+    );
     Some(code_type.to_owned())
 }
 
@@ -141,8 +190,17 @@ fn check_limits(limits: Option<Limits>, dynamic: bool, faults: &mut Faults) -> (
         faults.add("action.limits", "is required: timeout and memory_mb.");
         return (None, 0);
     };
-    faults.require(limits.timeout.is_some(), "action.limits.timeout", || "is required.");
-    let timeout = rules::seconds(limits.timeout.as_ref(), TIMEOUT_S, "action.limits.timeout", faults);
+    faults.require(
+        limits.timeout.is_some(),
+        "action.limits.timeout",
+        || "is required.",
+    );
+    let timeout = rules::seconds(
+        limits.timeout.as_ref(),
+        TIMEOUT_S,
+        "action.limits.timeout",
+        faults,
+    );
     let memory = limits.memory_mb;
     faults.require(MEMORY_MB.contains(&memory), "action.limits.memory_mb", || {
         format!("is {memory}; it must be one of {}.", rules::list(&MEMORY_MB))
@@ -161,31 +219,45 @@ fn check_gpu(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) {
         format!("is {gpu}; it must be 1024 to 16384 in steps of 1024.")
     });
     let custom = matches!(exec.runtime.as_str(), "Custom" | CUSTOM_IMAGE);
-    faults.require(gpu == 0 || custom, "action.function_graph.gpu_memory_mb", || {
-        "is for runtimes Custom and Custom Image only."
-    });
-    faults.require(gpu != 0 || graph.gpu_type.is_empty(), "action.function_graph.gpu_type", || {
-        "has no meaning without gpu_memory_mb."
-    });
+    faults.require(
+        gpu == 0 || custom,
+        "action.function_graph.gpu_memory_mb",
+        || "is for runtimes Custom and Custom Image only.",
+    );
+    faults.require(
+        gpu != 0 || graph.gpu_type.is_empty(),
+        "action.function_graph.gpu_type",
+        || "has no meaning without gpu_memory_mb.",
+    );
 }
 
 fn check_numbers(graph: &FunctionGraphAction, faults: &mut Faults) {
-    faults.require(matches!(graph.r#type.as_str(), "" | "v1" | "v2"), "action.function_graph.type", || {
-        "must be v1 or v2, or left out."
-    });
+    faults.require(
+        matches!(graph.r#type.as_str(), "" | "v1" | "v2"),
+        "action.function_graph.type",
+        || "must be v1 or v2, or left out.",
+    );
     let storage = graph.ephemeral_storage_mb;
-    faults.require(matches!(storage, 0 | 512 | 10240), "action.function_graph.ephemeral_storage_mb", || {
-        format!("is {storage}; it must be 512 or 10240.")
-    });
-    faults.require(graph.lts_custom_tag.len() <= 10, "action.function_graph.lts_custom_tag", || {
-        format!("has {} entries; the limit is 10.", graph.lts_custom_tag.len())
-    });
-    let Some(strategy) = &graph.strategy_config else { return };
+    faults.require(
+        matches!(storage, 0 | 512 | 10240),
+        "action.function_graph.ephemeral_storage_mb",
+        || format!("is {storage}; it must be 512 or 10240."),
+    );
+    faults.require(
+        graph.lts_custom_tag.len() <= 10,
+        "action.function_graph.lts_custom_tag",
+        || format!("has {} entries; the limit is 10.", graph.lts_custom_tag.len()),
+    );
+    let Some(strategy) = &graph.strategy_config else {
+        return;
+    };
     let mut within = |number: Option<i32>, range: std::ops::RangeInclusive<i32>, name: &str| {
         let field = format!("action.function_graph.strategy_config.{name}");
-        faults.require(number.is_none_or(|number| range.contains(&number)), &field, || {
-            format!("must be {} to {}.", range.start(), range.end())
-        });
+        faults.require(
+            number.is_none_or(|number| range.contains(&number)),
+            &field,
+            || format!("must be {} to {}.", range.start(), range.end()),
+        );
     };
     within(strategy.concurrency, -1..=1000, "concurrency");
     within(strategy.concurrent_num, 1..=1000, "concurrent_num");
@@ -198,7 +270,11 @@ fn check_objects(graph: &FunctionGraphAction, faults: &mut Faults) {
     }
     if let Some(network) = &graph.network_controller {
         for (index, vpc) in network.trigger_access_vpcs.iter().enumerate() {
-            needed(faults, &vpc.vpc_id, &format!("action.function_graph.network_controller.trigger_access_vpcs[{index}].vpc_id"));
+            needed(
+                faults,
+                &vpc.vpc_id,
+                &format!("action.function_graph.network_controller.trigger_access_vpcs[{index}].vpc_id"),
+            );
         }
     }
     let Some(mounts) = &graph.mount_config else { return };
@@ -210,18 +286,22 @@ fn check_objects(graph: &FunctionGraphAction, faults: &mut Faults) {
         faults.require(known, &field("mount_type"), || "must be sfs, sfsTurbo or ecs.");
     }
     let count = mounts.func_mounts.len();
-    faults.require((1..=5).contains(&count), "action.function_graph.mount_config.func_mounts", || {
-        format!("has {count} mounts; it must have 1 to 5.")
-    });
+    faults.require(
+        (1..=5).contains(&count),
+        "action.function_graph.mount_config.func_mounts",
+        || format!("has {count} mounts; it must have 1 to 5."),
+    );
     let Some(user) = &mounts.mount_user else {
         faults.add("action.function_graph.mount_config.mount_user", "is required.");
         return;
     };
     for (id, name) in [(user.user_id, "user_id"), (user.user_group_id, "user_group_id")] {
         let good = (-1..=65534).contains(&id) && !matches!(id, 0 | 1000 | 1002);
-        faults.require(good, &format!("action.function_graph.mount_config.mount_user.{name}"), || {
-            format!("is {id}; it must be -1 to 65534, and not 0, 1000 or 1002.")
-        });
+        faults.require(
+            good,
+            &format!("action.function_graph.mount_config.mount_user.{name}"),
+            || format!("is {id}; it must be -1 to 65534, and not 0, 1000 or 1002."),
+        );
     }
 }
 
@@ -239,7 +319,9 @@ fn variables(json: Option<Json>, field: &str, secret: bool, faults: &mut Faults)
         return None;
     };
     let count = entries.len();
-    faults.require(count <= VARIABLES_MAX, field, || format!("has {count} keys; the limit is {VARIABLES_MAX}."));
+    faults.require(count <= VARIABLES_MAX, field, || {
+        format!("has {count} keys; the limit is {VARIABLES_MAX}.")
+    });
     for (key, value) in &entries {
         let field = format!("{field}[{key:?}]");
         match serde_json::from_str::<String>(value.get()) {

@@ -68,7 +68,11 @@ pub fn iam_host(region: &str) -> String {
 }
 
 fn domain(region: &str) -> &'static str {
-    if OPEN_TELEKOM.contains(&region) { "otc.t-systems.com" } else { "myhuaweicloud.com" }
+    if OPEN_TELEKOM.contains(&region) {
+        "otc.t-systems.com"
+    } else {
+        "myhuaweicloud.com"
+    }
 }
 
 #[cfg(test)]
@@ -78,13 +82,36 @@ mod tests {
     #[test]
     fn hosts_follow_from_the_region() {
         for (region, functions, iam) in [
-            ("cn-north-4", "https://functiongraph.cn-north-4.myhuaweicloud.com", "https://iam.cn-north-4.myhuaweicloud.com"),
-            ("eu-west-101", "https://functiongraph.eu-west-101.myhuaweicloud.com", "https://iam.myhuaweicloud.com"),
-            ("cn-south-4", "https://functiongraph.cn-south-4.myhuaweicloud.com", "https://iam.myhuaweicloud.com"),
-            ("eu-de", "https://functiongraph.eu-de.otc.t-systems.com", "https://iam.eu-de.otc.t-systems.com"),
-            ("new-place-9", "https://functiongraph.new-place-9.myhuaweicloud.com", "https://iam.new-place-9.myhuaweicloud.com"),
+            (
+                "cn-north-4",
+                "https://functiongraph.cn-north-4.myhuaweicloud.com",
+                "https://iam.cn-north-4.myhuaweicloud.com",
+            ),
+            (
+                "eu-west-101",
+                "https://functiongraph.eu-west-101.myhuaweicloud.com",
+                "https://iam.myhuaweicloud.com",
+            ),
+            (
+                "cn-south-4",
+                "https://functiongraph.cn-south-4.myhuaweicloud.com",
+                "https://iam.myhuaweicloud.com",
+            ),
+            (
+                "eu-de",
+                "https://functiongraph.eu-de.otc.t-systems.com",
+                "https://iam.eu-de.otc.t-systems.com",
+            ),
+            (
+                "new-place-9",
+                "https://functiongraph.new-place-9.myhuaweicloud.com",
+                "https://iam.new-place-9.myhuaweicloud.com",
+            ),
         ] {
-            assert_eq!((functions_host(region).as_str(), iam_host(region).as_str()), (functions, iam));
+            assert_eq!(
+                (functions_host(region).as_str(), iam_host(region).as_str()),
+                (functions, iam)
+            );
         }
     }
 

@@ -43,23 +43,96 @@ pub(crate) fn fault_of(code: i64) -> Fault {
     use Execution::{NotStarted, Unknown};
     let call = Fault::Call;
     match code {
-        4011 => call(Kind::Unavailable, "CIRCUIT_OPEN", "The platform has opened the circuit of this function; try again later.", NotStarted),
-        4014 => call(Kind::Unavailable, "WORKER_TIMEOUT", "The platform lost its worker.", Unknown),
-        4021 => call(Kind::ResourceExhausted, "TRAFFIC_LIMITED", "The platform limits the function's traffic.", NotStarted),
-        4022 | 4026 => call(Kind::InvalidArgument, "BAD_RESOURCE", "The platform cannot give the run what it asks for.", NotStarted),
-        4024 | 150_424 => call(Kind::NotFound, "FUNCTION_NOT_FOUND", "The platform finds no such function.", NotStarted),
-        4036 | 4037 => call(Kind::Internal, "INSTANCE_BROKEN", "The instance's session or credentials are not valid.", Unknown),
-        4140 => call(Kind::InvalidArgument, "BODY_TOO_LARGE", "The arguments are larger than the service accepts.", NotStarted),
+        4011 => call(
+            Kind::Unavailable,
+            "CIRCUIT_OPEN",
+            "The platform has opened the circuit of this function; try again later.",
+            NotStarted,
+        ),
+        4014 => call(
+            Kind::Unavailable,
+            "WORKER_TIMEOUT",
+            "The platform lost its worker.",
+            Unknown,
+        ),
+        4021 => call(
+            Kind::ResourceExhausted,
+            "TRAFFIC_LIMITED",
+            "The platform limits the function's traffic.",
+            NotStarted,
+        ),
+        4022 | 4026 => call(
+            Kind::InvalidArgument,
+            "BAD_RESOURCE",
+            "The platform cannot give the run what it asks for.",
+            NotStarted,
+        ),
+        4024 | 150_424 => call(
+            Kind::NotFound,
+            "FUNCTION_NOT_FOUND",
+            "The platform finds no such function.",
+            NotStarted,
+        ),
+        4036 | 4037 => call(
+            Kind::Internal,
+            "INSTANCE_BROKEN",
+            "The instance's session or credentials are not valid.",
+            Unknown,
+        ),
+        4140 => call(
+            Kind::InvalidArgument,
+            "BODY_TOO_LARGE",
+            "The arguments are larger than the service accepts.",
+            NotStarted,
+        ),
         4202..=4204 => Fault::Platform,
         4208 => Fault::Cancelled,
-        4212 | 4219 | 4222 => call(Kind::Unavailable, "NETWORK_NOT_READY", "The function's VPC could not be set up.", NotStarted),
-        150_425 => call(Kind::Unavailable, "INSTANCE_NOT_FOUND", "The platform lost the function's instance.", NotStarted),
-        150_429..=150_432 | 211_429 => call(Kind::ResourceExhausted, "INSTANCES_EXHAUSTED", "The function has no free instance; slow down, or raise its concurrency.", NotStarted),
-        150_434 => call(Kind::FailedPrecondition, "FUNCTION_DISABLED", "The function is disabled.", NotStarted),
-        150_439 => call(Kind::Unavailable, "BEING_UPGRADED", "The function is being upgraded; try again later.", NotStarted),
-        214_503 => call(Kind::Unavailable, "OVERLOADED", "The platform is overloaded.", NotStarted),
-        331_404 => call(Kind::Unavailable, "TRY_AGAIN", "The platform failed and asks to try again.", Unknown),
-        200_400..=200_599 => match u16::try_from(code - 200_000).ok().and_then(|status| StatusCode::from_u16(status).ok()) {
+        4212 | 4219 | 4222 => call(
+            Kind::Unavailable,
+            "NETWORK_NOT_READY",
+            "The function's VPC could not be set up.",
+            NotStarted,
+        ),
+        150_425 => call(
+            Kind::Unavailable,
+            "INSTANCE_NOT_FOUND",
+            "The platform lost the function's instance.",
+            NotStarted,
+        ),
+        150_429..=150_432 | 211_429 => call(
+            Kind::ResourceExhausted,
+            "INSTANCES_EXHAUSTED",
+            "The function has no free instance; slow down, or raise its concurrency.",
+            NotStarted,
+        ),
+        150_434 => call(
+            Kind::FailedPrecondition,
+            "FUNCTION_DISABLED",
+            "The function is disabled.",
+            NotStarted,
+        ),
+        150_439 => call(
+            Kind::Unavailable,
+            "BEING_UPGRADED",
+            "The function is being upgraded; try again later.",
+            NotStarted,
+        ),
+        214_503 => call(
+            Kind::Unavailable,
+            "OVERLOADED",
+            "The platform is overloaded.",
+            NotStarted,
+        ),
+        331_404 => call(
+            Kind::Unavailable,
+            "TRY_AGAIN",
+            "The platform failed and asks to try again.",
+            Unknown,
+        ),
+        200_400..=200_599 => match u16::try_from(code - 200_000)
+            .ok()
+            .and_then(|status| StatusCode::from_u16(status).ok())
+        {
             Some(status) => Fault::Status(status),
             None => Fault::Function,
         },

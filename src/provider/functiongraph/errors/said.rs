@@ -29,7 +29,9 @@ impl Said {
 
 /// Reads an error body. Markup and plain text say nothing: the status speaks then.
 pub(crate) fn read(body: &[u8]) -> Said {
-    let Ok(tree) = serde_json::from_slice::<Tree>(body) else { return Said::default() };
+    let Ok(tree) = serde_json::from_slice::<Tree>(body) else {
+        return Said::default();
+    };
     let mut said = find(&tree, 0).unwrap_or_default();
     if said.message.is_empty() {
         // Some calls put the words aside (terraform-otc issue #3426).
@@ -41,12 +43,20 @@ pub(crate) fn read(body: &[u8]) -> Said {
 
 fn find(tree: &Tree, depth: u8) -> Option<Said> {
     let object = tree.as_object()?;
-    for (code, message) in [("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message")] {
+    for (code, message) in [
+        ("error_code", "error_msg"),
+        ("errorCode", "errorMsg"),
+        ("code", "message"),
+    ] {
         let (code, message) = (text(Some(tree), &[code]), text(Some(tree), &[message]));
         // An empty or zero code is how a good answer says that there is none.
         let code = code.filter(|code| !matches!(code.trim(), "" | "0"));
         if code.is_some() || (message.is_some() && depth > 0) {
-            return Some(Said { code, message: message.unwrap_or_default(), request_id: None });
+            return Some(Said {
+                code,
+                message: message.unwrap_or_default(),
+                request_id: None,
+            });
         }
     }
     if depth > 2 {

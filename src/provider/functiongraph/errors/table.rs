@@ -4,14 +4,15 @@
 //! "Error Codes" and "API Request Signing Guide", troubleshooting (read 2026-10).
 
 use crate::error::Kind::{
-    self, AlreadyExists, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied,
-    ResourceExhausted, Unauthenticated, Unavailable, Unimplemented,
+    self, AlreadyExists, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound,
+    PermissionDenied, ResourceExhausted, Unauthenticated, Unavailable, Unimplemented,
 };
 
 /// One row.
 pub(super) type Row = (u32, &'static str, Kind, &'static str);
 
-pub(super) const PERMISSION: &str = "The account behind the sidecar's credentials lacks the right for this operation.";
+pub(super) const PERMISSION: &str =
+    "The account behind the sidecar's credentials lacks the right for this operation.";
 const FIELD: &str = "The service refused a field of the request.";
 const SIZE: &str = "The request is larger than the service accepts.";
 const TRIGGER: &str = "The service refused a trigger's settings.";
@@ -19,6 +20,7 @@ const IMPORT: &str = "The service refused the file to import.";
 const NETWORK: &str = "The function's network cannot be reached or is not ready.";
 
 /// Codes of the functions service (FSS).
+#[rustfmt::skip] // One row a line, as in the documents.
 pub(super) const SERVICE: &[Row] = &[
     (400, "BAD_PARAMETER", InvalidArgument, "The service refused a parameter of the request."),
     (401, "ACCESS_DENIED", Unauthenticated, "The service refused the sidecar's credentials."),
@@ -148,6 +150,7 @@ pub(super) const SERVICE: &[Row] = &[
 
 /// Codes of the API gateway: APIGW on Huawei Cloud, APIG on Open Telekom Cloud. 0201, 0301 and 0307 are told apart by
 /// status and words, in the parent.
+#[rustfmt::skip] // One row a line, as in the documents.
 pub(super) const GATEWAY: &[Row] = &[
     (101, "API_NOT_FOUND", Unimplemented, "The gateway knows no such operation: the region lacks it, or the target's region or base_url is wrong."),
     (103, "BACKEND_BROKEN", Internal, "The gateway's definition of the operation is broken."),

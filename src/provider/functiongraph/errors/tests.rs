@@ -13,11 +13,17 @@ fn of(status: u16, body: &str) -> Error {
 }
 
 fn gateway(status: u16, code: &str, message: &str) -> Error {
-    of(status, &format!(r#"{{"error_msg":"{message}","error_code":"{code}","request_id":"r1"}}"#))
+    of(
+        status,
+        &format!(r#"{{"error_msg":"{message}","error_code":"{code}","request_id":"r1"}}"#),
+    )
 }
 
 fn service(status: u16, code: &str, message: &str) -> Error {
-    of(status, &format!(r#"{{"error_code":"{code}","error_msg":"{message}"}}"#))
+    of(
+        status,
+        &format!(r#"{{"error_code":"{code}","error_msg":"{message}"}}"#),
+    )
 }
 
 #[test]
@@ -38,7 +44,11 @@ fn the_code_speaks_before_the_status() {
         (401, "IAM.0101", Kind::Unauthenticated, "IAM_0101"),
     ] {
         let error = service(status, code, "x");
-        assert_eq!((error.kind, error.reason.as_ref()), (kind, reason), "{status} {code}");
+        assert_eq!(
+            (error.kind, error.reason.as_ref()),
+            (kind, reason),
+            "{status} {code}"
+        );
         assert_eq!(error.upstream_code.as_deref(), Some(code));
     }
 }
@@ -46,16 +56,56 @@ fn the_code_speaks_before_the_status() {
 #[test]
 fn words_decide_where_codes_are_used_twice() {
     for (status, code, message, kind, reason) in [
-        (429, "FSS.0429", "Function Disabled", Kind::FailedPrecondition, "FUNCTION_DISABLED"),
-        (429, "FSS.0429", "Too many requests", Kind::ResourceExhausted, "TOO_MANY_REQUESTS"),
-        (403, "FSS.0403", "invalid token", Kind::Unauthenticated, "TOKEN_REFUSED"),
-        (403, "FSS.0403", "not authorized", Kind::PermissionDenied, "NOT_AUTHORIZED"),
-        (400, "FSS.0401", "not permit", Kind::PermissionDenied, "PERMISSION_DENIED"),
+        (
+            429,
+            "FSS.0429",
+            "Function Disabled",
+            Kind::FailedPrecondition,
+            "FUNCTION_DISABLED",
+        ),
+        (
+            429,
+            "FSS.0429",
+            "Too many requests",
+            Kind::ResourceExhausted,
+            "TOO_MANY_REQUESTS",
+        ),
+        (
+            403,
+            "FSS.0403",
+            "invalid token",
+            Kind::Unauthenticated,
+            "TOKEN_REFUSED",
+        ),
+        (
+            403,
+            "FSS.0403",
+            "not authorized",
+            Kind::PermissionDenied,
+            "NOT_AUTHORIZED",
+        ),
+        (
+            400,
+            "FSS.0401",
+            "not permit",
+            Kind::PermissionDenied,
+            "PERMISSION_DENIED",
+        ),
         (401, "FSS.0401", "denied", Kind::Unauthenticated, "ACCESS_DENIED"),
-        (400, "FSS.1128", "function not existed", Kind::NotFound, "FUNCTION_NOT_FOUND"),
+        (
+            400,
+            "FSS.1128",
+            "function not existed",
+            Kind::NotFound,
+            "FUNCTION_NOT_FOUND",
+        ),
     ] {
         let error = service(status, code, message);
-        assert_eq!((error.kind, error.reason.as_ref()), (kind, reason), "{code} {message}");
+        assert_eq!(
+            (error.kind, error.reason.as_ref()),
+            (kind, reason),
+            "{code} {message}"
+        );
     }
     assert!(!service(429, "FSS.0429", "Function Disabled").may_retry(true));
 }
@@ -63,22 +113,60 @@ fn words_decide_where_codes_are_used_twice() {
 #[test]
 fn a_refused_signature_says_what_to_do_and_shows_nothing() {
     for (message, reason, part) in [
-        ("Incorrect IAM authentication information: verify aksk signature fail, canonicalRequest:POST|/v2/|x-security-token:canary", "SIGNATURE_REFUSED", "secret key"),
-        ("Incorrect IAM authentication information: signature expired, signature:canary", "SIGNATURE_EXPIRED", "clock"),
-        ("Incorrect IAM authentication information: decrypt token fail", "TOKEN_REFUSED", "token"),
-        ("Incorrect IAM authentication information: x-auth-token not found", "TOKEN_REFUSED", "token"),
-        ("Incorrect IAM authentication information: Get secretKey failed,ak canary not exist", "ACCESS_KEY_UNKNOWN", "access key"),
-        ("Incorrect IAM authentication information: AK access failed to reach the limit, forbidden", "ACCESS_KEY_LOCKED", "locked"),
+        (
+            "Incorrect IAM authentication information: verify aksk signature fail, canonicalRequest:POST|/v2/|x-security-token:canary",
+            "SIGNATURE_REFUSED",
+            "secret key",
+        ),
+        (
+            "Incorrect IAM authentication information: signature expired, signature:canary",
+            "SIGNATURE_EXPIRED",
+            "clock",
+        ),
+        (
+            "Incorrect IAM authentication information: decrypt token fail",
+            "TOKEN_REFUSED",
+            "token",
+        ),
+        (
+            "Incorrect IAM authentication information: x-auth-token not found",
+            "TOKEN_REFUSED",
+            "token",
+        ),
+        (
+            "Incorrect IAM authentication information: Get secretKey failed,ak canary not exist",
+            "ACCESS_KEY_UNKNOWN",
+            "access key",
+        ),
+        (
+            "Incorrect IAM authentication information: AK access failed to reach the limit, forbidden",
+            "ACCESS_KEY_LOCKED",
+            "locked",
+        ),
         ("something new canary", "AUTHENTICATION_FAILED", "credentials"),
     ] {
         let error = gateway(401, "APIGW.0301", message);
-        assert_eq!((error.kind, error.reason.as_ref()), (Kind::Unauthenticated, reason), "{message}");
-        assert!(error.message.contains(part) && !error.message.contains("canary"), "{}", error.message);
+        assert_eq!(
+            (error.kind, error.reason.as_ref()),
+            (Kind::Unauthenticated, reason),
+            "{message}"
+        );
+        assert!(
+            error.message.contains(part) && !error.message.contains("canary"),
+            "{}",
+            error.message
+        );
         // A refusal is never repeated by itself: the key would be locked.
         assert!(!error.may_retry(true));
-        assert_eq!((error.execution, error.component), (Execution::NotStarted, Component::Gateway));
+        assert_eq!(
+            (error.execution, error.component),
+            (Execution::NotStarted, Component::Gateway)
+        );
     }
-    assert_eq!(gateway(401, "APIGW.0307", "must be updated").reason, "TOKEN_REFUSED");
+    assert_eq!(
+        gateway(401, "APIGW.0307", "must be updated").reason,
+        "TOKEN_REFUSED"
+    );
 }
 
 #[test]
@@ -105,11 +193,22 @@ fn what_may_be_repeated_follows_from_what_may_have_happened() {
         (409, "FSS.1061", false, false),
     ] {
         let error = service(status, code, "x");
-        assert_eq!((error.may_retry(true), error.may_retry(false)), (read, run), "{status} {code}");
+        assert_eq!(
+            (error.may_retry(true), error.may_retry(false)),
+            (read, run),
+            "{status} {code}"
+        );
     }
-    let throttled = service(429, "APIGW.0308", "policy user over ratelimit,limit:1,time:1 second");
+    let throttled = service(
+        429,
+        "APIGW.0308",
+        "policy user over ratelimit,limit:1,time:1 second",
+    );
     let pause = throttled.retry_after.unwrap();
-    assert!((Duration::from_secs(2)..=Duration::from_secs(5)).contains(&pause), "{pause:?}");
+    assert!(
+        (Duration::from_secs(2)..=Duration::from_secs(5)).contains(&pause),
+        "{pause:?}"
+    );
 }
 
 #[test]
@@ -131,21 +230,65 @@ fn gateway_0201_is_told_apart_by_status() {
 #[test]
 fn every_envelope_is_read_or_left_to_the_status() {
     for (status, body, kind, part) in [
-        (400, r#"{"error_code":"FSS.0400","error_msg":"","details":{"error_msg":"bad weight"}}"#, Kind::InvalidArgument, "bad weight"),
-        (404, r#"{"errorCode":"FSS.1051","errorMsg":"gone"}"#, Kind::NotFound, "gone"),
-        (404, r#"{"code":"FSS.1052","message":"no version"}"#, Kind::NotFound, "no version"),
-        (401, r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#, Kind::Unauthenticated, "username"),
-        (403, r#"{"error_code":"IAM.0002","error_msg":"denied","encoded_authorization_message":"xyz"}"#, Kind::PermissionDenied, "denied"),
-        (404, r#"{"outer":{"inner":{"error_code":"FSS.1051","error_msg":"deep"}}}"#, Kind::NotFound, "deep"),
-        (502, "<html><h1>Bad Gateway</h1></html>", Kind::Unavailable, "HTTP 502"),
+        (
+            400,
+            r#"{"error_code":"FSS.0400","error_msg":"","details":{"error_msg":"bad weight"}}"#,
+            Kind::InvalidArgument,
+            "bad weight",
+        ),
+        (
+            404,
+            r#"{"errorCode":"FSS.1051","errorMsg":"gone"}"#,
+            Kind::NotFound,
+            "gone",
+        ),
+        (
+            404,
+            r#"{"code":"FSS.1052","message":"no version"}"#,
+            Kind::NotFound,
+            "no version",
+        ),
+        (
+            401,
+            r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#,
+            Kind::Unauthenticated,
+            "username",
+        ),
+        (
+            403,
+            r#"{"error_code":"IAM.0002","error_msg":"denied","encoded_authorization_message":"xyz"}"#,
+            Kind::PermissionDenied,
+            "denied",
+        ),
+        (
+            404,
+            r#"{"outer":{"inner":{"error_code":"FSS.1051","error_msg":"deep"}}}"#,
+            Kind::NotFound,
+            "deep",
+        ),
+        (
+            502,
+            "<html><h1>Bad Gateway</h1></html>",
+            Kind::Unavailable,
+            "HTTP 502",
+        ),
         (503, "", Kind::Unavailable, "HTTP 503"),
         (401, "函数不存在", Kind::Unauthenticated, "HTTP 401"),
-        (404, r#"{"error_code":"FSS.1051","error_msg":"函数不存在"}"#, Kind::NotFound, "函数不存在"),
+        (
+            404,
+            r#"{"error_code":"FSS.1051","error_msg":"函数不存在"}"#,
+            Kind::NotFound,
+            "函数不存在",
+        ),
         (302, "", Kind::Internal, "Redirects"),
     ] {
         let error = of(status, body);
         assert_eq!(error.kind, kind, "{body}");
-        assert!(error.message.contains(part) && !error.message.contains('<'), "{}", error.message);
+        assert!(
+            error.message.contains(part) && !error.message.contains('<'),
+            "{}",
+            error.message
+        );
     }
 }
 

@@ -47,23 +47,44 @@ struct Expected {
 
 fn vectors() -> Vec<Vector> {
     let text = include_str!("../../../../tests/conformance/functiongraph/sign-vectors.json");
-    let File { mut vectors, interop_vectors } = serde_json::from_str(text).unwrap();
+    let File {
+        mut vectors,
+        interop_vectors,
+    } = serde_json::from_str(text).unwrap();
     vectors.extend(interop_vectors);
     vectors
 }
 
 /// The request as it would leave, and its signature.
 fn explain(input: &Input, signed_headers: &str, added: &[String]) -> (Url, Explained) {
-    let query: Vec<_> = input.query.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let text = format!("{}://{}{}{}", input.scheme, input.host, input.path, endpoint::query(query));
+    let query: Vec<_> = input
+        .query
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    let text = format!(
+        "{}://{}{}{}",
+        input.scheme,
+        input.host,
+        input.path,
+        endpoint::query(query)
+    );
     let url = Url::parse(&text).unwrap();
     let mut headers: Vec<(HeaderName, HeaderValue)> = input
         .headers
         .iter()
-        .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap()))
+        .map(|(name, value)| {
+            (
+                name.parse().unwrap(),
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            )
+        })
         .collect();
     let mut add = |name: &'static str, value: &str| {
-        headers.push((HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
+        headers.push((
+            HeaderName::from_static(name),
+            HeaderValue::from_str(value).unwrap(),
+        ));
     };
     add("x-sdk-date", &input.x_sdk_date);
     if signed_headers.split(';').any(|name| name == "host") {
@@ -100,10 +121,16 @@ fn explain(input: &Input, signed_headers: &str, added: &[String]) -> (Url, Expla
 fn every_vector_gives_every_intermediate_text() {
     let mut done = 0;
     for vector in vectors().iter().filter(|vector| vector.algorithm == ALGORITHM) {
-        let Vector { id, input, expected, .. } = vector;
+        let Vector {
+            id, input, expected, ..
+        } = vector;
         let (url, got) = explain(input, &expected.signed_headers, &expected.headers_added);
         assert_eq!(got.canonical_request, expected.canonical_request, "{id}");
-        assert_eq!(hash(got.canonical_request.as_bytes()), expected.canonical_request_hash, "{id}");
+        assert_eq!(
+            hash(got.canonical_request.as_bytes()),
+            expected.canonical_request_hash,
+            "{id}"
+        );
         assert_eq!(got.string_to_sign, expected.string_to_sign, "{id}");
         assert_eq!(got.signed_headers, expected.signed_headers, "{id}");
         assert_eq!(got.signature, expected.signature, "{id}");
@@ -117,9 +144,16 @@ fn every_vector_gives_every_intermediate_text() {
 
 #[test]
 fn other_algorithms_are_refused_by_name() {
-    let others: Vec<_> = vectors().into_iter().filter(|vector| vector.algorithm != ALGORITHM).collect();
+    let others: Vec<_> = vectors()
+        .into_iter()
+        .filter(|vector| vector.algorithm != ALGORITHM)
+        .collect();
     assert_eq!(others.len(), 2);
-    for name in others.iter().map(|vector| vector.algorithm.as_str()).chain(["SDK-ECDSA-P256-SHA256", "AWS4"]) {
+    for name in others
+        .iter()
+        .map(|vector| vector.algorithm.as_str())
+        .chain(["SDK-ECDSA-P256-SHA256", "AWS4"])
+    {
         let why = name.parse::<Algorithm>().unwrap_err();
         assert!(why.contains(name) && why.contains("Use SDK-HMAC-SHA256"), "{why}");
     }
