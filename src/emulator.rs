@@ -11,6 +11,7 @@
 //! | `cron` | five-field schedules |
 //! | [`runtime`] | runs JavaScript and Python under time and memory limits |
 //! | `store` | what the cloud remembers |
+//! | `query` | query strings and percent encoding, read without tidying |
 //! | [`ncp`] | NAVER Cloud Functions |
 
 pub mod clock;
@@ -18,6 +19,7 @@ mod cron;
 pub mod faults;
 pub mod http;
 pub mod ncp;
+mod query;
 pub mod runtime;
 mod store;
 
