@@ -15,6 +15,7 @@ const PROTOS: [&str; 6] = [
     "grpc/health/v1/health.proto",
 ];
 
+#[expect(clippy::disallowed_methods, reason = "Cargo tells a build script through its environment")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);

@@ -5,7 +5,7 @@
 //! request ids, health — is shared.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::config::{Config, Listen};
+use crate::admin::{self, Pages};
+use crate::config::{Config, Listen, effective_json};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 
@@ -34,6 +35,7 @@ pub use serve::serve;
 #[derive(Debug)]
 pub struct Sidecar {
     addresses: Vec<Listen>,
+    admin: Option<SocketAddr>,
     health: Health,
     stop: watch::Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
@@ -64,6 +66,8 @@ impl Sidecar {
         // Built once here so that a mistake shows before anything listens.
         blueprint.targets()?;
         let bound = config.listen.iter().map(Bound::bind).collect::<Result<Vec<_>, _>>()?;
+        let mut admin = config.admin.map(|address| bind_admin(address, config)).transpose()?;
+        let admin_address = admin.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
         let dedup = Arc::new(Dedup::new(Window::default()));
@@ -78,6 +82,8 @@ impl Sidecar {
                 dedup: Arc::clone(&dedup),
                 limits,
                 stop: stop.subscribe(),
+                // One thread is enough for pages that people and probes read.
+                admin: admin.take().map(|(listener, config)| (listener, Pages { serving: health.serving(), config })),
             };
             let thread = std::thread::Builder::new()
                 .name(format!("serve-{number}"))
@@ -85,7 +91,7 @@ impl Sidecar {
                 .map_err(|fault| StartError(format!("a serving thread cannot be started ({fault})")))?;
             threads.push(thread);
         }
-        Ok(Self { addresses, health, stop, threads, drain_timeout: config.drain_timeout })
+        Ok(Self { addresses, admin: admin_address, health, stop, threads, drain_timeout: config.drain_timeout })
     }
 
     /// Where it listens, with the port that the system chose for port 0.
@@ -103,7 +109,13 @@ impl Sidecar {
         })
     }
 
-    /// Health turns NOT_SERVING, connections get GOAWAY, calls in flight finish within the drain timeout.
+    /// Where the admin pages are, if anywhere.
+    #[must_use]
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout.
     ///
     /// Answers true when all of them did.
     pub async fn drain(mut self) -> bool {
@@ -135,6 +147,7 @@ struct Worker {
     dedup: Arc<Dedup>,
     limits: Limits,
     stop: watch::Receiver<Stop>,
+    admin: Option<(TcpListener, Pages)>,
 }
 
 impl Worker {
@@ -151,6 +164,10 @@ impl Worker {
             let services = Services::new(targets, self.dedup);
             let router = Router::new(&services, &self.health, self.limits);
             let mut stop = self.stop.clone();
+            if let Some((listener, pages)) = self.admin {
+                // Not awaited: the pages answer until the thread ends.
+                tokio::spawn(admin::serve(listener, pages));
+            }
             let serving = self.listeners.into_iter().map(|bound| bound.serve(router.clone(), self.stop.clone()));
             tokio::select! {
                 _ = futures_util::future::join_all(serving) => {}
@@ -160,6 +177,13 @@ impl Worker {
         // Connections that idle in a pool must not hold the exit back.
         runtime.shutdown_background();
     }
+}
+
+fn bind_admin(address: SocketAddr, config: &Config) -> Result<(TcpListener, Arc<str>), StartError> {
+    let fault = |why: std::io::Error| StartError(format!("cannot listen on {address} for the admin pages ({why})"));
+    let listener = TcpListener::bind(address).map_err(fault)?;
+    listener.set_nonblocking(true).map_err(fault)?;
+    Ok((listener, effective_json(config).into()))
 }
 
 impl fmt::Display for StartError {
@@ -183,5 +207,8 @@ fn announce(config: &Config, sidecar: &Sidecar) {
             warn!(%address, "listening beyond this machine: whoever reaches this address can use the configured accounts");
         }
         info!(%address, "listening");
+    }
+    if let Some(address) = sidecar.admin {
+        info!(%address, "admin pages");
     }
 }

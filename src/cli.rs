@@ -5,6 +5,7 @@
 
 mod address;
 mod check;
+mod client;
 mod config_args;
 #[cfg(feature = "emulator")]
 mod demo;
@@ -15,12 +16,14 @@ pub mod invoke;
 mod io;
 mod keys;
 mod probe;
+mod runtime;
 mod schema;
 mod serve;
 pub mod sign;
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use crate::env::Env;
@@ -50,9 +53,13 @@ Exit codes:
   64  wrong usage
   78  bad configuration";
 
-const EXAMPLES: &str = "\
-Examples:
-  faas-sidecar demo                                    everything at once, on this machine alone
+#[cfg(feature = "emulator")]
+const DEMO: &str =
+    "\n  faas-sidecar demo                                    everything at once, on this machine alone";
+#[cfg(not(feature = "emulator"))]
+const DEMO: &str = "";
+
+const EXAMPLES: &str = "
   faas-sidecar check --config faas.yaml                is the configuration right, and what does it mean?
   faas-sidecar serve --config faas.yaml                run the sidecar
   faas-sidecar invoke reports/daily --param day=1      call a function through a running sidecar
@@ -76,7 +83,7 @@ FAAS_SIDECAR_LOG_FORMAT, and so for every setting outside targets.
     long_about = "A gRPC sidecar that calls NAVER Cloud Functions and Huawei FunctionGraph with signed REST \
     requests, so that an application needs neither their SDKs nor their keys."
 )]
-#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}{EXIT_CODES}"))]
+#[command(after_help = EXIT_CODES, after_long_help = format!("Examples:{DEMO}{EXAMPLES}{EXIT_CODES}"))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -130,11 +137,29 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &Env, io: &mut Io<'_>)
         Ok(cli) => dispatch(cli.command, env, io),
         // Asked for, help is an answer; otherwise it is a complaint.
         Err(told) if told.use_stderr() => {
-            io.complain(told.to_string().trim_end());
+            io.complain(absent(&told).unwrap_or_else(|| told.to_string()).trim_end());
             Exit::Usage
         }
         Err(told) => io.print(&told.to_string()),
     }
+}
+
+/// What to say of a command that exists, but not in this build.
+fn absent(told: &clap::Error) -> Option<String> {
+    if cfg!(feature = "emulator") {
+        return None;
+    }
+    let asked = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg]
+        .into_iter()
+        .find_map(|kind| told.get(kind))
+        .and_then(|value| match value {
+            ContextValue::String(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .filter(|name| ["demo", "emulator", "--emulator"].contains(name))?;
+    Some(format!(
+        "error: this build has no emulator, and so no `{asked}`; build it with `cargo build --features emulator`"
+    ))
 }
 
 fn dispatch(command: Command, env: &Env, io: &mut Io<'_>) -> Exit {
@@ -142,21 +167,15 @@ fn dispatch(command: Command, env: &Env, io: &mut Io<'_>) -> Exit {
         Command::Check(args) => check::run(args, env, io),
         Command::Schema(args) => schema::run(&args, io),
         Command::Serve(args) => serve::run(args, env, io),
-        Command::Invoke(_) => not_wired("invoke", io),
-        Command::Sign(_) => not_wired("sign", io),
-        Command::Probe(_) => not_wired("probe", io),
-        Command::Wait(_) => not_wired("wait", io),
+        Command::Invoke(args) => invoke::run(&args, env, io),
+        Command::Sign(args) => sign::run(&args, env, io),
+        Command::Probe(args) => probe::probe(&args, env, io),
+        Command::Wait(args) => probe::wait(&args, env, io),
         #[cfg(feature = "emulator")]
-        Command::Emulator(_) => not_wired("emulator", io),
+        Command::Emulator(args) => emulator::run(&args, env, io),
         #[cfg(feature = "emulator")]
-        Command::Demo(_) => not_wired("demo", io),
+        Command::Demo(DemoArgs {}) => demo::run(io),
     }
-}
-
-/// The one answer of commands whose running part is not joined to their arguments.
-fn not_wired(command: &str, io: &mut Io<'_>) -> Exit {
-    io.complain(&format!("faas-sidecar {command}: not wired yet"));
-    Exit::Failed
 }
 
 #[cfg(test)]

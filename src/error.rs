@@ -43,8 +43,8 @@ pub enum Kind {
     Internal,
 }
 
-/// Whether the function (or the change asked for) may have happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Whether the function (or the change asked for) may have happened; ordered by how much may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Execution {
     /// Surely nothing happened: repeating is safe.
     NotStarted,
@@ -128,6 +128,7 @@ impl Error {
     }
 
     /// The provider has no such operation; `instead` says what to do.
+    #[must_use]
     pub fn unimplemented(provider: &str, operation: &str, instead: &str) -> Self {
         Self::new(
             Kind::Unimplemented,

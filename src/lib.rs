@@ -1,6 +1,7 @@
 //! faas-sidecar: typed gRPC calls in, signed REST requests to a functions cloud out.
 #![cfg_attr(test, allow(clippy::cast_possible_truncation, reason = "tests cast small literals"))]
 
+pub mod admin;
 pub mod app;
 pub mod call;
 pub mod cli;

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::call::Call;
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, Execution, Result};
 
 mod client;
 mod limit;
@@ -112,12 +112,16 @@ impl Transport {
         let _slot = self.shared.limiter.enter(call).await?;
         self.shared.policy.deposit();
         let mut attempt = 0;
+        let mut execution = Execution::NotStarted;
         loop {
             attempt += 1;
             let error = match self.attempt(call, request, protocol).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
+            // What an earlier attempt may have done stays true when a later one is refused.
+            execution = execution.max(error.execution);
+            let error = error.execution(execution);
             match self.shared.policy.next(attempt, request.idempotent, &error, call.remaining()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(error),
@@ -128,17 +132,18 @@ impl Transport {
     async fn attempt(&self, call: &mut Call, request: &Request, protocol: &dyn Protocol) -> Result<Response> {
         let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         if call.remaining().is_zero() {
-            return Err(Call::out_of_time(crate::error::Execution::NotStarted));
+            return Err(Call::out_of_time(Execution::NotStarted));
         }
         let signature = protocol.sign(request, clock::now())?;
         call.attempts += 1;
         let sent = self.client.send(call, request, signature, bound).await;
-        let response = sent.map_err(|failure| {
+        let response = sent.map_err(|(failure, headers)| {
+            call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
             failure.with(|facts| {
                 let status = facts.http_status.and_then(|code| StatusCode::from_u16(code).ok());
                 // A cut answer with a good status: the work was done.
                 if status.is_some_and(|status| status.is_success()) {
-                    facts.execution = crate::error::Execution::Completed;
+                    facts.execution = Execution::Completed;
                 }
             })
         })?;

@@ -1,10 +1,12 @@
 //! Who may import whom, file sizes and module docs: the house rules of `docs/architecture.md`, enforced.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Rooms and the rooms that each may use. Arrows point down only; `app`, `cli` and `main` may use all.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("admin", &[]),
     ("call", &["error"]),
     ("clock", &[]),
     ("config", &["env"]),
@@ -160,6 +162,17 @@ fn files_are_small_and_say_what_lives_in_them() {
         assert!(lines <= MAX_LINES, "{path} has {lines} lines; the bound is {MAX_LINES}");
         assert!(is_test || source.text.starts_with("//!"), "{path} must begin with //!");
         assert!(source.path.file_name().is_some_and(|name| name != "mod.rs"), "{path}: use foo.rs beside foo/");
+    }
+}
+
+#[test]
+fn the_readme_holds_the_table_of_keys_as_the_program_knows_it() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let table = faas_sidecar::config::reference();
+    assert!(readme.contains(table.trim()), "replace the table in README.md by `faas-sidecar schema --format markdown`");
+    for command in ["cargo run --release -- demo", "cargo test"] {
+        let first_screen = readme.lines().take(40).any(|line| line == command);
+        assert!(first_screen, "{command} must stay in the README's first screen");
     }
 }
 

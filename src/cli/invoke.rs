@@ -2,6 +2,7 @@
 //! itself takes an [`InvokeInput`] and answers with a [`Report`] or a [`Failure`].
 
 mod arguments;
+mod call;
 mod report;
 
 use std::str::FromStr;
@@ -13,7 +14,9 @@ use crate::config::units::parse_duration;
 use crate::env::Env;
 
 use super::address::{ADDRESS_HELP, Address};
+use super::exit::Exit;
 use super::io::Io;
+use super::runtime::block_on;
 
 pub use arguments::Param;
 pub use report::{Failure, Report};
@@ -114,6 +117,31 @@ pub struct InvokeInput {
     pub logs: bool,
     /// The deadline; `None` = the sidecar's own.
     pub timeout: Option<Duration>,
+}
+
+/// Calls the function and prints what came of it.
+pub(super) fn run(args: &InvokeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
+    let input = match args.input(env, io) {
+        Ok(input) => input,
+        Err(fault) => return io.misused(&fault),
+    };
+    block_on(io, async |io| match call::call(&input).await {
+        Ok((report, remark)) => {
+            let printed = io.print(&report.render(args.output));
+            if let Some(remark) = remark {
+                io.complain(&remark);
+            }
+            if printed == Exit::Clean {
+                report.exit()
+            } else {
+                printed
+            }
+        }
+        Err(failure) => {
+            io.complain(failure.render(args.output).trim_end());
+            Exit::Failed
+        }
+    })
 }
 
 impl InvokeArgs {

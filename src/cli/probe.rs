@@ -3,10 +3,18 @@
 use std::time::Duration;
 
 use clap::Args;
+use tokio::time::Instant;
 
 use crate::config::units::parse_duration;
+use crate::env::Env;
+use crate::proto::health::HealthCheckRequest;
+use crate::proto::health::health_check_response::ServingStatus;
 
 use super::address::{ADDRESS_HELP, Address};
+use super::client::{Client, failure};
+use super::exit::Exit;
+use super::io::Io;
+use super::runtime::block_on;
 
 const HELP: &str = "\
 Asks grpc.health.v1. Exit code 0 means SERVING; 1 means anything else, told on standard error.
@@ -36,4 +44,93 @@ impl ProbeArgs {
     pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
     /// How long `wait` goes on asking.
     pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
+}
+
+/// Pauses between the questions of `wait`: short at first, since a sidecar starts within milliseconds.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Why a sidecar does not count as healthy.
+#[derive(Debug)]
+struct Unhealthy {
+    why: String,
+    /// Whether asking again makes no sense.
+    for_good: bool,
+}
+
+/// One question.
+pub(super) fn probe(args: &ProbeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
+    with_address(args, env, io, async |address| {
+        ask(args, address, args.timeout.unwrap_or(ProbeArgs::PROBE_TIMEOUT))
+            .await
+            .map_err(|unhealthy| unhealthy.why)
+    })
+}
+
+/// One question after the other until the answer is the right one or the time is over.
+pub(super) fn wait(args: &ProbeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
+    with_address(args, env, io, async |address| {
+        let timeout = args.timeout.unwrap_or(ProbeArgs::WAIT_TIMEOUT);
+        let deadline = Instant::now() + timeout;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match ask(args, address, left.min(ProbeArgs::PROBE_TIMEOUT)).await {
+                Ok(()) => return Ok(()),
+                Err(Unhealthy { why, for_good: true }) => return Err(why),
+                Err(Unhealthy { why, .. }) if left <= pause => {
+                    return Err(format!("{why} (waited {timeout:?})"));
+                }
+                Err(_) => tokio::time::sleep(pause).await,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    })
+}
+
+fn with_address(
+    args: &ProbeArgs,
+    env: &Env,
+    io: &mut Io<'_>,
+    question: impl AsyncFnOnce(&Address) -> Result<(), String>,
+) -> Exit {
+    let address = match Address::resolve(args.address.as_ref(), env) {
+        Ok(address) => address,
+        Err(fault) => return io.misused(&fault),
+    };
+    block_on(io, async |io| match question(&address).await {
+        Ok(()) => io.print("SERVING"),
+        Err(why) => {
+            io.complain(&why);
+            Exit::Failed
+        }
+    })
+}
+
+async fn ask(args: &ProbeArgs, address: &Address, timeout: Duration) -> Result<(), Unhealthy> {
+    let asked = async {
+        let client = Client::connect(address, Some(timeout)).await?;
+        let question = HealthCheckRequest {
+            service: args.service.clone(),
+        };
+        client
+            .health()
+            .check(client.request(question))
+            .await
+            .map_err(|status| failure(&status))
+    };
+    let not_now = |why: String| Unhealthy { why, for_good: false };
+    match tokio::time::timeout(timeout, asked).await {
+        Ok(Ok(answer)) => match answer.get_ref().status() {
+            ServingStatus::Serving => Ok(()),
+            other => Err(not_now(format!("{address}: {}", other.as_str_name()))),
+        },
+        Ok(Err(fault)) => Err(Unhealthy {
+            for_good: fault.code == "NOT_FOUND",
+            why: format!("{}: {}", fault.code, fault.message),
+        }),
+        Err(_) => Err(not_now(format!(
+            "DEADLINE_EXCEEDED: {address} does not answer within {timeout:?}"
+        ))),
+    }
 }

@@ -19,12 +19,17 @@ refused, calls in flight finish within drain_timeout, and the exit code is 0.
 
 Examples:
   faas-sidecar serve --config faas.yaml
-  faas-sidecar serve --config faas.yaml --listen unix:/run/faas.sock --log-format json
+  faas-sidecar serve --config faas.yaml --listen unix:/run/faas.sock --log-format json";
+
+#[cfg(feature = "emulator")]
+const EMULATED: &str = "
   faas-sidecar serve --emulator                      no cloud and no keys: functions run on this machine";
+#[cfg(not(feature = "emulator"))]
+const EMULATED: &str = "";
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
-#[command(after_long_help = HELP)]
+#[command(after_long_help = format!("{HELP}{EMULATED}"))]
 pub struct ServeArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
@@ -66,5 +71,11 @@ fn start_log(log: &Log) {
         LogFormat::Json => telemetry::Format::Json,
     };
     // Both sides use the same five words.
-    telemetry::init(format, log.level.name().parse().unwrap_or(tracing_subscriber::filter::LevelFilter::INFO));
+    telemetry::init(
+        format,
+        log.level
+            .name()
+            .parse()
+            .unwrap_or(tracing_subscriber::filter::LevelFilter::INFO),
+    );
 }

@@ -1,5 +1,7 @@
 //! `sign`: what is signed, and the signed headers, to find the cause of a 401.
 
+mod ncp;
+
 use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
@@ -24,6 +26,7 @@ Examples:
 #[command(after_long_help = HELP)]
 pub struct SignArgs {
     /// The HTTP method
+    #[arg(value_parser = parse_method)]
     pub method: http::Method,
     /// The whole URL; quote it, for the shell reads & and ?
     #[arg(value_parser = parse_url)]
@@ -76,14 +79,25 @@ pub struct SignInput<'a> {
 /// What the signer answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
+    /// The method.
+    pub method: String,
+    /// The URL as it was written.
+    pub url: String,
     /// The exact text that went into the HMAC.
     pub string_to_sign: String,
     /// The headers that a request must carry, in order.
     pub headers: Vec<(String, String)>,
 }
 
+/// Signs and prints the outcome.
+pub(super) fn run(args: &SignArgs, env: &Env, io: &mut Io<'_>) -> Exit {
+    match args.provider {
+        SignProvider::Ncp => run_with(args, env, io, ncp::sign),
+    }
+}
+
 /// Signs by the function given, and prints the outcome.
-pub fn run(
+pub fn run_with(
     args: &SignArgs,
     env: &Env,
     io: &mut Io<'_>,
@@ -128,6 +142,11 @@ impl Signed {
         for (name, value) in &self.headers {
             let _ = writeln!(text, "  {name}: {value}");
         }
+        let _ = writeln!(
+            text,
+            "\nas a command, while the signature is fresh:\n  {}",
+            self.command()
+        );
         text
     }
 
@@ -140,18 +159,59 @@ impl Signed {
         serde_json::json!({ "stringToSign": self.string_to_sign, "headers": headers })
     }
 
+    /// A whole curl command that sends what was signed, byte for byte.
+    fn command(&self) -> String {
+        let mut command = String::from("curl");
+        match self.method.as_str() {
+            "GET" => {}
+            // With -X HEAD curl would wait for a body.
+            "HEAD" => command.push_str(" -I"),
+            method => {
+                let _ = write!(command, " -X {method}");
+            }
+        }
+        // Left to itself curl resolves dots in a path and expands brackets.
+        if self.url.contains("/.") {
+            command.push_str(" --path-as-is");
+        }
+        if self.url.contains(['[', ']', '{', '}']) {
+            command.push_str(" -g");
+        }
+        let _ = write!(command, " {} {}", quoted(&self.url), self.curl());
+        command
+    }
+
     /// Without spaces inside an argument, so that an unquoted `$(…)` splits where it should.
     fn curl(&self) -> String {
-        self.headers
+        let mut arguments: Vec<_> = self
+            .headers
             .iter()
             .map(|(name, value)| format!("-H {name}:{value}"))
-            .collect::<Vec<_>>()
-            .join(" ")
+            .collect();
+        // Not signed, but the API refuses requests without it.
+        arguments.push("-H content-type:application/json".to_owned());
+        arguments.join(" ")
     }
+}
+
+/// One argument for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Methods are written in capitals on the wire, whatever was typed.
+fn parse_method(text: &str) -> Result<http::Method, String> {
+    text.to_ascii_uppercase()
+        .parse()
+        .map_err(|_| "write a method such as GET or POST".to_owned())
 }
 
 /// Checks that it is a URL, and keeps the text: what is signed is what was written.
 fn parse_url(text: &str) -> Result<String, String> {
+    // A parser drops these silently; on the wire they would end the request line.
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("a URL holds no spaces and no line ends; write %20 for a space".to_owned());
+    }
     match url::Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
         Ok(_) => Err("write a whole http or https URL".to_owned()),
@@ -171,6 +231,8 @@ mod tests {
             ("x-b".to_owned(), "2=".to_owned()),
         ];
         Signed {
+            method: "POST".to_owned(),
+            url: "https://h/p?q=it's".to_owned(),
             string_to_sign: "GET /p?q=1\n15\nid".to_owned(),
             headers,
         }
@@ -180,10 +242,14 @@ mod tests {
     fn the_outcome_is_shown_in_three_ways() {
         let text = signed().render(SignOutput::Text);
         assert!(
-            text.ends_with("  GET /p?q=1\n  15\n  id\n\nheaders:\n  x-a: 1\n  x-b: 2=\n"),
+            text.contains("  GET /p?q=1\n  15\n  id\n\nheaders:\n  x-a: 1\n  x-b: 2=\n\n"),
             "{text}"
         );
-        assert_eq!(signed().render(SignOutput::Curl), "-H x-a:1 -H x-b:2=");
+        assert!(text.ends_with("  curl -X POST 'https://h/p?q=it'\\''s' -H x-a:1 -H x-b:2= -H content-type:application/json\n"), "{text}");
+        assert_eq!(
+            signed().render(SignOutput::Curl),
+            "-H x-a:1 -H x-b:2= -H content-type:application/json"
+        );
         let json: serde_json::Value = serde_json::from_str(&signed().render(SignOutput::Json)).unwrap();
         assert_eq!(json["stringToSign"], "GET /p?q=1\n15\nid");
         assert_eq!(json["headers"]["x-b"], "2=");
@@ -195,5 +261,7 @@ mod tests {
         assert_eq!(parse_url(text), Ok(text.to_owned()));
         assert!(parse_url("/ncf/api/v2/packages").is_err());
         assert!(parse_url("ftp://h/x").is_err());
+        assert!(parse_url("https://h/a b").is_err() && parse_url("https://h/x\n").is_err());
+        assert_eq!(parse_method("get"), Ok(http::Method::GET));
     }
 }

@@ -63,6 +63,25 @@ fn help_is_an_answer_and_misuse_is_64() {
     }
 }
 
+#[cfg(not(feature = "emulator"))]
+#[test]
+fn a_build_without_the_emulator_says_so() {
+    for args in [
+        &["demo"][..],
+        &["emulator", "--site", "kr"],
+        &["serve", "--emulator"],
+    ] {
+        let (exit, _, err) = ran(args, &[]);
+        assert!(
+            exit == Exit::Usage && err.contains("this build has no emulator"),
+            "{args:?}: {err}"
+        );
+    }
+    assert!(
+        !ran(&["--help"], &[]).1.contains("demo") && !ran(&["serve", "--help"], &[]).1.contains("--emulator")
+    );
+}
+
 #[test]
 fn every_command_teaches_by_example() {
     for command in Cli::command().get_subcommands() {
@@ -171,12 +190,14 @@ fn signing_prints_what_the_signer_answers() {
         input: &mut input,
     };
     let env = Env::fixed([("NCLOUD_SECRET_KEY", "hunter2")]);
-    let exit = sign::run(&args, &env, &mut io, |asked| {
+    let exit = sign::run_with(&args, &env, &mut io, |asked| {
         assert_eq!(
             (asked.url, asked.timestamp, asked.keys.secret_key.as_str()),
             ("https://h/p?q", Some(15), "hunter2")
         );
         Ok(sign::Signed {
+            method: asked.method.to_string(),
+            url: asked.url.to_owned(),
             string_to_sign: format!("{} {}", asked.method, asked.url),
             headers: Vec::new(),
         })

@@ -1,6 +1,6 @@
 //! What every call shares: pick the target, set the deadline, read the trace context; answer with trailers or a status.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
@@ -23,6 +23,21 @@ pub(super) struct Edge {
 pub(super) struct CallFacts {
     pub(super) attempts: u32,
     pub(super) upstream_request_id: Option<String>,
+}
+
+/// The same for a stream, whose answer begins before its facts are known; set before the stream ends.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LateFacts(Arc<OnceLock<CallFacts>>);
+
+impl LateFacts {
+    pub(super) fn set(&self, facts: CallFacts) {
+        // A stream ends once.
+        let _ = self.0.set(facts);
+    }
+
+    pub(super) fn get(&self) -> CallFacts {
+        self.0.get().cloned().unwrap_or_default()
+    }
 }
 
 impl Edge {

@@ -28,7 +28,13 @@ impl Default for Health {
 }
 
 impl Health {
-    /// From now on NOT_SERVING, and every watcher hears of it.
+    /// True until [`Health::stop_serving`].
+    #[must_use]
+    pub fn serving(&self) -> watch::Receiver<bool> {
+        self.serving.subscribe()
+    }
+
+    /// From now on `NOT_SERVING`, and every watcher hears of it.
     pub fn stop_serving(&self) {
         self.serving.send_replace(false);
     }
@@ -53,13 +59,15 @@ impl health_server::Health for Health {
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        // Streams end with the server, or they would hold its drain back.
+        let serving = WatchStream::new(self.serving.subscribe()).take_while(|serving| *serving);
         if !is_known(&request.get_ref().service) {
             // The protocol asks for this answer and an open stream, as the service may come to be known.
             let unknown = HealthCheckResponse { status: ServingStatus::ServiceUnknown.into() };
-            let stream = tokio_stream::once(Ok(unknown)).chain(tokio_stream::pending());
-            return Ok(Response::new(Box::pin(stream)));
+            let silence = serving.filter(|_| false).map(|serving| Ok(answer(serving)));
+            return Ok(Response::new(Box::pin(tokio_stream::once(Ok(unknown)).chain(silence))));
         }
-        let stream = WatchStream::new(self.serving.subscribe()).map(|serving| Ok(answer(serving)));
+        let stream = serving.map(|serving| Ok(answer(serving))).chain(tokio_stream::once(Ok(answer(false))));
         Ok(Response::new(Box::pin(stream)))
     }
 }

@@ -8,7 +8,8 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::Services;
-use super::edge::{Edge, unary};
+use super::edge::{CallFacts, Edge, LateFacts, unary};
+use crate::call::Call;
 use crate::proto::invocation_service_server::InvocationService;
 use crate::proto::*;
 
@@ -94,17 +95,25 @@ impl InvocationService for Services {
         let mut edge = Edge::open(&self.targets, &message.target, &metadata, true)?;
         // A watched activation has few states, so the channel stays short whatever the reader does.
         let (states, receiver) = mpsc::unbounded_channel();
+        let facts = LateFacts::default();
+        let late = facts.clone();
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut observer = |activation| {
                 states.send(Ok(WatchActivationResponse { activation: Some(activation) })).is_ok()
             };
             let result = edge.target.provider.watch_activation(&mut edge.call, message, &mut observer).await;
-            if let Err(error) = result {
-                let _ = states.send(Err(edge.status(&error)));
+            let failure = result.err().map(|error| edge.status(&error));
+            let Call { attempts, upstream_request_id, .. } = edge.call;
+            late.set(CallFacts { attempts, upstream_request_id });
+            if let Some(status) = failure {
+                let _ = states.send(Err(status));
             }
         });
-        Ok(Response::new(Box::pin(Watched { receiver, _task: task })))
+        let mut response: Response<Self::WatchActivationStream> =
+            Response::new(Box::pin(Watched { receiver, _task: task }));
+        response.extensions_mut().insert(facts);
+        Ok(response)
     }
 
     async fn cancel_activation(

@@ -43,7 +43,10 @@ impl fmt::Debug for Reflection {
 }
 
 fn builder() -> Builder<'static> {
-    Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+    // The error details too, so that tools can show them without any proto at hand.
+    Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
 }
 
 fn answer(

@@ -17,9 +17,9 @@ use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
 use tower::Service;
 
-use super::edge::CallFacts;
+use super::edge::{CallFacts, LateFacts};
 use super::reflection::Reflection;
-use super::status::{bare, panicked};
+use super::status::{bare, panicked, unsendable};
 use super::{Health, Services};
 use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::health::health_server::HealthServer;
@@ -122,10 +122,19 @@ fn finish(mut answer: Answer) -> Answer {
     if let Some(status) = without_details(answer.headers()) {
         return status.into_http();
     }
-    let Some(facts) = answer.extensions_mut().remove::<CallFacts>() else { return answer };
+    if let Some(facts) = answer.extensions_mut().remove::<CallFacts>() {
+        return with_trailers(answer, move || facts.clone());
+    }
+    match answer.extensions_mut().remove::<LateFacts>() {
+        Some(facts) => with_trailers(answer, move || facts.get()),
+        None => answer,
+    }
+}
+
+fn with_trailers(answer: Answer, facts: impl Fn() -> CallFacts + Send + 'static) -> Answer {
     answer.map(|body| {
         Body::new(body.map_frame(move |frame| match frame.into_trailers() {
-            Ok(trailers) => Frame::trailers(trail(trailers, &facts)),
+            Ok(trailers) => Frame::trailers(trail(trailers, &facts())),
             Err(frame) => frame,
         }))
     })
@@ -134,6 +143,12 @@ fn finish(mut answer: Answer) -> Answer {
 fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
     // An answer that cannot be sent (too large) becomes an error only here.
     if let Some(status) = without_details(&trailers) {
+        let status = match status.code() {
+            Code::ResourceExhausted => {
+                unsendable(status.message(), facts.attempts, facts.upstream_request_id.as_deref())
+            }
+            _ => status,
+        };
         trailers.clear();
         let _ = status.add_header(&mut trailers);
     }

@@ -52,6 +52,8 @@ pub(super) fn status(error: &Error, context: &Context<'_>) -> Status {
 pub(super) fn bare(code: Code, message: &str) -> Status {
     let (kind, reason) = match code {
         Code::Unimplemented => (Kind::Unimplemented, "METHOD_NOT_FOUND"),
+        // The health service's answer for a name it does not know; its protocol asks for this code.
+        Code::NotFound => (Kind::NotFound, "SERVICE_NOT_FOUND"),
         // The server library's word for a message over the limit.
         Code::OutOfRange => (Kind::ResourceExhausted, "MESSAGE_TOO_LARGE"),
         Code::ResourceExhausted => (Kind::ResourceExhausted, "MESSAGE_TOO_LARGE"),
@@ -59,8 +61,15 @@ pub(super) fn bare(code: Code, message: &str) -> Status {
         Code::DeadlineExceeded | Code::Cancelled => (Kind::DeadlineExceeded, "DEADLINE_EXCEEDED"),
         _ => (Kind::Internal, "INTERNAL"),
     };
+    let message = if message.is_empty() { "This server has no such method." } else { message };
     let error = Error::new(kind, reason, message);
     status(&error, &Context::default())
+}
+
+/// The status of a call that was carried out and whose answer cannot be sent.
+pub(super) fn unsendable(message: &str, attempts: u32, upstream_request_id: Option<&str>) -> Status {
+    let error = Error::new(Kind::ResourceExhausted, "MESSAGE_TOO_LARGE", message).execution(Execution::Completed);
+    status(&error, &Context { attempts, upstream_request_id, ..Context::default() })
 }
 
 /// The status of a call whose handler panicked: the one thing that must never take others with it.
@@ -126,5 +135,24 @@ fn code(kind: Kind) -> Code {
         Kind::Unavailable => Code::Unavailable,
         Kind::DeadlineExceeded => Code::DeadlineExceeded,
         Kind::Internal => Code::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_status_keeps_its_code_where_the_protocols_ask_for_it() {
+        for (code, kept) in [
+            (Code::NotFound, Code::NotFound),
+            (Code::Unimplemented, Code::Unimplemented),
+            (Code::OutOfRange, Code::ResourceExhausted),
+            (Code::Unknown, Code::Internal),
+        ] {
+            let status = bare(code, "why");
+            assert_eq!(status.code(), kept, "{code:?}");
+            assert!(status.get_error_details().error_info().is_some());
+        }
     }
 }

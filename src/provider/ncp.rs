@@ -10,10 +10,11 @@ use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::status::not_understood;
+use super::status::{json_fault, not_understood};
 use super::{Observer, Provider};
 use crate::call::Call;
 use crate::clock::epoch_millis;
@@ -116,15 +117,27 @@ impl Ncp {
 
     /// A second delete answers not-found, which after a lost first answer means success; the caller is told the truth
     /// of the last attempt.
-    async fn delete(&self, call: &mut Call, url: Url) -> Result<Response> {
-        self.send(call, self.request(Method::DELETE, url, Bytes::new(), true)).await
+    async fn delete(&self, call: &mut Call, url: Url) -> Result<()> {
+        let response = self.send(call, self.request(Method::DELETE, url, Bytes::new(), true)).await?;
+        self.done(&response)
+    }
+
+    /// The answer to a deletion is 204 without a body; JSON is taken too, but a page is some proxy's word and proves
+    /// nothing.
+    fn done(&self, response: &Response) -> Result<()> {
+        if response.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        serde_json::from_slice::<IgnoredAny>(&response.body)
+            .map(|_| ())
+            .map_err(|fault| self.not_understood(response, &json_fault(&fault)))
     }
 
     /// What stands under `content`.
     fn content<'a, T: Deserialize<'a>>(&self, response: &'a Response) -> Result<T> {
         serde_json::from_slice::<wire::Envelope<T>>(&response.body)
             .map(|envelope| envelope.content)
-            .map_err(|fault| self.not_understood(response, &fault.to_string()))
+            .map_err(|fault| self.not_understood(response, &json_fault(&fault)))
     }
 
     /// An activation, in its envelope or (as Apache OpenWhisk answers) without.

@@ -64,6 +64,19 @@ pub fn not_understood(status: StatusCode, what: &str) -> Error {
     .with(|facts| facts.http_status = Some(status.as_u16()))
 }
 
+/// What is wrong with a JSON text, without a word of it: the parser's own message quotes what it met, and that may be a
+/// page, code or a token.
+#[must_use]
+pub fn json_fault(fault: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    let what = match fault.classify() {
+        Category::Eof => "it ends too early",
+        Category::Data => "a field is missing or of another type",
+        Category::Syntax | Category::Io => "it is not JSON",
+    };
+    format!("{what}, line {} column {}", fault.line(), fault.column())
+}
+
 /// Upstream text as one short plain line: tags taken out, white space folded, cut at a bound.
 #[must_use]
 pub fn plain(text: &str) -> String {
@@ -105,6 +118,14 @@ mod tests {
         assert_eq!(plain("<strong>Please try again</strong><br>\n later"), "Please try again later");
         assert_eq!(plain("a < b"), "a");
         assert_eq!(plain(&"x".repeat(400)).chars().count(), 301);
+    }
+
+    #[test]
+    fn a_json_fault_quotes_nothing() {
+        let told = |json| json_fault(&serde_json::from_str::<Vec<u8>>(json).unwrap_err());
+        assert_eq!(told("\"canary\""), "a field is missing or of another type, line 1 column 8");
+        assert_eq!(told("<canary>"), "it is not JSON, line 1 column 1");
+        assert_eq!(told(""), "it ends too early, line 1 column 0");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::time::{Instant, timeout_at};
@@ -63,14 +63,15 @@ impl Client {
         Ok(Self { http, max_response_size: settings.limits.max_response_size })
     }
 
-    /// Sends one signed attempt and reads its answer, within `bound` and the caller's deadline.
+    /// Sends one signed attempt and reads its answer, within `bound` and the caller's deadline. A failure comes with the
+    /// headers of the answer, as far as it came.
     pub(super) async fn send(
         &self,
         call: &Call,
         request: &Request,
         signature: Vec<(HeaderName, HeaderValue)>,
         bound: Duration,
-    ) -> Result<Response> {
+    ) -> std::result::Result<Response, (Error, HeaderMap)> {
         let attempt_ends = Instant::now() + bound;
         let ends = attempt_ends.min(call.deadline);
         let over = |execution| {
@@ -78,8 +79,8 @@ impl Client {
         };
         let outgoing = self.http.execute(build(call, request, signature));
         let mut incoming = match timeout_at(ends, outgoing).await {
-            Err(_) => return Err(over(Execution::Unknown)),
-            Ok(Err(fault)) => return Err(connection_failed(&fault)),
+            Err(_) => return Err((over(Execution::Unknown), HeaderMap::new())),
+            Ok(Err(fault)) => return Err((connection_failed(&fault), HeaderMap::new())),
             Ok(Ok(incoming)) => incoming,
         };
         let status = incoming.status();
@@ -90,7 +91,7 @@ impl Client {
         };
         match body {
             Ok(body) => Ok(Response { status, headers, body }),
-            Err(error) => Err(error.with(|facts| facts.http_status = Some(status.as_u16()))),
+            Err(error) => Err((error.with(|facts| facts.http_status = Some(status.as_u16())), headers)),
         }
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::settings::Limits;
 use crate::call::Call;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Execution, Kind, Result};
 
 #[derive(Debug)]
 pub(super) struct Limiter {
@@ -37,6 +37,7 @@ impl Limiter {
         let patience = self.limits.queue_timeout.min(call.remaining());
         match tokio::time::timeout(patience, self.slots.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
+            _ if call.remaining().is_zero() => Err(Call::out_of_time(Execution::NotStarted)),
             _ => Err(refused("QUEUE_TIMEOUT", &format!("no slot came free within {} ms", patience.as_millis()))),
         }
     }
@@ -54,6 +55,7 @@ fn refused(reason: &'static str, why: &str) -> Error {
         reason,
         format!("The sidecar's limit for this target is reached: {why}. Slow down, or raise limits.max_in_flight."),
     )
+    .transient(true)
     .with(|facts| {
         facts.retry_after = Some(Duration::from_millis(100));
         facts.quota = Some(("target".to_owned(), format!("limits: {why}")));
@@ -89,6 +91,14 @@ mod tests {
         drop(held);
         assert!(limiter.enter(&call(60)).await.is_ok());
         assert_eq!(limiter.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_ends_in_the_queue_is_out_of_time() {
+        let limiter = limiter(1, 1);
+        let _held = limiter.enter(&call(60)).await.unwrap();
+        let caller = Call::new(Instant::now() + Duration::from_millis(500));
+        assert_eq!(limiter.enter(&caller).await.unwrap_err().kind, Kind::DeadlineExceeded);
     }
 
     #[tokio::test(start_paused = true)]

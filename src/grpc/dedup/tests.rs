@@ -32,6 +32,11 @@ impl Bench {
         outcome.result.clone()
     }
 
+    fn kept(&self) -> (usize, usize) {
+        let state = self.dedup.lock();
+        (state.entries.len(), state.bytes)
+    }
+
     fn runs(&self) -> usize {
         self.runs.load(Ordering::SeqCst)
     }
@@ -81,9 +86,8 @@ async fn memory_is_bounded_in_entries_and_bytes() {
     for id in ["a", "b", "c", "d"] {
         bench.call(id, "m", None).await.unwrap();
     }
-    let state = bench.dedup.lock();
-    assert!(state.entries.len() <= 3 && state.bytes <= 20, "{} entries, {} bytes", state.entries.len(), state.bytes);
-    drop(state);
+    let (entries, bytes) = bench.kept();
+    assert!(entries <= 3 && bytes <= 20, "{entries} entries, {bytes} bytes");
     let bench = Bench::new(1, 1000);
     let (_, refused) = tokio::join!(bench.call("a", "m", None), bench.call("b", "m", None));
     assert_eq!(refused.unwrap_err().reason, "TOO_MANY_REQUEST_IDS");

@@ -55,10 +55,10 @@ impl Ncp {
         let page = Page::parse(request.page_size, &request.page_token, scope, &mut faults);
         faults.into_result()?;
         let package = rules::checked(package)?;
-        let url = self.endpoint.url(&format!("/packages/{package}/actions"), platform, &[])?;
+        let url = self.endpoint.url(&format!("/packages/{package}/actions"), platform, &[]);
         let response = self.get(call, url).await.map_err(|error| error.resource("package", package.as_str()))?;
         let list: wire::ActionList = self.content(&response)?;
-        let actions: Vec<_> = list.actions.into_iter().map(|item| summary(item, package.as_str())).collect();
+        let actions: Vec<_> = list.into_items().into_iter().map(|item| summary(item, package.as_str())).collect();
         let (actions, next_page_token) = page.take(actions, |item| &item.name);
         Ok(ListActionsResponse { actions, next_page_token })
     }
@@ -71,7 +71,7 @@ impl Ncp {
         no_version(&request.version, &mut faults);
         faults.into_result()?;
         let action = rules::checked(action)?;
-        let url = self.endpoint.url(&action.path(), platform, &[])?;
+        let url = self.endpoint.url(&action.path(), platform, &[]);
         let response = self.get(call, url).await.map_err(|error| error.resource("action", action.full()))?;
         let found = read(self.content(&response)?, &action, encoding, request.include_code)?;
         Ok(GetActionResponse { action: Some(found) })
@@ -86,7 +86,7 @@ impl Ncp {
         let put = action_put::Put::check(sent, &self.endpoint, platform, &mut faults);
         faults.into_result()?;
         let (action, put) = (rules::checked(action)?, rules::checked(put)?);
-        let url = self.endpoint.url(&action.path(), platform, put.query(&self.endpoint))?;
+        let url = self.endpoint.url(&action.path(), platform, put.query(&self.endpoint));
         let response = self
             .send(call, self.request(Method::PUT, url, put.body(&self.endpoint)?, true))
             .await
@@ -106,7 +106,7 @@ impl Ncp {
         no_version(&request.version, &mut faults);
         faults.into_result()?;
         let action = rules::checked(action)?;
-        let url = self.endpoint.url(&action.path(), platform, &[])?;
+        let url = self.endpoint.url(&action.path(), platform, &[]);
         self.delete(call, url).await.map_err(|error| error.resource("action", action.full()))?;
         Ok(DeleteActionResponse {})
     }
@@ -154,11 +154,8 @@ fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, cod
         None => (None, false),
     };
     let runtime = found.exec.as_ref().and_then(|exec| exec.kind.clone()).unwrap_or_default();
-    let vpc = match found.vpc {
-        Some(wire::OneOrMany::Many(many)) => many,
-        Some(wire::OneOrMany::One(one)) => vec![one],
-        None => Vec::new(),
-    };
+    // `{}` stands for none.
+    let vpc = found.vpc.into_iter().filter(|vpc| vpc.vpc_no != 0);
     Ok(Action {
         name: found.name.unwrap_or_else(|| asked.name().to_owned()),
         package_name: asked.package().to_owned(),
@@ -170,7 +167,7 @@ fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, cod
             timeout: Some(time::duration(i64::try_from(limits.timeout).unwrap_or(i64::MAX))),
             memory_mb: limits.memory,
         }),
-        vpc: vpc.into_iter().map(|vpc| Vpc { vpc_no: vpc.vpc_no, subnet_no: vpc.subnet_no }).collect(),
+        vpc: vpc.map(|vpc| Vpc { vpc_no: vpc.vpc_no, subnet_no: vpc.subnet_no }).collect(),
         raw_http: found.raw_http.unwrap_or_default(),
         custom_options: found.custom_options.unwrap_or_default(),
         resource_id: found.resource_id.unwrap_or_default(),

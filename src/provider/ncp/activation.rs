@@ -19,6 +19,7 @@ use crate::json;
 use crate::names::NcpActivationId;
 use crate::proto::*;
 use crate::provider::Observer;
+use crate::provider::status::json_fault;
 use crate::transport::Response;
 
 /// What the cloud may take beyond the wait it was asked for before an attempt is given up.
@@ -81,7 +82,7 @@ impl Ncp {
         let ends = Instant::now() + wait;
         let held = u64::try_from(wait.as_millis()).unwrap_or(WAIT_MAX_MS).min(WAIT_MAX_MS);
         let mut digits = itoa::Buffer::new();
-        let url = self.endpoint.url(&asked.action.path(), asked.platform, &[("timeout", digits.format(held))])?;
+        let url = self.endpoint.url(&asked.action.path(), asked.platform, &[("timeout", digits.format(held))]);
         let idempotent = asked.idempotent || self.listed_idempotent(&asked.action);
         let mut request = self.request(Method::POST, url, asked.arguments.clone(), idempotent);
         request.attempt_timeout = Some(Duration::from_millis(held) + RUN_GRACE);
@@ -96,7 +97,9 @@ impl Ncp {
             return Ok(started);
         }
         let path = format!("{}/activations/{}", asked.action.path(), started.activation_id);
-        poll::until_ended(self, call, started, (&asked.action, &path, asked.platform, encoding), ends).await
+        let record = (&asked.action, path.as_str(), asked.platform, encoding);
+        // Boxed: few calls come here, and all of them would carry its state.
+        Box::pin(poll::until_ended(self, call, started, record, ends)).await
     }
 
     pub(super) async fn record(&self, call: &mut Call, request: GetActivationRequest) -> Result<GetActivationResponse> {
@@ -121,7 +124,7 @@ impl Ncp {
         action: &ActionName,
         encoding: JsonEncoding,
     ) -> Result<Activation> {
-        let response = self.get(call, self.endpoint.url(path, platform, &[])?).await.map_err(|error| {
+        let response = self.get(call, self.endpoint.url(path, platform, &[])).await.map_err(|error| {
             let id = path.rsplit('/').next().unwrap_or_default().to_owned();
             not_yet(error).resource("activation", id)
         })?;
@@ -168,7 +171,7 @@ impl Ncp {
         faults.into_result()?;
         let window = rules::checked(window)?;
         let path = action.as_ref().map_or_else(|| "/activations".to_owned(), |action| format!("{}/activations", action.path()));
-        let url = self.endpoint.url(&path, platform, &window.query())?;
+        let url = self.endpoint.url(&path, platform, &window.query());
         let response = self.get(call, url).await.map_err(|error| match &action {
             Some(action) => error.resource("action", action.full()),
             None => error,
@@ -232,23 +235,18 @@ impl Ncp {
             status: ActivationStatus::Running.into(),
             ..Activation::default()
         };
-        let Some(raw) = found.response else {
-            if activation.activation_id.is_empty() {
+        let text;
+        let outcome = match found.response {
+            Some(wire::Answered::Object(outcome)) => outcome,
+            Some(wire::Answered::Text(inner)) => {
+                text = inner;
+                serde_json::from_str(&text).map_err(|fault| self.not_understood(response, &json_fault(&fault)))?
+            }
+            None if activation.activation_id.is_empty() => {
                 return Err(self.not_understood(response, "neither an activation id nor a response"));
             }
-            return Ok(activation);
+            None => return Ok(activation),
         };
-        // 2.0 documents `response` as a String that holds the object.
-        let inner: String;
-        let text = match raw.get().as_bytes().first() {
-            Some(b'"') => {
-                inner = serde_json::from_str(raw.get()).unwrap_or_default();
-                inner.as_str()
-            }
-            _ => raw.get(),
-        };
-        let outcome: wire::Outcome<'_> =
-            serde_json::from_str(text).map_err(|fault| self.not_understood(response, &fault.to_string()))?;
         activation.success = outcome.success.unwrap_or_else(|| outcome.status.as_deref().is_some_and(is_success));
         activation.status = status(outcome.status.as_deref(), activation.success).into();
         activation.status_text = outcome.status.unwrap_or_default();
@@ -294,8 +292,18 @@ impl Window {
         }
         let fingerprint = paging::fingerprint((scope, size, &start, &end));
         let position = paging::read(page_token, fingerprint, faults);
-        let (page, pinned) = match position.as_deref().and_then(|position| position.split_once(' ')) {
-            Some((page, pinned)) => (page.parse().ok()?, Some(pinned.to_owned())),
+        let (page, pinned) = match position.as_deref().map(|position| position.split_once(' ')) {
+            // Tokens pass through callers' hands, and their parts go into a URL.
+            Some(Some((page, pinned)))
+                if page.parse::<u32>().is_ok()
+                    && pinned.bytes().all(|byte| byte.is_ascii_digit() || b"-:T".contains(&byte)) =>
+            {
+                (page.parse().unwrap_or(1), Some(pinned.to_owned()))
+            }
+            Some(_) => {
+                faults.add("page_token", "was not made by this sidecar; leave it empty for the first page.");
+                (1, None)
+            }
             None => (1, None),
         };
         if end.is_none() {
@@ -326,7 +334,7 @@ impl Window {
             None => list.activations.len() >= self.size,
         };
         let token = if more {
-            let position = format!("{} {}", self.page + 1, self.end.as_deref().unwrap_or_default());
+            let position = format!("{} {}", self.page.saturating_add(1), self.end.as_deref().unwrap_or_default());
             paging::write(&position, self.fingerprint)
         } else {
             String::new()

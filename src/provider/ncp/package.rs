@@ -19,7 +19,7 @@ impl Ncp {
         let scope = ("packages", platform as i32);
         let page = Page::parse(request.page_size, &request.page_token, scope, &mut faults);
         faults.into_result()?;
-        let response = self.get(call, self.endpoint.url("/packages", platform, &[])?).await?;
+        let response = self.get(call, self.endpoint.url("/packages", platform, &[])).await?;
         let items: Vec<wire::Package<'_>> = self.content(&response)?;
         let (items, next_page_token) = page.take(items, |item| item.name.as_deref().unwrap_or_default());
         let packages =
@@ -34,7 +34,7 @@ impl Ncp {
         let encoding = rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let name = rules::checked(name)?;
-        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let url = self.endpoint.url(&path(&name), platform, &[]);
         let response = self.get(call, url).await.map_err(|error| error.resource("package", name.as_str()))?;
         let found = package(self.content(&response)?, name.as_str(), encoding, platform as i32)?;
         Ok(GetPackageResponse { package: Some(found) })
@@ -51,7 +51,7 @@ impl Ncp {
         let name = rules::checked(name)?;
         let parameters = parameters.map(|text| json::embed(&text, "parameters")).transpose()?;
         let body = wire::PutPackage { description: &request.description, parameters: parameters.as_deref() };
-        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let url = self.endpoint.url(&path(&name), platform, &[]);
         let response = self
             .send(call, self.request(Method::PUT, url, super::to_body(&body)?, true))
             .await
@@ -70,7 +70,7 @@ impl Ncp {
         let name = rules::real_package(&request.package_name, &mut faults);
         faults.into_result()?;
         let name = rules::checked(name)?;
-        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let url = self.endpoint.url(&path(&name), platform, &[]);
         self.delete(call, url).await.map_err(|error| error.resource("package", name.as_str()))?;
         Ok(DeletePackageResponse {})
     }
@@ -92,7 +92,7 @@ fn package(found: wire::Package<'_>, name: &str, encoding: JsonEncoding, platfor
         Some("classic") => Platform::Classic.into(),
         _ => platform,
     };
-    let actions = found.actions.unwrap_or_default().into_iter().map(|item| action::summary(item, &name)).collect();
+    let actions = found.actions.into_items().into_iter().map(|item| action::summary(item, &name)).collect();
     Ok(Package {
         description: found.description.unwrap_or_default(),
         parameters,

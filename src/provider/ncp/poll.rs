@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Ncp;
 use super::action::ActionName;
@@ -40,7 +40,9 @@ pub(super) async fn until_ended(
             return Ok(started);
         }
         sleep_until(next).await;
-        match ncp.read_record(call, path, platform, action, encoding).await {
+        let look = timeout_at(ends, ncp.read_record(call, path, platform, action, encoding));
+        let Ok(look) = look.await else { return Ok(started) };
+        match look {
             Ok(activation) if ended(&activation) => return Ok(activation),
             Ok(_) => {}
             Err(error) if not_yet(&error) || error.transient => {}
@@ -66,17 +68,17 @@ pub(super) async fn watch(
     let mut last = None;
     loop {
         let state = match ncp.read_record(call, path, platform, action, encoding).await {
-            Ok(activation) => activation,
-            Err(error) if not_yet(&error) && began.elapsed() < BELIEVE_NOT_FOUND => unseen(id, action),
-            Err(error) if error.transient && !call.remaining().is_zero() => unseen(id, action),
+            Ok(activation) => Some(activation),
+            Err(error) if not_yet(&error) && began.elapsed() < BELIEVE_NOT_FOUND => Some(unseen(id, action)),
+            // A failed look says nothing of the run.
+            Err(error) if error.transient && !call.remaining().is_zero() => None,
             Err(error) => return Err(error),
         };
-        let (status, over) = (state.status, ended(&state));
-        if last.replace(status) != Some(status) && !observer(state) {
-            return Ok(());
-        }
-        if over {
-            return Ok(());
+        if let Some(state) = state {
+            let (status, over) = (state.status, ended(&state));
+            if (last.replace(status) != Some(status) && !observer(state)) || over {
+                return Ok(());
+            }
         }
         let next = Instant::now() + pauses.next();
         if next >= call.deadline {
@@ -86,12 +88,14 @@ pub(super) async fn watch(
     }
 }
 
-/// NCP shows a record only after the end, so that until then nothing certain can be said of the run.
+/// NCP shows a record only after the end: until then the run counts as running, as the API says, and the text tells the
+/// doubt.
 fn unseen(id: &str, action: &ActionName) -> Activation {
     Activation {
         activation_id: id.to_owned(),
         package_name: action.package().to_owned(),
         action_name: action.name().to_owned(),
+        status: ActivationStatus::Running.into(),
         status_text: "not visible yet: running, just ended, or unknown to the cloud".to_owned(),
         ..Activation::default()
     }
@@ -101,7 +105,7 @@ fn ended(activation: &Activation) -> bool {
     !matches!(
         ActivationStatus::try_from(activation.status),
         Ok(ActivationStatus::Running | ActivationStatus::Queued)
-    ) && !activation.status_text.starts_with("not visible yet")
+    )
 }
 
 fn not_yet(error: &Error) -> bool {

@@ -25,6 +25,9 @@ pub(super) fn timestamp(at: &Time, endpoint: &Endpoint) -> Option<Timestamp> {
 
 /// A timestamp as the query value that the generation wants; `None` when it is out of range.
 pub(super) fn query_value(at: &Timestamp, endpoint: &Endpoint) -> Option<String> {
+    if !(0..1_000_000_000).contains(&at.nanos) {
+        return None;
+    }
     match endpoint.version {
         ApiVersion::V21 => {
             let millis = at.seconds.checked_mul(1000)?.checked_add(i64::from(at.nanos / 1_000_000))?;

@@ -22,12 +22,17 @@ use crate::transport::Response;
 struct Parameters<'a> {
     #[serde(borrow)]
     parameters: Option<&'a RawValue>,
+    /// The old generation's wrapping.
+    #[serde(borrow)]
+    trigger: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct TriggerList {
-    #[serde(alias = "trigger", default)]
+    #[serde(default, deserialize_with = "wire::list")]
     triggers: Vec<Tree>,
+    #[serde(default, deserialize_with = "wire::list")]
+    trigger: Vec<Tree>,
 }
 
 impl Ncp {
@@ -36,9 +41,9 @@ impl Ncp {
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let page = Page::parse(request.page_size, &request.page_token, ("triggers", platform as i32), &mut faults);
         faults.into_result()?;
-        let response = self.get(call, self.endpoint.url("/triggers", platform, &[])?).await?;
+        let response = self.get(call, self.endpoint.url("/triggers", platform, &[])).await?;
         let list: TriggerList = self.content(&response)?;
-        let triggers: Vec<_> = list.triggers.iter().map(trigger_read::summary).collect();
+        let triggers: Vec<_> = list.triggers.iter().chain(&list.trigger).map(trigger_read::summary).collect();
         let (triggers, next_page_token) = page.take(triggers, |item| &item.name);
         Ok(ListTriggersResponse { triggers, next_page_token })
     }
@@ -50,7 +55,7 @@ impl Ncp {
         let encoding = rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let name = rules::checked(name)?;
-        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let url = self.endpoint.url(&path(&name), platform, &[]);
         let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
         Ok(GetTriggerResponse { trigger: Some(self.read_trigger(&response, &name, encoding)?) })
     }
@@ -64,7 +69,7 @@ impl Ncp {
         let put = trigger_put::Put::check(sent, &request.trigger_name, &self.endpoint, &mut faults);
         faults.into_result()?;
         let (name, put) = (rules::checked(name)?, rules::checked(put)?);
-        let url = self.endpoint.url(&path(&name), platform, &[("type", put.kind())])?;
+        let url = self.endpoint.url(&path(&name), platform, &[("type", put.kind())]);
         let request = self.request(Method::PUT, url, put.body(&self.endpoint)?, true);
         let response = self.send(call, request).await.map_err(|error| named(error, &name))?;
         Ok(PutTriggerResponse { trigger: Some(self.read_trigger(&response, &name, encoding)?) })
@@ -80,7 +85,7 @@ impl Ncp {
         let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
         faults.into_result()?;
         let name = rules::checked(name)?;
-        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let url = self.endpoint.url(&path(&name), platform, &[]);
         self.delete(call, url).await.map_err(|error| named(error, &name))?;
         Ok(DeleteTriggerResponse {})
     }
@@ -92,7 +97,7 @@ impl Ncp {
         let arguments = json::object_text(request.arguments, "arguments", PARAMETERS_MAX, &mut faults);
         faults.into_result()?;
         let name = rules::checked(name)?;
-        let url = self.endpoint.url(&path(&name), platform, &[])?;
+        let url = self.endpoint.url(&path(&name), platform, &[]);
         let body = arguments.unwrap_or_else(|| Bytes::from_static(b"{}"));
         let request = self.request(Method::POST, url, body, request.idempotent);
         let response = self.send(call, request).await.map_err(|error| named(error, &name))?;
@@ -113,7 +118,8 @@ impl Ncp {
 
     pub(super) async fn unlink(&self, call: &mut Call, request: UnlinkActionRequest) -> Result<UnlinkActionResponse> {
         let wanted = (request.trigger_name, request.package_name, request.action_name);
-        self.change_link(call, Method::DELETE, request.platform, &wanted).await?;
+        let response = self.change_link(call, Method::DELETE, request.platform, &wanted).await?;
+        self.done(&response)?;
         Ok(UnlinkActionResponse {})
     }
 
@@ -132,7 +138,7 @@ impl Ncp {
         faults.into_result()?;
         let (name, action) = (rules::checked(name)?, rules::checked(action)?);
         let body = to_body(&wire::Link { action: action.name(), package: action.package() })?;
-        let url = self.endpoint.url(&format!("{}/link-action", path(&name)), platform, &[])?;
+        let url = self.endpoint.url(&format!("{}/link-action", path(&name)), platform, &[]);
         let idempotent = method == Method::DELETE;
         self.send(call, self.request(method, url, body, idempotent)).await.map_err(|error| named(error, &name))
     }
@@ -149,7 +155,7 @@ impl Ncp {
         let encoding = rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let (name, id) = (rules::checked(name)?, rules::checked(id)?);
-        let url = self.endpoint.url(&format!("{}/activations/{id}", path(&name)), platform, &[])?;
+        let url = self.endpoint.url(&format!("{}/activations/{id}", path(&name)), platform, &[]);
         let response = self.get(call, url).await.map_err(|error| super::activation::not_yet(error).resource("activation", id.as_str()))?;
         let activation = self.activation_of(&response, encoding)?;
         Ok(GetTriggerActivationResponse { activation: Some(activation) })
@@ -172,7 +178,7 @@ impl Ncp {
         );
         faults.into_result()?;
         let (name, window) = (rules::checked(name)?, rules::checked(window)?);
-        let url = self.endpoint.url(&format!("{}/activations", path(&name)), platform, &window.query())?;
+        let url = self.endpoint.url(&format!("{}/activations", path(&name)), platform, &window.query());
         let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
         let list: wire::ActivationList = self.content(&response)?;
         let (total_count, next_page_token) = window.rest(&list);
@@ -184,7 +190,8 @@ impl Ncp {
         let tree: Tree = self.content(response)?;
         let exact: Parameters<'_> = self.content(response)?;
         let mut trigger = trigger_read::read(&tree, name.as_str());
-        if let Some(raw) = exact.parameters {
+        let inner = exact.trigger.and_then(|raw| serde_json::from_str::<Parameters<'_>>(raw.get()).ok());
+        if let Some(raw) = exact.parameters.or(inner.and_then(|inner| inner.parameters)) {
             let (parameters, inexact) = json::answer(raw, encoding)?;
             trigger.parameters = Some(parameters);
             trigger.inexact = inexact;

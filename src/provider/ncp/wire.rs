@@ -4,9 +4,11 @@
 //! milliseconds (2.1) or local-time text (2.0); `response` and `result` called String but objects; fields null or absent.
 //! Unknown fields are ignored.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -27,15 +29,23 @@ pub(super) struct Package<'a> {
     #[serde(rename = "resourceId")]
     pub(super) resource_id: Option<String>,
     pub(super) platform: Option<String>,
-    #[serde(alias = "action")]
-    pub(super) actions: Option<Vec<ActionItem>>,
+    #[serde(flatten)]
+    pub(super) actions: ActionList,
 }
 
-/// The list of a package's actions.
+/// The list of a package's actions, under the name of the examples or that of the tables.
 #[derive(Deserialize)]
 pub(super) struct ActionList {
-    #[serde(alias = "action", default)]
-    pub(super) actions: Vec<ActionItem>,
+    #[serde(default, deserialize_with = "list")]
+    actions: Vec<ActionItem>,
+    #[serde(default, deserialize_with = "list")]
+    action: Vec<ActionItem>,
+}
+
+impl ActionList {
+    pub(super) fn into_items(self) -> Vec<ActionItem> {
+        if self.actions.is_empty() { self.action } else { self.actions }
+    }
 }
 
 /// An action in a list: an object, or in old answers its bare name.
@@ -51,7 +61,7 @@ pub(super) struct ActionSummary {
     pub(super) name: String,
     pub(super) description: Option<String>,
     pub(super) runtime: Option<String>,
-    #[serde(rename = "type")]
+    #[serde(default, rename = "type", deserialize_with = "word")]
     pub(super) kind: Option<String>,
     pub(super) web: Option<bool>,
 }
@@ -64,7 +74,7 @@ pub(super) struct Action<'a> {
     pub(super) resource_id: Option<String>,
     pub(super) path: Option<String>,
     pub(super) description: Option<String>,
-    #[serde(rename = "type")]
+    #[serde(default, rename = "type", deserialize_with = "word")]
     pub(super) kind: Option<String>,
     pub(super) web: Option<bool>,
     #[serde(borrow)]
@@ -76,7 +86,8 @@ pub(super) struct Action<'a> {
     #[serde(borrow)]
     pub(super) exec: Option<Exec<'a>>,
     pub(super) limits: Option<Limits>,
-    pub(super) vpc: Option<OneOrMany<Vpc>>,
+    #[serde(default, deserialize_with = "list")]
+    pub(super) vpc: Vec<Vpc>,
     pub(super) version: Option<Text>,
 }
 
@@ -94,19 +105,21 @@ pub(super) struct Exec<'a> {
 
 #[derive(Deserialize, Serialize, Clone, Copy)]
 pub(super) struct Limits {
+    #[serde(deserialize_with = "whole")]
     pub(super) timeout: u64,
+    #[serde(deserialize_with = "whole")]
     pub(super) memory: i32,
 }
 
 #[derive(Deserialize, Serialize, Clone, Copy)]
 pub(super) struct Vpc {
-    #[serde(rename = "vpcNo")]
+    #[serde(default, rename = "vpcNo", deserialize_with = "whole")]
     pub(super) vpc_no: i64,
-    #[serde(rename = "subnetNo")]
+    #[serde(default, rename = "subnetNo", deserialize_with = "whole")]
     pub(super) subnet_no: i64,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum OneOrMany<T> {
     Many(Vec<T>),
@@ -116,7 +129,7 @@ pub(super) enum OneOrMany<T> {
 /// A page of activations.
 #[derive(Deserialize)]
 pub(super) struct ActivationList {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     pub(super) activations: Vec<ActivationItem>,
     #[serde(rename = "totalCount")]
     pub(super) total_count: Option<Whole>,
@@ -147,13 +160,19 @@ pub(super) struct Activation<'a> {
     pub(super) namespace: Option<String>,
     pub(super) subject: Option<String>,
     #[serde(borrow)]
-    pub(super) response: Option<&'a RawValue>,
+    pub(super) response: Option<Answered<'a>>,
+}
+
+/// `response`: an object, which 2.0 documents as a String that holds the object.
+pub(super) enum Answered<'a> {
+    Object(Outcome<'a>),
+    Text(Cow<'a, str>),
 }
 
 /// What the function answered.
 #[derive(Deserialize)]
 pub(super) struct Outcome<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     pub(super) result: Option<&'a RawValue>,
     pub(super) status: Option<String>,
     pub(super) success: Option<bool>,
@@ -222,6 +241,70 @@ pub(super) struct PutExec<'a> {
     pub(super) main: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) components: &'a [String],
+}
+
+/// Reads both forms in one pass: a result may be large, and this is the path of every call.
+struct AnsweredVisitor;
+
+impl<'de> Visitor<'de> for AnsweredVisitor {
+    type Value = Answered<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a response object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Answered<'de>, A::Error> {
+        Outcome::deserialize(MapAccessDeserializer::new(entries)).map(Answered::Object)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Answered<'de>, E> {
+        Ok(Answered::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Answered<'de>, E> {
+        Ok(Answered::Text(Cow::Owned(text.to_owned())))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Answered<'a> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(AnsweredVisitor)
+    }
+}
+
+/// A list: an array, one object where a table says Object, or null.
+pub(super) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(json: D) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Listed<T> {
+        Many(Vec<T>),
+        Nothing(()),
+        One(T),
+    }
+    Ok(match Listed::deserialize(json)? {
+        Listed::Many(many) => many,
+        Listed::One(one) => vec![one],
+        Listed::Nothing(()) => Vec::new(),
+    })
+}
+
+/// A text; anything else is as if it were absent.
+fn word<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
+    Ok(match serde_json::Value::deserialize(json)? {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    })
+}
+
+/// A whole number that may be spelt as a string.
+fn whole<'de, T: TryFrom<i64>, D: Deserializer<'de>>(json: D) -> Result<T, D::Error> {
+    let Whole(number) = Whole::deserialize(json)?;
+    T::try_from(number).map_err(|_| serde::de::Error::custom("number out of range"))
+}
+
+/// A result that is there, `null` included.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(json: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(json).map(Some)
 }
 
 /// A whole number that may be spelt as a string.

@@ -1,0 +1,80 @@
+//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`.
+//!
+//! Knows no other room: it is handed what it shows. Liveness never depends on an upstream, and no page holds a secret.
+
+use std::convert::Infallible;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::watch;
+use tracing::warn;
+
+/// A client that does not finish its request head within this time is cut off.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the pages show.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    /// True until the sidecar shuts down.
+    pub serving: watch::Receiver<bool>,
+    /// The effective configuration as JSON, credentials as their source.
+    pub config: Arc<str>,
+}
+
+/// Serves the pages on a bound listener for as long as it is polled.
+pub async fn serve(listener: TcpListener, pages: Pages) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(why) => return warn!("the admin pages cannot be served: {why}"),
+    };
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let pages = pages.clone();
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| {
+                        let answer = pages.answer(&request);
+                        async move { Ok::<_, Infallible>(answer) }
+                    });
+                    let connection = http1::Builder::new()
+                        .timer(TokioTimer::new())
+                        .header_read_timeout(HEAD_TIMEOUT)
+                        .serve_connection(TokioIo::new(socket), service);
+                    // A client that goes away is its own business.
+                    let _ = connection.await;
+                });
+            }
+            // Out of file descriptors, most likely: waiting is all that helps.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+impl Pages {
+    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return page(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "use GET\n");
+        }
+        match request.uri().path() {
+            "/livez" | "/startupz" => page(StatusCode::OK, "text/plain", "ok\n"),
+            "/readyz" if *self.serving.borrow() => page(StatusCode::OK, "text/plain", "ok\n"),
+            "/readyz" => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining: the process is shutting down\n"),
+            "/config" => page(StatusCode::OK, "application/json", &self.config),
+            _ => page(StatusCode::NOT_FOUND, "text/plain", "pages: /livez /readyz /startupz /config\n"),
+        }
+    }
+}
+
+fn page(status: StatusCode, content_type: &'static str, text: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    response
+}

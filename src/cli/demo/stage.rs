@@ -1,0 +1,262 @@
+//! Where a scenario plays: an emulated cloud, a sidecar led to it, a gRPC connection to that, and the audience.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use tonic::transport::Channel;
+use tonic::{Response, Status};
+
+use super::show;
+use crate::app::{Emulators, Sidecar};
+use crate::cli::address::Address;
+use crate::cli::client::{Client, failure};
+use crate::cli::exit::Exit;
+use crate::cli::invoke::{Failure, InvokeOutput};
+use crate::cli::io::Io;
+use crate::config::{self, Config, Sources};
+use crate::emulator::ncp::{DEFAULT_SECRET_KEY, Options};
+use crate::emulator::{RecordedRequest, Running};
+use crate::env::Env;
+
+/// Why the tour ends early: one sentence, perhaps with what was answered below it.
+#[derive(Debug)]
+pub(super) struct Unexpected(pub(super) String);
+
+/// Where a scenario plays.
+pub(super) struct Stage<'s, 'io> {
+    io: &'s mut Io<'io>,
+    emulators: Emulators,
+    sidecar: Sidecar,
+    client: Client,
+    steps: usize,
+    requests: usize,
+}
+
+/// What a step does, in words and in the API's names.
+#[derive(Debug)]
+pub(super) struct Step<'t> {
+    /// One line that says what for.
+    pub(super) title: &'t str,
+    /// `Service/Method`.
+    pub(super) method: &'t str,
+    /// The request's fields, shortened.
+    pub(super) request: String,
+    /// How many requests must go out; each must be answered with success.
+    pub(super) sends: usize,
+}
+
+/// The settings of a demo's sidecar; with no file, the target is the default one.
+pub(super) fn settings() -> Result<Config, Unexpected> {
+    let flags = [("listen", "127.0.0.1:0"), ("threads", "1"), ("admin", "off")];
+    config::load(&Sources {
+        file: None,
+        flags: BTreeMap::from(flags.map(|(key, value)| (key, value.to_owned()))),
+        // Not the user's: the demo must not depend on what is set there.
+        env: Env::fixed::<String, String>([]),
+    })
+    .map_err(|faults| Unexpected(format!("the demo's own configuration is wrong:\n{faults}")))
+}
+
+impl<'s, 'io> Stage<'s, 'io> {
+    /// Starts the cloud and the sidecar, and connects.
+    pub(super) async fn set(config: Config, io: &'s mut Io<'io>) -> Result<Self, Unexpected> {
+        let fault = |why: &dyn fmt::Display| Unexpected(why.to_string());
+        let emulators = Emulators::start(config, Options::default)
+            .await
+            .map_err(|why| fault(&why))?;
+        let sidecar = Sidecar::start(emulators.config(), &emulators.env()).map_err(|why| fault(&why))?;
+        let Some(address) = sidecar.tcp() else {
+            return Err(Unexpected("the sidecar has no TCP address".to_owned()));
+        };
+        let client = Client::connect(&Address::Tcp(address.to_string()), None)
+            .await
+            .map_err(|failure| Unexpected(failure.message))?;
+        Ok(Self {
+            io,
+            emulators,
+            sidecar,
+            client,
+            steps: 0,
+            requests: 0,
+        })
+    }
+
+    /// Tells who talks to whom.
+    pub(super) fn introduce(&mut self, cloud: &str) -> Result<(), Unexpected> {
+        let sidecar = self
+            .sidecar
+            .tcp()
+            .map(|address| address.to_string())
+            .unwrap_or_default();
+        let places: Vec<_> = self
+            .emulators
+            .iter()
+            .map(|running| running.addr().to_string())
+            .collect();
+        self.tell(&format!(
+            "  application --gRPC--> sidecar {sidecar} --signed REST--> emulated {cloud} {}\n  \
+             Of each request the line, the signing headers and the body are shown.\n\n",
+            places.join(", ")
+        ))
+    }
+
+    /// The connection to the sidecar.
+    pub(super) fn channel(&self) -> Channel {
+        self.client.channel()
+    }
+
+    /// Makes one call, shows it with the requests that it caused, and checks these.
+    ///
+    /// What was answered is for the caller to judge, and then to tell by [`Stage::got`].
+    pub(super) async fn step<T>(
+        &mut self,
+        step: Step<'_>,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<Result<T, Failure>, Unexpected> {
+        self.steps += 1;
+        for running in self.emulators.iter() {
+            running.clear_requests();
+        }
+        let answer = call
+            .await
+            .map(Response::into_inner)
+            .map_err(|status| failure(&status));
+        let sent: Vec<_> = self.emulators.iter().flat_map(Running::requests).collect();
+        self.requests += sent.len();
+        self.tell(&show::step(self.steps, &step, &sent))?;
+        check(&step, &sent).map_err(|why| match &answer {
+            Ok(_) => Unexpected(why),
+            Err(failure) => refused(&format!("{why}; the sidecar answered"), failure),
+        })?;
+        Ok(answer)
+    }
+
+    /// Like [`Stage::step`], for calls that must succeed.
+    pub(super) async fn ok<T>(
+        &mut self,
+        step: Step<'_>,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Unexpected> {
+        let method = step.method.to_owned();
+        self.step(step, call)
+            .await?
+            .map_err(|failure| refused(&format!("{method} failed"), &failure))
+    }
+
+    /// Shows what the application got.
+    pub(super) fn got(&mut self, lines: &[String]) -> Result<(), Unexpected> {
+        self.tell(&show::answer(lines))
+    }
+
+    /// A tour that nobody can see is over.
+    fn tell(&mut self, text: &str) -> Result<(), Unexpected> {
+        ensure(self.io.print(text) == Exit::Clean, || {
+            "stopped, for nothing more can be written".to_owned()
+        })
+    }
+
+    /// Ends the sidecar as a SIGTERM would; answers how many steps were played and how many requests went out.
+    pub(super) async fn clear(self) -> Result<(usize, usize), Unexpected> {
+        drop(self.client);
+        if self.sidecar.drain().await {
+            Ok((self.steps, self.requests))
+        } else {
+            Err(Unexpected("the sidecar did not stop in time".to_owned()))
+        }
+    }
+}
+
+/// What must hold of the requests of a step.
+fn check(step: &Step<'_>, sent: &[RecordedRequest]) -> Result<(), String> {
+    if sent.len() != step.sends {
+        return Err(format!(
+            "{} sent {} requests instead of {}",
+            step.method,
+            sent.len(),
+            step.sends
+        ));
+    }
+    for request in sent {
+        if !request.status.is_some_and(|status| (200..300).contains(&status)) {
+            let status = request
+                .status
+                .map_or("nothing".to_owned(), |status| status.to_string());
+            return Err(format!("the cloud answered {} with {status}", step.method));
+        }
+        let holds_secret = |bytes: &[u8]| {
+            bytes
+                .windows(DEFAULT_SECRET_KEY.len())
+                .any(|part| part == DEFAULT_SECRET_KEY.as_bytes())
+        };
+        if holds_secret(&request.body)
+            || request
+                .headers
+                .iter()
+                .any(|(_, value)| holds_secret(value.as_bytes()))
+        {
+            return Err(format!("{} sent the secret key", step.method));
+        }
+    }
+    Ok(())
+}
+
+fn refused(what: &str, failure: &Failure) -> Unexpected {
+    Unexpected(format!(
+        "{what}: {}",
+        failure.render(InvokeOutput::Table).trim_end()
+    ))
+}
+
+/// The next step's condition: what was answered is what had to be.
+pub(super) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Unexpected> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Unexpected(otherwise()))
+    }
+}
+
+impl fmt::Display for Unexpected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(status: Option<u16>, body: &str) -> RecordedRequest {
+        RecordedRequest {
+            method: "PUT".to_owned(),
+            target: "/p".to_owned(),
+            headers: Vec::new(),
+            body: bytes::Bytes::from(body.to_owned()),
+            status,
+            time_ms: 0,
+        }
+    }
+
+    #[test]
+    fn a_step_that_goes_wrong_is_noticed() {
+        let step = Step {
+            title: "Look",
+            method: "S/M",
+            request: String::new(),
+            sends: 1,
+        };
+        assert_eq!(check(&step, &[sent(Some(204), "{}")]), Ok(()));
+        for (requests, part) in [
+            (vec![], "sent 0 requests instead of 1"),
+            (vec![sent(Some(401), "")], "with 401"),
+            (vec![sent(None, "")], "with nothing"),
+            (
+                vec![sent(Some(200), &format!("x{DEFAULT_SECRET_KEY}x"))],
+                "sent the secret key",
+            ),
+        ] {
+            let why = check(&step, &requests).unwrap_err();
+            assert!(why.contains(part), "{why}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Actions that break a documented rule.
+
+use faas_sidecar::proto::exec::Code as ExecCode;
+use faas_sidecar::proto::*;
+use prost_types::Duration;
+
+use crate::support::bench::Bench;
+use crate::support::refused::assert_refused;
+
+pub fn action() -> Action {
+    Action {
+        exec: Some(Exec {
+            runtime: "nodejs:22".to_owned(),
+            main: "main".to_owned(),
+            code: Some(ExecCode::Source("function main() {}".to_owned())),
+            components: Vec::new(),
+        }),
+        limits: Some(Limits {
+            timeout: Some(millis(60_000)),
+            memory_mb: 256,
+        }),
+        vpc: vec![Vpc {
+            vpc_no: 1001,
+            subnet_no: 2002,
+        }],
+        ..Action::default()
+    }
+}
+
+fn put(action: Action) -> PutActionRequest {
+    PutActionRequest {
+        action_name: "hello".to_owned(),
+        action: Some(action),
+        ..PutActionRequest::default()
+    }
+}
+
+pub fn change(with: impl FnOnce(&mut Action)) -> PutActionRequest {
+    let mut action = action();
+    with(&mut action);
+    put(action)
+}
+
+pub fn millis(millis: i64) -> Duration {
+    Duration {
+        seconds: millis / 1000,
+        nanos: i32::try_from(millis % 1000).unwrap() * 1_000_000,
+    }
+}
+
+#[tokio::test]
+async fn a_time_limit_outside_500_to_300000_whole_milliseconds_is_refused() {
+    let bench = Bench::new().await;
+    let odd = Duration { seconds: 1, nanos: 1 };
+    let negative = Duration {
+        seconds: -1,
+        nanos: 0,
+    };
+    for timeout in [millis(499), millis(300_001), millis(0), odd, negative] {
+        let request = change(|action| {
+            action.limits = Some(Limits {
+                timeout: Some(timeout),
+                memory_mb: 256,
+            })
+        });
+        assert_refused(
+            &bench,
+            bench.actions().put_action(request).await,
+            &["action.limits.timeout"],
+        )
+        .await;
+    }
+    let answer = bench
+        .actions()
+        .put_action(change(|action| action.limits = None))
+        .await;
+    assert_refused(&bench, answer, &["action.limits"]).await;
+}
+
+#[tokio::test]
+async fn memory_other_than_the_four_sizes_is_refused() {
+    let bench = Bench::new().await;
+    for memory_mb in [300, 0, -128, 127, 2048] {
+        let request = change(|action| {
+            action.limits = Some(Limits {
+                timeout: Some(millis(500)),
+                memory_mb,
+            })
+        });
+        assert_refused(
+            &bench,
+            bench.actions().put_action(request).await,
+            &["action.limits.memory_mb"],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_vpc_is_required_on_vpc_and_refused_on_classic() {
+    let bench = Bench::new().await;
+    let answer = bench
+        .actions()
+        .put_action(change(|action| action.vpc.clear()))
+        .await;
+    assert_refused(&bench, answer, &["action.vpc"]).await;
+    let request = PutActionRequest {
+        platform: Platform::Classic.into(),
+        ..put(action())
+    };
+    assert_refused(&bench, bench.actions().put_action(request).await, &["action.vpc"]).await;
+    let request = change(|action| {
+        action.vpc = vec![Vpc {
+            vpc_no: 0,
+            subnet_no: -1,
+        }]
+    });
+    let fields = ["action.vpc[0].subnet_no", "action.vpc[0].vpc_no"];
+    assert_refused(&bench, bench.actions().put_action(request).await, &fields).await;
+}
+
+#[tokio::test]
+async fn web_flags_belong_to_web_actions() {
+    let bench = Bench::new().await;
+    for kind in [ActionType::Unspecified, ActionType::Basic] {
+        let request = change(|action| {
+            action.r#type = kind.into();
+            action.raw_http = true;
+        });
+        assert_refused(
+            &bench,
+            bench.actions().put_action(request).await,
+            &["action.raw_http"],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_sequence_has_components_and_no_limits_code_or_vpc_of_its_own() {
+    let bench = Bench::new().await;
+    let request = change(|action| {
+        action.r#type = ActionType::Sequence.into();
+        action.exec.as_mut().unwrap().components = vec!["a".to_owned(), "/b".to_owned(), "p/".to_owned()];
+    });
+    let fields = [
+        "action.exec.code",
+        "action.exec.components[0]",
+        "action.exec.components[1]",
+        "action.exec.components[2]",
+        "action.exec.main",
+        "action.exec.runtime",
+        "action.limits",
+        "action.vpc",
+    ];
+    assert_refused(&bench, bench.actions().put_action(request).await, &fields).await;
+    let empty = put(Action {
+        r#type: ActionType::SequenceWeb.into(),
+        ..Action::default()
+    });
+    assert_refused(
+        &bench,
+        bench.actions().put_action(empty).await,
+        &["action.exec.components"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn code_beyond_38_mb_as_sent_is_refused() {
+    let bench = Bench::new().await;
+    let request = change(|action| {
+        action.exec.as_mut().unwrap().code = Some(ExecCode::Archive(vec![7; 50 << 20].into()));
+    });
+    let told = assert_refused(
+        &bench,
+        bench.actions().put_action(request).await,
+        &["action.exec.archive"],
+    )
+    .await;
+    assert!(told.message.contains("38 MB"), "{}", told.message);
+    let request = change(|action| {
+        action.exec.as_mut().unwrap().code = Some(ExecCode::Source("x".repeat(50 << 20)));
+    });
+    assert_refused(
+        &bench,
+        bench.actions().put_action(request).await,
+        &["action.exec.source"],
+    )
+    .await;
+    bench.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn an_image_needs_its_runtime_and_compiled_runtimes_need_an_archive() {
+    let bench = Bench::new().await;
+    let image = |exec: &mut Exec| exec.code = Some(ExecCode::ImageUri("registry/image:1".to_owned()));
+    let request = change(|action| image(action.exec.as_mut().unwrap()));
+    assert_refused(
+        &bench,
+        bench.actions().put_action(request).await,
+        &["action.exec.image_uri"],
+    )
+    .await;
+    for runtime in ["java", "java:21", "dotnet:2.2"] {
+        let request = change(|action| action.exec.as_mut().unwrap().runtime = runtime.to_owned());
+        assert_refused(
+            &bench,
+            bench.actions().put_action(request).await,
+            &["action.exec.source"],
+        )
+        .await;
+    }
+}

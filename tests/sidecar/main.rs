@@ -1,0 +1,28 @@
+//! The whole sidecar: generated gRPC clients → the real server → a scripted HTTP upstream on a real socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helper may fail the test"
+)]
+#![allow(
+    unreachable_pub,
+    reason = "the modules of a test have no other crate to show themselves to"
+)]
+#![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
+
+mod bad_actions;
+mod bad_fields;
+mod bad_triggers;
+mod bad_upstream;
+mod deadlines;
+mod error_bodies;
+mod operations;
+mod paging;
+mod privacy;
+mod quirks;
+mod request_ids;
+mod results;
+mod retries;
+mod server;
+#[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
+mod support;

@@ -1,0 +1,200 @@
+//! A sidecar in this process between the generated clients and a scripted upstream, started as `serve` starts it:
+//! configuration text → `config::load` → `Sidecar::start`.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use faas_sidecar::app::Sidecar;
+use faas_sidecar::config::{self, Sources};
+use faas_sidecar::env::Env;
+use faas_sidecar::proto::action_service_client::ActionServiceClient;
+use faas_sidecar::proto::health::health_client::HealthClient;
+use faas_sidecar::proto::health::{HealthCheckRequest, health_check_response::ServingStatus};
+use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
+use faas_sidecar::proto::package_service_client::PackageServiceClient;
+use faas_sidecar::proto::trigger_service_client::TriggerServiceClient;
+use faas_sidecar::proto::*;
+use tonic::transport::{Channel, Endpoint};
+
+use super::answer::content;
+use super::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
+
+/// Short pauses, so that retries cost a test nothing.
+const QUICK: &str =
+    "retry: {initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 100}}";
+
+pub struct Bench {
+    pub upstream: Upstream,
+    pub sidecar: Sidecar,
+    pub channel: Channel,
+}
+
+impl Bench {
+    /// Target `main`: the public cloud in Korea, API 2.1, platform VPC.
+    pub async fn new() -> Self {
+        Self::with(QUICK).await
+    }
+
+    /// Target `main` with these settings beside provider and address.
+    pub async fn with(settings: &str) -> Self {
+        Self::whole("", settings, &keys()).await
+    }
+
+    /// Quick retries and these settings too.
+    pub async fn quick(settings: &str) -> Self {
+        Self::with(&format!("{QUICK}\n{settings}")).await
+    }
+
+    /// The target of one of the clouds.
+    pub async fn site(place: &str) -> Self {
+        Self::quick(place).await
+    }
+
+    pub async fn without_keys() -> Self {
+        Self::whole("", QUICK, &Env::fixed::<String, String>([])).await
+    }
+
+    /// `top` stands beside `targets`; each line of `settings` under `main`.
+    pub async fn whole(top: &str, settings: &str, env: &Env) -> Self {
+        let upstream = Upstream::start().await;
+        let settings: String = settings.lines().map(|line| format!("    {line}\n")).collect();
+        let text = format!(
+            "listen: \"127.0.0.1:0\"\n{top}\ntargets:\n  main:\n    provider: ncp\n    base_url: {}\n{settings}",
+            upstream.url()
+        );
+        let sidecar = start(&text, env);
+        let channel = connect(&sidecar);
+        Self {
+            upstream,
+            sidecar,
+            channel,
+        }
+    }
+
+    pub fn packages(&self) -> PackageServiceClient<Channel> {
+        PackageServiceClient::new(self.channel.clone())
+    }
+
+    pub fn actions(&self) -> ActionServiceClient<Channel> {
+        ActionServiceClient::new(self.channel.clone())
+            .max_encoding_message_size(usize::MAX)
+            .max_decoding_message_size(usize::MAX)
+    }
+
+    pub fn invocations(&self) -> InvocationServiceClient<Channel> {
+        InvocationServiceClient::new(self.channel.clone())
+            .max_encoding_message_size(usize::MAX)
+            .max_decoding_message_size(usize::MAX)
+    }
+
+    pub fn triggers(&self) -> TriggerServiceClient<Channel> {
+        TriggerServiceClient::new(self.channel.clone())
+    }
+
+    pub fn health(&self) -> HealthClient<Channel> {
+        HealthClient::new(self.channel.clone())
+    }
+
+    /// Runs `-/hello` with the answer scripted.
+    pub async fn invoke(&self, request: InvokeRequest) -> Result<Activation, tonic::Status> {
+        let answer = self.invocations().invoke(request).await?;
+        Ok(answer.into_inner().activation.unwrap())
+    }
+
+    /// After whatever happened the server answers its next caller, and says that it is well.
+    pub async fn assert_healthy(&self) {
+        let before = self.upstream.received().len();
+        self.upstream.push(content("[]"));
+        let listed = self
+            .packages()
+            .list_packages(ListPackagesRequest::default())
+            .await
+            .unwrap();
+        assert!(listed.into_inner().packages.is_empty());
+        assert_eq!(self.upstream.received().len(), before + 1);
+        let health = self
+            .health()
+            .check(HealthCheckRequest::default())
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(health.status(), ServingStatus::Serving);
+    }
+}
+
+/// The environment with the keys that the upstream knows.
+pub fn keys() -> Env {
+    Env::fixed([
+        ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
+        ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
+    ])
+}
+
+/// A sidecar with this configuration text.
+pub fn start(text: &str, env: &Env) -> Sidecar {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let sources = Sources {
+        file: Some(file.path().to_owned()),
+        env: env.clone(),
+        ..Sources::default()
+    };
+    let config = config::load(&sources).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+    Sidecar::start(&config, env).unwrap()
+}
+
+pub fn connect(sidecar: &Sidecar) -> Channel {
+    let address = sidecar.tcp().unwrap();
+    Endpoint::from_shared(format!("http://{address}"))
+        .unwrap()
+        .connect_lazy()
+}
+
+/// `-/hello` with `{"name":"kim"}` as text.
+pub fn hello() -> InvokeRequest {
+    InvokeRequest {
+        action_name: "hello".to_owned(),
+        arguments: Some(text(r#"{"name":"kim"}"#)),
+        ..InvokeRequest::default()
+    }
+}
+
+/// A request with a deadline.
+pub fn within<T>(deadline: Duration, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(deadline);
+    request
+}
+
+pub fn text(json: &str) -> Json {
+    Json {
+        encoding: Some(json::Encoding::Text(json.to_owned())),
+    }
+}
+
+/// The same document in the `value` arm.
+pub fn value(json: &str) -> Json {
+    let (value, _) = faas_sidecar::json::Value::from_json(json).unwrap();
+    Json {
+        encoding: Some(json::Encoding::Value(value)),
+    }
+}
+
+/// The JSON text of either arm.
+pub fn shown(json: &Option<Json>) -> String {
+    match json.as_ref().and_then(|json| json.encoding.as_ref()) {
+        Some(json::Encoding::Text(text)) => text.clone(),
+        Some(json::Encoding::Value(value)) => String::from_utf8(value.to_json().unwrap().to_vec()).unwrap(),
+        None => String::new(),
+    }
+}
+
+/// An id as the cloud makes them.
+pub const ID: &str = "0f3c2b1a0f3c2b1a0f3c2b1a0f3c2b1a";
+
+/// The answer of a run that went well.
+pub fn success(result: &str) -> super::answer::Http {
+    content(&format!(
+        r#"{{"activationId":"{ID}","duration":3,"end":1713936450102,"name":"hello","namespace":"AbCdEf","response":{{"result":{result},"status":"success","success":true}},"start":1713936450099,"subject":"AbCdEf"}}"#
+    ))
+}

@@ -1,0 +1,8 @@
+//! What the tests of the whole sidecar share: a scripted upstream, a bench around it, and errors taken apart.
+
+pub mod answer;
+pub mod bench;
+pub mod details;
+pub mod refused;
+pub mod signature;
+pub mod upstream;
