@@ -17,13 +17,13 @@ pub struct Variables {
 }
 
 /// NAVER Cloud's.
-pub const NCLOUD: Variables = Variables {
+pub(super) const NCLOUD: Variables = Variables {
     access_key: &["NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY"],
     secret_key: &["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"],
 };
 /// Those of Huawei Cloud's official clients.
 #[cfg(feature = "emulator")]
-pub const HUAWEI: Variables = Variables {
+pub(super) const HUAWEI: Variables = Variables {
     access_key: &["HUAWEICLOUD_SDK_AK"],
     secret_key: &["HUAWEICLOUD_SDK_SK"],
 };
