@@ -143,15 +143,15 @@ struct Plan {
 }
 
 enum CloudOptions {
-    Ncp(ncp::Options),
-    Functiongraph(functiongraph::Options),
+    Ncp(Box<ncp::Options>),
+    Functiongraph(Box<functiongraph::Options>),
 }
 
 impl CloudOptions {
     async fn start(self) -> io::Result<Running> {
         match self {
-            Self::Ncp(options) => ncp::start(options).await,
-            Self::Functiongraph(options) => functiongraph::start(options).await,
+            Self::Ncp(options) => ncp::start(*options).await,
+            Self::Functiongraph(options) => functiongraph::start(*options).await,
         }
     }
 }
@@ -188,7 +188,7 @@ fn ncp_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
         ..ncp::Options::default()
     };
     Ok(Plan {
-        options: CloudOptions::Ncp(options),
+        options: CloudOptions::Ncp(Box::new(options)),
         name: format!("NAVER Cloud Functions ({site})"),
         hint,
     })
@@ -224,7 +224,7 @@ fn functiongraph_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
         ..functiongraph::Options::default()
     };
     Ok(Plan {
-        options: CloudOptions::Functiongraph(options),
+        options: CloudOptions::Functiongraph(Box::new(options)),
         name: format!("Huawei Cloud FunctionGraph ({region}, project {project})"),
         hint,
     })

@@ -75,7 +75,7 @@ fn save(
     let total: Option<i64> = shares
         .map(|share| share.filter(|share| (0..=100).contains(share)))
         .sum();
-    if !total.is_some_and(|total| total <= 100) {
+    if total.is_none_or(|total| total > 100) {
         return Err(codes::SPLIT_WEIGHT.into());
     }
     let alias = Alias {

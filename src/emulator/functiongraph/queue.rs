@@ -155,7 +155,7 @@ async fn work(cloud: Arc<Cloud>, job: Job, stop: Stop) {
     // An emulator that stops leaves its records as they are: the next one finds them unfinished.
     if !cloud.stop.is_stopped() {
         finish(&cloud, &job, &end);
-        deliver(&cloud, job, &end, attempts);
+        deliver(&cloud, &job, &end, attempts);
     }
 }
 
@@ -239,14 +239,14 @@ fn finish(cloud: &Cloud, job: &Job, end: &End) {
 }
 
 /// Only functions are delivered to; topics, buckets and streams are not there.
-fn deliver(cloud: &Arc<Cloud>, job: Job, end: &End, attempts: i64) {
+fn deliver(cloud: &Arc<Cloud>, job: &Job, end: &End, attempts: i64) {
     let (side, condition, verdict) = match end {
         End::Ran(verdict) if !verdict.is_failure() => ("on_success", "Success", Some(verdict)),
         End::Ran(verdict) => ("on_failure", "RetriesExhausted", Some(verdict)),
         End::TooOld => ("on_failure", "EventAgeExceeded", None),
         End::Cancelled => return,
     };
-    let Some(urn) = destination(cloud, &job, side).filter(|_| job.chain < MAX_CHAIN) else {
+    let Some(urn) = destination(cloud, job, side).filter(|_| job.chain < MAX_CHAIN) else {
         return;
     };
     let response: Value = verdict.map_or(Value::Null, |verdict| {

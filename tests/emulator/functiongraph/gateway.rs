@@ -303,9 +303,9 @@ async fn sizes_and_types() {
 #[tokio::test]
 async fn requests_are_recorded_in_memory_and_in_a_file() {
     let directory = tempfile::tempdir().unwrap();
-    let record_file = Some(directory.path().join("requests.jsonl"));
+    let record_file = directory.path().join("requests.jsonl");
     let client = Client::with(Options {
-        record_file: record_file.clone(),
+        record_file: Some(record_file.clone()),
         ..Options::default()
     })
     .await;
@@ -317,7 +317,7 @@ async fn requests_are_recorded_in_memory_and_in_a_file() {
         (recorded[0].target.as_str(), recorded[0].status),
         (target.as_str(), Some(404))
     );
-    let text = std::fs::read_to_string(record_file.unwrap()).unwrap();
+    let text = std::fs::read_to_string(record_file).unwrap();
     let lines: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

@@ -12,7 +12,10 @@ use crate::client::Answer;
 
 fn password(user: &str, password: &str, domain: &str, scope: Value) -> Value {
     let user = json!({"name": user, "password": password, "domain": {"name": domain}});
-    json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}})
+    let identity = json!({"methods": ["password"], "password": {"user": user}});
+    let mut body = json!({"auth": {"identity": identity}});
+    body["auth"]["scope"] = scope;
+    body
 }
 
 fn project() -> Value {

@@ -283,7 +283,7 @@ async fn sizes_and_queries() {
     ] {
         client.get(&records(query)).await.failed(400, "FSS.1001");
     }
-    let many = vec!["1"; 11].join(",");
+    let many = ["1"; 11].join(",");
     let target = format!(
         "{}/f/active-async-invocations?requests={}",
         functions(),

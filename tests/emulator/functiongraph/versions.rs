@@ -36,9 +36,8 @@ async fn published() -> Client {
 #[tokio::test]
 async fn a_version_stays_as_it_was_published() {
     let client = published().await;
-    for (slot, result) in [("default:f", 3), ("f", 3), ("default:f:latest", 3)] {
-        let _ = slot;
-        assert_eq!(client.result("f", json!({})).await, result);
+    for slot in ["f", "default:f"] {
+        assert_eq!(client.result(slot, json!({})).await, 3);
     }
     let project = DEFAULT_PROJECT_ID;
     for (version, result) in [("latest", 3), ("v1", 1), ("v2", 2)] {

@@ -75,7 +75,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Definition, Refusal> {
     let settings = settings(fields)?;
     let memory_mb = fields.need_integer("memory_size", codes::MEMORY)?;
     let dynamic = settings.get("enable_dynamic_memory") == Some(&Value::Bool(true));
-    if !MEMORY_MB.contains(&memory_mb) && !(dynamic && DYNAMIC_MEMORY_MB.contains(&memory_mb)) {
+    let fits = MEMORY_MB.contains(&memory_mb) || (dynamic && DYNAMIC_MEMORY_MB.contains(&memory_mb));
+    if !fits {
         return Err(codes::MEMORY.refuse(format!("memory_size must be one of {MEMORY_MB:?}")));
     }
     let timeout_s = fields.need_integer("timeout", codes::TIMEOUT)?;
@@ -174,7 +175,7 @@ fn variables(name: &str, text: &str) -> Result<Map<String, Value>, Refusal> {
     }
 }
 
-/// Create page: concurrency −1 to 1000, concurrent_num 1 to 1000.
+/// Create page: `concurrency` −1 to 1000, `concurrent_num` 1 to 1000.
 fn strategy(fields: &Fields<'_>) -> Result<Option<Strategy>, Refusal> {
     let Some(map) = fields.object("strategy_config", codes::CONCURRENCY)? else {
         return Ok(None);
