@@ -4,7 +4,7 @@ TOOLS := target/tools
 VENV  := $(TOOLS)/venv
 BUF   := $(TOOLS)/node_modules/.bin/buf
 
-.PHONY: help ci test fmt clippy doc deny proto release size demo e2e bench instructions
+.PHONY: help ci test fmt clippy doc deny proto release size demo e2e readme bench instructions
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -42,6 +42,10 @@ demo: ## The README's first command
 
 e2e: release $(VENV)/bin/python ## Stock clients against the real binary
 	tests/e2e/run $(VENV)
+
+readme: ## Writes the table of keys into README.md
+	@cargo run --quiet -- schema --format markdown >target/keys.md
+	@sed -i -e '/^<!-- keys:/,/^<!-- end of keys/{/^<!--/!d}' -e '/^<!-- keys:/r target/keys.md' README.md
 
 bench: ## Calls/s, CPU a call, latency, memory, start-up
 	cargo bench --bench whole_path --no-default-features

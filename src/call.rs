@@ -15,6 +15,8 @@ pub struct Call {
     pub trace: Vec<(&'static str, String)>,
     /// Signed HTTP requests sent so far.
     pub attempts: u32,
+    /// Whether the latest request may be repeated without harm: by its nature, the caller's word or the configuration.
+    pub idempotent: bool,
     /// The upstream's id of the latest request.
     pub upstream_request_id: Option<String>,
 }
@@ -23,7 +25,7 @@ impl Call {
     /// A call that must be answered by `deadline`.
     #[must_use]
     pub fn new(deadline: Instant) -> Self {
-        Self { deadline, trace: Vec::new(), attempts: 0, upstream_request_id: None }
+        Self { deadline, trace: Vec::new(), attempts: 0, idempotent: false, upstream_request_id: None }
     }
 
     /// Time left; zero when it is over.

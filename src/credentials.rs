@@ -10,9 +10,12 @@ use tokio::time::Instant;
 
 use crate::error::{Component, Error, Kind};
 
+mod login;
 mod secret;
 mod source;
+pub mod token;
 
+pub use login::{Agency, Login, LoginSource};
 pub use secret::Secret;
 pub use source::{KeyNames, Reader, Source};
 

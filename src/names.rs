@@ -7,6 +7,12 @@ use std::fmt;
 
 use crate::error::Faults;
 
+mod function;
+
+pub use function::{
+    AliasName, AsyncRequestId, FUNCTION_NAME_MAX, FunctionName, FunctionPackage, FunctionUrn, FunctionVersion, Qualifier,
+};
+
 /// Longest NCP package, action or trigger name, in characters.
 pub const NCP_NAME_MAX: usize = 50;
 

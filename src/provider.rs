@@ -9,7 +9,12 @@ use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::proto::*;
 
+mod checks;
+pub mod functiongraph;
+mod lenient;
 pub mod ncp;
+mod paging;
+mod pauses;
 pub mod status;
 
 /// Receives the states of a watched activation; answers false when nobody listens any more.

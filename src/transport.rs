@@ -109,6 +109,7 @@ impl Transport {
     /// # Errors
     /// The last attempt's classified error; `call` holds how many attempts were made.
     pub async fn send(&self, call: &mut Call, request: &Request, protocol: &dyn Protocol) -> Result<Response> {
+        call.idempotent = request.idempotent;
         let _slot = self.shared.limiter.enter(call).await?;
         self.shared.policy.deposit();
         let mut attempt = 0;

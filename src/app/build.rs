@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::StartError;
 use crate::config::{self, Cloud, Config, TargetConfig};
-use crate::credentials::{Credentials, KeyNames, Source};
+use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
 use crate::env::Env;
 use crate::names::Pattern;
 use crate::proto::Platform;
-use crate::provider::Provider;
+use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
+use crate::provider::Provider;
 use crate::target::{Target, Targets};
 use crate::transport::{self, Shared, Transport};
 
@@ -19,6 +20,13 @@ const NCP_KEYS: KeyNames = KeyNames {
     access_key: &["NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY"],
     secret_key: &["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"],
     security_token: &[],
+};
+
+/// Names of Huawei Cloud's environment variables (`huaweicloudsdkcore` 3.1.219, `auth/provider.py`).
+const HUAWEI_KEYS: KeyNames = KeyNames {
+    access_key: &["HUAWEICLOUD_SDK_AK"],
+    secret_key: &["HUAWEICLOUD_SDK_SK"],
+    security_token: &["HUAWEICLOUD_SDK_SECURITY_TOKEN"],
 };
 
 /// Everything that targets are made of; each serving thread makes its own from it.
@@ -32,7 +40,13 @@ struct Plan {
     config: TargetConfig,
     transport: transport::Settings,
     shared: Arc<Shared>,
-    credentials: Credentials,
+    cloud: Prepared,
+}
+
+/// What one cloud's providers share across threads.
+enum Prepared {
+    Ncp(Credentials),
+    FunctionGraph(functiongraph::Settings),
 }
 
 impl Blueprint {
@@ -61,16 +75,19 @@ impl Plan {
 
     fn provider(&self, transport: Transport) -> Result<Box<dyn Provider>, String> {
         let config = &self.config;
-        match &config.cloud {
-            Cloud::Ncp(place) => {
+        match (&config.cloud, &self.cloud) {
+            (Cloud::Ncp(place), Prepared::Ncp(credentials)) => {
                 let settings = ncp::Settings {
                     endpoint: endpoint(place, config)?,
                     wait: config.wait,
                     idempotent_actions: patterns(config)?,
                 };
-                Ok(Box::new(Ncp::new(settings, transport, self.credentials.clone())))
+                Ok(Box::new(Ncp::new(settings, transport, credentials.clone())))
             }
-            Cloud::FunctionGraph(_) => Err("provider functiongraph is not part of this build yet".to_owned()),
+            (Cloud::FunctionGraph(_), Prepared::FunctionGraph(settings)) => {
+                Ok(Box::new(FunctionGraph::new(settings.clone(), transport)))
+            }
+            _ => Err("the plan is of another cloud than the configuration".to_owned()),
         }
     }
 }
@@ -82,7 +99,36 @@ fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError
         config: config.clone(),
         shared: Shared::new(&transport),
         transport,
-        credentials: Credentials::load(source(config, env)),
+        cloud: match &config.cloud {
+            Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
+            Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
+                function_graph(place, config, env).map_err(|why| StartError(format!("target {name}: {why}")))?,
+            ),
+        },
+    })
+}
+
+fn function_graph(
+    place: &config::FunctionGraph,
+    config: &TargetConfig,
+    env: &Env,
+) -> Result<functiongraph::Settings, String> {
+    let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
+    let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam)?;
+    let auth = match &config.credentials {
+        config::Credentials::IamPassword { directory } => {
+            Auth::Login(LoginSource::Files { directory: directory.clone() })
+        }
+        _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
+    };
+    // IAM is asked rarely, so one transport serves all threads.
+    let mut settings = transport_settings(config);
+    settings.tls = iam.is_none_or(|url| url.scheme() == "https");
+    let iam = Transport::new(&settings, Shared::new(&settings))?;
+    Ok(functiongraph::Settings {
+        access: Access::new(endpoint, iam, auth),
+        wait: config.wait,
+        idempotent_actions: patterns(config)?,
     })
 }
 
@@ -139,11 +185,11 @@ fn ratio(share: f64) -> f32 {
     share as f32
 }
 
-fn source(config: &TargetConfig, env: &Env) -> Source {
+fn source(config: &TargetConfig, names: KeyNames, env: &Env) -> Source {
     match &config.credentials {
         config::Credentials::Env => {
             let env = env.clone();
-            Source::Env { names: NCP_KEYS, read: Arc::new(move |name| env.get(name)) }
+            Source::Env { names, read: Arc::new(move |name| env.get(name)) }
         }
         config::Credentials::Files { directory } | config::Credentials::IamPassword { directory } => {
             Source::Files { directory: directory.clone() }

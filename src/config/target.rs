@@ -122,8 +122,8 @@ pub enum Platform {
 pub struct FunctionGraph {
     /// The region id.
     pub region: String,
-    /// 32 letters and digits.
-    pub project_id: String,
+    /// 32 letters and digits; absent = looked up at IAM by the region's name.
+    pub project_id: Option<String>,
     /// Replaces the region's IAM host.
     #[serde(serialize_with = "serialize_url")]
     pub iam_url: Option<Url>,

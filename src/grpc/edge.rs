@@ -77,7 +77,7 @@ impl Edge {
                 provider: self.target.provider.name(),
                 attempts: self.call.attempts,
                 upstream_request_id: self.call.upstream_request_id.as_deref(),
-                idempotent: self.idempotent,
+                idempotent: self.idempotent || self.call.idempotent,
             },
         )
     }

@@ -1,6 +1,7 @@
 //! `faas.v1.InvocationService`.
 
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -9,6 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::Services;
 use super::edge::{CallFacts, Edge, LateFacts, unary};
+use super::status::panicked;
 use crate::call::Call;
 use crate::proto::invocation_service_server::InvocationService;
 use crate::proto::*;
@@ -111,7 +113,7 @@ impl InvocationService for Services {
             }
         });
         let mut response: Response<Self::WatchActivationStream> =
-            Response::new(Box::pin(Watched { receiver, _task: task }));
+            Response::new(Box::pin(Watched { receiver, task }));
         response.extensions_mut().insert(facts);
         Ok(response)
     }
@@ -127,7 +129,7 @@ impl InvocationService for Services {
 /// The states as a stream; the watching task ends with it, so that a caller that goes away costs nothing more.
 struct Watched {
     receiver: mpsc::UnboundedReceiver<Result<WatchActivationResponse, Status>>,
-    _task: JoinSet<()>,
+    task: JoinSet<()>,
 }
 
 impl Stream for Watched {
@@ -135,8 +137,41 @@ impl Stream for Watched {
 
     fn poll_next(
         mut self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        self.receiver.poll_recv(context)
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
+        match self.receiver.poll_recv(context) {
+            // No more states: the task has ended, or panicked, which must not look like an end.
+            Poll::Ready(None) => self.task.poll_join_next(context).map(|ended| match ended {
+                Some(Err(fault)) if fault.is_panic() => Some(Err(panicked())),
+                _ => None,
+            }),
+            state => state,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_stream::StreamExt as _;
+
+    use super::*;
+
+    fn watched(work: impl FnOnce() + Send + 'static) -> Watched {
+        let (states, receiver) = mpsc::unbounded_channel();
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let _ = states.send(Ok(WatchActivationResponse::default()));
+            work();
+        });
+        Watched { receiver, task }
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_panics_ends_with_an_error_and_others_end_without() {
+        let states: Vec<_> = watched(|| {}).collect().await;
+        assert!(states.len() == 1 && states[0].is_ok());
+        let states: Vec<_> = watched(|| panic!("on purpose")).collect().await;
+        assert!(states.len() == 2 && states[0].is_ok());
+        assert_eq!(states[1].as_ref().unwrap_err().code(), tonic::Code::Internal);
     }
 }

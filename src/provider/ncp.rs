@@ -10,12 +10,13 @@ use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::checks::to_body;
 use super::status::{json_fault, not_understood};
-use super::{Observer, Provider};
+use super::{Observer, Provider, paging};
 use crate::call::Call;
 use crate::clock::epoch_millis;
 use crate::credentials::Credentials;
@@ -30,7 +31,6 @@ mod activation;
 mod endpoint;
 mod errors;
 mod package;
-mod paging;
 mod poll;
 mod rules;
 mod sign;
@@ -177,13 +177,6 @@ impl Ncp {
         self.signer.store(Some(Arc::clone(&prepared)));
         Ok(prepared)
     }
-}
-
-/// A JSON document to send.
-fn to_body(document: &impl Serialize) -> Result<Bytes> {
-    serde_json::to_vec(document).map(Bytes::from).map_err(|fault| {
-        Error::new(Kind::Internal, "REQUEST_NOT_WRITABLE", format!("The request cannot be written as JSON: {fault}."))
-    })
 }
 
 impl Protocol for Ncp {

@@ -86,6 +86,8 @@ impl Client {
         let status = incoming.status();
         let headers = std::mem::take(incoming.headers_mut());
         let body = match timeout_at(ends, self.read(incoming)).await {
+            // The head of a good answer came: the work was done.
+            Err(_) if status.is_success() => Err(over(Execution::Completed)),
             Err(_) => Err(over(Execution::Unknown)),
             Ok(read) => read,
         };
@@ -158,11 +160,14 @@ fn tls_config(roots: &TlsRoots<'_>) -> std::result::Result<rustls::ClientConfig,
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|fault| format!("TLS: {fault}"))?
         .with_root_certificates(store)
-        .with_no_client_auth())
+        .with_no_client_auth();
+    // The server chooses; with HTTP/2 all calls of a thread share one connection.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 fn connection_failed(fault: &reqwest::Error) -> Error {

@@ -147,7 +147,10 @@ fn any_url_is_received_as_it_was_signed() {
             Ok(())
         })
         .unwrap();
-    assert!(line.upstream.received().len() > 250, "too few of the texts made a URL");
+    assert!(
+        line.upstream.received().len() > 250,
+        "too few of the texts made a URL"
+    );
 }
 
 #[test]

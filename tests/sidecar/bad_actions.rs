@@ -61,7 +61,7 @@ async fn a_time_limit_outside_500_to_300000_whole_milliseconds_is_refused() {
             action.limits = Some(Limits {
                 timeout: Some(timeout),
                 memory_mb: 256,
-            })
+            });
         });
         assert_refused(
             &bench,
@@ -85,7 +85,7 @@ async fn memory_other_than_the_four_sizes_is_refused() {
             action.limits = Some(Limits {
                 timeout: Some(millis(500)),
                 memory_mb,
-            })
+            });
         });
         assert_refused(
             &bench,
@@ -113,7 +113,7 @@ async fn a_vpc_is_required_on_vpc_and_refused_on_classic() {
         action.vpc = vec![Vpc {
             vpc_no: 0,
             subnet_no: -1,
-        }]
+        }];
     });
     let fields = ["action.vpc[0].subnet_no", "action.vpc[0].vpc_no"];
     assert_refused(&bench, bench.actions().put_action(request).await, &fields).await;

@@ -1,4 +1,4 @@
-//! Requests that break a documented rule: INVALID_ARGUMENT, every fault by its field path, nothing sent.
+//! Requests that break a documented rule: `INVALID_ARGUMENT`, every fault by its field path, nothing sent.
 
 use faas_sidecar::proto::*;
 use prost::Message as _;

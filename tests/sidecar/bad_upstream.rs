@@ -357,12 +357,14 @@ async fn an_upstream_that_stalls_inside_the_body_costs_the_deadline_and_no_more(
         .invoke(within(Duration::from_millis(300), hello()))
         .await
         .unwrap_err();
-    told(&status).assert(
+    let told = told(&status);
+    told.assert(
         Code::DeadlineExceeded,
         "DEADLINE_EXCEEDED",
         "completed",
         "sidecar",
     );
+    assert!(told.message.contains("it was carried out"), "{}", told.message);
     bench.upstream.wait_hung_up(1).await;
     bench.assert_healthy().await;
 }

@@ -16,9 +16,11 @@ mod bad_triggers;
 mod bad_upstream;
 mod deadlines;
 mod error_bodies;
+mod many;
 mod operations;
 mod paging;
 mod privacy;
+mod process;
 mod quirks;
 mod request_ids;
 mod results;
@@ -26,3 +28,4 @@ mod retries;
 mod server;
 #[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
 mod support;
+mod tls;

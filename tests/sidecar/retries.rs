@@ -168,6 +168,16 @@ async fn a_run_that_the_configuration_lists_as_idempotent_is_retried() {
     bench.upstream.push(html(503));
     bench.invoke(hello()).await.unwrap_err();
     assert_eq!(bench.upstream.received().len(), 5);
+    // When all attempts fail the caller hears that it may repeat the call too.
+    for _ in 0..3 {
+        bench.upstream.push(html(503));
+    }
+    let request = InvokeRequest {
+        action_name: "ping".to_owned(),
+        ..hello()
+    };
+    let told = told(&bench.invoke(request).await.unwrap_err());
+    assert!(told.pushback.unwrap() > 0);
 }
 
 #[tokio::test]

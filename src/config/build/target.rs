@@ -60,16 +60,9 @@ fn function_graph(reader: &mut Reader<'_>) -> Option<FunctionGraph> {
     if region.is_none() {
         reader.missing("region", "write the region id, such as ap-southeast-3");
     }
-    let project_id = reader.given_text("project_id");
-    if project_id.is_none() {
-        reader.missing(
-            "project_id",
-            "write the project's id: 32 letters and digits, as the console shows under My Credentials",
-        );
-    }
     Some(FunctionGraph {
         region: region?,
-        project_id: project_id?,
+        project_id: reader.given_text("project_id"),
         iam_url,
     })
 }

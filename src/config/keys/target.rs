@@ -112,7 +112,7 @@ pub(super) static KEYS: &[Key] = &[
         key(
             "targets.*.project_id",
             Kind::Text(PROJECT_ID),
-            Default::Required,
+            Default::Depends("looked up at IAM: the project that has the region's name"),
             "The project that holds the functions.",
         ),
     ),
@@ -120,7 +120,7 @@ pub(super) static KEYS: &[Key] = &[
         "targets.*.base_url",
         Kind::Url,
         Default::Depends("the cloud's own host"),
-        "Replaces scheme and host; with a path, the path prefix too. Open Telekom Cloud needs it. Plain http is for loopback only.",
+        "Replaces scheme and host; with a path, the path prefix too. Plain http is for loopback only.",
     ),
     only(
         Provider::FunctionGraph,
@@ -128,7 +128,7 @@ pub(super) static KEYS: &[Key] = &[
             "targets.*.iam_url",
             Kind::Url,
             Default::Depends("the region's IAM host"),
-            "Where tokens come from when credentials.source is iam_password.",
+            "Where tokens come from when credentials.source is iam_password, and the project's id when there is no project_id.",
         ),
     ),
     key(
@@ -164,7 +164,7 @@ pub(super) static KEYS: &[Key] = &[
             "targets.*.credentials.source",
             Kind::Word(&["env", "files", "iam_password"]),
             Default::Is("env"),
-            "env: HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK and, if set, HUAWEICLOUD_SDK_SECURITY_TOKEN. files: access-key-id, secret-access-key and, if there, security-token in a directory. iam_password: username, password and domain in a directory, for a token.",
+            "env: HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK and, if set, HUAWEICLOUD_SDK_SECURITY_TOKEN. files: access-key-id, secret-access-key and, if there, security-token in a directory. iam_password: username, password and domain in a directory, for a token; with agency-name and agency-domain there, for a token of that agency.",
         ),
     ),
     key(

@@ -142,7 +142,7 @@ fn what_the_check_refuses_the_schema_refuses() {
         "targets: { t: { provider: aws } }",
         "targets: { 'a b': { provider: ncp } }",
         "targets: { t: { provider: ncp, project_id: x } }",
-        "targets: { t: { provider: functiongraph, region: a } }",
+        "targets: { t: { provider: functiongraph, project_id: 0123456789abcdef0123456789abcdef } }",
         "targets: { t: { provider: ncp, credentials: { source: iam_password } } }",
         "targets: { t: { provider: ncp, access_key: x } }",
         "targets: { t: { provider: ncp, wait: 5 } }",

@@ -47,10 +47,9 @@ targets:
 14. targets.prod.wait (line 13): is a list; write a duration from 0s to 24h
 15. targets.prod.max_queue (line 14): is not a known key here; it belongs at targets.<name>.limits.max_queue
 16. targets.bad name (line 15): \"bad name\" is no target name; write 1 to 63 letters, digits, - or _, the first a letter or digit
-17. targets.hw.project_id (line 16): is missing; write the project's id: 32 letters and digits, as the console shows under My Credentials
-18. targets.hw.region (line 18): \"Singapore\" is not a region id in lower-case letters, digits and hyphens, such as ap-southeast-3
-19. targets.hw.site (line 19): is for provider ncp alone; remove it
-20. default_target: is missing; there are several targets, so write one of hw, prod"
+17. targets.hw.region (line 18): \"Singapore\" is not a region id in lower-case letters, digits and hyphens, such as ap-southeast-3
+18. targets.hw.site (line 19): is for provider ncp alone; remove it
+19. default_target: is missing; there are several targets, so write one of hw, prod"
     );
 }
 

@@ -24,7 +24,7 @@ fn the_example_of_the_contract_loads() {
     let Cloud::FunctionGraph(hw) = &config.targets["hw"].cloud else {
         panic!()
     };
-    assert_eq!(hw.project_id, "0123456789abcdef0123456789abcdef");
+    assert_eq!(hw.project_id.as_deref(), Some("0123456789abcdef0123456789abcdef"));
     let directory = "/var/run/secrets/huawei".into();
     assert_eq!(config.targets["hw"].credentials, Credentials::Files { directory });
 }
@@ -213,7 +213,7 @@ fn digits_alone_may_be_a_project() {
         "provider: functiongraph\nregion: eu-de\nproject_id: 01234567890123456789012345678901",
     ));
     assert!(
-        matches!(&config.targets["t"].cloud, Cloud::FunctionGraph(fg) if fg.project_id == "01234567890123456789012345678901")
+        matches!(&config.targets["t"].cloud, Cloud::FunctionGraph(fg) if fg.project_id.as_deref() == Some("01234567890123456789012345678901"))
     );
     good(&target(
         "provider: functiongraph\nregion: eu-de\nproject_id: 12345678901234567890123456789e12",

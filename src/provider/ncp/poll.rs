@@ -13,11 +13,8 @@ use crate::call::Call;
 use crate::error::{Error, Kind, Result};
 use crate::proto::*;
 use crate::provider::Observer;
+use crate::provider::pauses::Pauses;
 
-/// First pause between two looks.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Longest pause between two looks.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest run (300 s) and the longest lag of its record (40 s), with some room: after that, not-found is true.
 const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(360);
 
@@ -110,19 +107,4 @@ fn ended(activation: &Activation) -> bool {
 
 fn not_yet(error: &Error) -> bool {
     error.kind == Kind::NotFound && matches!(error.upstream_code.as_deref(), Some("80322" | "80518"))
-}
-
-/// Growing pauses with a little jitter, so that many waiting calls do not look at the same moment.
-struct Pauses(Duration);
-
-impl Pauses {
-    fn new() -> Self {
-        Self(FIRST_PAUSE)
-    }
-
-    fn next(&mut self) -> Duration {
-        let pause = self.0.mul_f64(0.9 + 0.2 * fastrand::f64());
-        self.0 = self.0.mul_f64(1.6).min(LONGEST_PAUSE);
-        pause
-    }
 }

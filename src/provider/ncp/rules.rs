@@ -2,10 +2,10 @@
 //!
 //! NCP guide: cloudfunctions-spec; NCP docs: putpackage, putaction, postaction (read 2026-10).
 
-use crate::error::{Error, Faults, Kind, Result};
-use crate::json;
+use crate::error::Faults;
 use crate::names::NcpPackage;
-use crate::proto::{Json, JsonEncoding};
+
+pub(super) use crate::provider::checks::{checked, encoding, millis, spell};
 
 /// Longest description, in bytes of UTF-8.
 pub(super) const DESCRIPTION_MAX: usize = 3000;
@@ -34,30 +34,4 @@ pub(super) fn description(text: &str, field: &str, faults: &mut Faults) {
     faults.require(text.len() <= DESCRIPTION_MAX, field, || {
         format!("is {} bytes long; the limit is {DESCRIPTION_MAX} bytes (not characters).", text.len())
     });
-}
-
-/// The arm of the answer's JSON; an unknown value is a fault.
-pub(super) fn encoding(asked: i32, request: Option<&Json>, faults: &mut Faults) -> JsonEncoding {
-    faults.require(JsonEncoding::try_from(asked).is_ok(), "result_encoding", || {
-        "is not a known value; use JSON_ENCODING_VALUE, JSON_ENCODING_TEXT or leave it out."
-    });
-    json::answer_encoding(asked, request)
-}
-
-/// What a check without faults has surely given.
-pub(super) fn checked<T>(value: Option<T>) -> Result<T> {
-    value.ok_or_else(|| Error::new(Kind::Internal, "UNCHECKED_FIELD", "A field was neither accepted nor refused."))
-}
-
-/// A duration as whole milliseconds; `None` when it is negative, finer than that, or malformed.
-pub(super) fn millis(duration: &prost_types::Duration) -> Option<u64> {
-    let seconds = u64::try_from(duration.seconds).ok()?;
-    let nanos = u64::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
-    (nanos % 1_000_000 == 0).then_some(())?;
-    seconds.checked_mul(1000)?.checked_add(nanos / 1_000_000)
-}
-
-/// A duration as a person writes it.
-pub(super) fn spell(duration: &prost_types::Duration) -> String {
-    duration.to_string()
 }

@@ -12,6 +12,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::provider::lenient::{Scalar, Text, Token, Whole};
+
 /// `{"content": …}` around every answer.
 #[derive(Deserialize)]
 pub(super) struct Envelope<T> {
@@ -307,10 +309,6 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(json: D) -> Result<Option<&'a RawV
     <&RawValue>::deserialize(json).map(Some)
 }
 
-/// A whole number that may be spelt as a string.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Whole(pub(super) i64);
-
 /// A point in time: milliseconds since the epoch (2.1) or local time as text (2.0).
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Time {
@@ -318,65 +316,11 @@ pub(super) enum Time {
     Local(String),
 }
 
-/// Text that may be spelt as a number.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Text(pub(super) String);
-
-struct Scalar<T>(fn(Token<'_>) -> Option<T>);
-
-enum Token<'a> {
-    Whole(i64),
-    Text(&'a str),
-}
-
-impl<T> Visitor<'_> for Scalar<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number or a text that holds one")
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
-        self.visit_i64(i64::try_from(number).map_err(E::custom)?)
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<T, E> {
-        (self.0)(Token::Whole(number)).ok_or_else(|| E::custom("number out of range"))
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "a fraction of a millisecond is dropped on purpose; casts saturate")]
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
-        self.visit_i64(number.round() as i64)
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-        (self.0)(Token::Text(text)).ok_or_else(|| E::custom("text is not a number"))
-    }
-}
-
-impl<'de> Deserialize<'de> for Whole {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        json.deserialize_any(Scalar(|token| match token {
-            Token::Whole(number) => Some(Self(number)),
-            Token::Text(text) => text.trim().parse().ok().map(Self),
-        }))
-    }
-}
-
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         json.deserialize_any(Scalar(|token| match token {
             Token::Whole(number) => Some(Self::Millis(number)),
             Token::Text(text) => Some(text.trim().parse().map_or_else(|_| Self::Local(text.to_owned()), Self::Millis)),
-        }))
-    }
-}
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        json.deserialize_any(Scalar(|token| match token {
-            Token::Whole(number) => Some(Self(number.to_string())),
-            Token::Text(text) => Some(Self(text.to_owned())),
         }))
     }
 }

@@ -9,6 +9,8 @@ pub enum Step {
     Write(Vec<u8>),
     /// Write these bytes one at a time with a pause before each.
     Drip(Vec<u8>, Duration),
+    /// Answer a run with its own arguments as the result.
+    Echo,
     /// Write zeros until the peer hangs up.
     Endless,
     /// Do nothing for a while.
@@ -17,7 +19,7 @@ pub enum Step {
     Stall,
     /// Close the connection as a good server would (FIN).
     Close,
-    /// Close it as a dying one does (RST, by SO_LINGER 0).
+    /// Close it as a dying one does (RST, by a linger time of zero).
     Reset,
 }
 

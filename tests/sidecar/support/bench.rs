@@ -132,6 +132,11 @@ pub fn keys() -> Env {
 
 /// A sidecar with this configuration text.
 pub fn start(text: &str, env: &Env) -> Sidecar {
+    try_start(text, env).unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+/// The same, where starting may fail.
+pub fn try_start(text: &str, env: &Env) -> Result<Sidecar, String> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let sources = Sources {
@@ -140,7 +145,7 @@ pub fn start(text: &str, env: &Env) -> Sidecar {
         ..Sources::default()
     };
     let config = config::load(&sources).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
-    Sidecar::start(&config, env).unwrap()
+    Sidecar::start(&config, env).map_err(|fault| fault.to_string())
 }
 
 pub fn connect(sidecar: &Sidecar) -> Channel {

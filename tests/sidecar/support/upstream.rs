@@ -213,6 +213,7 @@ async fn serve(mut stream: TcpStream, connection: usize, state: Arc<State>) {
     let mut unread = Vec::new();
     while let Some((head, body)) = read_request(&mut stream, &mut unread).await {
         let refused = refusal(&head, &state);
+        let echo = super::bench::success(&String::from_utf8_lossy(&body)).bytes();
         let received = Received {
             connection,
             head,
@@ -230,6 +231,11 @@ async fn serve(mut stream: TcpStream, connection: usize, state: Arc<State>) {
             (None, None) => http(599, "the script has no answer for this request").into(),
         };
         for step in answer.steps {
+            let step = if matches!(step, Step::Echo) {
+                Step::Write(echo.clone())
+            } else {
+                step
+            };
             if !perform(&mut stream, step, &state).await {
                 return;
             }
@@ -241,6 +247,7 @@ async fn serve(mut stream: TcpStream, connection: usize, state: Arc<State>) {
 async fn perform(stream: &mut TcpStream, step: Step, state: &State) -> bool {
     match step {
         Step::Write(bytes) => stream.write_all(&bytes).await.is_ok(),
+        Step::Echo => unreachable!("an echo becomes bytes where the request is known"),
         Step::Drip(bytes, pause) => {
             for byte in bytes {
                 sleep(pause).await;

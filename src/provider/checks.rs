@@ -1,0 +1,55 @@
+//! Checks and writing that every provider's operations share.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::error::{Error, Faults, Kind, Result};
+use crate::json;
+use crate::proto::{Json, JsonEncoding};
+
+/// The arm of the answer's JSON; an unknown value is a fault.
+pub(super) fn encoding(asked: i32, request: Option<&Json>, faults: &mut Faults) -> JsonEncoding {
+    faults.require(
+        JsonEncoding::try_from(asked).is_ok(),
+        "result_encoding",
+        || "is not a known value; use JSON_ENCODING_VALUE, JSON_ENCODING_TEXT or leave it out.",
+    );
+    json::answer_encoding(asked, request)
+}
+
+/// What a check without faults has surely given.
+pub(super) fn checked<T>(value: Option<T>) -> Result<T> {
+    value.ok_or_else(|| {
+        Error::new(
+            Kind::Internal,
+            "UNCHECKED_FIELD",
+            "A field was neither accepted nor refused.",
+        )
+    })
+}
+
+/// A duration as whole milliseconds; `None` when it is negative, finer than that, or malformed.
+pub(super) fn millis(duration: &prost_types::Duration) -> Option<u64> {
+    let seconds = u64::try_from(duration.seconds).ok()?;
+    let nanos = u64::try_from(duration.nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000)?;
+    (nanos % 1_000_000 == 0).then_some(())?;
+    seconds.checked_mul(1000)?.checked_add(nanos / 1_000_000)
+}
+
+/// A duration as a person writes it.
+pub(super) fn spell(duration: &prost_types::Duration) -> String {
+    duration.to_string()
+}
+
+/// A JSON document to send.
+pub(super) fn to_body(document: &impl Serialize) -> Result<Bytes> {
+    serde_json::to_vec(document).map(Bytes::from).map_err(|fault| {
+        Error::new(
+            Kind::Internal,
+            "REQUEST_NOT_WRITABLE",
+            format!("The request cannot be written as JSON: {fault}."),
+        )
+    })
+}

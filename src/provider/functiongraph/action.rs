@@ -1,0 +1,305 @@
+//! Functions as actions ("Querying Functions", "Creating a Function", "Deleting a Function": `functiongraph_06_0105`,
+//! 0108, 0109, and the calls for configuration and code).
+
+use bytes::Bytes;
+use http::Method;
+
+use super::action_put::Put;
+use super::endpoint::Place;
+use super::function::{Function, repeatable};
+use super::marker::Marker;
+use super::wire::action as wire;
+use super::{FunctionGraph, action_read, rules};
+use crate::call::Call;
+use crate::error::{Error, Execution, Faults, Kind, Result};
+use crate::names::{FunctionPackage, Qualifier};
+use crate::proto::*;
+
+impl FunctionGraph {
+    pub(super) async fn actions(
+        &self,
+        call: &mut Call,
+        request: ListActionsRequest,
+    ) -> Result<ListActionsResponse> {
+        let mut faults = Faults::new();
+        rules::no_platform(request.platform, &mut faults);
+        let package = FunctionPackage::parse(&request.package_name, "package_name", &mut faults);
+        let scope = ("actions", package.as_ref().map(FunctionPackage::as_str));
+        let page = Marker::parse(request.page_size, &request.page_token, scope, &mut faults);
+        faults.into_result()?;
+        let package = rules::checked(package)?;
+        let place = self.place(call).await?;
+        let (items, next) = self
+            .functions(call, place, Some(&package), &page)
+            .await
+            .map_err(|error| error.resource("package", package.as_str()))?;
+        let actions = items
+            .into_iter()
+            .map(|item| action_read::summary(item, package.as_str()))
+            .collect();
+        Ok(ListActionsResponse {
+            actions,
+            next_page_token: next.map(|next| next.token()).unwrap_or_default(),
+        })
+    }
+
+    /// One page of functions, of one package or of all.
+    pub(super) async fn functions(
+        &self,
+        call: &mut Call,
+        place: &Place,
+        package: Option<&FunctionPackage>,
+        page: &Marker,
+    ) -> Result<(Vec<wire::Item>, Option<Marker>)> {
+        let mut query = vec![
+            ("marker", page.at_text.as_str()),
+            ("maxitems", page.size_text.as_str()),
+        ];
+        query.extend(package.map(|package| ("package_name", package.as_str())));
+        let response = self.get(call, place, place.functions(query)?).await?;
+        let list: wire::Functions = self.read(&response)?;
+        let next = page.next(list.functions.len(), list.next_marker);
+        // A back end that does not know the filter must not mix packages.
+        let wanted = |item: &wire::Item| match (&item.package.0, package) {
+            (Some(theirs), Some(ours)) => theirs == ours.as_str(),
+            _ => true,
+        };
+        Ok((list.functions.into_iter().filter(wanted).collect(), next))
+    }
+
+    pub(super) async fn action(
+        &self,
+        call: &mut Call,
+        request: GetActionRequest,
+    ) -> Result<GetActionResponse> {
+        let mut faults = Faults::new();
+        rules::no_platform(request.platform, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
+        let encoding = rules::encoding(request.result_encoding, None, &mut faults);
+        faults.into_result()?;
+        let function = rules::checked(function)?;
+        let place = self.place(call).await?;
+        let named = |error: Error| function.named(error);
+        let response = self
+            .get(call, place, function.url(place, "/config", vec![])?)
+            .await
+            .map_err(named)?;
+        let found: wire::Function = self.read(&response)?;
+        let code = if request.include_code {
+            Some(
+                self.get(call, place, function.url(place, "/code", vec![])?)
+                    .await
+                    .map_err(named)?,
+            )
+        } else {
+            None
+        };
+        let code = code.as_ref().map(|response| self.read(response)).transpose()?;
+        let action = action_read::action(found, code, &function, encoding)?;
+        Ok(GetActionResponse { action: Some(action) })
+    }
+
+    pub(super) async fn put_action_(
+        &self,
+        call: &mut Call,
+        request: PutActionRequest,
+    ) -> Result<PutActionResponse> {
+        let mut faults = Faults::new();
+        rules::no_platform(request.platform, &mut faults);
+        let function = Function::parse(&request.package_name, &request.action_name, &mut faults);
+        let sent = request.action.unwrap_or_default();
+        let json = sent
+            .function_graph
+            .as_ref()
+            .and_then(|graph| graph.user_data.as_ref());
+        let encoding = rules::encoding(request.result_encoding, json, &mut faults);
+        if let Some(function) = &function {
+            same(&sent, function, &mut faults);
+        }
+        let put = Put::check(sent, &mut faults);
+        faults.into_result()?;
+        let (function, put) = (rules::checked(function)?, rules::checked(put)?);
+        let place = self.place(call).await?;
+        let present = match self
+            .get(call, place, function.url(place, "/config", vec![])?)
+            .await
+        {
+            Ok(response) => Some(self.read::<wire::Function>(&response)?),
+            Err(error) if error.kind == Kind::NotFound => None,
+            Err(error) => return Err(function.named(error)),
+        };
+        let action = match present {
+            None => self.create(call, place, &function, &put, encoding).await,
+            Some(present) => self.update(call, place, &function, &put, present, encoding).await,
+        };
+        Ok(PutActionResponse {
+            action: Some(action.map_err(|error| function.named(error))?),
+        })
+    }
+
+    async fn create(
+        &self,
+        call: &mut Call,
+        place: &Place,
+        function: &Function,
+        put: &Put,
+        encoding: JsonEncoding,
+    ) -> Result<Action> {
+        let body = put.create(function.name(), function.package())?;
+        let made = self
+            .put_body(call, place, Method::POST, place.functions(vec![])?, body)
+            .await?;
+        let made = if put.has_later() {
+            let url = function.url(place, "/config", vec![])?;
+            self.put_body(call, place, Method::PUT, url, put.update(function.name())?)
+                .await
+                .map_err(|error| {
+                    half(
+                        error,
+                        "The action was created, but without strategy_config and the other update settings",
+                    )
+                })?
+        } else {
+            made
+        };
+        action_read::action(self.read(&made)?, None, function, encoding)
+    }
+
+    async fn update(
+        &self,
+        call: &mut Call,
+        place: &Place,
+        function: &Function,
+        put: &Put,
+        present: wire::Function,
+        encoding: JsonEncoding,
+    ) -> Result<Action> {
+        if let Some(runtime) = present.runtime.0.filter(|runtime| runtime != put.runtime()) {
+            let message = format!(
+                "The function runs {runtime}, and the runtime of a function cannot change; delete it first, or use another \
+                 name."
+            );
+            return Err(Error::new(
+                Kind::FailedPrecondition,
+                "RUNTIME_CANNOT_CHANGE",
+                message,
+            ));
+        }
+        let url = function.url(place, "/config", vec![])?;
+        let changed = self
+            .put_body(call, place, Method::PUT, url, put.update(function.name())?)
+            .await
+            .map_err(|error| {
+                error.with(|facts| facts.message = format!("{} The code was not sent.", facts.message))
+            })?;
+        let found = self.read(&changed)?;
+        // An image is part of the configuration.
+        if put.is_image() {
+            return action_read::action(found, None, function, encoding);
+        }
+        let url = function.url(place, "/code", vec![])?;
+        let coded = self
+            .put_body(call, place, Method::PUT, url, put.update_code(function.name())?)
+            .await
+            .map_err(|error| {
+                half(
+                    error,
+                    "The configuration was changed and stands, but the code was not",
+                )
+            })?;
+        // What is left to say of the code is welcome; the change itself is done.
+        let mut code: Option<wire::Code<'_>> = serde_json::from_slice(&coded.body).ok();
+        if let Some(body) = code.as_mut().and_then(|code| code.func_code.as_mut()) {
+            *body = wire::FuncCode::default();
+        }
+        action_read::action(found, code, function, encoding)
+    }
+
+    pub(super) async fn put_body(
+        &self,
+        call: &mut Call,
+        place: &Place,
+        method: Method,
+        url: url::Url,
+        body: Bytes,
+    ) -> Result<crate::transport::Response> {
+        let idempotent = repeatable(&method);
+        self.send(call, place, self.request(method, url, body, idempotent))
+            .await
+    }
+
+    pub(super) async fn remove_action(
+        &self,
+        call: &mut Call,
+        request: DeleteActionRequest,
+    ) -> Result<DeleteActionResponse> {
+        let mut faults = Faults::new();
+        rules::no_platform(request.platform, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
+        match function.as_ref().and_then(Function::qualifier) {
+            // It would delete the version behind the alias.
+            Some(Qualifier::Alias(_)) => faults.add("version", "is an alias; use DeleteActionAlias."),
+            Some(Qualifier::Version(version)) if version.is_latest() => {
+                faults.add(
+                    "version",
+                    "is latest, which cannot be deleted alone; leave it out to delete the whole action.",
+                );
+            }
+            _ => {}
+        }
+        faults.into_result()?;
+        let function = rules::checked(function)?;
+        let place = self.place(call).await?;
+        let url = function.url(place, "", vec![])?;
+        self.delete(call, place, url)
+            .await
+            .map_err(|error| function.named(error))?;
+        Ok(DeleteActionResponse {})
+    }
+
+    /// A delete without body, which would change the signature. Not-found is the truth of the last attempt; when an
+    /// earlier one may have been carried out, what was asked for is so.
+    pub(super) async fn delete(&self, call: &mut Call, place: &Place, url: url::Url) -> Result<()> {
+        match self
+            .send(call, place, self.request(Method::DELETE, url, Bytes::new(), true))
+            .await
+        {
+            Err(error) if error.kind == Kind::NotFound && error.execution != Execution::NotStarted => Ok(()),
+            sent => sent.map(drop),
+        }
+    }
+}
+
+/// The first of two changes stands, so that the operation as a whole may have happened; to repeat it does no harm.
+fn half(error: Error, what: &str) -> Error {
+    error.with(|facts| {
+        facts.execution = Execution::Unknown;
+        facts.message = format!("{what}. {} Put the action again.", facts.message);
+    })
+}
+
+/// The action's own name and package, if given, are those of the request.
+fn same(sent: &Action, function: &Function, faults: &mut Faults) {
+    let name = sent.name.is_empty() || sent.name == function.name();
+    faults.require(name, "action.name", || {
+        format!("is not action_name ({}); leave it out.", function.name())
+    });
+    let theirs = match sent.package_name.as_str() {
+        "-" => "default",
+        given => given,
+    };
+    let package = theirs.is_empty() || theirs == function.package();
+    faults.require(package, "action.package_name", || {
+        format!("is not package_name ({}); leave it out.", function.package())
+    });
+}

@@ -1,0 +1,303 @@
+//! Function objects in our words. Secrets stay out: of the encrypted variables the cloud shows blanks, which nobody
+//! should write back.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::function::Function;
+use super::time;
+use super::wire::action as wire;
+use crate::error::Result;
+use crate::json;
+use crate::names::FunctionUrn;
+use crate::proto::exec::Code;
+use crate::proto::*;
+use crate::provider::lenient::{Loose, Words};
+
+/// A function as its configuration describes it; `code` as far as it was asked for or just written.
+pub(super) fn action(
+    found: wire::Function,
+    code: Option<wire::Code<'_>>,
+    asked: &Function,
+    encoding: JsonEncoding,
+) -> Result<Action> {
+    let image = found
+        .custom_image
+        .as_ref()
+        .filter(|image| image.enabled.0 != Some(false))
+        .and_then(|i| i.image.0.clone());
+    let (user_data, inexact) = match found.user_data.0.as_deref().and_then(variables) {
+        Some(raw) => json::answer(&raw, encoding).map(|(json, inexact)| (Some(json), inexact))?,
+        None => (None, false),
+    };
+    let mut graph = settings(&found);
+    graph.user_data = user_data;
+    let mut source = image.map(Code::ImageUri);
+    if let Some(code) = code {
+        if source.is_none() {
+            source = code
+                .func_code
+                .as_ref()
+                .and_then(|body| read_code(body.file?, code.code_type.0.as_deref()));
+        }
+        graph.code_link = code.func_code.and_then(|body| body.link.0).unwrap_or_default();
+        let newer = |theirs: Words, ours: &mut String| theirs.0.into_iter().for_each(|text| *ours = text);
+        newer(code.code_type, &mut graph.code_type);
+        newer(code.code_url, &mut graph.code_url);
+        newer(code.code_filename, &mut graph.code_filename);
+        newer(code.digest, &mut graph.digest);
+        graph.code_size_bytes = code.code_size.whole().unwrap_or(graph.code_size_bytes);
+        graph.last_modified = at(&code.last_modified).or(graph.last_modified);
+    }
+    let limits = (found.timeout.0.is_some() || found.memory_size.0.is_some()).then(|| Limits {
+        timeout: seconds(found.timeout),
+        memory_mb: int(found.memory_size),
+    });
+    Ok(Action {
+        name: text(found.func_name).unwrap_or_else(|| asked.name().to_owned()),
+        package_name: text(found.package).unwrap_or_else(|| asked.package().to_owned()),
+        r#type: ActionType::Basic.into(),
+        description: text(found.description).unwrap_or_default(),
+        exec: Some(Exec {
+            runtime: text(found.runtime).unwrap_or_default(),
+            main: text(found.handler).unwrap_or_default(),
+            code: source,
+            components: Vec::new(),
+        }),
+        limits,
+        resource_id: urn(found.func_urn),
+        version: text(found.version).unwrap_or_default(),
+        inexact,
+        function_graph: Some(graph),
+        ..Action::default()
+    })
+}
+
+/// A list item.
+pub(super) fn summary(item: wire::Item, package: &str) -> ActionSummary {
+    ActionSummary {
+        name: item.func_name.0.unwrap_or_default(),
+        package_name: item.package.0.unwrap_or_else(|| package.to_owned()),
+        r#type: ActionType::Basic.into(),
+        runtime: item.runtime.0.unwrap_or_default(),
+        description: item.description.0.unwrap_or_default(),
+    }
+}
+
+/// A version, in a list or just published.
+pub(super) fn version(item: wire::Item) -> ActionVersion {
+    ActionVersion {
+        description: item
+            .version_description
+            .0
+            .or(item.description.0)
+            .unwrap_or_default(),
+        resource_id: urn(item.func_urn),
+        runtime: item.runtime.0.unwrap_or_default(),
+        digest: item.digest.0.unwrap_or_default(),
+        code_size_bytes: item.code_size.whole().unwrap_or_default(),
+        last_modified: at(&item.last_modified),
+        version: item.version.0.unwrap_or_default(),
+    }
+}
+
+/// URNs come raw and encoded; one spelling goes out.
+pub(super) fn urn(urn: Words) -> String {
+    let urn = urn.0.unwrap_or_default();
+    FunctionUrn::parse(&urn).map_or(urn, |urn| urn.to_string())
+}
+
+pub(super) fn at(text: &Words) -> Option<prost_types::Timestamp> {
+    time::timestamp(text.0.as_deref()?)
+}
+
+/// JSON as text, if it is an object.
+fn variables(text: &str) -> Option<Box<RawValue>> {
+    let text = text.trim();
+    text.starts_with('{')
+        .then(|| RawValue::from_string(text.to_owned()).ok())?
+}
+
+/// Inline source is plain text, and everything else a file; some back ends zip inline source too.
+fn read_code(file: &RawValue, code_type: Option<&str>) -> Option<Code> {
+    let text: std::borrow::Cow<'_, str> = serde_json::from_str(file.get()).ok()?;
+    let bytes = STANDARD
+        .decode(text.as_bytes())
+        .ok()
+        .filter(|bytes| !bytes.is_empty())?;
+    if code_type == Some("inline") && !bytes.starts_with(b"PK\x03\x04") {
+        return match String::from_utf8(bytes) {
+            Ok(source) => Some(Code::Source(source)),
+            Err(binary) => Some(Code::Archive(Bytes::from(binary.into_bytes()))),
+        };
+    }
+    Some(Code::Archive(Bytes::from(bytes)))
+}
+
+fn settings(found: &wire::Function) -> FunctionGraphAction {
+    let text = |words: &Words| words.0.clone().unwrap_or_default();
+    FunctionGraphAction {
+        code_type: text(&found.code_type),
+        code_url: text(&found.code_url),
+        code_filename: text(&found.code_filename),
+        xrole: text(&found.xrole),
+        app_xrole: text(&found.app_xrole),
+        func_vpc: found
+            .func_vpc
+            .as_ref()
+            .filter(|vpc| vpc.vpc_id.0.is_some())
+            .map(vpc),
+        mount_config: found.mount_config.as_ref().and_then(mounts),
+        strategy_config: found
+            .strategy_config
+            .as_ref()
+            .map(|strategy| FunctionGraphStrategyConfig {
+                concurrency: strategy.concurrency.0.map(|_| int(strategy.concurrency)),
+                concurrent_num: strategy.concurrent_num.0.map(|_| int(strategy.concurrent_num)),
+            }),
+        initializer_handler: text(&found.initializer_handler),
+        initializer_timeout: hook(&found.initializer_handler, found.initializer_timeout),
+        pre_stop_handler: text(&found.pre_stop_handler),
+        pre_stop_timeout: hook(&found.pre_stop_handler, found.pre_stop_timeout),
+        custom_image: found
+            .custom_image
+            .as_ref()
+            .filter(|image| image.image.0.is_some())
+            .map(|image| FunctionGraphCustomImage {
+                command: text(&image.command),
+                args: text(&image.args),
+                working_dir: text(&image.working_dir),
+                uid: text(&image.uid),
+                gid: text(&image.gid),
+                is_public: image.is_public.0,
+            }),
+        depend_version_list: found.depend_version_list.clone().unwrap_or_default(),
+        enterprise_project_id: text(&found.enterprise_project_id),
+        r#type: text(&found.r#type),
+        log_config: (found.log_group_id.0.is_some() || found.log_stream_id.0.is_some()).then(|| {
+            FunctionGraphLogConfig {
+                group_id: text(&found.log_group_id),
+                stream_id: text(&found.log_stream_id),
+                ..FunctionGraphLogConfig::default()
+            }
+        }),
+        enable_lts_log: found.enable_lts_log.0,
+        lts_custom_tag: found
+            .lts_custom_tag
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
+        network_controller: found.network_controller.as_ref().map(network),
+        is_stateful_function: found.is_stateful_function.0,
+        enable_dynamic_memory: found.enable_dynamic_memory.0,
+        ephemeral_storage_mb: int(found.ephemeral_storage),
+        gpu_memory_mb: int(found.gpu_memory),
+        gpu_type: if int(found.gpu_memory) == 0 {
+            String::new()
+        } else {
+            text(&found.gpu_type)
+        },
+        domain_names: text(&found.domain_names),
+        tags: text(&found.tags),
+        user_data_encrypt_kms_key_id: text(&found.user_data_encrypt_kms_key_id),
+        code_encrypt_kms_key_id: text(&found.code_encrypt_kms_key_id),
+        peering_cidr: text(&found.peering_cidr),
+        extend_config: text(&found.extend_config),
+        heartbeat_handler: text(&found.heartbeat_handler),
+        enable_class_isolation: found.enable_class_isolation.0,
+        restore_hook_handler: text(&found.restore_hook_handler),
+        restore_hook_timeout: hook(&found.restore_hook_handler, found.restore_hook_timeout),
+        enable_auth_in_header: found.enable_auth_in_header.0,
+        func_id: text(&found.func_id),
+        project_name: text(&found.project_name),
+        domain_id: text(&found.domain_id),
+        digest: text(&found.digest),
+        code_size_bytes: found.code_size.whole().unwrap_or_default(),
+        image_name: text(&found.image_name),
+        cpu_millicores: int(found.cpu),
+        long_time: found.long_time.0.unwrap_or_default(),
+        reserved_instance_count: int(found.reserved_instance_count),
+        last_modified: at(&found.last_modified),
+        ..FunctionGraphAction::default()
+    }
+}
+
+/// A timeout that belongs to no handler is the cloud's noise, and would be refused in a put.
+fn hook(handler: &Words, timeout: Loose) -> Option<prost_types::Duration> {
+    handler
+        .0
+        .as_ref()
+        .and_then(|_| seconds(timeout))
+        .filter(|timeout| timeout.seconds > 0)
+}
+
+fn vpc(found: &wire::Vpc) -> FunctionGraphVpc {
+    let text = |words: &Words| words.0.clone().unwrap_or_default();
+    FunctionGraphVpc {
+        vpc_id: text(&found.vpc_id),
+        subnet_id: text(&found.subnet_id),
+        vpc_name: text(&found.vpc_name),
+        subnet_name: text(&found.subnet_name),
+        cidr: text(&found.cidr),
+        gateway: text(&found.gateway),
+        security_groups: found.security_groups.clone().unwrap_or_default(),
+        is_safety: found.is_safety.0,
+        domain_id: text(&found.domain_id),
+        namespace: text(&found.namespace),
+    }
+}
+
+fn mounts(found: &wire::MountConfig) -> Option<FunctionGraphMountConfig> {
+    let text = |words: &Words| words.0.clone().unwrap_or_default();
+    let mounts = found.func_mounts.as_ref().filter(|mounts| !mounts.is_empty())?;
+    let mount = |mount: &wire::Mount| FunctionGraphMount {
+        mount_type: text(&mount.mount_type),
+        mount_resource: text(&mount.mount_resource),
+        local_mount_path: text(&mount.local_mount_path),
+        mount_share_path: text(&mount.mount_share_path),
+    };
+    Some(FunctionGraphMountConfig {
+        mount_user: found.mount_user.as_ref().map(|user| FunctionGraphMountUser {
+            user_id: int(user.user_id),
+            user_group_id: int(user.user_group_id),
+        }),
+        func_mounts: mounts.iter().map(mount).collect(),
+    })
+}
+
+fn network(found: &wire::NetworkController) -> FunctionGraphNetworkController {
+    let vpc = |vpc: &wire::TriggerVpc| FunctionGraphTriggerVpc {
+        vpc_id: vpc.vpc_id.0.clone().unwrap_or_default(),
+        vpc_name: vpc.vpc_name.0.clone().unwrap_or_default(),
+    };
+    FunctionGraphNetworkController {
+        disable_public_network: found.disable_public_network.0,
+        trigger_access_vpcs: found
+            .trigger_access_vpcs
+            .as_deref()
+            .unwrap_or_default()
+            .iter()
+            .map(vpc)
+            .collect(),
+    }
+}
+
+fn text(words: Words) -> Option<String> {
+    words.0
+}
+
+fn int(number: Loose) -> i32 {
+    number.whole().map_or(0, |number| {
+        i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX })
+    })
+}
+
+fn seconds(number: Loose) -> Option<prost_types::Duration> {
+    number
+        .whole()
+        .filter(|seconds| *seconds >= 0)
+        .map(|seconds| prost_types::Duration { seconds, nanos: 0 })
+}

@@ -1,0 +1,116 @@
+//! Keeps a wrong key from locking itself: the cloud locks an access key for five minutes after more than five refused
+//! signatures in a row (API Gateway manual, 0301), for every program that uses it.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::time::Instant;
+
+use super::errors::LOCKED;
+use crate::error::{Component, Error, Kind, Result};
+
+/// Refusals in a row after which the sidecar stops by itself: fewer than the cloud's five, as other programs may use
+/// the key too.
+const STOP_AFTER: u32 = 3;
+
+/// Refusals of one generation of keys.
+#[derive(Debug, Default)]
+pub(super) struct Guard(Mutex<Refusals>);
+
+#[derive(Debug, Default)]
+struct Refusals {
+    generation: u64,
+    in_row: u32,
+    last: Option<Instant>,
+}
+
+impl Guard {
+    /// Lets an attempt pass, unless these keys were refused too often. After the pause one may try again.
+    pub(super) fn admit(&self, generation: u64) -> Result<()> {
+        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(last) = refusals.last else { return Ok(()) };
+        if refusals.generation != generation || refusals.in_row < STOP_AFTER {
+            return Ok(());
+        }
+        let over = last + LOCKED;
+        let now = Instant::now();
+        if now >= over {
+            // Whoever else comes while this one tries must wait.
+            refusals.last = Some(now);
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Unauthenticated,
+            "ACCESS_KEY_HELD_BACK",
+            format!(
+                "The cloud refused the sidecar's last {STOP_AFTER} signatures, and locks the key after five; nothing was \
+                 sent. Correct the key or the clock; the sidecar tries again after five minutes, or at once with a new key."
+            ),
+        )
+        .component(Component::Sidecar)
+        .with(|facts| facts.retry_after = Some(over.saturating_duration_since(now))))
+    }
+
+    /// Notes an answer: a refused signature counts, any other answer shows that the key is good.
+    pub(super) fn note(&self, generation: u64, error: Option<&Error>) {
+        let refused = error.is_some_and(|error| {
+            matches!(
+                error.reason.as_ref(),
+                "SIGNATURE_REFUSED" | "SIGNATURE_EXPIRED" | "ACCESS_KEY_LOCKED" | "AUTHENTICATION_FAILED"
+            ) && error.kind == Kind::Unauthenticated
+        });
+        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused {
+            let before = if refusals.generation == generation {
+                refusals.in_row
+            } else {
+                0
+            };
+            *refusals = Refusals {
+                generation,
+                in_row: before + 1,
+                last: Some(Instant::now()),
+            };
+        } else if error.is_none_or(|error| error.http_status.is_some_and(|status| status < 500)) {
+            *refusals = Refusals::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal() -> Error {
+        Error::new(Kind::Unauthenticated, "SIGNATURE_REFUSED", "")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_key_is_held_back_before_the_cloud_locks_it() {
+        let guard = Guard::default();
+        for _ in 0..STOP_AFTER {
+            guard.admit(1).unwrap();
+            guard.note(1, Some(&refusal()));
+        }
+        let error = guard.admit(1).unwrap_err();
+        assert_eq!(error.reason, "ACCESS_KEY_HELD_BACK");
+        assert!(error.retry_after.unwrap() <= LOCKED);
+        // A new key is another matter.
+        guard.admit(2).unwrap();
+        // After the pause one attempt passes, and only one.
+        tokio::time::advance(LOCKED).await;
+        guard.admit(1).unwrap();
+        assert!(guard.admit(1).is_err());
+        guard.note(1, None);
+        guard.admit(1).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_good_answer_between_starts_the_count_anew() {
+        let guard = Guard::default();
+        for _ in 0..10 {
+            guard.note(1, Some(&refusal()));
+            guard.note(1, None);
+            guard.admit(1).unwrap();
+        }
+    }
+}

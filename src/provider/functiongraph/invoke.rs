@@ -1,0 +1,186 @@
+//! Runs ("Executing a Function Synchronously" and "… Asynchronously", `functiongraph_06_0125` and 0126).
+//!
+//! A synchronous run is held by the gateway for 90 s at most and leaves no record; an asynchronous one leaves its id.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method};
+use tokio::time::Instant;
+
+use super::function::Function;
+use super::rules::{self, ASYNC_EVENT_MAX, EVENT_MAX, WALL};
+use super::{FunctionGraph, header_text, outcome, wire};
+use crate::call::Call;
+use crate::error::{Error, Execution, Faults, Kind, Result};
+use crate::json;
+use crate::proto::*;
+
+const REQUEST_VERSION: HeaderName = HeaderName::from_static("x-cff-request-version");
+const LOG_TYPE: HeaderName = HeaderName::from_static("x-cff-log-type");
+const INSTANCE_MEMORY: HeaderName = HeaderName::from_static("x-cff-instance-memory");
+/// The envelope with log and status; v0, the default, is the bare result.
+const V1: HeaderValue = HeaderValue::from_static("v1");
+const TAIL: HeaderValue = HeaderValue::from_static("tail");
+/// What the gateway may take beyond its wall before an attempt is given up, so that its own answer comes first.
+const WALL_GRACE: Duration = Duration::from_secs(15);
+
+impl FunctionGraph {
+    pub(super) async fn run(&self, call: &mut Call, request: InvokeRequest) -> Result<InvokeResponse> {
+        let mut faults = Faults::new();
+        rules::no_platform(request.platform, &mut faults);
+        let encoding = rules::encoding(request.result_encoding, request.arguments.as_ref(), &mut faults);
+        let wait = self.wait(request.wait.as_ref(), &mut faults);
+        let memory = rules::run_memory(request.memory_mb, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
+        let event = event(request.arguments, EVENT_MAX, &mut faults);
+        faults.into_result()?;
+        let (function, wait) = (rules::checked(function)?, rules::checked(wait)?);
+
+        let place = self.place(call).await?;
+        let url = function.url(place, "/invocations", Vec::new())?;
+        let mut outgoing = self.request(
+            Method::POST,
+            url,
+            event,
+            self.is_idempotent(request.idempotent, &function),
+        );
+        outgoing.headers.push((REQUEST_VERSION, V1));
+        if request.include_logs {
+            outgoing.headers.push((LOG_TYPE, TAIL));
+        }
+        outgoing
+            .headers
+            .extend(memory.map(|memory| (INSTANCE_MEMORY, HeaderValue::from(memory))));
+        outgoing.attempt_timeout = Some(wait.min(WALL + WALL_GRACE));
+        // The caller's wait bounds the call as a whole, pauses and repeated attempts included.
+        let deadline = call.deadline;
+        call.deadline = deadline.min(Instant::now() + wait);
+        let sent = self.send_judged(call, place, &outgoing, outcome::judge).await;
+        call.deadline = deadline;
+
+        let response = sent.map_err(|error| function.named(not_waited_for(error)))?;
+        let mut activation = outcome::read(&response, encoding, request.include_logs)
+            .map_err(|error| function.named(error))?;
+        self.name(&mut activation, &function, &place.project);
+        Ok(InvokeResponse {
+            activation: Some(activation),
+        })
+    }
+
+    pub(super) async fn run_async(
+        &self,
+        call: &mut Call,
+        request: InvokeAsyncRequest,
+    ) -> Result<InvokeAsyncResponse> {
+        let mut faults = Faults::new();
+        rules::no_platform(request.platform, &mut faults);
+        let memory = rules::run_memory(request.memory_mb, &mut faults);
+        let function = Function::qualified(
+            &request.package_name,
+            &request.action_name,
+            &request.version,
+            &mut faults,
+        );
+        let event = event(request.arguments, ASYNC_EVENT_MAX, &mut faults);
+        faults.into_result()?;
+        let function = rules::checked(function)?;
+
+        let place = self.place(call).await?;
+        let url = function.url(place, "/invocations-async", Vec::new())?;
+        let mut outgoing = self.request(
+            Method::POST,
+            url,
+            event,
+            self.is_idempotent(request.idempotent, &function),
+        );
+        outgoing
+            .headers
+            .extend(memory.map(|memory| (INSTANCE_MEMORY, HeaderValue::from(memory))));
+        let response = self
+            .send(call, place, outgoing)
+            .await
+            .map_err(|error| function.named(error))?;
+        let in_body = serde_json::from_slice::<wire::Accepted>(&response.body)
+            .ok()
+            .and_then(|body| body.request_id);
+        let in_header = || header_text(&response, &outcome::RUN_ID).map(ToOwned::to_owned);
+        let Some(id) = in_body.filter(|id| !id.is_empty()).or_else(in_header) else {
+            return Err(self.not_understood(&response, "no request_id"));
+        };
+        let mut activation = Activation {
+            activation_id: id,
+            status: ActivationStatus::Queued.into(),
+            upstream_request_id: call.upstream_request_id.clone().unwrap_or_default(),
+            ..Activation::default()
+        };
+        self.name(&mut activation, &function, &place.project);
+        Ok(InvokeAsyncResponse {
+            activation: Some(activation),
+        })
+    }
+
+    /// Fills in what only the request says.
+    pub(super) fn name(&self, activation: &mut Activation, function: &Function, project: &str) {
+        function.package().clone_into(&mut activation.package_name);
+        function.name().clone_into(&mut activation.action_name);
+        project.clone_into(&mut activation.namespace);
+        // What an alias stood for the cloud does not say.
+        if let Some(crate::names::Qualifier::Version(version)) = function.qualifier() {
+            version.as_str().clone_into(&mut activation.version);
+        }
+    }
+
+    fn wait(&self, asked: Option<&prost_types::Duration>, faults: &mut Faults) -> Option<Duration> {
+        let wait = match asked {
+            None => Some(self.wait),
+            Some(asked) => rules::millis(asked).map(Duration::from_millis),
+        };
+        match (wait, asked) {
+            (Some(wait), _) if !wait.is_zero() => return Some(wait),
+            (None, Some(asked)) => {
+                faults.add("wait", format!("is {}; it must be whole milliseconds, more than 0.", rules::spell(asked)));
+            }
+            _ => faults.add(
+                "wait",
+                "is 0: a run that nobody waits for leaves no record here. Use InvokeAsync, or a longer wait (the target's \
+                 `wait` counts when the request has none).",
+            ),
+        }
+        None
+    }
+
+    fn is_idempotent(&self, asked: bool, function: &Function) -> bool {
+        asked
+            || (!self.idempotent_actions.is_empty()
+                && function.spellings().iter().flatten().any(|name| {
+                    self.idempotent_actions
+                        .iter()
+                        .any(|pattern| pattern.matches(name))
+                }))
+    }
+}
+
+/// The event itself, never wrapped: the `body` and `application/json` keys of some samples are artefacts. An empty one
+/// is refused upstream, so nothing is `{}`.
+fn event(arguments: Option<Json>, limit: usize, faults: &mut Faults) -> Bytes {
+    json::object_text(arguments, "arguments", limit, faults).unwrap_or_else(|| Bytes::from_static(b"{}"))
+}
+
+/// Our own patience ended before the gateway's.
+fn not_waited_for(error: Error) -> Error {
+    let ours = error.kind == Kind::DeadlineExceeded && error.http_status.is_none();
+    if !ours || error.execution == Execution::NotStarted {
+        return error;
+    }
+    error.with(|facts| {
+        "The wait ended before the function did; it may still be running, and a synchronous run leaves no record to ask \
+         for. Wait longer (the gateway holds 90 s at most), or use InvokeAsync."
+            .clone_into(&mut facts.message);
+    })
+}

@@ -1,0 +1,336 @@
+//! Records of asynchronous runs: status and times, never a result (API-Explorer definitions 2026-03-13). They exist only
+//! where `enable_async_status_log` is on, and of synchronous runs there is none.
+
+use std::time::Duration;
+
+use http::Method;
+use prost_types::Timestamp;
+use tokio::time::{Instant, sleep_until};
+
+use super::endpoint::Place;
+use super::errors::{Fault, fault_of};
+use super::function::Function;
+use super::{FunctionGraph, marker, rules, time, wire};
+use crate::call::Call;
+use crate::clock;
+use crate::error::{Error, Execution, Faults, Kind, Result};
+use crate::names::AsyncRequestId;
+use crate::proto::*;
+use crate::provider::lenient::Loose;
+use crate::provider::pauses::Pauses;
+use crate::provider::{Observer, paging};
+
+const PATH: &str = "/async-invocations";
+/// Items of a page of records: default and most.
+const PAGE_DEFAULT: usize = 100;
+const PAGE_MAX: usize = 500;
+/// Without times the cloud looks back one hour.
+const WINDOW_DEFAULT_S: i64 = 3600;
+/// The longest run, and so the longest that a record may lie back that someone waits for.
+const WINDOW_LONGEST_S: i64 = 72 * 3600;
+/// A record may appear later than the answer to the call. INFERRED: within this time.
+const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(30);
+
+impl FunctionGraph {
+    pub(super) async fn record(
+        &self,
+        call: &mut Call,
+        request: GetActivationRequest,
+    ) -> Result<GetActivationResponse> {
+        let mut faults = Faults::new();
+        rules::no_platform(request.platform, &mut faults);
+        let function = Function::parse(&request.package_name, &request.action_name, &mut faults);
+        let id = AsyncRequestId::parse(&request.activation_id, "activation_id", &mut faults);
+        rules::encoding(request.result_encoding, None, &mut faults);
+        faults.into_result()?;
+        let (function, id) = (rules::checked(function)?, rules::checked(id)?);
+        let place = self.place(call).await?;
+        let activation = self
+            .look(call, place, &function, &id)
+            .await?
+            .ok_or_else(|| no_record(&id))?;
+        Ok(GetActivationResponse {
+            activation: Some(activation),
+        })
+    }
+
+    /// One record, in the cloud's own window first, and in the widest that can matter then.
+    async fn look(
+        &self,
+        call: &mut Call,
+        place: &Place,
+        function: &Function,
+        id: &AsyncRequestId,
+    ) -> Result<Option<Activation>> {
+        let begin = time::query_value(&now(-WINDOW_LONGEST_S)).unwrap_or_default();
+        for query in [vec![], vec![("query_begin_time", begin.as_str())]] {
+            let query = [vec![("request_id", id.as_str())], query].concat();
+            let url = function.url(place, PATH, query)?;
+            let response = self
+                .get(call, place, url)
+                .await
+                .map_err(|error| function.named(error))?;
+            let list: wire::Records = self.read(&response)?;
+            // A back end that does not know the filter must not answer for another run.
+            let found = list
+                .invocations
+                .into_iter()
+                .find(|record| record.request_id.as_deref() == Some(id.as_str()));
+            if let Some(record) = found {
+                return Ok(Some(self.activation(record, function, place)));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn watch(
+        &self,
+        call: &mut Call,
+        request: WatchActivationRequest,
+        observer: Observer<'_>,
+    ) -> Result<()> {
+        let mut faults = Faults::new();
+        rules::no_platform(request.platform, &mut faults);
+        let function = Function::parse(&request.package_name, &request.action_name, &mut faults);
+        let id = AsyncRequestId::parse(&request.activation_id, "activation_id", &mut faults);
+        rules::encoding(request.result_encoding, None, &mut faults);
+        faults.into_result()?;
+        let (function, id) = (rules::checked(function)?, rules::checked(id)?);
+        let place = self.place(call).await?;
+        let (mut pauses, began, mut last) = (Pauses::new(), Instant::now(), None);
+        loop {
+            let state = match self.look(call, place, &function, &id).await {
+                Ok(Some(state)) => Some(state),
+                Ok(None) if began.elapsed() >= BELIEVE_NOT_FOUND => return Err(no_record(&id)),
+                Ok(None) => None,
+                Err(error) if error.transient && !call.remaining().is_zero() => None,
+                Err(error) => return Err(error),
+            };
+            if let Some(state) = state {
+                let over = !matches!(
+                    state.status(),
+                    ActivationStatus::Running | ActivationStatus::Queued
+                );
+                if last.replace(state.status) != Some(state.status) && !observer(state) {
+                    return Ok(());
+                }
+                if over {
+                    return Ok(());
+                }
+            }
+            let next = Instant::now() + pauses.next();
+            if next >= call.deadline {
+                return Err(Call::out_of_time(Execution::NotStarted));
+            }
+            sleep_until(next).await;
+        }
+    }
+
+    pub(super) async fn records(
+        &self,
+        call: &mut Call,
+        request: ListActivationsRequest,
+    ) -> Result<ListActivationsResponse> {
+        let mut faults = Faults::new();
+        rules::no_platform(request.platform, &mut faults);
+        if request.action_name.is_empty() {
+            faults.add(
+                "action_name",
+                "is required on functiongraph, which keeps records for each function.",
+            );
+        }
+        let function = Function::parse(&request.package_name, &request.action_name, &mut faults);
+        let window = Window::parse(&request, &mut faults);
+        faults.into_result()?;
+        let (function, window) = (rules::checked(function)?, rules::checked(window)?);
+        let place = self.place(call).await?;
+        let (at, size) = (window.at.to_string(), window.size.to_string());
+        let mut query = vec![("marker", at.as_str()), ("limit", size.as_str())];
+        query.extend(window.begin.as_deref().map(|begin| ("query_begin_time", begin)));
+        query.extend(window.end.as_deref().map(|end| ("query_end_time", end)));
+        let url = function.url(place, PATH, query)?;
+        let response = self
+            .get(call, place, url)
+            .await
+            .map_err(|error| function.named(error))?;
+        let list: wire::Records = self.read(&response)?;
+        let next_page_token = window.next(list.invocations.len(), list.next_marker);
+        let total_count = list.count.whole().unwrap_or(0);
+        let activations = list
+            .invocations
+            .into_iter()
+            .map(|record| self.activation(record, &function, place))
+            .collect();
+        Ok(ListActivationsResponse {
+            activations,
+            next_page_token,
+            total_count,
+        })
+    }
+
+    pub(super) async fn cancel(
+        &self,
+        call: &mut Call,
+        request: CancelActivationRequest,
+    ) -> Result<CancelActivationResponse> {
+        let mut faults = Faults::new();
+        rules::no_platform(request.platform, &mut faults);
+        let function = Function::parse(&request.package_name, &request.action_name, &mut faults);
+        let id = AsyncRequestId::parse(&request.activation_id, "activation_id", &mut faults);
+        faults.into_result()?;
+        let (function, id) = (rules::checked(function)?, rules::checked(id)?);
+        let place = self.place(call).await?;
+        let url = function.url(place, "/cancel", vec![])?;
+        let body = rules::to_body(&wire::Cancel {
+            request_id: id.as_str(),
+        })?;
+        // To cancel twice is to cancel once.
+        let outgoing = self.request(Method::POST, url, body, true);
+        self.send(call, place, outgoing).await.map_err(|error| {
+            if is_about_id(&error) {
+                error.resource("activation", id.as_str())
+            } else {
+                function.named(error)
+            }
+        })?;
+        Ok(CancelActivationResponse {})
+    }
+
+    fn activation(&self, record: wire::Record, function: &Function, place: &Place) -> Activation {
+        let code = record.error_code.whole().filter(|code| *code != 0);
+        let status = status(record.status.as_deref(), code);
+        let at = |text: &Option<String>| time::timestamp(text.as_deref()?);
+        let (start, end) = (at(&record.start_time), at(&record.end_time));
+        // A run that is not over may be written with an end of zero.
+        let over = !matches!(status, ActivationStatus::Queued | ActivationStatus::Running);
+        let end = end.filter(|end| over && end.seconds > 0);
+        let message = record.error_message.filter(|message| !message.is_empty());
+        let words = [record.status, code.map(|code| code.to_string()), message];
+        let mut activation = Activation {
+            activation_id: record.request_id.unwrap_or_default(),
+            duration: start
+                .as_ref()
+                .zip(end.as_ref())
+                .and_then(|(start, end)| time::between(start, end)),
+            start_time: start,
+            end_time: end,
+            status: status.into(),
+            status_text: words.into_iter().flatten().collect::<Vec<_>>().join(" "),
+            success: status == ActivationStatus::Success,
+            ..Activation::default()
+        };
+        self.name(&mut activation, function, &place.project);
+        activation
+    }
+}
+
+fn status(word: Option<&str>, code: Option<i64>) -> ActivationStatus {
+    match word.unwrap_or_default().to_ascii_uppercase().as_str() {
+        "WAIT" => ActivationStatus::Queued,
+        "RUNNING" => ActivationStatus::Running,
+        "SUCCESS" => ActivationStatus::Success,
+        "DISCARD" => ActivationStatus::SystemError,
+        "FAIL" => match code.map(fault_of) {
+            Some(Fault::Cancelled) => ActivationStatus::Cancelled,
+            None | Some(Fault::Function) => ActivationStatus::DeveloperError,
+            Some(_) => ActivationStatus::SystemError,
+        },
+        _ => ActivationStatus::Unspecified,
+    }
+}
+
+/// `FSS.0400 Invalid RequestId` and the like.
+fn is_about_id(error: &Error) -> bool {
+    matches!(error.kind, Kind::InvalidArgument | Kind::NotFound)
+        && error.message.to_ascii_lowercase().contains("requestid")
+}
+
+fn no_record(id: &AsyncRequestId) -> Error {
+    Error::new(
+        Kind::NotFound,
+        "ACTIVATION_NOT_FOUND",
+        "There is no record of this run. The cloud keeps records of asynchronous runs alone, and only while \
+         enable_async_status_log is on (PutAsyncInvokeConfig); a synchronous run leaves none.",
+    )
+    .component(crate::error::Component::Service)
+    .resource("activation", id.as_str())
+}
+
+fn now(shift: i64) -> Timestamp {
+    let seconds = i64::try_from(clock::epoch_millis(clock::now()) / 1000).unwrap_or(0);
+    Timestamp {
+        seconds: seconds + shift,
+        nanos: 0,
+    }
+}
+
+/// A page of records over a fixed window: its marker is an offset, so the window must not move between two pages.
+struct Window {
+    at: i64,
+    size: usize,
+    begin: Option<String>,
+    end: Option<String>,
+    fingerprint: u64,
+}
+
+impl Window {
+    fn parse(request: &ListActivationsRequest, faults: &mut Faults) -> Option<Self> {
+        let size = paging::page_size(request.page_size, PAGE_DEFAULT, PAGE_MAX, faults);
+        let mut value = |at: &Option<Timestamp>, field: &str| {
+            let at = at.as_ref()?;
+            faults.require(at.nanos == 0, field, || "must be whole seconds.");
+            let value = time::query_value(at);
+            faults.require(value.is_some(), field, || "is not a time between 1970 and 9999.");
+            value
+        };
+        let (begin, end) = (
+            value(&request.start_time, "start_time"),
+            value(&request.end_time, "end_time"),
+        );
+        if let (Some(start), Some(end)) = (&request.start_time, &request.end_time) {
+            faults.require(
+                start.seconds <= end.seconds,
+                "end_time",
+                || "is before start_time.",
+            );
+        }
+        let scope = (&request.package_name, &request.action_name, size, &begin, &end);
+        let fingerprint = paging::fingerprint(scope);
+        let Some(position) = paging::read(&request.page_token, fingerprint, faults) else {
+            // The first page leaves to the cloud what the caller left open: a clock that is behind hides nothing then.
+            return Some(Self {
+                at: 0,
+                size,
+                begin,
+                end,
+                fingerprint,
+            });
+        };
+        let mut parts = position.split(' ');
+        let (at, begin, end) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+        Some(Self {
+            at,
+            size,
+            begin: Some(begin.to_owned()),
+            end: Some(end.to_owned()),
+            fingerprint,
+        })
+    }
+
+    fn next(&self, seen: usize, next: Loose) -> String {
+        let Some(at) = marker::following(self.at, seen, self.size, next) else {
+            return String::new();
+        };
+        let end = self
+            .end
+            .clone()
+            .or_else(|| time::query_value(&now(0)))
+            .unwrap_or_default();
+        let begin = self
+            .begin
+            .clone()
+            .or_else(|| time::query_value(&now(-WINDOW_DEFAULT_S)))
+            .unwrap_or_default();
+        paging::write(&format!("{at} {begin} {end}"), self.fingerprint)
+    }
+}

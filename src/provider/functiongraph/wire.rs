@@ -1,0 +1,142 @@
+//! The REST documents' shapes, read as tolerantly as the documents' quirks demand and written exactly.
+//!
+//! API-Explorer definitions (2026-03-13), SDK models 3.1.219. Quirks: fields null or absent at will, also those called
+//! required; numbers as texts; JSON as text within JSON; bare arrays as lists. Unknown fields are ignored.
+
+use std::borrow::Cow;
+
+use serde::de::Deserializer;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::provider::lenient::Loose;
+
+pub(super) mod action;
+pub(super) mod put;
+
+/// The answer of a run in envelope v1. What is no text or number where it should be is as if it were absent.
+#[derive(Deserialize)]
+pub(super) struct Run<'a> {
+    #[serde(borrow, default)]
+    pub(super) request_id: Option<&'a RawValue>,
+    /// Tells `null`, which a function may return, from an absent field.
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(super) result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) log: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(super) status: Loose,
+    #[serde(default)]
+    pub(super) error_code: Loose,
+}
+
+/// Header `X-Cff-Invoke-Summary`.
+#[derive(Deserialize, Default)]
+pub(super) struct Summary {
+    #[serde(default)]
+    pub(super) duration: Loose,
+    #[serde(default, rename = "billingDuration")]
+    pub(super) billing_duration: Loose,
+    #[serde(default, rename = "memoryUsed")]
+    pub(super) memory_used: Loose,
+}
+
+/// The answer of an asynchronous run.
+#[derive(Deserialize)]
+pub(super) struct Accepted {
+    // The hyphen is what one old client looks for; INFERRED that some back end wrote it.
+    #[serde(alias = "request-id")]
+    pub(super) request_id: Option<String>,
+}
+
+/// A page of records of asynchronous runs.
+#[derive(Deserialize)]
+pub(super) struct Records {
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub(super) invocations: Vec<Record>,
+    #[serde(default)]
+    pub(super) count: Loose,
+    #[serde(default)]
+    pub(super) next_marker: Loose,
+}
+
+/// One record.
+#[derive(Deserialize)]
+pub(super) struct Record {
+    #[serde(default)]
+    pub(super) request_id: Option<String>,
+    #[serde(default)]
+    pub(super) status: Option<String>,
+    #[serde(default)]
+    pub(super) error_message: Option<String>,
+    #[serde(default)]
+    pub(super) error_code: Loose,
+    #[serde(default)]
+    pub(super) start_time: Option<String>,
+    #[serde(default)]
+    pub(super) end_time: Option<String>,
+}
+
+/// The body of a cancel. The page's prose speaks of flags that its schema lacks; its sample sends this alone.
+#[derive(Serialize)]
+pub(super) struct Cancel<'a> {
+    pub(super) request_id: &'a str,
+}
+
+/// Settings of asynchronous runs, both ways.
+#[derive(Deserialize, Serialize, Default)]
+pub(super) struct AsyncConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_async_event_age_in_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_async_retry_attempts: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) destination_config: Option<Destinations>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) enable_async_status_log: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) log_group_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) log_group_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) log_stream_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) log_stream_name: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) func_urn: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) created_time: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) last_modified: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+pub(super) struct Destinations {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) on_success: Option<Destination>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) on_failure: Option<Destination>,
+}
+
+#[derive(Deserialize, Serialize)]
+pub(super) struct Destination {
+    #[serde(default)]
+    pub(super) destination: String,
+    #[serde(default)]
+    pub(super) param: String,
+}
+
+/// The text of a raw value, if it is one.
+pub(super) fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+pub(super) fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(json).map(Some)
+}
+
+pub(super) fn null_as_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    json: D,
+) -> Result<Vec<T>, D::Error> {
+    Option::deserialize(json).map(Option::unwrap_or_default)
+}

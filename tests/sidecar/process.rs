@@ -1,0 +1,140 @@
+//! The real binary as a pod runs it: ready line, a call over its socket, SIGTERM, exit code.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::time::timeout;
+use tonic::transport::Endpoint;
+
+use crate::support::answer::{Step, html, steps};
+use crate::support::bench::{hello, success};
+use crate::support::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
+
+const SOON: Duration = Duration::from_secs(10);
+
+struct Process {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+    heard: String,
+}
+
+impl Process {
+    fn start(upstream: &Upstream, socket: &Path, top: &str) -> (Self, tempfile::NamedTempFile) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        write!(
+            file,
+            "listen: \"unix:{}\"\n{top}\nlog: {{level: trace}}\ntargets: {{main: {{provider: ncp, base_url: \"{}\"}}}}\n",
+            socket.display(),
+            upstream.url()
+        )
+        .unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))
+            .args(["serve", "--config", file.path().to_str().unwrap()])
+            .env_clear()
+            .envs([
+                ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
+                ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
+            ])
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        (
+            Self {
+                child,
+                log,
+                heard: String::new(),
+            },
+            file,
+        )
+    }
+
+    /// Reads the log until a line holds `word`.
+    async fn hear(&mut self, word: &str) {
+        let heard = timeout(SOON, async {
+            while let Some(line) = self.log.next_line().await.unwrap() {
+                self.heard.push_str(&format!("{line}\n"));
+                if line.contains(word) {
+                    return true;
+                }
+            }
+            false
+        });
+        assert!(matches!(heard.await, Ok(true)), "no {word:?} in {}", self.heard);
+    }
+
+    fn terminate(&self) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    async fn exit(mut self) -> (Option<i32>, String) {
+        while let Some(line) = timeout(SOON, self.log.next_line()).await.unwrap().unwrap() {
+            self.heard.push_str(&format!("{line}\n"));
+        }
+        (
+            timeout(SOON, self.child.wait()).await.unwrap().unwrap().code(),
+            self.heard,
+        )
+    }
+}
+
+#[tokio::test]
+async fn sigterm_lets_the_call_in_flight_finish_and_exits_0_without_a_secret_in_the_log() {
+    let upstream = Upstream::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("faas.sock");
+    let (mut process, _file) = Process::start(&upstream, &socket, "");
+    process.hear("ready").await;
+    let channel = Endpoint::from_shared(format!("unix://{}", socket.display()))
+        .unwrap()
+        .connect_lazy();
+    let mut client = InvocationServiceClient::new(channel);
+    upstream.push(html(401));
+    client.invoke(hello()).await.unwrap_err();
+    upstream.push(success(r#"{"n":1}"#).after(Duration::from_millis(500)));
+    let call = tokio::spawn(async move { client.invoke(hello()).await });
+    upstream.wait_received(2).await;
+    process.terminate();
+    process.hear("draining").await;
+    let answer = call.await.unwrap().unwrap();
+    assert!(answer.into_inner().activation.unwrap().success);
+    let (code, log) = process.exit().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!socket.exists());
+    assert!(!log.contains(SECRET_KEY), "{log}");
+}
+
+#[tokio::test]
+async fn a_second_sigterm_ends_the_drain_at_once() {
+    let upstream = Upstream::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("faas.sock");
+    let (mut process, _file) = Process::start(&upstream, &socket, "drain_timeout: 30s");
+    process.hear("ready").await;
+    let channel = Endpoint::from_shared(format!("unix://{}", socket.display()))
+        .unwrap()
+        .connect_lazy();
+    upstream.push(steps([Step::Stall]));
+    let call = tokio::spawn(async move { InvocationServiceClient::new(channel).invoke(hello()).await });
+    upstream.wait_received(1).await;
+    process.terminate();
+    process.hear("draining").await;
+    process.terminate();
+    let (code, log) = process.exit().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(call.await.unwrap().is_err());
+}
