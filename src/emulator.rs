@@ -11,13 +11,17 @@
 //! | `cron` | five-field schedules |
 //! | [`runtime`] | runs JavaScript and Python under time and memory limits |
 //! | `store` | what the cloud remembers |
+//! | `query` | query strings and percent encoding, read without tidying |
 //! | [`ncp`] | NAVER Cloud Functions |
+//! | [`functiongraph`] | Huawei FunctionGraph, with the IAM that it needs |
 
 pub mod clock;
 mod cron;
 pub mod faults;
+pub mod functiongraph;
 pub mod http;
 pub mod ncp;
+mod query;
 pub mod runtime;
 mod store;
 

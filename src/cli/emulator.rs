@@ -1,4 +1,4 @@
-//! `emulator`: the cloud on this machine, as a process of its own.
+//! `emulator`: one of the clouds on this machine, as a process of its own.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,13 +9,13 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::units::parse_duration;
-use crate::emulator::FaultPlan;
-use crate::emulator::ncp::{self, DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY, KeyPair, Options, Site};
+use crate::emulator::ncp::{self, Site};
+use crate::emulator::{FaultPlan, Running, functiongraph};
 use crate::env::Env;
 
 use super::exit::Exit;
 use super::io::Io;
-use super::keys::KeyArgs;
+use super::keys::{HUAWEI, KeyArgs, NCLOUD, Variables};
 use super::runtime::block_on;
 
 const HELP: &str = "\
@@ -26,7 +26,7 @@ or any client of the real API, at it. SIGINT and SIGTERM end it with exit code 0
 Faults: each --fault is one of
   latency=200ms           answers come later
   status=503              this answer instead; with retry-after=SECONDS, body=TEXT (last) if wanted
-  code=80031              the cloud's own error of this code
+  code=80031              the cloud's own error of this code; code=APIGW.0308 or code=FSS.0500 on Huawei Cloud
   reset, reset=after      the connection breaks before or after the work is done
   cut=10                  the body ends after ten bytes
   html=502                an HTML page
@@ -34,7 +34,11 @@ Faults: each --fault is one of
   silence, silence=after  no answer at all
 and, with commas between, when: probability=0.2, count=3, method=POST, path=/actions/
 
+Huawei Cloud's emulator also answers what its clients ask of IAM. Its keys come from HUAWEICLOUD_SDK_AK and
+HUAWEICLOUD_SDK_SK when they are in the environment.
+
 Examples:
+  faas-sidecar emulator --cloud functiongraph
   faas-sidecar emulator --data-dir ./functions
   faas-sidecar emulator --activation-lag 35s          details of a run appear as late as in the cloud
   faas-sidecar emulator --fault 'status=503,probability=0.1' --fault 'latency=2s,path=/actions/'
@@ -44,6 +48,9 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub struct EmulatorArgs {
+    /// Which cloud to be
+    #[arg(long, value_enum, default_value_t = EmulatedCloud::Ncp)]
+    pub cloud: EmulatedCloud,
     /// Where REST requests are accepted; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
@@ -53,12 +60,21 @@ pub struct EmulatorArgs {
     /// The keys that requests must be signed with.
     #[command(flatten)]
     pub keys: KeyArgs,
-    /// How long after a run its details stay hidden
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
-    pub activation_lag: Duration,
-    /// Which NAVER Cloud to be
-    #[arg(long, value_enum, default_value_t = EmulatorSite::Kr)]
-    pub site: EmulatorSite,
+    /// How long after a run its details stay hidden (ncp alone; default 0s)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub activation_lag: Option<Duration>,
+    /// Which NAVER Cloud to be (ncp alone; default kr)
+    #[arg(long, value_enum)]
+    pub site: Option<EmulatorSite>,
+    /// The region, which is also the project's name (functiongraph alone; default cn-north-4)
+    #[arg(long, value_name = "ID")]
+    pub region: Option<String>,
+    /// The project's id (functiongraph alone)
+    #[arg(long, value_name = "ID")]
+    pub project_id: Option<String>,
+    /// Append every request to this file as a line of JSON, tokens and bodies included
+    #[arg(long, value_name = "FILE")]
+    pub record_file: Option<PathBuf>,
     /// A fault to inject; may be given again
     #[arg(
         long,
@@ -66,6 +82,15 @@ pub struct EmulatorArgs {
         help = "A fault to inject, such as status=503,probability=0.1; may be given again"
     )]
     pub fault: Vec<FaultPlan>,
+}
+
+/// Which cloud to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EmulatedCloud {
+    /// NAVER Cloud Functions
+    Ncp,
+    /// Huawei Cloud FunctionGraph, with its IAM
+    Functiongraph,
 }
 
 /// Which NAVER Cloud to be.
@@ -97,20 +122,11 @@ impl From<EmulatorSite> for Site {
 
 /// Runs until a signal ends it.
 pub(super) fn run(args: &EmulatorArgs, env: &Env, io: &mut Io<'_>) -> Exit {
-    let (key, shown) = match keys(&args.keys, env) {
-        Ok(keys) => keys,
+    let plan = match plan(args, env) {
+        Ok(plan) => plan,
         Err(fault) => return io.misused(&fault),
     };
-    let options = Options {
-        listen: args.listen,
-        keys: vec![key],
-        data_dir: args.data_dir.clone(),
-        activation_lag: args.activation_lag,
-        site: args.site.into(),
-        faults: args.fault.clone(),
-        ..Options::default()
-    };
-    block_on(io, async |io| match until_signal(options, &shown, io).await {
+    block_on(io, async |io| match until_signal(args.listen, plan, io).await {
         Ok(()) => Exit::Clean,
         Err(why) => {
             io.complain(&format!("faas-sidecar emulator: {why}"));
@@ -119,22 +135,117 @@ pub(super) fn run(args: &EmulatorArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     })
 }
 
-async fn until_signal(options: Options, keys: &str, io: &mut Io<'_>) -> Result<(), String> {
+/// What to start, its name, and how to tell a user of its keys.
+struct Plan {
+    options: CloudOptions,
+    name: String,
+    hint: String,
+}
+
+enum CloudOptions {
+    Ncp(Box<ncp::Options>),
+    Functiongraph(Box<functiongraph::Options>),
+}
+
+impl CloudOptions {
+    async fn start(self) -> io::Result<Running> {
+        match self {
+            Self::Ncp(options) => ncp::start(*options).await,
+            Self::Functiongraph(options) => functiongraph::start(*options).await,
+        }
+    }
+}
+
+fn plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
+    match args.cloud {
+        EmulatedCloud::Ncp => ncp_plan(args, env),
+        EmulatedCloud::Functiongraph => functiongraph_plan(args, env),
+    }
+}
+
+fn ncp_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
+    if args.region.is_some() || args.project_id.is_some() {
+        return Err("--region and --project-id are for --cloud functiongraph; NAVER Cloud has --site".into());
+    }
+    let (key, hint) = match keys(&args.keys, env, NCLOUD)? {
+        Some((access_key, secret_key, shown)) => (ncp::KeyPair::new(access_key, secret_key), shown),
+        None => {
+            let (id, secret) = (ncp::DEFAULT_ACCESS_KEY, ncp::DEFAULT_SECRET_KEY);
+            let shown =
+                format!("NCLOUD_ACCESS_KEY_ID={id} and NCLOUD_SECRET_ACCESS_KEY={secret} in its environment");
+            (ncp::KeyPair::new(id, secret), shown)
+        }
+    };
+    let site = Site::from(args.site.unwrap_or(EmulatorSite::Kr));
+    let options = ncp::Options {
+        listen: args.listen,
+        keys: vec![key],
+        data_dir: args.data_dir.clone(),
+        activation_lag: args.activation_lag.unwrap_or_default(),
+        site,
+        faults: args.fault.clone(),
+        record_file: args.record_file.clone(),
+        ..ncp::Options::default()
+    };
+    Ok(Plan {
+        options: CloudOptions::Ncp(Box::new(options)),
+        name: format!("NAVER Cloud Functions ({site})"),
+        hint,
+    })
+}
+
+fn functiongraph_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
+    if args.site.is_some() || args.activation_lag.is_some() {
+        return Err("--site and --activation-lag are for --cloud ncp; Huawei Cloud has --region".into());
+    }
+    let (key, hint) = match keys(&args.keys, env, HUAWEI)? {
+        Some((access_key, secret_key, shown)) => (functiongraph::KeyPair::new(access_key, secret_key), shown),
+        None => {
+            let (id, secret) = (
+                functiongraph::DEFAULT_ACCESS_KEY,
+                functiongraph::DEFAULT_SECRET_KEY,
+            );
+            let shown = format!("HUAWEICLOUD_SDK_AK={id} and HUAWEICLOUD_SDK_SK={secret} in its environment");
+            (functiongraph::KeyPair::new(id, secret), shown)
+        }
+    };
+    let region = args.region.as_deref().unwrap_or(functiongraph::DEFAULT_REGION);
+    let project = args
+        .project_id
+        .as_deref()
+        .unwrap_or(functiongraph::DEFAULT_PROJECT_ID);
+    let options = functiongraph::Options {
+        listen: args.listen,
+        keys: vec![key],
+        projects: vec![functiongraph::Project::new(project, region)],
+        data_dir: args.data_dir.clone(),
+        faults: args.fault.clone(),
+        record_file: args.record_file.clone(),
+        ..functiongraph::Options::default()
+    };
+    Ok(Plan {
+        options: CloudOptions::Functiongraph(Box::new(options)),
+        name: format!("Huawei Cloud FunctionGraph ({region}, project {project})"),
+        hint,
+    })
+}
+
+async fn until_signal(listen: SocketAddr, plan: Plan, io: &mut Io<'_>) -> Result<(), String> {
     let handler = |kind| signal(kind).map_err(|why| format!("signals cannot be received ({why})"));
     let (mut terminate, mut interrupt) = (
         handler(SignalKind::terminate())?,
         handler(SignalKind::interrupt())?,
     );
-    let (listen, site) = (options.listen, options.site);
+    let Plan { options, name, hint } = plan;
     let cannot =
         |why: io::Error| format!("cannot start on {listen} ({why}); another --listen or --data-dir may help");
-    let running = ncp::start(options).await.map_err(cannot)?;
+    let running = options.start().await.map_err(cannot)?;
     let url = running.base_url();
     if !listen.ip().is_loopback() {
         io.complain("warning: whoever reaches this address and knows the keys can run code on this machine");
     }
     io.print(&format!(
-        "NAVER Cloud Functions ({site}) on {url} - in a target write `base_url: {url}`, with {keys}"
+        "{name} on {url} - in a target write `base_url: {url}`, with {hint}"
     ));
     tokio::select! {
         _ = terminate.recv() => {}
@@ -144,17 +255,14 @@ async fn until_signal(options: Options, keys: &str, io: &mut Io<'_>) -> Result<(
     Ok(())
 }
 
-/// The keys to check signatures with, and how to tell a user of them. A secret of the user's own is not shown.
-fn keys(args: &KeyArgs, env: &Env) -> Result<(KeyPair, String), String> {
-    if args.any(env) {
-        let keys = args.read(env)?;
-        let shown = format!("the access key {} and its secret", keys.access_key);
-        return Ok((KeyPair::new(keys.access_key, keys.secret_key.as_str()), shown));
+/// The user's own pair, and how to tell of it without the secret; `None` when there is none.
+fn keys(args: &KeyArgs, env: &Env, variables: Variables) -> Result<Option<(String, String, String)>, String> {
+    if !args.any(env, variables) {
+        return Ok(None);
     }
-    let shown = format!(
-        "NCLOUD_ACCESS_KEY_ID={DEFAULT_ACCESS_KEY} and NCLOUD_SECRET_ACCESS_KEY={DEFAULT_SECRET_KEY} in its environment"
-    );
-    Ok((KeyPair::new(DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY), shown))
+    let keys = args.read_from(env, variables)?;
+    let shown = format!("the access key {} and its secret", keys.access_key);
+    Ok(Some((keys.access_key, keys.secret_key.to_string(), shown)))
 }
 
 #[cfg(test)]
@@ -180,15 +288,40 @@ mod tests {
             ("NCLOUD_ACCESS_KEY_ID", "mine"),
             ("NCLOUD_SECRET_ACCESS_KEY", "hunter2"),
         ]);
-        let (key, shown) = keys(&none, &env).unwrap();
-        assert_eq!(
-            (key.access_key.as_str(), key.secret_key.as_str()),
-            ("mine", "hunter2")
-        );
+        let (id, secret, shown) = keys(&none, &env, NCLOUD).unwrap().unwrap();
+        assert_eq!((id.as_str(), secret.as_str()), ("mine", "hunter2"));
         assert!(shown.contains("mine") && !shown.contains("hunter2"));
-        let (_, shown) = keys(&none, &Env::fixed::<String, String>([])).unwrap();
-        assert!(shown.contains(DEFAULT_SECRET_KEY));
-        assert!(keys(&none, &Env::fixed([("NCLOUD_ACCESS_KEY_ID", "mine")])).is_err());
+        assert_eq!(keys(&none, &env, HUAWEI), Ok(None));
+        assert!(keys(&none, &Env::fixed([("NCLOUD_ACCESS_KEY_ID", "mine")]), NCLOUD).is_err());
+        assert!(keys(&none, &Env::fixed([("HUAWEICLOUD_SDK_AK", "mine")]), HUAWEI).is_err());
+    }
+
+    #[test]
+    fn each_cloud_has_its_own_arguments_and_names_its_own_keys() {
+        let planned = |arguments: &[&str]| {
+            let all = [&["faas-sidecar", "emulator"], arguments].concat();
+            let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(all).unwrap();
+            let crate::cli::Command::Emulator(args) = cli.command else {
+                panic!("another command")
+            };
+            plan(&args, &Env::fixed::<String, String>([])).map(|plan| format!("{} {}", plan.name, plan.hint))
+        };
+        let ncp = planned(&[]).unwrap();
+        assert!(
+            ncp.contains("NAVER") && ncp.contains(ncp::DEFAULT_SECRET_KEY),
+            "{ncp}"
+        );
+        let huawei = planned(&["--cloud", "functiongraph", "--region", "eu-de"]).unwrap();
+        assert!(
+            huawei.contains("eu-de") && huawei.contains("HUAWEICLOUD_SDK_AK"),
+            "{huawei}"
+        );
+        assert!(planned(&["--region", "eu-de"]).unwrap_err().contains("--site"));
+        assert!(
+            planned(&["--cloud", "functiongraph", "--site", "kr"])
+                .unwrap_err()
+                .contains("--region")
+        );
     }
 
     #[test]

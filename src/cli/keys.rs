@@ -1,4 +1,4 @@
-//! NCP keys for `sign` and `emulator`: from files or from the environment, never from an argument, where
+//! Keys for `sign` and `emulator`: from files or from the environment, never from an argument, where
 //! every process of the machine could read the secret.
 
 use std::fmt;
@@ -9,10 +9,24 @@ use zeroize::Zeroizing;
 
 use crate::env::Env;
 
-/// The variables that hold the key id, the first that is set wins.
-const ACCESS_KEY_VARIABLES: [&str; 2] = ["NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY"];
-/// The variables that hold the secret.
-const SECRET_KEY_VARIABLES: [&str; 2] = ["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"];
+/// The variables of one cloud that hold a pair of keys; of each list the first that is set wins.
+#[derive(Debug, Clone, Copy)]
+pub struct Variables {
+    access_key: &'static [&'static str],
+    secret_key: &'static [&'static str],
+}
+
+/// NAVER Cloud's.
+pub(super) const NCLOUD: Variables = Variables {
+    access_key: &["NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY"],
+    secret_key: &["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"],
+};
+/// Those of Huawei Cloud's official clients.
+#[cfg(feature = "emulator")]
+pub(super) const HUAWEI: Variables = Variables {
+    access_key: &["HUAWEICLOUD_SDK_AK"],
+    secret_key: &["HUAWEICLOUD_SDK_SK"],
+};
 
 /// Where a pair of keys is.
 #[derive(Debug, Args)]
@@ -53,14 +67,22 @@ impl KeyArgs {
     /// # Errors
     /// A sentence that says which one is missing, or which file cannot be read.
     pub fn read(&self, env: &Env) -> Result<Keys, String> {
+        self.read_from(env, NCLOUD)
+    }
+
+    /// The keys, if both are there, with the variables of one cloud.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_from(&self, env: &Env, variables: Variables) -> Result<Keys, String> {
         let access_key = match (&self.access_key, &self.access_key_file) {
             (Some(id), _) => id.clone(),
             (None, Some(file)) => line(file)?,
-            (None, None) => variable(env, ACCESS_KEY_VARIABLES, "--access-key or --access-key-file")?,
+            (None, None) => variable(env, variables.access_key, "--access-key or --access-key-file")?,
         };
         let secret_key = match &self.secret_key_file {
             Some(file) => line(file)?,
-            None => variable(env, SECRET_KEY_VARIABLES, "--secret-key-file")?,
+            None => variable(env, variables.secret_key, "--secret-key-file")?,
         };
         Ok(Keys {
             access_key,
@@ -68,21 +90,24 @@ impl KeyArgs {
         })
     }
 
-    /// Whether anything here or in the environment names a key.
+    /// Whether anything here or in one cloud's variables names a key.
     #[must_use]
-    pub fn any(&self, env: &Env) -> bool {
+    pub fn any(&self, env: &Env, variables: Variables) -> bool {
         self.access_key.is_some()
             || self.access_key_file.is_some()
             || self.secret_key_file.is_some()
-            || env.first(&ACCESS_KEY_VARIABLES).is_some()
-            || env.first(&SECRET_KEY_VARIABLES).is_some()
+            || env.first(variables.access_key).is_some()
+            || env.first(variables.secret_key).is_some()
     }
 }
 
-fn variable(env: &Env, names: [&'static str; 2], flag: &str) -> Result<String, String> {
-    match env.first(&names) {
+fn variable(env: &Env, names: &[&'static str], flag: &str) -> Result<String, String> {
+    match env.first(names) {
         Some((_, value)) => Ok(value),
-        None => Err(format!("a key is missing; set {} or give {flag}", names[0])),
+        None => {
+            let name = names.first().copied().unwrap_or_default();
+            Err(format!("a key is missing; set {name} or give {flag}"))
+        }
     }
 }
 
@@ -151,7 +176,7 @@ mod tests {
                 .unwrap_err()
                 .contains("/no/such")
         );
-        assert!(!args(None, None).any(&none) && args(Some("a"), None).any(&none));
+        assert!(!args(None, None).any(&none, NCLOUD) && args(Some("a"), None).any(&none, NCLOUD));
         let file = tempfile::NamedTempFile::new().unwrap();
         assert!(
             args(Some("a"), Some(file.path().to_owned()))

@@ -10,6 +10,7 @@ mod wire;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +111,8 @@ pub(super) struct Settings {
     pub(super) max_body: usize,
     /// How many requests the recorder keeps.
     pub(super) recorded: usize,
+    /// A file that gets a line of JSON for each request.
+    pub(super) record_file: Option<PathBuf>,
     pub(super) clock: Clock,
     pub(super) faults: Faults,
 }
@@ -204,12 +207,13 @@ pub(super) async fn serve(
         listen,
         max_body,
         recorded,
+        record_file,
         clock,
         faults,
     } = settings;
     let shared = Arc::new(Shared {
         service,
-        recorder: Recorder::new(recorded),
+        recorder: Recorder::new(recorded, record_file.as_deref())?,
         faults,
         clock,
         max_body,

@@ -24,7 +24,6 @@ mod link;
 mod model;
 mod outcome;
 mod package;
-mod query;
 mod route;
 mod site;
 mod trigger;
@@ -80,6 +79,8 @@ pub struct Options {
     pub fault_seed: u64,
     /// How many requests the recorder keeps.
     pub recorded_requests: usize,
+    /// A file that gets every request as a line of JSON: `time_ms`, `method`, `target`, `headers`, `body` in base64.
+    pub record_file: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -98,6 +99,7 @@ impl Default for Options {
             faults: Vec::new(),
             fault_seed: 0,
             recorded_requests: 1000,
+            record_file: None,
         }
     }
 }
@@ -183,6 +185,7 @@ pub async fn start(options: Options) -> io::Result<Running> {
         listen: options.listen,
         max_body: MAX_BODY,
         recorded: options.recorded_requests,
+        record_file: options.record_file.clone(),
         clock: clock.clone(),
         faults: Faults::new(options.faults.clone(), options.fault_seed),
     };

@@ -5,22 +5,22 @@
 //! to a caller is the business of the cloud that is emulated.
 
 mod archive;
+mod convention;
 mod javascript;
 mod logs;
 mod python;
+mod stop;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::sync::Notify;
 
 use super::clock::Clock;
+pub(super) use archive::is_archive;
+pub use convention::{Convention, EventContext};
 pub use logs::LogLine;
+pub use stop::Stop;
 
-/// Bytes of a result that are kept (NCP docs: cloudfunctions-spec, "result 1 MB fixed").
-pub const MAX_RESULT: usize = 1 << 20;
 /// How much of a result that is too long is shown.
 const SHOWN_OF_LONG_RESULT: usize = 1024;
 
@@ -31,9 +31,14 @@ pub struct Job {
     pub runtime: String,
     /// The code.
     pub code: Code,
+    /// The file that holds the entry function, without its ending; source text becomes this file. `None`: the source as it
+    /// stands, or the file with which an archive of Apache OpenWhisk begins.
+    pub file: Option<String>,
     /// The entry function.
     pub entry: String,
-    /// The one argument.
+    /// How it is called.
+    pub convention: Convention,
+    /// Its first argument.
     pub params: Map<String, Value>,
     /// The run is ended after this time.
     pub time_limit: Duration,
@@ -41,6 +46,8 @@ pub struct Job {
     pub memory_mb: u64,
     /// Bytes of log lines that are kept; the rest is dropped with a warning.
     pub max_log_bytes: usize,
+    /// Bytes of a result that are kept.
+    pub max_result: usize,
     /// `process.env`, `os.environ`.
     pub env: Vec<(String, String)>,
 }
@@ -63,6 +70,8 @@ pub struct Outcome {
     pub logs: Vec<LogLine>,
     /// Lines were dropped because the log was full.
     pub logs_cut: bool,
+    /// Bytes that the run needed, as far as its end could be seen.
+    pub memory_used: Option<u64>,
 }
 
 /// Why a run gave no value.
@@ -79,13 +88,16 @@ pub enum Failure {
     NotLoaded(String),
     /// The entry function threw.
     Threw(String),
-    /// The entry function returned a promise that was rejected, here as JSON.
+    /// The entry function returned a promise that was rejected, here as JSON. An error is an object of `name`, `message` and
+    /// `stack`. With [`Convention::Event`] everything that is thrown ends here.
     Rejected(Value),
+    /// The initializer threw; the value as in [`Self::Rejected`].
+    NotInitialized(Value),
     /// The process ended without a result.
     Exited,
     /// The result cannot be written as JSON.
     NotJson(String),
-    /// The result is longer than [`MAX_RESULT`].
+    /// The result is longer than [`Job::max_result`].
     TooLong {
         /// Its length in bytes.
         length: usize,
@@ -98,49 +110,20 @@ pub enum Failure {
     Internal(String),
 }
 
-/// Ends runs from outside. Clones share one switch.
-#[derive(Debug, Clone, Default)]
-pub struct Stop {
-    inner: Arc<(AtomicBool, Notify)>,
-}
-
-impl Stop {
-    /// Ends all runs that hold this switch, now and in future.
-    pub fn stop(&self) {
-        self.inner.0.store(true, Ordering::Relaxed);
-        self.inner.1.notify_waiters();
-    }
-
-    /// Whether the switch was thrown.
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.inner.0.load(Ordering::Relaxed)
-    }
-
-    /// Returns once the switch is thrown.
-    pub async fn stopped(&self) {
-        let notified = self.inner.1.notified();
-        // Registered before the look at the flag, so that a stop in between is not missed.
-        tokio::pin!(notified);
-        notified.as_mut().enable();
-        if !self.is_stopped() {
-            notified.await;
-        }
-    }
-}
-
 impl Outcome {
     fn failed(failure: Failure) -> Self {
         Self {
             result: Err(failure),
             logs: Vec::new(),
             logs_cut: false,
+            memory_used: None,
         }
     }
 }
 
 /// Runs a job to its end. Never blocks the caller's thread.
 pub async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
+    let max_result = job.max_result;
     let family = job.runtime.split(':').next().unwrap_or_default();
     let mut outcome = match family {
         "nodejs" => javascript::run(job, clock, stop).await,
@@ -152,7 +135,7 @@ pub async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
     };
     if let Ok(value) = &outcome.result {
         let text = value.to_string();
-        if text.len() > MAX_RESULT {
+        if text.len() > max_result {
             outcome.result = Err(too_long(&text));
         }
     }

@@ -1,4 +1,4 @@
-//! The emulated NAVER Cloud Functions over real sockets, each request signed here and not by the code under test.
+//! The emulated clouds over real sockets, each request signed here and not by the code under test.
 //!
 //! | file | what it covers |
 //! | --- | --- |
@@ -9,6 +9,7 @@
 //! | `javascript`, `python` | the runtimes and their limits |
 //! | `activations` | lists, details, lag, history, restart |
 //! | `faults` | what goes wrong on purpose |
+//! | `functiongraph` | Huawei FunctionGraph; all others are NAVER Cloud Functions |
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,6 +22,7 @@ mod actions;
 mod activations;
 mod client;
 mod faults;
+mod functiongraph;
 mod gateway;
 mod javascript;
 mod links;

@@ -1,9 +1,15 @@
 //! Remembers the latest requests, bounded in number and in bytes.
 
 use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use serde_json::json;
 
 use super::Request;
 
@@ -39,6 +45,7 @@ impl RecordedRequest {
 pub(super) struct Recorder {
     capacity: usize,
     entries: Mutex<Entries>,
+    file: Option<Mutex<File>>,
 }
 
 #[derive(Debug, Default)]
@@ -49,15 +56,25 @@ struct Entries {
 }
 
 impl Recorder {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self {
+    /// With a file, each request is also appended there as one line of JSON: `time_ms`, `method`, `target`, `headers` in order
+    /// as pairs, and `body` in base64. It holds whatever the requests hold, tokens included.
+    pub(super) fn new(capacity: usize, file: Option<&Path>) -> io::Result<Self> {
+        let file = match file {
+            Some(path) => Some(Mutex::new(
+                OpenOptions::new().create(true).append(true).open(path)?,
+            )),
+            None => None,
+        };
+        Ok(Self {
             capacity,
             entries: Mutex::default(),
-        }
+            file,
+        })
     }
 
     /// Writes a request down; the number is for [`Self::answered`].
     pub(super) fn received(&self, request: &Request, time_ms: i64) -> u64 {
+        self.append(request, time_ms);
         let mut entries = self.lock();
         let number = entries.next;
         entries.next += 1;
@@ -78,6 +95,22 @@ impl Recorder {
             entries.bytes -= gone.body.len();
         }
         number
+    }
+
+    fn append(&self, request: &Request, time_ms: i64) {
+        let Some(file) = &self.file else {
+            return;
+        };
+        let line = json!({
+            "time_ms": time_ms,
+            "method": request.method,
+            "target": request.target,
+            "headers": request.headers,
+            "body": STANDARD.encode(&request.body),
+        });
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        // A full disk must not stop the cloud; the reader of the file sees that lines are missing.
+        let _ = file.write_all(format!("{line}\n").as_bytes());
     }
 
     pub(super) fn answered(&self, number: u64, status: u16) {
@@ -112,7 +145,7 @@ mod tests {
 
     #[test]
     fn keeps_the_latest() {
-        let recorder = Recorder::new(2);
+        let recorder = Recorder::new(2, None).unwrap();
         for target in ["/a", "/b", "/c"] {
             let request = Request {
                 method: "GET".into(),

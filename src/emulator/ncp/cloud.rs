@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 use super::Options;
 use super::codes::{self, Refusal};
 use super::model::{Action, Activation, Link, NO_PACKAGE, Package, Summary, Trigger};
-use super::query::Query;
 use super::site::{Generation, Platform, korean_time};
 use crate::emulator::clock::Clock;
 use crate::emulator::cron::{self, Schedule};
+use crate::emulator::query::Query;
 use crate::emulator::runtime::Stop;
 use crate::emulator::store::{Batch, Store, Table};
 

@@ -16,10 +16,10 @@ use super::body;
 use super::cloud::{Call, Cloud, Slot};
 use super::codes::{self, Refusal};
 use super::model::{Action, Activation, Code, Exec, NO_PACKAGE, Response};
-use super::outcome::{self, MAX_LOG};
+use super::outcome::{self, MAX_LOG, MAX_RESULT};
 use super::package::content;
 use crate::emulator::http::Reply;
-use crate::emulator::runtime::{self, Job};
+use crate::emulator::runtime::{self, Convention, Job};
 
 /// Bytes of parameters (NCP docs: cloudfunctions-spec, 1 MB).
 pub(super) const MAX_PARAMETERS: usize = 1 << 20;
@@ -185,11 +185,14 @@ impl Run {
         let job = Job {
             runtime: code.runtime.clone(),
             code: source,
+            file: None,
             entry: code.main.clone(),
+            convention: Convention::Params,
             params,
             time_limit: Duration::from_millis(code.timeout_ms),
             memory_mb: code.memory_mb,
             max_log_bytes: MAX_LOG,
+            max_result: MAX_RESULT,
             env: self.env(action, code),
         };
         let outcome = runtime::run(job, &self.cloud.clock, &self.cloud.stop).await;

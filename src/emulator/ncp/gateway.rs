@@ -14,10 +14,10 @@ use sha2::Sha256;
 
 use super::cloud::{Call, Cloud};
 use super::codes::{self, Code, Refusal};
-use super::query::Query;
 use super::route::{self, Operation, Resource};
 use super::{Access, KeyPair, action, activation, engine, fire, link, package, trigger};
 use crate::emulator::http::{Reply, Request, Service};
+use crate::emulator::query::Query;
 
 /// The gateway refuses a timestamp that is this far from its clock, or farther (NCP docs: common-ncpapi, "5 minutes").
 const WINDOW_MS: u64 = 5 * 60 * 1000;

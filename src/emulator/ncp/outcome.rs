@@ -7,10 +7,12 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use super::model::Response;
-use crate::emulator::runtime::{Failure, LogLine, MAX_RESULT, Outcome};
+use crate::emulator::runtime::{Failure, LogLine, Outcome};
 
 /// Bytes of log of one run (NCP docs: cloudfunctions-spec, "logs 1 MB").
 pub(super) const MAX_LOG: usize = 1 << 20;
+/// Bytes of a result (NCP docs: cloudfunctions-spec, "result 1 MB fixed").
+pub(super) const MAX_RESULT: usize = 1 << 20;
 
 /// The `response` of an activation.
 pub(super) fn response(outcome: &Result<Value, Failure>, timeout_ms: u64) -> Response {
@@ -60,7 +62,7 @@ fn sentence(failure: &Failure, timeout_ms: u64) -> String {
              The truncated response was: {head}"
         ),
         Failure::Unsupported(why) | Failure::Internal(why) => why.clone(),
-        Failure::Rejected(error) => error.to_string(),
+        Failure::Rejected(error) | Failure::NotInitialized(error) => error.to_string(),
     }
 }
 

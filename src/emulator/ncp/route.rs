@@ -1,7 +1,7 @@
 //! Method and path → operation (NCP docs: the 21 pages `compute-cloudfunctions-v2-*`, and their v2.0 twins).
 
-use super::query::decode;
 use super::site::{Generation, Site};
+use crate::emulator::query::decode;
 
 /// What a request wants. Names are percent-decoded and otherwise as sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,11 @@ use std::io::{Cursor, Read};
 /// Unpacked bytes of one archive. Compressed code may have 38 MB (NCP docs: cloudfunctions-spec); this stops a zip bomb.
 const MAX_UNPACKED: u64 = 256 << 20;
 
+/// Whether these bytes are a zip archive.
+pub(in crate::emulator) fn is_archive(bytes: &[u8]) -> bool {
+    zip::ZipArchive::new(Cursor::new(bytes)).is_ok()
+}
+
 /// The text files of an archive by path, without `./` in front.
 ///
 /// # Errors

@@ -42,12 +42,13 @@ pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
             // The receiver is gone when the run was given up.
             let _ = sender.send(execute(&job, &thread_logs, &thread_stop));
         });
-    let result = match started {
-        Err(error) => Err(Failure::Internal(format!("no thread for the action: {error}"))),
+    let lost = |failure| (Err(failure), None);
+    let (result, memory_used) = match started {
+        Err(error) => lost(Failure::Internal(format!("no thread for the action: {error}"))),
         Ok(_) => match tokio::time::timeout(limit.saturating_add(GRACE), receiver).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Failure::Internal("the engine ended without a result".into())),
-            Err(_) => Err(Failure::OutOfTime { loading: false }),
+            Ok(Ok((result, memory_used))) => (result, memory_used),
+            Ok(Err(_)) => lost(Failure::Internal("the engine ended without a result".into())),
+            Err(_) => lost(Failure::OutOfTime { loading: false }),
         },
     };
     let (logs, logs_cut) = logs.take();
@@ -55,6 +56,7 @@ pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
         result,
         logs,
         logs_cut,
+        memory_used,
     }
 }
 
@@ -83,11 +85,30 @@ impl Watch {
     }
 }
 
-fn execute(job: &Job, logs: &Logs, stop: &Stop) -> Result<Value, Failure> {
-    let files = match &job.code {
-        Code::Source(_) => HashMap::new(),
-        Code::Archive(bytes) => archive::text_files(bytes).map_err(Failure::NotLoaded)?,
-    };
+/// The result, and how many bytes the engine held at the end.
+type Ended = (Result<Value, Failure>, Option<u64>);
+
+fn execute(job: &Job, logs: &Logs, stop: &Stop) -> Ended {
+    let mut memory_used = None;
+    let result = execute_measured(job, logs, stop, &mut memory_used);
+    (result, memory_used)
+}
+
+fn files(job: &Job) -> Result<HashMap<String, String>, Failure> {
+    match (&job.code, &job.file) {
+        (Code::Source(_), None) => Ok(HashMap::new()),
+        (Code::Source(source), Some(file)) => Ok(HashMap::from([(format!("{file}.js"), source.clone())])),
+        (Code::Archive(bytes), _) => archive::text_files(bytes).map_err(Failure::NotLoaded),
+    }
+}
+
+fn execute_measured(
+    job: &Job,
+    logs: &Logs,
+    stop: &Stop,
+    memory_used: &mut Option<u64>,
+) -> Result<Value, Failure> {
+    let files = files(job)?;
     let started = Instant::now();
     let watch = Rc::new(Watch {
         deadline: started.checked_add(job.time_limit).unwrap_or(started),
@@ -105,6 +126,7 @@ fn execute(job: &Job, logs: &Logs, stop: &Stop) -> Result<Value, Failure> {
         let driver = prepare(&ctx, job, logs, files, started).map_err(|error| internal(&error))?;
         drive(&ctx, &driver, job, &watch)
     });
+    *memory_used = u64::try_from(engine.memory_usage().malloc_size).ok();
     // Freeing everything may need a little memory itself.
     engine.set_memory_limit(0);
     engine.set_interrupt_handler(None);
@@ -158,9 +180,15 @@ fn prepare<'js>(
 
 /// The event loop: promise jobs first, then the timer that is due, until the action's promise is settled.
 fn drive<'js>(ctx: &Ctx<'js>, driver: &Object<'js>, job: &Job, watch: &Watch) -> Result<Value, Failure> {
-    let source = match &job.code {
-        Code::Source(text) => Some(text.as_str()),
-        Code::Archive(_) => None,
+    let source = match (&job.code, &job.file) {
+        (Code::Source(text), None) => Some(text.as_str()),
+        _ => None,
+    };
+    let file = job.file.as_deref();
+    let limit_ms = u64::try_from(job.time_limit.as_millis()).unwrap_or(u64::MAX);
+    let context = match job.convention.described(limit_ms) {
+        Value::Null => None,
+        described => Some(described.to_string()),
     };
     let function = |name: &str| {
         driver
@@ -168,7 +196,7 @@ fn drive<'js>(ctx: &Ctx<'js>, driver: &Object<'js>, job: &Job, watch: &Watch) ->
             .map_err(|error| internal(&error))
     };
     let check = |loading: bool, error: rquickjs::Error| failed(ctx, watch, loading, &error);
-    let load = function("load")?.call::<_, ()>((source, job.entry.as_str()));
+    let load = function("load")?.call::<_, ()>((source, file, job.entry.as_str(), context));
     load.map_err(|error| check(true, error))?;
     if !kind(driver)?.is_empty() {
         return settled(driver);
@@ -245,6 +273,9 @@ fn settled(driver: &Object<'_>) -> Result<Value, Failure> {
         "value" => serde_json::from_str(&text).map_err(|error| Failure::NotJson(error.to_string())),
         "threw" => Err(Failure::Threw(text)),
         "rejected" => Err(Failure::Rejected(
+            serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        )),
+        "init" => Err(Failure::NotInitialized(
             serde_json::from_str(&text).unwrap_or(Value::String(text)),
         )),
         "load" => Err(Failure::NotLoaded(text)),

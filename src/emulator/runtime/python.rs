@@ -13,17 +13,18 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::logs::Logs;
-use super::{Code, Failure, Job, MAX_RESULT, Outcome, Stop};
+use super::{Code, Failure, Job, Outcome, Stop};
 use crate::emulator::clock::Clock;
 
 const WRAPPER: &str = include_str!("python/wrapper.py");
-/// A line longer than this is cut: enough for a result somewhat over its limit with everything escaped.
-const MAX_LINE: usize = 8 * MAX_RESULT;
+/// A line longer than so many times the limit of a result is cut: enough for one somewhat over it with everything escaped.
+const MAX_LINE: usize = 8;
 
 pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
     let logs = Logs::new(job.max_log_bytes, clock);
+    let mut told = Told::default();
     let result = match start() {
-        Ok(mut child) => supervise(&mut child, &job, &logs, stop).await,
+        Ok(mut child) => supervise(&mut child, &job, &logs, stop, &mut told).await,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Failure::Unsupported(
             "python3 was not found on PATH: install Python 3 to run python actions in this emulator".into(),
         )),
@@ -36,6 +37,7 @@ pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
         result,
         logs,
         logs_cut,
+        memory_used: told.memory_used,
     }
 }
 
@@ -53,14 +55,20 @@ fn start() -> io::Result<Child> {
 #[derive(Default)]
 struct Told {
     loaded: bool,
+    memory_used: Option<u64>,
     end: Option<(String, String)>,
 }
 
-async fn supervise(child: &mut Child, job: &Job, logs: &Logs, stop: &Stop) -> Result<Value, Failure> {
+async fn supervise(
+    child: &mut Child,
+    job: &Job,
+    logs: &Logs,
+    stop: &Stop,
+    told: &mut Told,
+) -> Result<Value, Failure> {
     let mark = format!("{:032x}", fastrand::u128(..));
-    let mut told = Told::default();
     let finished = tokio::select! {
-        finished = tokio::time::timeout(job.time_limit, talk(child, job, &mark, logs, &mut told)) => finished,
+        finished = tokio::time::timeout(job.time_limit, talk(child, job, &mark, logs, told)) => finished,
         () = stop.stopped() => return Err(Failure::Internal("the emulator is stopping".into())),
     };
     // Also reaps the process; one that has ended already cannot be killed, which is fine.
@@ -72,12 +80,12 @@ async fn supervise(child: &mut Child, job: &Job, logs: &Logs, stop: &Stop) -> Re
         Ok(Err(error)) if told.end.is_none() => {
             Err(Failure::Internal(format!("talking to python3 failed: {error}")))
         }
-        Ok(_) => ended(told),
+        Ok(_) => ended(told, job.max_result),
     }
 }
 
-fn ended(told: Told) -> Result<Value, Failure> {
-    let Some((kind, text)) = told.end else {
+fn ended(told: &mut Told, max_result: usize) -> Result<Value, Failure> {
+    let Some((kind, text)) = told.end.take() else {
         return Err(Failure::Exited);
     };
     let message = || match serde_json::from_str(&text) {
@@ -85,11 +93,18 @@ fn ended(told: Told) -> Result<Value, Failure> {
         _ => text.clone(),
     };
     match kind.as_str() {
-        "value" => serde_json::from_str(&text).map_err(|error| match text.len() > MAX_RESULT {
+        "value" => serde_json::from_str(&text).map_err(|error| match text.len() > max_result {
             true => super::too_long(&text),
             false => Failure::NotJson(error.to_string()),
         }),
         "threw" => Err(Failure::Threw(message())),
+        "rejected" | "init" => {
+            let error = serde_json::from_str(&text).unwrap_or_else(|_| text.clone().into());
+            match kind.as_str() {
+                "init" => Err(Failure::NotInitialized(error)),
+                _ => Err(Failure::Rejected(error)),
+            }
+        }
         "load" => Err(Failure::NotLoaded(message())),
         "json" => Err(Failure::NotJson(message())),
         "memory" => Err(Failure::OutOfMemory),
@@ -112,9 +127,10 @@ async fn talk(child: &mut Child, job: &Job, mark: &str, logs: &Logs, told: &mut 
         .iter()
         .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
         .collect();
+    let limit_ms = u64::try_from(job.time_limit.as_millis()).unwrap_or(u64::MAX);
     let input = json!({
-        "mark": mark, "source": source, "archive": archive, "entry": job.entry, "params": job.params,
-        "env": env, "memory_mb": job.memory_mb,
+        "mark": mark, "source": source, "archive": archive, "file": job.file, "entry": job.entry,
+        "params": job.params, "context": job.convention.described(limit_ms), "env": env, "memory_mb": job.memory_mb,
     })
     .to_string();
     let feed = async move {
@@ -123,13 +139,14 @@ async fn talk(child: &mut Child, job: &Job, mark: &str, logs: &Logs, told: &mut 
     };
     // The wrapper puts a line end before each mark, which shows as an empty line unless one was open.
     let mut held_blank = false;
-    let out = lines(stdout, |line| {
+    let max_line = job.max_result.saturating_mul(MAX_LINE);
+    let out = lines(stdout, max_line, |line| {
         if let Some(words) = line.strip_prefix(mark) {
             let (kind, text) = words.trim_start().split_once(' ').unwrap_or((words.trim(), ""));
-            if kind == "loaded" {
-                told.loaded = true;
-            } else {
-                told.end = Some((kind.to_owned(), text.trim_end().to_owned()));
+            match kind {
+                "loaded" => told.loaded = true,
+                "memory_used" => told.memory_used = text.trim().parse().ok(),
+                _ => told.end = Some((kind.to_owned(), text.trim_end().to_owned())),
             }
             held_blank = false;
             return;
@@ -141,13 +158,17 @@ async fn talk(child: &mut Child, job: &Job, mark: &str, logs: &Logs, told: &mut 
             logs.write(false, line);
         }
     });
-    let err = lines(stderr, |line| logs.write(true, line));
+    let err = lines(stderr, max_line, |line| logs.write(true, line));
     let ((), out, err) = tokio::join!(feed, out, err);
     out.and(err)
 }
 
 /// Calls `each` with every line. A line that is too long is cut; its rest is dropped.
-async fn lines(mut from: impl AsyncRead + Unpin, mut each: impl FnMut(&str)) -> io::Result<()> {
+async fn lines(
+    mut from: impl AsyncRead + Unpin,
+    max_line: usize,
+    mut each: impl FnMut(&str),
+) -> io::Result<()> {
     let mut line: Vec<u8> = Vec::new();
     let mut part = vec![0; 64 << 10];
     loop {
@@ -157,7 +178,7 @@ async fn lines(mut from: impl AsyncRead + Unpin, mut each: impl FnMut(&str)) -> 
         }
         let mut pieces = part[..read].split(|byte| *byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
-            let room = MAX_LINE.saturating_sub(line.len());
+            let room = max_line.saturating_sub(line.len());
             line.extend_from_slice(&piece[..piece.len().min(room)]);
             if pieces.peek().is_some() {
                 each(&String::from_utf8_lossy(&line));

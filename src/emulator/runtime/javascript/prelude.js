@@ -5,8 +5,9 @@
 (function (host) {
   'use strict';
   const { parse, stringify } = JSON;
+  const NativePromise = Promise;
   const promiseResolve = Promise.resolve.bind(Promise);
-  const { min, max } = Math;
+  const { min, max, floor } = Math;
 
   // ---- text of values: util.inspect in miniature -------------------------------------------------------------------
   function inspect(value, depth = 0, seen = []) {
@@ -258,7 +259,9 @@
   }
 
   // ---- driver ------------------------------------------------------------------------------------------------------
-  let main;
+  let main, initializer;
+  // What the context of an event can be asked; undefined for a function of parameters.
+  let described;
   function exported(exports, entry) {
     if (typeof exports === 'function') return exports;
     return typeof exports?.[entry] === 'function' ? exports[entry] : undefined;
@@ -281,24 +284,70 @@
   }
   function rejected(error) {
     if (isExhausted(error)) return failure('memory', error);
-    const shown = error instanceof Error ? { name: error.name, message: error.message, stack: errorText(error), ...error } : error || {};
-    outcome ??= { kind: 'rejected', text: stringify(shown) ?? '{}' };
+    if (described !== undefined) err(error);
+    outcome ??= { kind: 'rejected', text: stringify(shown(error)) ?? '{}' };
+  }
+  function shown(error) {
+    return error instanceof Error ? { name: error.name, message: error.message, stack: errorText(error), ...error } : error || {};
   }
   function returned(value) {
     if (outcome !== null) return;
     let text;
     try {
-      text = stringify(value === undefined ? {} : value);
+      text = stringify(value === undefined ? (described === undefined ? {} : null) : value);
     } catch (error) {
       return failure('json', error);
     }
     outcome = { kind: 'value', text: text ?? stringify(String(value)) };
   }
-  return {
-    // `source` is undefined for an archive.
-    load(source, entry) {
+  // ---- functions of an event and a context -------------------------------------------------------------------------
+  function contextOf({ values, tables, remaining, logger, limit }) {
+    const context = {};
+    for (const name of Object.keys(values)) context[name] = () => values[name];
+    for (const name of Object.keys(tables)) context[name] = (key) => tables[name][key];
+    context[remaining] = () => max(0, floor(limit - host.now()));
+    context[logger] = () => ({ debug: out, info: out, log: out, warn: err, error: err, setLevel() {} });
+    return context;
+  }
+  // Calls with a callback behind the other arguments, and waits for it when the function names one and returns no promise.
+  function called(fn, ...args) {
+    return new NativePromise((resolve, reject) => {
+      const value = fn(...args, (error, result) => { error ? reject(error) : resolve(result); });
+      if (typeof value?.then === 'function') promiseResolve(value).then(resolve, reject);
+      else if (fn.length <= args.length) resolve(value);
+    });
+  }
+  async function handled(event) {
+    const context = contextOf(described);
+    if (initializer !== undefined) {
       try {
-        if (source === undefined) {
+        await called(initializer, context);
+      } catch (error) {
+        if (isExhausted(error)) failure('memory', error);
+        err(error);
+        outcome ??= { kind: 'init', text: stringify(shown(error)) ?? '{}' };
+        return undefined;
+      }
+    }
+    return called(main, event, context);
+  }
+  function named(exports, name) {
+    const found = exports?.[name];
+    if (typeof found !== 'function') throw new Error(`Handler '${name}' is not a function of the module.`);
+    return found;
+  }
+  return {
+    // `source` is undefined when the code is in files, `from` names the file to begin with, `context` describes one.
+    load(source, from, entry, context) {
+      try {
+        if (context !== undefined) described = parse(context);
+        if (from !== undefined) {
+          const file = locate(resolve('', from));
+          if (file === undefined) throw new Error(`Cannot find module '${from}'`);
+          const exports = load(file);
+          main = described === undefined ? exported(exports, entry) : named(exports, entry);
+          if (described?.initializer) initializer = named(exports, described.initializer);
+        } else if (source === undefined) {
           const file = locate('');
           if (file === undefined) throw new Error('the zip archive has neither package.json with "main" nor index.js');
           main = exported(load(file), entry);
@@ -318,7 +367,7 @@
     start(params) {
       try {
         // The host looks at the state of this promise: a reaction could get lost when memory runs out.
-        return promiseResolve(main(parse(params)));
+        return promiseResolve(described === undefined ? main(parse(params)) : handled(parse(params)));
       } catch (error) {
         err(error);
         failure('threw', error);

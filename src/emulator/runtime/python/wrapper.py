@@ -17,10 +17,18 @@ def wrapper():
     def report(kind, text=''):
         sys.stdout.flush()
         sys.stderr.flush()
-        data = ('\n%s %s %s\n' % (job['mark'], kind, text)).encode('ascii', 'backslashreplace')
+        data = ('\n%s memory_used %s\n%s %s %s\n' % (job['mark'], memory_used(), job['mark'], kind, text))
+        data = data.encode('ascii', 'backslashreplace')
         while data:
             data = data[out.write(data):]
         os._exit(0)
+
+    def memory_used():
+        try:
+            with open('/proc/self/status') as status:
+                return next(int(line.split()[1]) << 10 for line in status if line.startswith('VmHWM'))
+        except Exception:
+            return ''
 
     def limit_memory():
         try:
@@ -59,20 +67,51 @@ def wrapper():
         module = types.ModuleType('__main__')
         module.__file__ = 'action.py'
         sys.modules['__main__'] = module
+        begin = '__main__.py' if job['file'] is None else job['file'] + '.py'
         if job['archive'] is None:
-            source, name = job['source'], 'action.py'
+            source, name = job['source'], 'action.py' if job['file'] is None else begin
         else:
             with zipfile.ZipFile(io.BytesIO(base64.b64decode(job['archive']))) as archive:
                 files = {f.filename: archive.read(f) for f in archive.infolist() if not f.is_dir()}
-            if '__main__.py' not in files:
-                raise ImportError('the zip archive has no __main__.py')
+            if begin not in files:
+                raise ImportError('the zip archive has no ' + begin)
             sys.meta_path.insert(0, ArchiveFinder(files))
-            source, name = files['__main__.py'], '__main__.py'
+            source, name = files[begin], begin
+        if job['file'] is not None:
+            # A function of an event lives in a module of its own name.
+            module = types.ModuleType(job['file'].replace('/', '.'))
+            module.__file__ = begin
+            sys.modules[module.__name__] = module
         exec(compile(source, name, 'exec'), module.__dict__)
-        found = module.__dict__.get(job['entry'])
+        return module
+
+    def named(module, name):
+        found = module.__dict__.get(name)
         if not callable(found):
-            raise NameError("Action entrypoint '%s' is not a function." % job['entry'])
+            raise NameError("Action entrypoint '%s' is not a function." % name)
         return found
+
+    def context_of(described):
+        import time, types
+        began = time.monotonic()
+        context = types.SimpleNamespace()
+        for name, value in described['values'].items():
+            setattr(context, name, lambda value=value: value)
+        for name, table in described['tables'].items():
+            setattr(context, name, lambda key, default=None, table=table: table.get(key, default))
+        setattr(context, described['remaining'],
+                lambda: max(0, int(described['limit'] - (time.monotonic() - began) * 1000)))
+        logger = types.SimpleNamespace(setLevel=lambda *level: None)
+        for level, stream in (('debug', sys.stdout), ('info', sys.stdout), ('log', sys.stdout),
+                              ('warn', sys.stderr), ('warning', sys.stderr), ('error', sys.stderr)):
+            setattr(logger, level, lambda text='', *values, stream=stream:
+                    print(text % values if values else text, file=stream))
+        setattr(context, described['logger'], lambda: logger)
+        return context
+
+    def error_object(error):
+        import traceback
+        return {'name': type(error).__name__, 'message': str(error), 'stack': traceback.format_exc()}
 
     def describe(error):
         text = str(error)
@@ -88,14 +127,25 @@ def wrapper():
             report('exited')
         except BaseException as error:
             traceback.print_exc()
-            report(kind, json.dumps(describe(error)))
+            report(kind, json.dumps(error_object(error) if kind in ('rejected', 'init') else describe(error)))
 
     limit_memory()
-    entry = attempt('load', load)
+    module = attempt('load', load)
+    entry = attempt('load', lambda: named(module, job['entry']))
+    described = job['context']
+    if described is not None and described['initializer']:
+        initializer = attempt('load', lambda: named(module, described['initializer']))
     sys.stdout.flush()
     out.write(('\n%s loaded \n' % job['mark']).encode('ascii'))
-    value = attempt('threw', lambda: entry(job['params']))
-    report('value', attempt('json', lambda: json.dumps({} if value is None else value, allow_nan=False)))
+    if described is None:
+        value = attempt('threw', lambda: entry(job['params']))
+        value = {} if value is None else value
+    else:
+        context = context_of(described)
+        if described['initializer']:
+            attempt('init', lambda: initializer(context))
+        value = attempt('rejected', lambda: entry(job['params'], context))
+    report('value', attempt('json', lambda: json.dumps(value, allow_nan=False)))
 
 
 wrapper()
