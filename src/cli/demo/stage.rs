@@ -7,16 +7,18 @@ use tonic::transport::Channel;
 use tonic::{Response, Status};
 
 use super::show;
-use crate::app::{Emulators, Sidecar};
+use crate::app::{EmulatedClouds, Emulators, Sidecar};
 use crate::cli::address::Address;
 use crate::cli::client::{Client, failure};
 use crate::cli::exit::Exit;
 use crate::cli::invoke::{Failure, InvokeOutput};
 use crate::cli::io::Io;
 use crate::config::{self, Config, Sources};
-use crate::emulator::ncp::{DEFAULT_SECRET_KEY, Options};
-use crate::emulator::{RecordedRequest, Running};
+use crate::emulator::{RecordedRequest, Running, functiongraph, ncp};
 use crate::env::Env;
+
+/// The secret keys of the emulated clouds, which no request may hold.
+const SECRETS: [&str; 2] = [ncp::DEFAULT_SECRET_KEY, functiongraph::DEFAULT_SECRET_KEY];
 
 /// Why the tour ends early: one sentence, perhaps with what was answered below it.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl<'s, 'io> Stage<'s, 'io> {
     /// Starts the cloud and the sidecar, and connects.
     pub(super) async fn set(config: Config, io: &'s mut Io<'io>) -> Result<Self, Unexpected> {
         let fault = |why: &dyn fmt::Display| Unexpected(why.to_string());
-        let emulators = Emulators::start(config, Options::default)
+        let emulators = Emulators::start(config, &EmulatedClouds::default())
             .await
             .map_err(|why| fault(&why))?;
         let sidecar = Sidecar::start(emulators.config(), &emulators.env()).map_err(|why| fault(&why))?;
@@ -183,11 +185,7 @@ fn check(step: &Step<'_>, sent: &[RecordedRequest]) -> Result<(), String> {
                 .map_or("nothing".to_owned(), |status| status.to_string());
             return Err(format!("the cloud answered {} with {status}", step.method));
         }
-        let holds_secret = |bytes: &[u8]| {
-            bytes
-                .windows(DEFAULT_SECRET_KEY.len())
-                .any(|part| part == DEFAULT_SECRET_KEY.as_bytes())
-        };
+        let holds_secret = |bytes: &[u8]| SECRETS.iter().any(|secret| holds(bytes, secret.as_bytes()));
         if holds_secret(&request.body)
             || request
                 .headers
@@ -198,6 +196,10 @@ fn check(step: &Step<'_>, sent: &[RecordedRequest]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 fn refused(what: &str, failure: &Failure) -> Unexpected {
@@ -251,9 +253,10 @@ mod tests {
             (vec![sent(Some(401), "")], "with 401"),
             (vec![sent(None, "")], "with nothing"),
             (
-                vec![sent(Some(200), &format!("x{DEFAULT_SECRET_KEY}x"))],
+                vec![sent(Some(200), &format!("x{}x", SECRETS[0]))],
                 "sent the secret key",
             ),
+            (vec![sent(Some(200), SECRETS[1])], "sent the secret key"),
         ] {
             let why = check(&step, &requests).unwrap_err();
             assert!(why.contains(part), "{why}");
