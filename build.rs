@@ -15,21 +15,31 @@ const PROTOS: [&str; 6] = [
     "grpc/health/v1/health.proto",
 ];
 
-#[expect(clippy::disallowed_methods, reason = "Cargo tells a build script through its environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Cargo tells a build script through its environment"
+)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(PROTOS)?;
-    std::fs::write(out.join("faas_v1_descriptor.bin"), compiler.encode_file_descriptor_set())?;
+    std::fs::write(
+        out.join("faas_v1_descriptor.bin"),
+        compiler.encode_file_descriptor_set(),
+    )?;
     // A second set without imports' source info would be smaller, but reflection shows the comments to users.
     let set = compiler.file_descriptor_set();
     debug_assert!(!set.encode_to_vec().is_empty());
     tonic_prost_build::configure()
         .extern_path(".google.protobuf.Value", "crate::json::Value")
         .bytes(".faas.v1.Exec.archive")
-        .skip_debug(["faas.v1.GithubSource", "faas.v1.FunctionGraphAction", "faas.v1.Json"])
+        .skip_debug([
+            "faas.v1.GithubSource",
+            "faas.v1.FunctionGraphAction",
+            "faas.v1.Json",
+        ])
         .compile_fds(set)?;
     Ok(())
 }

@@ -65,9 +65,17 @@ impl Pages {
         match request.uri().path() {
             "/livez" | "/startupz" => page(StatusCode::OK, "text/plain", "ok\n"),
             "/readyz" if *self.serving.borrow() => page(StatusCode::OK, "text/plain", "ok\n"),
-            "/readyz" => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining: the process is shutting down\n"),
+            "/readyz" => page(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "text/plain",
+                "draining: the process is shutting down\n",
+            ),
             "/config" => page(StatusCode::OK, "application/json", &self.config),
-            _ => page(StatusCode::NOT_FOUND, "text/plain", "pages: /livez /readyz /startupz /config\n"),
+            _ => page(
+                StatusCode::NOT_FOUND,
+                "text/plain",
+                "pages: /livez /readyz /startupz /config\n",
+            ),
         }
     }
 }
@@ -75,6 +83,9 @@ impl Pages {
 fn page(status: StatusCode, content_type: &'static str, text: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static(content_type),
+    );
     response
 }

@@ -65,14 +65,25 @@ impl Sidecar {
         let blueprint = Arc::new(Blueprint::new(config, env)?);
         // Built once here so that a mistake shows before anything listens.
         blueprint.targets()?;
-        let bound = config.listen.iter().map(Bound::bind).collect::<Result<Vec<_>, _>>()?;
-        let mut admin = config.admin.map(|address| bind_admin(address, config)).transpose()?;
-        let admin_address = admin.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
+        let bound = config
+            .listen
+            .iter()
+            .map(Bound::bind)
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut admin = config
+            .admin
+            .map(|address| bind_admin(address, config))
+            .transpose()?;
+        let admin_address = admin
+            .as_ref()
+            .and_then(|(listener, _)| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
         let dedup = Arc::new(Dedup::new(Window::default()));
         let (stop, _) = watch::channel(Stop::Not);
-        let limits = Limits { max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX) };
+        let limits = Limits {
+            max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
+        };
         let mut threads = Vec::with_capacity(config.threads);
         for number in 0..config.threads {
             let worker = Worker {
@@ -83,7 +94,15 @@ impl Sidecar {
                 limits,
                 stop: stop.subscribe(),
                 // One thread is enough for pages that people and probes read.
-                admin: admin.take().map(|(listener, config)| (listener, Pages { serving: health.serving(), config })),
+                admin: admin.take().map(|(listener, config)| {
+                    (
+                        listener,
+                        Pages {
+                            serving: health.serving(),
+                            config,
+                        },
+                    )
+                }),
             };
             let thread = std::thread::Builder::new()
                 .name(format!("serve-{number}"))
@@ -91,7 +110,14 @@ impl Sidecar {
                 .map_err(|fault| StartError(format!("a serving thread cannot be started ({fault})")))?;
             threads.push(thread);
         }
-        Ok(Self { addresses, admin: admin_address, health, stop, threads, drain_timeout: config.drain_timeout })
+        Ok(Self {
+            addresses,
+            admin: admin_address,
+            health,
+            stop,
+            threads,
+            drain_timeout: config.drain_timeout,
+        })
     }
 
     /// Where it listens, with the port that the system chose for port 0.
@@ -122,9 +148,13 @@ impl Sidecar {
         self.health.stop_serving();
         self.stop.send_replace(Stop::Drain);
         let threads = std::mem::take(&mut self.threads);
-        let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
+        let joined =
+            tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
         let mut joined = std::pin::pin!(joined);
-        if tokio::time::timeout(self.drain_timeout, &mut joined).await.is_ok() {
+        if tokio::time::timeout(self.drain_timeout, &mut joined)
+            .await
+            .is_ok()
+        {
             return true;
         }
         self.stop.send_replace(Stop::Now);
@@ -168,7 +198,10 @@ impl Worker {
                 // Not awaited: the pages answer until the thread ends.
                 tokio::spawn(admin::serve(listener, pages));
             }
-            let serving = self.listeners.into_iter().map(|bound| bound.serve(router.clone(), self.stop.clone()));
+            let serving = self
+                .listeners
+                .into_iter()
+                .map(|bound| bound.serve(router.clone(), self.stop.clone()));
             tokio::select! {
                 _ = futures_util::future::join_all(serving) => {}
                 _ = stop.wait_for(|stop| *stop == Stop::Now) => {}
@@ -180,7 +213,8 @@ impl Worker {
 }
 
 fn bind_admin(address: SocketAddr, config: &Config) -> Result<(TcpListener, Arc<str>), StartError> {
-    let fault = |why: std::io::Error| StartError(format!("cannot listen on {address} for the admin pages ({why})"));
+    let fault =
+        |why: std::io::Error| StartError(format!("cannot listen on {address} for the admin pages ({why})"));
     let listener = TcpListener::bind(address).map_err(fault)?;
     listener.set_nonblocking(true).map_err(fault)?;
     Ok((listener, effective_json(config).into()))
@@ -197,7 +231,9 @@ impl std::error::Error for StartError {}
 /// Tells what was understood, in the log's first lines.
 fn announce(config: &Config, sidecar: &Sidecar) {
     if config.file.is_none() {
-        info!("no configuration file: one target, default, with provider ncp, site public, region kr and keys from the environment");
+        info!(
+            "no configuration file: one target, default, with provider ncp, site public, region kr and keys from the environment"
+        );
     }
     for (name, target) in &config.targets {
         info!(target = %name, provider = target.cloud.provider().name(), credentials = ?target.credentials, "target");

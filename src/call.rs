@@ -25,7 +25,13 @@ impl Call {
     /// A call that must be answered by `deadline`.
     #[must_use]
     pub fn new(deadline: Instant) -> Self {
-        Self { deadline, trace: Vec::new(), attempts: 0, idempotent: false, upstream_request_id: None }
+        Self {
+            deadline,
+            trace: Vec::new(),
+            attempts: 0,
+            idempotent: false,
+            upstream_request_id: None,
+        }
     }
 
     /// Time left; zero when it is over.
@@ -42,8 +48,12 @@ impl Call {
             Execution::Unknown => "the upstream may still carry it out",
             Execution::Completed => "it was carried out, but its answer is missing",
         };
-        Error::new(Kind::DeadlineExceeded, "DEADLINE_EXCEEDED", format!("The call ran out of time; {rest}."))
-            .component(Component::Sidecar)
-            .execution(execution)
+        Error::new(
+            Kind::DeadlineExceeded,
+            "DEADLINE_EXCEEDED",
+            format!("The call ran out of time; {rest}."),
+        )
+        .component(Component::Sidecar)
+        .execution(execution)
     }
 }

@@ -54,8 +54,15 @@ impl Credentials {
     /// Loads the source once; absent keys are no error here, but of each call that needs them.
     #[must_use]
     pub fn load(source: Source) -> Self {
-        let snapshot = Snapshot { generation: 1, keys: source.read(), loaded: Instant::now() };
-        Self { source: Arc::new(source), current: Arc::new(ArcSwap::from_pointee(snapshot)) }
+        let snapshot = Snapshot {
+            generation: 1,
+            keys: source.read(),
+            loaded: Instant::now(),
+        };
+        Self {
+            source: Arc::new(source),
+            current: Arc::new(ArcSwap::from_pointee(snapshot)),
+        }
     }
 
     /// The current keys.
@@ -87,7 +94,11 @@ impl Credentials {
     }
 
     fn reload(&self, generation: u64) -> Arc<Snapshot> {
-        let fresh = Snapshot { generation: generation + 1, keys: self.source.read(), loaded: Instant::now() };
+        let fresh = Snapshot {
+            generation: generation + 1,
+            keys: self.source.read(),
+            loaded: Instant::now(),
+        };
         self.current.store(Arc::new(fresh));
         self.current.load_full()
     }

@@ -41,7 +41,10 @@ pub fn object_text(json: Option<Json>, field: &str, limit: usize, faults: &mut F
         None => return None,
         Some(Encoding::Text(text)) => {
             if let Err(fault) = serde_json::from_str::<IgnoredAny>(&text) {
-                faults.add(format!("{field}.text"), format!("is not JSON ({fault}). Send one JSON object."));
+                faults.add(
+                    format!("{field}.text"),
+                    format!("is not JSON ({fault}). Send one JSON object."),
+                );
                 return None;
             }
             Bytes::from(text)
@@ -59,7 +62,10 @@ pub fn object_text(json: Option<Json>, field: &str, limit: usize, faults: &mut F
         return None;
     }
     if text.len() > limit {
-        faults.add(field, format!("is {} bytes of JSON; the limit is {limit} bytes.", text.len()));
+        faults.add(
+            field,
+            format!("is {} bytes of JSON; the limit is {limit} bytes.", text.len()),
+        );
         return None;
     }
     Some(text)
@@ -71,7 +77,12 @@ pub fn object_text(json: Option<Json>, field: &str, limit: usize, faults: &mut F
 /// `Internal` when the text cannot be held as a `value` (a lone surrogate, nesting beyond 100 levels); `text` never fails.
 pub fn answer(raw: &RawValue, encoding: JsonEncoding) -> Result<(Json, bool), Error> {
     if encoding == JsonEncoding::Text {
-        return Ok((Json { encoding: Some(Encoding::Text(raw.get().to_owned())) }, false));
+        return Ok((
+            Json {
+                encoding: Some(Encoding::Text(raw.get().to_owned())),
+            },
+            false,
+        ));
     }
     let (value, inexact) = Value::from_json(raw.get()).map_err(|fault| {
         Error::new(
@@ -81,7 +92,12 @@ pub fn answer(raw: &RawValue, encoding: JsonEncoding) -> Result<(Json, bool), Er
         )
         .execution(Execution::Completed)
     })?;
-    Ok((Json { encoding: Some(Encoding::Value(value)) }, inexact))
+    Ok((
+        Json {
+            encoding: Some(Encoding::Value(value)),
+        },
+        inexact,
+    ))
 }
 
 /// Validated JSON text as a raw value to embed in a larger document.

@@ -1,5 +1,8 @@
 //! faas-sidecar: typed gRPC calls in, signed REST requests to a functions cloud out.
-#![cfg_attr(test, allow(clippy::cast_possible_truncation, reason = "tests cast small literals"))]
+#![cfg_attr(
+    test,
+    allow(clippy::cast_possible_truncation, reason = "tests cast small literals")
+)]
 
 pub mod admin;
 pub mod app;

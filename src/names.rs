@@ -10,7 +10,8 @@ use crate::error::Faults;
 mod function;
 
 pub use function::{
-    AliasName, AsyncRequestId, FUNCTION_NAME_MAX, FunctionName, FunctionPackage, FunctionUrn, FunctionVersion, Qualifier,
+    AliasName, AsyncRequestId, FUNCTION_NAME_MAX, FunctionName, FunctionPackage, FunctionUrn,
+    FunctionVersion, Qualifier,
 };
 
 /// Longest NCP package, action or trigger name, in characters.
@@ -68,11 +69,16 @@ impl NcpActivationId {
     pub fn parse(id: &str, field: &str, faults: &mut Faults) -> Option<Self> {
         let good = !id.is_empty()
             && id.len() <= 128
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if good {
             return Some(Self(id.to_owned()));
         }
-        faults.add(field, "must be an activation id: 32 hexadecimal digits, as the invocation answered.");
+        faults.add(
+            field,
+            "must be an activation id: 32 hexadecimal digits, as the invocation answered.",
+        );
         None
     }
 
@@ -98,9 +104,14 @@ impl Pattern {
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once('/') {
             Some((package, action)) if !package.is_empty() && !action.is_empty() && !action.contains('/') => {
-                Ok(Self { package: package.to_owned(), action: action.to_owned() })
+                Ok(Self {
+                    package: package.to_owned(),
+                    action: action.to_owned(),
+                })
             }
-            _ => Err(format!("{text:?} is no pattern; write package/action, where * stands for any characters.")),
+            _ => Err(format!(
+                "{text:?} is no pattern; write package/action, where * stands for any characters."
+            )),
         }
     }
 
@@ -115,9 +126,13 @@ impl Pattern {
 /// Whether `name` is `pattern` with each `*` filled in: the first part a prefix, the last a suffix, the rest in order.
 fn covers(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|prefix| name.strip_prefix(prefix)) else { return false };
+    let Some(mut rest) = parts.next().and_then(|prefix| name.strip_prefix(prefix)) else {
+        return false;
+    };
     let mut parts: Vec<_> = parts.collect();
-    let Some(suffix) = parts.pop() else { return rest.is_empty() };
+    let Some(suffix) = parts.pop() else {
+        return rest.is_empty();
+    };
     for part in parts {
         match rest.split_once(part) {
             Some((_, after)) => rest = after,
@@ -133,10 +148,18 @@ fn ncp_fault(name: &str) -> Option<String> {
         return Some("is required.".to_owned());
     }
     if name.chars().count() > NCP_NAME_MAX {
-        return Some(format!("has {} characters; the limit is {NCP_NAME_MAX}.", name.chars().count()));
+        return Some(format!(
+            "has {} characters; the limit is {NCP_NAME_MAX}.",
+            name.chars().count()
+        ));
     }
-    if let Some(bad) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))) {
-        return Some(format!("holds {bad:?}; only letters, digits, _ and - are allowed."));
+    if let Some(bad) = name
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
+    {
+        return Some(format!(
+            "holds {bad:?}; only letters, digits, _ and - are allowed."
+        ));
     }
     name.starts_with('-').then(|| "must not begin with -.".to_owned())
 }
@@ -203,7 +226,11 @@ mod tests {
             ("a b", "' '"),
             (&"n".repeat(51), "51 characters"),
         ] {
-            assert!(fault(name).is_some_and(|fault| fault.contains(part)), "{name}: {:?}", fault(name));
+            assert!(
+                fault(name).is_some_and(|fault| fault.contains(part)),
+                "{name}: {:?}",
+                fault(name)
+            );
         }
     }
 }

@@ -28,7 +28,9 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "
 
 impl fmt::Debug for GithubSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GithubSource").field("repository", &self.repository).finish_non_exhaustive()
+        f.debug_struct("GithubSource")
+            .field("repository", &self.repository)
+            .finish_non_exhaustive()
     }
 }
 

@@ -29,8 +29,10 @@ impl Targets {
     /// Takes the targets; `default` names the one for requests that name none.
     #[must_use]
     pub fn new(targets: Vec<Target>, default: &str) -> Self {
-        let by_name: BTreeMap<_, _> =
-            targets.into_iter().map(|target| (target.name.clone(), Arc::new(target))).collect();
+        let by_name: BTreeMap<_, _> = targets
+            .into_iter()
+            .map(|target| (target.name.clone(), Arc::new(target)))
+            .collect();
         let default = by_name.get(default).cloned();
         Self { by_name, default }
     }
@@ -40,7 +42,11 @@ impl Targets {
     /// # Errors
     /// `NotFound` with the configured names.
     pub fn get(&self, name: &str) -> Result<Arc<Target>> {
-        let found = if name.is_empty() { self.default.as_ref() } else { self.by_name.get(name) };
+        let found = if name.is_empty() {
+            self.default.as_ref()
+        } else {
+            self.by_name.get(name)
+        };
         found.cloned().ok_or_else(|| {
             let names = self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             let message = if name.is_empty() {

@@ -91,7 +91,10 @@ impl Shared {
     /// Slots and budget as the settings say.
     #[must_use]
     pub fn new(settings: &Settings) -> Arc<Self> {
-        Arc::new(Self { limiter: Limiter::new(&settings.limits), policy: Policy::new(&settings.retry) })
+        Arc::new(Self {
+            limiter: Limiter::new(&settings.limits),
+            policy: Policy::new(&settings.retry),
+        })
     }
 }
 
@@ -101,14 +104,23 @@ impl Transport {
     /// # Errors
     /// When the TLS roots cannot be read.
     pub fn new(settings: &Settings, shared: Arc<Shared>) -> std::result::Result<Self, String> {
-        Ok(Self { client: Client::new(settings)?, shared, timeouts: settings.timeouts })
+        Ok(Self {
+            client: Client::new(settings)?,
+            shared,
+            timeouts: settings.timeouts,
+        })
     }
 
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
     ///
     /// # Errors
     /// The last attempt's classified error; `call` holds how many attempts were made.
-    pub async fn send(&self, call: &mut Call, request: &Request, protocol: &dyn Protocol) -> Result<Response> {
+    pub async fn send(
+        &self,
+        call: &mut Call,
+        request: &Request,
+        protocol: &dyn Protocol,
+    ) -> Result<Response> {
         call.idempotent = request.idempotent;
         let _slot = self.shared.limiter.enter(call).await?;
         self.shared.policy.deposit();
@@ -123,7 +135,11 @@ impl Transport {
             // What an earlier attempt may have done stays true when a later one is refused.
             execution = execution.max(error.execution);
             let error = error.execution(execution);
-            match self.shared.policy.next(attempt, request.idempotent, &error, call.remaining()) {
+            match self
+                .shared
+                .policy
+                .next(attempt, request.idempotent, &error, call.remaining())
+            {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(error),
             }
@@ -151,7 +167,10 @@ impl Transport {
         if let Some(id) = protocol.request_id(&response.headers) {
             call.upstream_request_id = Some(id);
         }
-        protocol.classify(request, &response).map(|()| response).map_err(|error| describe(error, call))
+        protocol
+            .classify(request, &response)
+            .map(|()| response)
+            .map_err(|error| describe(error, call))
     }
 }
 
@@ -172,7 +191,11 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         return Some(Duration::from_secs(u64::from(seconds)));
     }
     let date = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc2822).ok()?;
-    Some(SystemTime::from(date).duration_since(now).unwrap_or(Duration::ZERO))
+    Some(
+        SystemTime::from(date)
+            .duration_since(now)
+            .unwrap_or(Duration::ZERO),
+    )
 }
 
 #[cfg(test)]

@@ -14,14 +14,32 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("emulator", &[]),
     ("env", &[]),
     ("error", &[]),
-    ("grpc", &["call", "error", "json", "names", "proto", "target", "telemetry"]),
+    (
+        "grpc",
+        &["call", "error", "json", "names", "proto", "target", "telemetry"],
+    ),
     ("json", &["error", "proto"]),
     ("names", &["error"]),
     ("proto", &["json"]),
-    ("provider", &["call", "clock", "credentials", "error", "json", "names", "proto", "transport"]),
+    (
+        "provider",
+        &[
+            "call",
+            "clock",
+            "credentials",
+            "error",
+            "json",
+            "names",
+            "proto",
+            "transport",
+        ],
+    ),
     ("target", &["credentials", "error", "provider", "transport"]),
     ("telemetry", &[]),
-    ("transport", &["call", "clock", "credentials", "error", "telemetry"]),
+    (
+        "transport",
+        &["call", "clock", "credentials", "error", "telemetry"],
+    ),
 ];
 
 /// Rooms that may use every other.
@@ -52,7 +70,11 @@ fn sources() -> Vec<Source> {
                 let inner = path.strip_prefix(&root).unwrap().to_owned();
                 let first = inner.components().next().unwrap().as_os_str().to_str().unwrap();
                 let text = std::fs::read_to_string(&path).unwrap();
-                found.push(Source { room: first.trim_end_matches(".rs").to_owned(), path: inner, text });
+                found.push(Source {
+                    room: first.trim_end_matches(".rs").to_owned(),
+                    path: inner,
+                    text,
+                });
             }
         }
     }
@@ -62,7 +84,11 @@ fn sources() -> Vec<Source> {
 
 /// Rooms named after `crate::`, in code only.
 fn used_rooms(text: &str) -> BTreeSet<String> {
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
     let mut rooms = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
         let before = code[..at].chars().next_back();
@@ -99,15 +125,22 @@ fn top_level_names(group: &str) -> Vec<String> {
 }
 
 fn name(text: &str) -> String {
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 #[test]
 fn rooms_use_only_what_the_table_allows() {
-    let table: BTreeMap<_, BTreeSet<_>> =
-        MAY_USE.iter().map(|(room, uses)| (*room, uses.iter().copied().collect())).collect();
+    let table: BTreeMap<_, BTreeSet<_>> = MAY_USE
+        .iter()
+        .map(|(room, uses)| (*room, uses.iter().copied().collect()))
+        .collect();
     let mut wrong = Vec::new();
-    for source in sources().iter().filter(|source| !KNOW_ALL.contains(&source.room.as_str())) {
+    for source in sources()
+        .iter()
+        .filter(|source| !KNOW_ALL.contains(&source.room.as_str()))
+    {
         let Some(allowed) = table.get(source.room.as_str()) else {
             wrong.push(format!("{} is in no room of the table", source.path.display()));
             continue;
@@ -126,10 +159,17 @@ fn the_clouds_do_not_know_each_other() {
     for source in sources() {
         let path = source.path.to_str().unwrap();
         for (mine, other) in [(CLOUDS[0], CLOUDS[1]), (CLOUDS[1], CLOUDS[0])] {
-            if path.starts_with(&format!("provider/{mine}")) || path.starts_with(&format!("emulator/{mine}")) {
-                let code = source.text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            if path.starts_with(&format!("provider/{mine}")) || path.starts_with(&format!("emulator/{mine}"))
+            {
+                let code = source
+                    .text
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"));
                 for line in code {
-                    assert!(!line.contains(&format!("{other}::")), "{path} knows the other cloud: {line}");
+                    assert!(
+                        !line.contains(&format!("{other}::")),
+                        "{path} knows the other cloud: {line}"
+                    );
                 }
             }
         }
@@ -139,16 +179,32 @@ fn the_clouds_do_not_know_each_other() {
 #[test]
 fn the_edge_knows_no_cloud_and_no_http_client() {
     for source in sources() {
-        let code: Vec<_> = source.text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let code: Vec<_> = source
+            .text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
         let uses = |word: &str| code.iter().any(|line| line.contains(word));
         if source.room == "grpc" {
-            assert!(!uses("reqwest") && !uses("provider::ncp"), "{}", source.path.display());
+            assert!(
+                !uses("reqwest") && !uses("provider::ncp"),
+                "{}",
+                source.path.display()
+            );
         }
         if uses("reqwest::") {
-            assert_eq!(source.path, Path::new("transport/client.rs"), "reqwest is known in one file only");
+            assert_eq!(
+                source.path,
+                Path::new("transport/client.rs"),
+                "reqwest is known in one file only"
+            );
         }
         if source.room != "grpc" && !KNOW_ALL.contains(&source.room.as_str()) && source.room != "proto" {
-            assert!(!uses("tonic::Status") && !uses("tonic::Code"), "{} knows gRPC", source.path.display());
+            assert!(
+                !uses("tonic::Status") && !uses("tonic::Code"),
+                "{} knows gRPC",
+                source.path.display()
+            );
         }
     }
 }
@@ -159,9 +215,18 @@ fn files_are_small_and_say_what_lives_in_them() {
         let path = source.path.display().to_string();
         let is_test = path.ends_with("tests.rs") || path.contains("/tests/");
         let lines = source.text.lines().count();
-        assert!(lines <= MAX_LINES, "{path} has {lines} lines; the bound is {MAX_LINES}");
-        assert!(is_test || source.text.starts_with("//!"), "{path} must begin with //!");
-        assert!(source.path.file_name().is_some_and(|name| name != "mod.rs"), "{path}: use foo.rs beside foo/");
+        assert!(
+            lines <= MAX_LINES,
+            "{path} has {lines} lines; the bound is {MAX_LINES}"
+        );
+        assert!(
+            is_test || source.text.starts_with("//!"),
+            "{path} must begin with //!"
+        );
+        assert!(
+            source.path.file_name().is_some_and(|name| name != "mod.rs"),
+            "{path}: use foo.rs beside foo/"
+        );
     }
 }
 
@@ -169,7 +234,10 @@ fn files_are_small_and_say_what_lives_in_them() {
 fn the_readme_holds_the_table_of_keys_as_the_program_knows_it() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let table = faas_sidecar::config::reference();
-    assert!(readme.contains(table.trim()), "replace the table in README.md by `faas-sidecar schema --format markdown`");
+    assert!(
+        readme.contains(table.trim()),
+        "replace the table in README.md by `faas-sidecar schema --format markdown`"
+    );
     for command in ["cargo run --release -- demo", "cargo test"] {
         let first_screen = readme.lines().take(40).any(|line| line == command);
         assert!(first_screen, "{command} must stay in the README's first screen");
@@ -179,6 +247,8 @@ fn the_readme_holds_the_table_of_keys_as_the_program_knows_it() {
 #[test]
 fn the_scan_reads_imports_of_every_form() {
     let text = "use crate::error::{A, B};\nuse crate::{call::Call, json::{x, y}, names};\nlet a = crate::clock::now();\n// crate::grpc\n";
-    let expected: BTreeSet<_> = ["error", "call", "json", "names", "clock"].map(str::to_owned).into();
+    let expected: BTreeSet<_> = ["error", "call", "json", "names", "clock"]
+        .map(str::to_owned)
+        .into();
     assert_eq!(used_rooms(text), expected);
 }

@@ -4,8 +4,19 @@
 //! valgrind) user-space instructions a call, which is the only figure steady enough to compare across days.
 //!
 //! `cargo bench --bench whole_path` · `-- --quick` · `-- --instructions` · `-- --case text-189B`
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a measuring program")]
-#![allow(missing_docs, clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a measuring program")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a measuring program"
+)]
+#![allow(
+    missing_docs,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a measuring program"
+)]
 
 mod process;
 mod upstream;
@@ -35,8 +46,16 @@ struct Case {
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    let only = arguments.iter().position(|a| a == "--case").and_then(|at| arguments.get(at + 1)).cloned();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let only = arguments
+        .iter()
+        .position(|a| a == "--case")
+        .and_then(|at| arguments.get(at + 1))
+        .cloned();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
     let calls = if has("--quick") { 10_000 } else { 60_000 };
     println!("case            calls/s  CPU µs/call  p50 µs  p99 µs  RSS idle/after MiB  ready ms");
     for case in cases() {
@@ -65,17 +84,30 @@ fn cases() -> Vec<Case> {
 }
 
 fn case(name: &'static str, arguments: Json, result: String) -> Case {
-    let request =
-        InvokeRequest { action_name: "hello".to_owned(), arguments: Some(arguments), ..InvokeRequest::default() };
-    Case { name, request, result }
+    let request = InvokeRequest {
+        action_name: "hello".to_owned(),
+        arguments: Some(arguments),
+        ..InvokeRequest::default()
+    };
+    Case {
+        name,
+        request,
+        result,
+    }
 }
 
 fn text(json: &str) -> Json {
-    Json { encoding: Some(Encoding::Text(json.to_owned())) }
+    Json {
+        encoding: Some(Encoding::Text(json.to_owned())),
+    }
 }
 
 fn value(json: &str) -> Json {
-    Json { encoding: Some(Encoding::Value(faas_sidecar::json::Value::from_json(json).unwrap().0)) }
+    Json {
+        encoding: Some(Encoding::Value(
+            faas_sidecar::json::Value::from_json(json).unwrap().0,
+        )),
+    }
 }
 
 fn measure(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstream::Upstream, calls: u64) {
@@ -86,7 +118,11 @@ fn measure(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstream::
     let (before, seen, began) = (sidecar.cpu(), upstream.requests(), Instant::now());
     let mut latencies = runtime.block_on(load(&clients, case, calls));
     let (elapsed, cpu) = (began.elapsed(), sidecar.cpu() - before);
-    assert_eq!(upstream.requests() - seen, calls, "the upstream must see exactly one request a call");
+    assert_eq!(
+        upstream.requests() - seen,
+        calls,
+        "the upstream must see exactly one request a call"
+    );
     latencies.sort_unstable();
     let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize].as_micros();
     println!(
@@ -105,7 +141,8 @@ fn measure(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstream::
 /// The slope between two loads takes start-up out.
 fn instructions(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstream::Upstream) {
     let count = |calls: u64| {
-        let file = std::env::temp_dir().join(format!("faas-sidecar-callgrind-{}-{calls}", std::process::id()));
+        let file =
+            std::env::temp_dir().join(format!("faas-sidecar-callgrind-{}-{calls}", std::process::id()));
         let tool = [
             "valgrind".to_owned(),
             "--tool=callgrind".to_owned(),
@@ -126,7 +163,11 @@ fn instructions(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstr
 async fn connect(port: u16) -> Vec<InvocationServiceClient<Channel>> {
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
-        let channel = Channel::from_shared(format!("http://127.0.0.1:{port}")).unwrap().connect().await.unwrap();
+        let channel = Channel::from_shared(format!("http://127.0.0.1:{port}"))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap();
         clients.push(InvocationServiceClient::new(channel).max_decoding_message_size(64 << 20));
     }
     clients
@@ -140,7 +181,10 @@ async fn load(clients: &[InvocationServiceClient<Channel>], case: &Case, calls: 
             let (mut client, request, left) = (client.clone(), case.request.clone(), Arc::clone(&left));
             tasks.spawn(async move {
                 let mut latencies = Vec::new();
-                while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                while left
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                    .is_ok()
+                {
                     let began = Instant::now();
                     let answer = client.invoke(request.clone()).await.unwrap().into_inner();
                     latencies.push(began.elapsed());

@@ -31,7 +31,10 @@ impl Sidecar {
             .arg("--config")
             .arg(&config)
             .env("NCLOUD_ACCESS_KEY_ID", "ncp_iam_BENCHACCESSKEY0001")
-            .env("NCLOUD_SECRET_ACCESS_KEY", "ncp_iam_BENCHSECRETKEY0123456789abcdef")
+            .env(
+                "NCLOUD_SECRET_ACCESS_KEY",
+                "ncp_iam_BENCHSECRETKEY0123456789abcdef",
+            )
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -68,7 +71,10 @@ impl Sidecar {
 
     /// Ends it the way Kubernetes does.
     pub(crate) fn stop(mut self) {
-        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
         self.child.wait().unwrap();
     }
 }
@@ -83,6 +89,10 @@ impl Drop for Sidecar {
 /// The `summary:` or `totals:` line of a callgrind file.
 pub(crate) fn callgrind_total(file: &Path) -> u64 {
     let text = std::fs::read_to_string(file).unwrap();
-    let line = text.lines().rev().find(|line| line.starts_with("totals:") || line.starts_with("summary:")).unwrap();
+    let line = text
+        .lines()
+        .rev()
+        .find(|line| line.starts_with("totals:") || line.starts_with("summary:"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -33,7 +33,10 @@ pub(crate) async fn start(result: String) -> Upstream {
     let counter = Arc::clone(&requests);
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             sender.send(listener.local_addr().unwrap()).unwrap();
@@ -43,7 +46,10 @@ pub(crate) async fn start(result: String) -> Upstream {
             }
         });
     });
-    Upstream { url: format!("http://{}", receiver.await.unwrap()), requests }
+    Upstream {
+        url: format!("http://{}", receiver.await.unwrap()),
+        requests,
+    }
 }
 
 async fn connection(mut socket: TcpStream, answer: Arc<[u8]>, requests: Arc<AtomicU64>) {
@@ -66,7 +72,9 @@ async fn connection(mut socket: TcpStream, answer: Arc<[u8]>, requests: Arc<Atom
 fn whole_request(buffer: &[u8]) -> Option<usize> {
     let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&buffer[..head]).unwrap().to_ascii_lowercase();
-    let body = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    let body = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
     let length = head + body.unwrap_or(0);
     (buffer.len() >= length).then_some(length)
 }

@@ -9,9 +9,9 @@ use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
 use crate::env::Env;
 use crate::names::Pattern;
 use crate::proto::Platform;
+use crate::provider::Provider;
 use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
-use crate::provider::Provider;
 use crate::target::{Target, Targets};
 use crate::transport::{self, Shared, Transport};
 
@@ -51,8 +51,15 @@ enum Prepared {
 
 impl Blueprint {
     pub(super) fn new(config: &Config, env: &Env) -> Result<Self, StartError> {
-        let targets = config.targets.iter().map(|(name, target)| plan(name, target, env)).collect::<Result<_, _>>()?;
-        Ok(Self { targets, default: config.default_target.clone() })
+        let targets = config
+            .targets
+            .iter()
+            .map(|(name, target)| plan(name, target, env))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            targets,
+            default: config.default_target.clone(),
+        })
     }
 
     /// Targets for one thread.
@@ -102,7 +109,8 @@ fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError
         cloud: match &config.cloud {
             Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
             Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
-                function_graph(place, config, env).map_err(|why| StartError(format!("target {name}: {why}")))?,
+                function_graph(place, config, env)
+                    .map_err(|why| StartError(format!("target {name}: {why}")))?,
             ),
         },
     })
@@ -116,9 +124,9 @@ fn function_graph(
     let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
     let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam)?;
     let auth = match &config.credentials {
-        config::Credentials::IamPassword { directory } => {
-            Auth::Login(LoginSource::Files { directory: directory.clone() })
-        }
+        config::Credentials::IamPassword { directory } => Auth::Login(LoginSource::Files {
+            directory: directory.clone(),
+        }),
         _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
     };
     // IAM is asked rarely, so one transport serves all threads.
@@ -155,7 +163,11 @@ fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, Stri
 }
 
 fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
-    config.idempotent_actions.iter().map(|text| Pattern::parse(text)).collect()
+    config
+        .idempotent_actions
+        .iter()
+        .map(|text| Pattern::parse(text))
+        .collect()
 }
 
 fn transport_settings(config: &TargetConfig) -> transport::Settings {
@@ -170,7 +182,11 @@ fn transport_settings(config: &TargetConfig) -> transport::Settings {
             budget_ratio: ratio(retry.budget.ratio),
             budget_min_per_second: retry.budget.min_per_second,
         },
-        timeouts: transport::Timeouts { connect: timeouts.connect, attempt: timeouts.attempt, idle: timeouts.idle },
+        timeouts: transport::Timeouts {
+            connect: timeouts.connect,
+            attempt: timeouts.attempt,
+            idle: timeouts.idle,
+        },
         limits: transport::Limits {
             max_in_flight: limits.max_in_flight,
             max_queue: limits.max_queue,
@@ -180,7 +196,10 @@ fn transport_settings(config: &TargetConfig) -> transport::Settings {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1 loses nothing that matters")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a share between 0 and 1 loses nothing that matters"
+)]
 fn ratio(share: f64) -> f32 {
     share as f32
 }
@@ -189,13 +208,19 @@ fn source(config: &TargetConfig, names: KeyNames, env: &Env) -> Source {
     match &config.credentials {
         config::Credentials::Env => {
             let env = env.clone();
-            Source::Env { names, read: Arc::new(move |name| env.get(name)) }
+            Source::Env {
+                names,
+                read: Arc::new(move |name| env.get(name)),
+            }
         }
         config::Credentials::Files { directory } | config::Credentials::IamPassword { directory } => {
-            Source::Files { directory: directory.clone() }
+            Source::Files {
+                directory: directory.clone(),
+            }
         }
-        config::Credentials::NcloudConfigure { file, profile } => {
-            Source::NcloudConfigure { file: file.clone(), profile: profile.clone() }
-        }
+        config::Credentials::NcloudConfigure { file, profile } => Source::NcloudConfigure {
+            file: file.clone(),
+            profile: profile.clone(),
+        },
     }
 }

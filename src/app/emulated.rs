@@ -28,7 +28,9 @@ impl Emulators {
         let mut running = BTreeMap::new();
         for (name, target) in &mut config.targets {
             let Cloud::Ncp(place) = &target.cloud else {
-                return Err(StartError(format!("target {name}: there is no emulator for its provider")));
+                return Err(StartError(format!(
+                    "target {name}: there is no emulator for its provider"
+                )));
             };
             let (key, site) = site(place);
             if !running.contains_key(key) {
@@ -54,7 +56,10 @@ impl Emulators {
     /// An environment that holds the emulators' keys and nothing else.
     #[must_use]
     pub fn env(&self) -> Env {
-        Env::fixed([("NCLOUD_ACCESS_KEY_ID", DEFAULT_ACCESS_KEY), ("NCLOUD_SECRET_ACCESS_KEY", DEFAULT_SECRET_KEY)])
+        Env::fixed([
+            ("NCLOUD_ACCESS_KEY_ID", DEFAULT_ACCESS_KEY),
+            ("NCLOUD_SECRET_ACCESS_KEY", DEFAULT_SECRET_KEY),
+        ])
     }
 
     /// The emulators, by place.
@@ -75,7 +80,8 @@ pub fn serve_emulated(config: &Config) -> Result<(), StartError> {
 }
 
 fn lead(target: &mut TargetConfig, base_url: &str) -> Result<(), StartError> {
-    let url = Url::parse(base_url).map_err(|why| StartError(format!("the emulator has no usable address ({why})")))?;
+    let url = Url::parse(base_url)
+        .map_err(|why| StartError(format!("the emulator has no usable address ({why})")))?;
     target.base_url = Some(url);
     target.ca_file = None;
     target.credentials = Credentials::Env;

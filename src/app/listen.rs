@@ -45,15 +45,22 @@ impl Bound {
                 let listener = TcpListener::bind(tcp).map_err(fault)?;
                 listener.set_nonblocking(true).map_err(fault)?;
                 let address = Listen::Tcp(listener.local_addr().map_err(fault)?);
-                Ok(Self { address, socket: Socket::Tcp(listener) })
+                Ok(Self {
+                    address,
+                    socket: Socket::Tcp(listener),
+                })
             }
             Listen::Unix(path) => {
                 remove_stale(path)?;
                 let listener = UnixListener::bind(path).map_err(fault)?;
                 listener.set_nonblocking(true).map_err(fault)?;
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE)).map_err(fault)?;
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))
+                    .map_err(fault)?;
                 let file = Arc::new(SocketFile(path.clone()));
-                Ok(Self { address: address.clone(), socket: Socket::Unix(listener, file) })
+                Ok(Self {
+                    address: address.clone(),
+                    socket: Socket::Unix(listener, file),
+                })
             }
         }
     }
@@ -66,12 +73,15 @@ impl Bound {
     pub(super) fn share(&self) -> Result<Self, StartError> {
         let socket = match &self.socket {
             Socket::Tcp(listener) => listener.try_clone().map(Socket::Tcp),
-            Socket::Unix(listener, file) => {
-                listener.try_clone().map(|listener| Socket::Unix(listener, Arc::clone(file)))
-            }
+            Socket::Unix(listener, file) => listener
+                .try_clone()
+                .map(|listener| Socket::Unix(listener, Arc::clone(file))),
         };
         let socket = socket.map_err(|why| StartError(format!("cannot share {} ({why})", self.address)))?;
-        Ok(Self { address: self.address.clone(), socket })
+        Ok(Self {
+            address: self.address.clone(),
+            socket,
+        })
     }
 
     /// Serves until told to drain, then until the last call in flight has ended.
@@ -86,15 +96,20 @@ impl Bound {
         let served = match self.socket {
             Socket::Tcp(listener) => match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {
-                    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-                    server().serve_with_incoming_shutdown(router, incoming, drain).await
+                    let incoming =
+                        tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
+                    server()
+                        .serve_with_incoming_shutdown(router, incoming, drain)
+                        .await
                 }
                 Err(why) => return warn!(address = %self.address, "cannot serve: {why}"),
             },
             Socket::Unix(listener, _file) => match tokio::net::UnixListener::from_std(listener) {
                 Ok(listener) => {
                     let incoming = UnixListenerStream::new(listener);
-                    server().serve_with_incoming_shutdown(router, incoming, drain).await
+                    server()
+                        .serve_with_incoming_shutdown(router, incoming, drain)
+                        .await
                 }
                 Err(why) => return warn!(address = %self.address, "cannot serve: {why}"),
             },
@@ -107,15 +122,22 @@ impl Bound {
 
 /// A socket file that nobody listens on is what a killed process leaves behind; anything else is not ours to remove.
 fn remove_stale(path: &Path) -> Result<(), StartError> {
-    let Ok(found) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    let Ok(found) = std::fs::symlink_metadata(path) else {
+        return Ok(());
+    };
     let shown = path.display();
     if !found.file_type().is_socket() {
-        return Err(StartError(format!("cannot listen on unix:{shown}: the file exists and is no socket")));
+        return Err(StartError(format!(
+            "cannot listen on unix:{shown}: the file exists and is no socket"
+        )));
     }
     if UnixStream::connect(path).is_ok() {
-        return Err(StartError(format!("cannot listen on unix:{shown}: another process listens there")));
+        return Err(StartError(format!(
+            "cannot listen on unix:{shown}: another process listens there"
+        )));
     }
-    std::fs::remove_file(path).map_err(|why| StartError(format!("cannot remove the old socket {shown} ({why})")))
+    std::fs::remove_file(path)
+        .map_err(|why| StartError(format!("cannot remove the old socket {shown} ({why})")))
 }
 
 impl Drop for SocketFile {

@@ -25,21 +25,25 @@ pub(super) fn runtime() -> Result<Runtime, StartError> {
 }
 
 pub(super) async fn until_signal(config: &Config, env: &Env) -> Result<(), StartError> {
-        let handler = |kind| signal(kind).map_err(|fault| StartError(format!("signals cannot be received ({fault})")));
-        let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-        let sidecar = Sidecar::start(config, env)?;
-        announce(config, &sidecar);
-        info!("ready");
-        either(&mut terminate, &mut interrupt).await;
-        info!(timeout = ?config.drain_timeout, "draining: no new calls, those in flight finish");
-        tokio::select! {
-            finished = sidecar.drain() => match finished {
-                true => info!("stopped"),
-                false => warn!("stopped: the drain timeout ended calls that were still in flight"),
-            },
-            () = either(&mut terminate, &mut interrupt) => warn!("stopped at once by a second signal"),
-        }
-        Ok(())
+    let handler =
+        |kind| signal(kind).map_err(|fault| StartError(format!("signals cannot be received ({fault})")));
+    let (mut terminate, mut interrupt) = (
+        handler(SignalKind::terminate())?,
+        handler(SignalKind::interrupt())?,
+    );
+    let sidecar = Sidecar::start(config, env)?;
+    announce(config, &sidecar);
+    info!("ready");
+    either(&mut terminate, &mut interrupt).await;
+    info!(timeout = ?config.drain_timeout, "draining: no new calls, those in flight finish");
+    tokio::select! {
+        finished = sidecar.drain() => match finished {
+            true => info!("stopped"),
+            false => warn!("stopped: the drain timeout ended calls that were still in flight"),
+        },
+        () = either(&mut terminate, &mut interrupt) => warn!("stopped at once by a second signal"),
+    }
+    Ok(())
 }
 
 async fn either(first: &mut Signal, second: &mut Signal) {

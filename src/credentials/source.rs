@@ -71,10 +71,18 @@ impl std::fmt::Debug for Source {
 }
 
 fn from_env(names: &KeyNames, read: &Reader) -> Result<KeyPair, String> {
-    let first = |names: &[&str]| names.iter().find_map(|name| read(name)).filter(|value| !value.trim().is_empty());
+    let first = |names: &[&str]| {
+        names
+            .iter()
+            .find_map(|name| read(name))
+            .filter(|value| !value.trim().is_empty())
+    };
     let missing = |names: &[&str]| format!("set the environment variable {}.", names.join(" or "));
     Ok(KeyPair {
-        access_key: first(names.access_key).ok_or_else(|| missing(names.access_key))?.trim().to_owned(),
+        access_key: first(names.access_key)
+            .ok_or_else(|| missing(names.access_key))?
+            .trim()
+            .to_owned(),
         secret_key: first(names.secret_key)
             .map(|secret| Secret::new(secret.trim().to_owned()))
             .ok_or_else(|| missing(names.secret_key))?,
@@ -95,7 +103,11 @@ fn from_files(directory: &Path) -> Result<KeyPair, String> {
     Ok(KeyPair {
         access_key: read("access-key-id")?,
         secret_key: Secret::new(read("secret-access-key")?),
-        security_token: if token.exists() { Some(Secret::new(read("security-token")?)) } else { None },
+        security_token: if token.exists() {
+            Some(Secret::new(read("security-token")?))
+        } else {
+            None
+        },
     })
 }
 
@@ -113,11 +125,15 @@ fn from_configure(file: &Path, profile: &str) -> Result<KeyPair, String> {
         if section.is_some_and(|section| !section.eq_ignore_ascii_case(profile)) {
             continue;
         }
-        let Some((key, value)) = line.split_once('=') else { continue };
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
         let value = value.trim();
         match key.trim() {
             "ncloud_access_key_id" if !value.is_empty() => access_key = Some(value.to_owned()),
-            "ncloud_secret_access_key" if !value.is_empty() => secret_key = Some(Secret::new(value.to_owned())),
+            "ncloud_secret_access_key" if !value.is_empty() => {
+                secret_key = Some(Secret::new(value.to_owned()))
+            }
             _ => {}
         }
     }

@@ -1,7 +1,10 @@
 use super::*;
 
-const NAMES: KeyNames =
-    KeyNames { access_key: &["LONG_ID", "SHORT_ID"], secret_key: &["LONG_SECRET"], security_token: &["TOKEN"] };
+const NAMES: KeyNames = KeyNames {
+    access_key: &["LONG_ID", "SHORT_ID"],
+    secret_key: &["LONG_SECRET"],
+    security_token: &["TOKEN"],
+};
 
 #[test]
 fn environment_takes_the_first_name_that_is_set() {
@@ -10,7 +13,12 @@ fn environment_takes_the_first_name_that_is_set() {
         "LONG_SECRET" => Some(" s3cret ".to_owned()),
         _ => None,
     };
-    let keys = Source::Env { names: NAMES, read: Arc::new(read) }.read().unwrap();
+    let keys = Source::Env {
+        names: NAMES,
+        read: Arc::new(read),
+    }
+    .read()
+    .unwrap();
     assert_eq!(keys.access_key, "id");
     assert_eq!(keys.secret_key.reveal(), "s3cret");
     assert!(keys.security_token.is_none());
@@ -18,7 +26,12 @@ fn environment_takes_the_first_name_that_is_set() {
 
 #[test]
 fn a_missing_variable_is_named() {
-    let why = Source::Env { names: NAMES, read: Arc::new(|_| None) }.read().unwrap_err();
+    let why = Source::Env {
+        names: NAMES,
+        read: Arc::new(|_| None),
+    }
+    .read()
+    .unwrap_err();
     assert!(why.contains("LONG_ID or SHORT_ID"), "{why}");
 }
 
@@ -27,7 +40,9 @@ fn files_are_trimmed_and_an_empty_one_is_named() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("access-key-id"), "id\n").unwrap();
     std::fs::write(directory.path().join("secret-access-key"), "\n").unwrap();
-    let source = Source::Files { directory: directory.path().to_owned() };
+    let source = Source::Files {
+        directory: directory.path().to_owned(),
+    };
     assert!(source.read().unwrap_err().contains("secret-access-key is empty"));
     std::fs::write(directory.path().join("secret-access-key"), "s\n").unwrap();
     assert_eq!(source.read().unwrap().secret_key.reveal(), "s");
@@ -37,8 +52,15 @@ fn files_are_trimmed_and_an_empty_one_is_named() {
 fn configure_file_with_and_without_sections() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("configure");
-    std::fs::write(&file, "ncloud_access_key_id = a\nncloud_secret_access_key = b\nncloud_api_url = x\n").unwrap();
-    let old = Source::NcloudConfigure { file: file.clone(), profile: "DEFAULT".to_owned() };
+    std::fs::write(
+        &file,
+        "ncloud_access_key_id = a\nncloud_secret_access_key = b\nncloud_api_url = x\n",
+    )
+    .unwrap();
+    let old = Source::NcloudConfigure {
+        file: file.clone(),
+        profile: "DEFAULT".to_owned(),
+    };
     assert_eq!(old.read().unwrap().access_key, "a");
     std::fs::write(
         &file,
@@ -46,8 +68,15 @@ fn configure_file_with_and_without_sections() {
     )
     .unwrap();
     assert_eq!(old.read().unwrap().access_key, "a");
-    let dev = Source::NcloudConfigure { file, profile: "dev".to_owned() };
-    assert!(dev.read().unwrap_err().contains("no ncloud_secret_access_key under [dev]"));
+    let dev = Source::NcloudConfigure {
+        file,
+        profile: "dev".to_owned(),
+    };
+    assert!(
+        dev.read()
+            .unwrap_err()
+            .contains("no ncloud_secret_access_key under [dev]")
+    );
 }
 
 #[test]
@@ -64,10 +93,15 @@ fn nothing_prints_a_secret() {
 #[tokio::test(start_paused = true)]
 async fn keys_that_arrive_later_are_found() {
     let directory = tempfile::tempdir().unwrap();
-    let credentials = Credentials::load(Source::Files { directory: directory.path().to_owned() });
+    let credentials = Credentials::load(Source::Files {
+        directory: directory.path().to_owned(),
+    });
     assert_eq!(credentials.current().unwrap_err().reason, "CREDENTIALS_MISSING");
     std::fs::write(directory.path().join("access-key-id"), "id").unwrap();
     std::fs::write(directory.path().join("secret-access-key"), "s").unwrap();
     tokio::time::advance(RELOAD_PAUSE).await;
-    assert_eq!(credentials.current().unwrap().keys.as_ref().unwrap().access_key, "id");
+    assert_eq!(
+        credentials.current().unwrap().keys.as_ref().unwrap().access_key,
+        "id"
+    );
 }

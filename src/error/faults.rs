@@ -24,7 +24,10 @@ impl Faults {
 
     /// Notes a fault of `field`.
     pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.0.push(Violation { field: field.into(), description: description.into() });
+        self.0.push(Violation {
+            field: field.into(),
+            description: description.into(),
+        });
     }
 
     /// Notes a fault of `field` unless `holds`; the sentence is only built when needed.
@@ -45,10 +48,15 @@ impl Faults {
     /// # Errors
     /// `InvalidArgument` with one violation a fault, if there is any.
     pub fn into_result(self) -> Result<(), Error> {
-        let Some(first) = self.0.first() else { return Ok(()) };
+        let Some(first) = self.0.first() else {
+            return Ok(());
+        };
         let message = match self.0.len() {
             1 => format!("{}: {}", first.field, first.description),
-            n => format!("{n} fields are wrong; the first is {}: {}", first.field, first.description),
+            n => format!(
+                "{n} fields are wrong; the first is {}: {}",
+                first.field, first.description
+            ),
         };
         let violations = self.0;
         Err(Error::new(Kind::InvalidArgument, "INVALID_FIELDS", message).with(|f| f.violations = violations))
@@ -59,7 +67,11 @@ impl Faults {
     pub fn single(field: &str, description: impl Into<String>) -> Error {
         let description = description.into();
         let message = format!("{field}: {description}");
-        Error::new(Kind::InvalidArgument, "INVALID_FIELDS", message)
-            .with(|f| f.violations.push(Violation { field: field.to_owned(), description }))
+        Error::new(Kind::InvalidArgument, "INVALID_FIELDS", message).with(|f| {
+            f.violations.push(Violation {
+                field: field.to_owned(),
+                description,
+            })
+        })
     }
 }

@@ -11,7 +11,9 @@ const MARGIN: Duration = Duration::from_millis(50);
 
 /// The smaller of the caller's `grpc-timeout` (less a margin) and the target's longest call.
 pub(super) fn deadline(metadata: &MetadataMap, longest: Duration) -> Instant {
-    let asked = metadata.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?));
+    let asked = metadata
+        .get("grpc-timeout")
+        .and_then(|value| parse(value.to_str().ok()?));
     let allowed = match asked {
         Some(asked) => asked.saturating_sub(MARGIN.min(asked / 10)).min(longest),
         None => longest,

@@ -29,7 +29,11 @@ pub struct Window {
 
 impl Default for Window {
     fn default() -> Self {
-        Self { duration: Duration::from_secs(600), max_entries: 10_000, max_bytes: 16 << 20 }
+        Self {
+            duration: Duration::from_secs(600),
+            max_entries: 10_000,
+            max_bytes: 16 << 20,
+        }
     }
 }
 
@@ -75,7 +79,10 @@ impl Dedup {
     /// Remembers calls within `window`.
     #[must_use]
     pub fn new(window: Window) -> Self {
-        Self { window, state: Mutex::default() }
+        Self {
+            window,
+            state: Mutex::default(),
+        }
     }
 
     /// Joins the call with this key, or starts it with `work`. `message` is the whole request: another one under the
@@ -123,9 +130,19 @@ impl Dedup {
             return Err(full(self.window.max_entries));
         }
         let (sender, receiver) = watch::channel(None);
-        state.entries.insert(key.clone(), Entry { fingerprint, outcome: receiver.clone() });
+        state.entries.insert(
+            key.clone(),
+            Entry {
+                fingerprint,
+                outcome: receiver.clone(),
+            },
+        );
         drop(state);
-        let mut in_flight = InFlight { dedup: Arc::clone(self), key, ended: false };
+        let mut in_flight = InFlight {
+            dedup: Arc::clone(self),
+            key,
+            ended: false,
+        };
         let work = work();
         tokio::spawn(async move {
             let outcome = Arc::new(work.await);
@@ -199,9 +216,16 @@ fn full(max: usize) -> Error {
 }
 
 fn lost() -> Outcome {
-    let error = Error::new(Kind::Internal, "SIDECAR_BUG", "The call ended without an outcome; it is a bug of the sidecar.")
-        .execution(Execution::Unknown);
-    Outcome { result: Err(error), facts: CallFacts::default() }
+    let error = Error::new(
+        Kind::Internal,
+        "SIDECAR_BUG",
+        "The call ended without an outcome; it is a bug of the sidecar.",
+    )
+    .execution(Execution::Unknown);
+    Outcome {
+        result: Err(error),
+        facts: CallFacts::default(),
+    }
 }
 
 #[cfg(test)]

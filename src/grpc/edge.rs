@@ -48,11 +48,22 @@ impl Edge {
         metadata: &MetadataMap,
         idempotent: bool,
     ) -> Result<Self, Status> {
-        let target =
-            targets.get(target).map_err(|error| status(&error, &Context { target, ..Context::default() }))?;
+        let target = targets.get(target).map_err(|error| {
+            status(
+                &error,
+                &Context {
+                    target,
+                    ..Context::default()
+                },
+            )
+        })?;
         let mut call = Call::new(deadline::deadline(metadata, target.request_timeout));
         call.trace = trace::context(metadata);
-        Ok(Self { target, call, idempotent })
+        Ok(Self {
+            target,
+            call,
+            idempotent,
+        })
     }
 
     /// The answer to the caller.
@@ -60,8 +71,15 @@ impl Edge {
         match result {
             Ok(message) => {
                 let mut response = Response::new(message);
-                let Call { attempts, upstream_request_id, .. } = self.call;
-                response.extensions_mut().insert(CallFacts { attempts, upstream_request_id });
+                let Call {
+                    attempts,
+                    upstream_request_id,
+                    ..
+                } = self.call;
+                response.extensions_mut().insert(CallFacts {
+                    attempts,
+                    upstream_request_id,
+                });
                 Ok(response)
             }
             Err(error) => Err(self.status(&error)),
@@ -87,7 +105,8 @@ impl Edge {
 macro_rules! unary {
     ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
         let (metadata, _, message) = $request.into_parts();
-        let mut edge = $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
+        let mut edge =
+            $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
         let result = edge.target.provider.$method(&mut edge.call, message).await;
         edge.close(result)
     }};

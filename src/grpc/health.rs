@@ -23,7 +23,9 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { serving: watch::Sender::new(true) }
+        Self {
+            serving: watch::Sender::new(true),
+        }
     }
 }
 
@@ -42,32 +44,52 @@ impl Health {
 
 #[tonic::async_trait]
 impl health_server::Health for Health {
-    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
         let service = &request.get_ref().service;
         if !is_known(service) {
-            return Err(Status::not_found(format!("There is no service {service:?} here.")));
+            return Err(Status::not_found(format!(
+                "There is no service {service:?} here."
+            )));
         }
         Ok(Response::new(answer(*self.serving.borrow())))
     }
 
     async fn list(&self, _: Request<HealthListRequest>) -> Result<Response<HealthListResponse>, Status> {
         let now = answer(*self.serving.borrow());
-        let names = SERVICES.iter().copied().chain([""]).map(|name| (name.to_owned(), now));
-        Ok(Response::new(HealthListResponse { statuses: names.collect::<HashMap<_, _>>() }))
+        let names = SERVICES
+            .iter()
+            .copied()
+            .chain([""])
+            .map(|name| (name.to_owned(), now));
+        Ok(Response::new(HealthListResponse {
+            statuses: names.collect::<HashMap<_, _>>(),
+        }))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
-    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         // Streams end with the server, or they would hold its drain back.
         let serving = WatchStream::new(self.serving.subscribe()).take_while(|serving| *serving);
         if !is_known(&request.get_ref().service) {
             // The protocol asks for this answer and an open stream, as the service may come to be known.
-            let unknown = HealthCheckResponse { status: ServingStatus::ServiceUnknown.into() };
+            let unknown = HealthCheckResponse {
+                status: ServingStatus::ServiceUnknown.into(),
+            };
             let silence = serving.filter(|_| false).map(|serving| Ok(answer(serving)));
-            return Ok(Response::new(Box::pin(tokio_stream::once(Ok(unknown)).chain(silence))));
+            return Ok(Response::new(Box::pin(
+                tokio_stream::once(Ok(unknown)).chain(silence),
+            )));
         }
-        let stream = serving.map(|serving| Ok(answer(serving))).chain(tokio_stream::once(Ok(answer(false))));
+        let stream = serving
+            .map(|serving| Ok(answer(serving)))
+            .chain(tokio_stream::once(Ok(answer(false))));
         Ok(Response::new(Box::pin(stream)))
     }
 }
@@ -77,6 +99,12 @@ fn is_known(service: &str) -> bool {
 }
 
 fn answer(serving: bool) -> HealthCheckResponse {
-    let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-    HealthCheckResponse { status: status.into() }
+    let status = if serving {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    };
+    HealthCheckResponse {
+        status: status.into(),
+    }
 }

@@ -20,10 +20,15 @@ macro_rules! once {
     ($services:expr, $request:expr, $method:ident, $label:literal, $id:expr, $idempotent:expr) => {{
         use prost::Message as _;
         let (metadata, _, message) = $request.into_parts();
-        let mut edge = $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
+        let mut edge =
+            $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
         let key = ($label, edge.target.name.clone(), $id);
         let bytes = message.encode_to_vec();
-        let (target, deadline, trace) = (std::sync::Arc::clone(&edge.target), edge.call.deadline, edge.call.trace.clone());
+        let (target, deadline, trace) = (
+            std::sync::Arc::clone(&edge.target),
+            edge.call.deadline,
+            edge.call.trace.clone(),
+        );
         let work = || async move {
             let mut call = $crate::call::Call::new(deadline);
             call.trace = trace;
@@ -39,7 +44,9 @@ macro_rules! once {
         let outcome = $services.dedup.run(key, &bytes, deadline, work).await;
         let result = outcome.and_then(|outcome| {
             edge.call.attempts = outcome.facts.attempts;
-            edge.call.upstream_request_id.clone_from(&outcome.facts.upstream_request_id);
+            edge.call
+                .upstream_request_id
+                .clone_from(&outcome.facts.upstream_request_id);
             let answer = outcome.result.clone()?;
             prost::Message::decode(answer).map_err(|fault: prost::DecodeError| {
                 $crate::error::Error::new($crate::error::Kind::Internal, "SIDECAR_BUG", fault.to_string())
@@ -102,12 +109,27 @@ impl InvocationService for Services {
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut observer = |activation| {
-                states.send(Ok(WatchActivationResponse { activation: Some(activation) })).is_ok()
+                states
+                    .send(Ok(WatchActivationResponse {
+                        activation: Some(activation),
+                    }))
+                    .is_ok()
             };
-            let result = edge.target.provider.watch_activation(&mut edge.call, message, &mut observer).await;
+            let result = edge
+                .target
+                .provider
+                .watch_activation(&mut edge.call, message, &mut observer)
+                .await;
             let failure = result.err().map(|error| edge.status(&error));
-            let Call { attempts, upstream_request_id, .. } = edge.call;
-            late.set(CallFacts { attempts, upstream_request_id });
+            let Call {
+                attempts,
+                upstream_request_id,
+                ..
+            } = edge.call;
+            late.set(CallFacts {
+                attempts,
+                upstream_request_id,
+            });
             if let Some(status) = failure {
                 let _ = states.send(Err(status));
             }
@@ -135,10 +157,7 @@ struct Watched {
 impl Stream for Watched {
     type Item = Result<WatchActivationResponse, Status>;
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match self.receiver.poll_recv(context) {
             // No more states: the task has ended, or panicked, which must not look like an end.
             Poll::Ready(None) => self.task.poll_join_next(context).map(|ended| match ended {

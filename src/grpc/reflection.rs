@@ -28,11 +28,19 @@ pub(super) struct Reflection {
 
 impl Reflection {
     pub(super) fn v1(&self, request: http::Request<Body>) -> Pending {
-        answer(&self.v1, || builder().build_v1().map(BoxCloneSyncService::new), request)
+        answer(
+            &self.v1,
+            || builder().build_v1().map(BoxCloneSyncService::new),
+            request,
+        )
     }
 
     pub(super) fn v1alpha(&self, request: http::Request<Body>) -> Pending {
-        answer(&self.v1alpha, || builder().build_v1alpha().map(BoxCloneSyncService::new), request)
+        answer(
+            &self.v1alpha,
+            || builder().build_v1alpha().map(BoxCloneSyncService::new),
+            request,
+        )
     }
 }
 

@@ -80,7 +80,12 @@ impl Router {
     }
 
     fn dispatch(&mut self, request: http::Request<Body>) -> Pending {
-        let service = request.uri().path().get(1..).and_then(|path| path.split('/').next()).unwrap_or_default();
+        let service = request
+            .uri()
+            .path()
+            .get(1..)
+            .and_then(|path| path.split('/').next())
+            .unwrap_or_default();
         match service {
             "faas.v1.InvocationService" => self.invocation.call(request),
             "faas.v1.ActionService" => self.action.call(request),
@@ -91,7 +96,9 @@ impl Router {
             "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request),
             _ => {
                 let message = format!("There is no method {} here.", request.uri().path());
-                Box::pin(std::future::ready(Ok(bare(Code::Unimplemented, &message).into_http())))
+                Box::pin(std::future::ready(Ok(
+                    bare(Code::Unimplemented, &message).into_http()
+                )))
             }
         }
     }
@@ -144,16 +151,22 @@ fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
     // An answer that cannot be sent (too large) becomes an error only here.
     if let Some(status) = without_details(&trailers) {
         let status = match status.code() {
-            Code::ResourceExhausted => {
-                unsendable(status.message(), facts.attempts, facts.upstream_request_id.as_deref())
-            }
+            Code::ResourceExhausted => unsendable(
+                status.message(),
+                facts.attempts,
+                facts.upstream_request_id.as_deref(),
+            ),
             _ => status,
         };
         trailers.clear();
         let _ = status.add_header(&mut trailers);
     }
     trailers.insert("faas-attempts", HeaderValue::from(facts.attempts));
-    if let Some(id) = facts.upstream_request_id.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
+    if let Some(id) = facts
+        .upstream_request_id
+        .as_deref()
+        .and_then(|id| HeaderValue::from_str(id).ok())
+    {
         trailers.insert("faas-upstream-request-id", id);
     }
     trailers

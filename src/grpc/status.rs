@@ -61,15 +61,27 @@ pub(super) fn bare(code: Code, message: &str) -> Status {
         Code::DeadlineExceeded | Code::Cancelled => (Kind::DeadlineExceeded, "DEADLINE_EXCEEDED"),
         _ => (Kind::Internal, "INTERNAL"),
     };
-    let message = if message.is_empty() { "This server has no such method." } else { message };
+    let message = if message.is_empty() {
+        "This server has no such method."
+    } else {
+        message
+    };
     let error = Error::new(kind, reason, message);
     status(&error, &Context::default())
 }
 
 /// The status of a call that was carried out and whose answer cannot be sent.
 pub(super) fn unsendable(message: &str, attempts: u32, upstream_request_id: Option<&str>) -> Status {
-    let error = Error::new(Kind::ResourceExhausted, "MESSAGE_TOO_LARGE", message).execution(Execution::Completed);
-    status(&error, &Context { attempts, upstream_request_id, ..Context::default() })
+    let error =
+        Error::new(Kind::ResourceExhausted, "MESSAGE_TOO_LARGE", message).execution(Execution::Completed);
+    status(
+        &error,
+        &Context {
+            attempts,
+            upstream_request_id,
+            ..Context::default()
+        },
+    )
 }
 
 /// The status of a call whose handler panicked: the one thing that must never take others with it.
@@ -90,7 +102,10 @@ fn facts(error: &Error, context: &Context<'_>) -> HashMap<String, String> {
         ("component".to_owned(), error.component.as_str().to_owned()),
         ("attempts".to_owned(), context.attempts.to_string()),
     ]);
-    let request_id = error.upstream_request_id.as_deref().or(context.upstream_request_id);
+    let request_id = error
+        .upstream_request_id
+        .as_deref()
+        .or(context.upstream_request_id);
     let status = error.http_status.map(|status| status.to_string());
     for (name, value) in [
         ("target", Some(context.target)),
@@ -109,13 +124,18 @@ fn facts(error: &Error, context: &Context<'_>) -> HashMap<String, String> {
 fn trailers(error: &Error, context: &Context<'_>, pause: Option<Duration>) -> MetadataMap {
     let mut trailers = MetadataMap::new();
     trailers.insert("faas-attempts", MetadataValue::from(context.attempts));
-    let request_id = error.upstream_request_id.as_deref().or(context.upstream_request_id);
+    let request_id = error
+        .upstream_request_id
+        .as_deref()
+        .or(context.upstream_request_id);
     if let Some(id) = request_id.and_then(|id| id.parse().ok()) {
         trailers.insert("faas-upstream-request-id", id);
     }
     // A client's own retry policy knows codes only; this tells it whether repeating is safe, too.
     let pushback = match pause {
-        Some(pause) if error.may_retry(context.idempotent) => i64::try_from(pause.as_millis()).unwrap_or(i64::MAX),
+        Some(pause) if error.may_retry(context.idempotent) => {
+            i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)
+        }
         _ => -1,
     };
     trailers.insert("grpc-retry-pushback-ms", MetadataValue::from(pushback));

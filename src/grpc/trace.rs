@@ -11,7 +11,9 @@ const MAX_LENGTH: usize = 8192;
 /// The headers to pass on.
 pub(super) fn context(metadata: &MetadataMap) -> Vec<(&'static str, String)> {
     let read = |name: &'static str| metadata.get(name)?.to_str().ok().map(ToOwned::to_owned);
-    let Some(parent) = read("traceparent").filter(|parent| is_traceparent(parent)) else { return Vec::new() };
+    let Some(parent) = read("traceparent").filter(|parent| is_traceparent(parent)) else {
+        return Vec::new();
+    };
     let mut headers = vec![("traceparent", parent)];
     for name in ["tracestate", "baggage"] {
         if let Some(value) = read(name).filter(|value| value.len() <= MAX_LENGTH) {
@@ -59,6 +61,9 @@ mod tests {
         metadata.insert("authorization", "secret".parse().unwrap());
         assert!(context(&metadata).is_empty());
         metadata.insert("traceparent", good.parse().unwrap());
-        assert_eq!(context(&metadata), [("traceparent", good.to_owned()), ("tracestate", "a=b".to_owned())]);
+        assert_eq!(
+            context(&metadata),
+            [("traceparent", good.to_owned()), ("tracestate", "a=b".to_owned())]
+        );
     }
 }

@@ -16,11 +16,17 @@ impl TriggerService for Services {
         unary!(self, request, list_triggers, true)
     }
 
-    async fn get_trigger(&self, request: Request<GetTriggerRequest>) -> Result<Response<GetTriggerResponse>, Status> {
+    async fn get_trigger(
+        &self,
+        request: Request<GetTriggerRequest>,
+    ) -> Result<Response<GetTriggerResponse>, Status> {
         unary!(self, request, get_trigger, true)
     }
 
-    async fn put_trigger(&self, request: Request<PutTriggerRequest>) -> Result<Response<PutTriggerResponse>, Status> {
+    async fn put_trigger(
+        &self,
+        request: Request<PutTriggerRequest>,
+    ) -> Result<Response<PutTriggerResponse>, Status> {
         unary!(self, request, put_trigger, true)
     }
 
@@ -44,7 +50,10 @@ impl TriggerService for Services {
     }
 
     // Linking twice answers ALREADY_EXISTS.
-    async fn link_action(&self, request: Request<LinkActionRequest>) -> Result<Response<LinkActionResponse>, Status> {
+    async fn link_action(
+        &self,
+        request: Request<LinkActionRequest>,
+    ) -> Result<Response<LinkActionResponse>, Status> {
         unary!(self, request, link_action, false)
     }
 

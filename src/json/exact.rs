@@ -62,7 +62,9 @@ fn each_number<'a>(text: &'a str, mut see: impl FnMut(&'a str, usize)) {
 }
 
 fn is_exact(token: &str) -> bool {
-    let Ok(number) = token.parse::<f64>() else { return false };
+    let Ok(number) = token.parse::<f64>() else {
+        return false;
+    };
     if !number.is_finite() {
         return false;
     }

@@ -39,7 +39,12 @@ fn stream(text: &str) -> Result<(Value, bool), serde_json::Error> {
     let mut out = Vec::with_capacity(text.len() + text.len() / 4 + 16);
     let mut notes = Notes::default();
     let mut json = serde_json::Deserializer::from_str(text);
-    Body { out: &mut out, notes: &mut notes, depth: 0 }.deserialize(&mut json)?;
+    Body {
+        out: &mut out,
+        notes: &mut notes,
+        depth: 0,
+    }
+    .deserialize(&mut json)?;
     json.end()?;
     let inexact = notes.repeated_key || (notes.suspicious_number && !exact::all_numbers_exact(text));
     Ok((Value(kind(out)), inexact))
@@ -54,7 +59,11 @@ fn kind(body: Vec<u8>) -> Kind {
         body.slice(1 + encoded_len_varint(len)..)
     };
     match body.first() {
-        Some(0x11) => Kind::Number(body.get(1..9).and_then(|b| b.try_into().ok()).map_or(0.0, f64::from_le_bytes)),
+        Some(0x11) => Kind::Number(
+            body.get(1..9)
+                .and_then(|b| b.try_into().ok())
+                .map_or(0.0, f64::from_le_bytes),
+        ),
         Some(0x1a) => Kind::String(payload(&body)),
         Some(0x20) => Kind::Bool(body.get(1) == Some(&1)),
         Some(0x2a) => Kind::Struct(payload(&body)),
@@ -76,7 +85,11 @@ impl Body<'_> {
     }
 
     fn nested(&mut self) -> Body<'_> {
-        Body { out: &mut *self.out, notes: &mut *self.notes, depth: self.depth + 1 }
+        Body {
+            out: &mut *self.out,
+            notes: &mut *self.notes,
+            depth: self.depth + 1,
+        }
     }
 }
 
@@ -121,14 +134,20 @@ impl<'de> Visitor<'de> for Body<'_> {
         Ok(())
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "precision loss is what `suspicious_number` reports")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "precision loss is what `suspicious_number` reports"
+    )]
     fn visit_u64<E>(mut self, number: u64) -> Result<(), E> {
         self.notes.suspicious_number |= number > 1 << 53;
         self.number(number as f64);
         Ok(())
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "precision loss is what `suspicious_number` reports")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "precision loss is what `suspicious_number` reports"
+    )]
     fn visit_i64<E>(mut self, number: i64) -> Result<(), E> {
         self.notes.suspicious_number |= number.unsigned_abs() > 1 << 53;
         self.number(number as f64);
@@ -192,7 +211,11 @@ impl<'de> Visitor<'de> for Body<'_> {
 }
 
 fn check_depth<E: serde::de::Error>(depth: usize) -> Result<(), E> {
-    if depth >= MAX_DEPTH { Err(E::custom("nested deeper than 100 levels")) } else { Ok(()) }
+    if depth >= MAX_DEPTH {
+        Err(E::custom("nested deeper than 100 levels"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Writes a map key as a length-prefixed string and answers its hash.

@@ -1,5 +1,5 @@
-use prost::Message as _;
 use proptest::prelude::*;
+use prost::Message as _;
 
 use super::*;
 
@@ -29,7 +29,11 @@ fn json_becomes_what_a_stock_decoder_reads_and_comes_back() {
         "[]",
         "{}",
         r#"{"a":[1,{"b":null},[]],"c":"d"}"#,
-        &format!("{{\"long\":\"{}\",\"list\":[{}1]}}", "x".repeat(40_000), "7,".repeat(9_000)),
+        &format!(
+            "{{\"long\":\"{}\",\"list\":[{}1]}}",
+            "x".repeat(40_000),
+            "7,".repeat(9_000)
+        ),
     ] {
         let (value, inexact) = Value::from_json(text).unwrap();
         assert!(!inexact, "{text:.60}");
@@ -45,10 +49,16 @@ fn json_becomes_what_a_stock_decoder_reads_and_comes_back() {
 
 #[test]
 fn integral_numbers_go_without_a_fraction() {
-    for (number, text) in
-        [(1.0, "1"), (-0.0, "-0"), (0.5, "0.5"), (9_007_199_254_740_992.0, "9007199254740992"), (1e20, "1e20")]
-    {
-        let value = prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(number)) };
+    for (number, text) in [
+        (1.0, "1"),
+        (-0.0, "-0"),
+        (0.5, "0.5"),
+        (9_007_199_254_740_992.0, "9007199254740992"),
+        (1e20, "1e20"),
+    ] {
+        let value = prost_types::Value {
+            kind: Some(prost_types::value::Kind::NumberValue(number)),
+        };
         let written = to_json(&value);
         assert_eq!(written.parse::<f64>().unwrap(), number);
         assert!(!written.contains(".0"), "{written}");
@@ -80,11 +90,17 @@ fn what_f64_cannot_hold_is_reported() {
 #[test]
 fn a_value_without_json_says_where_and_why() {
     use prost_types::value::Kind::{ListValue, NumberValue, StructValue};
-    let nan = prost_types::Value { kind: Some(NumberValue(f64::NAN)) };
+    let nan = prost_types::Value {
+        kind: Some(NumberValue(f64::NAN)),
+    };
     let unset = prost_types::Value { kind: None };
-    let list = |values| prost_types::Value { kind: Some(ListValue(prost_types::ListValue { values })) };
+    let list = |values| prost_types::Value {
+        kind: Some(ListValue(prost_types::ListValue { values })),
+    };
     let object = |key: &str, value| prost_types::Value {
-        kind: Some(StructValue(prost_types::Struct { fields: [(key.to_owned(), value)].into() })),
+        kind: Some(StructValue(prost_types::Struct {
+            fields: [(key.to_owned(), value)].into(),
+        })),
     };
     for (value, path, why) in [
         (object("price", nan), ".price", "NaN"),
@@ -110,14 +126,29 @@ fn depth_is_bounded_both_ways() {
         prost::encoding::encode_varint(list.len() as u64, &mut body);
         body.extend(list);
     }
-    assert!(Value::decode(body.as_slice()).unwrap().to_json().unwrap_err().why().contains("100 levels"));
+    assert!(
+        Value::decode(body.as_slice())
+            .unwrap()
+            .to_json()
+            .unwrap_err()
+            .why()
+            .contains("100 levels")
+    );
 }
 
 #[test]
 fn object_text_refuses_what_is_no_object() {
-    for (text, part) in [("[1]", "object"), ("", "not JSON"), ("{", "not JSON"), ("{} {}", "not JSON"), ("7", "object")] {
+    for (text, part) in [
+        ("[1]", "object"),
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("{} {}", "not JSON"),
+        ("7", "object"),
+    ] {
         let mut faults = Faults::new();
-        let json = Json { encoding: Some(Encoding::Text(text.to_owned())) };
+        let json = Json {
+            encoding: Some(Encoding::Text(text.to_owned())),
+        };
         assert!(object_text(Some(json), "arguments", 1000, &mut faults).is_none());
         assert!(faults.into_result().unwrap_err().message.contains(part), "{text}");
     }
@@ -126,9 +157,14 @@ fn object_text_refuses_what_is_no_object() {
 #[test]
 fn text_passes_byte_for_byte() {
     let text = " {\"a\": 1.0, \"a\": 9007199254740993, \"z\":\"\\u00e9\"}\n";
-    let json = Json { encoding: Some(Encoding::Text(text.to_owned())) };
+    let json = Json {
+        encoding: Some(Encoding::Text(text.to_owned())),
+    };
     let mut faults = Faults::new();
-    assert_eq!(object_text(Some(json), "arguments", 1000, &mut faults).unwrap(), text.as_bytes());
+    assert_eq!(
+        object_text(Some(json), "arguments", 1000, &mut faults).unwrap(),
+        text.as_bytes()
+    );
 }
 
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
@@ -136,7 +172,9 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         Just(serde_json::Value::Null),
         any::<bool>().prop_map(serde_json::Value::from),
         any::<i32>().prop_map(serde_json::Value::from),
-        any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(serde_json::Value::from),
+        any::<f64>()
+            .prop_filter("finite", |f| f.is_finite())
+            .prop_map(serde_json::Value::from),
         ".{0,200}".prop_map(serde_json::Value::from),
     ];
     leaf.prop_recursive(5, 60, 8, |inner| {
@@ -154,7 +192,9 @@ fn same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
     match (a, b) {
         (Number(a), Number(b)) => a.as_f64() == b.as_f64(),
         (Array(a), Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Object(a), Object(b)) => a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|b| same(v, b))),
+        (Object(a), Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|b| same(v, b)))
+        }
         _ => a == b,
     }
 }

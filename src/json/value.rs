@@ -126,6 +126,11 @@ fn put_bytes(tag: u32, bytes: &Bytes, buf: &mut impl BufMut) {
 fn take_bytes(buf: &mut impl Buf) -> Result<Bytes, DecodeError> {
     let mut bytes = Bytes::new();
     // prost's bytes decoder checks the length against what is there before it takes anything.
-    encoding::bytes::merge(WireType::LengthDelimited, &mut bytes, buf, DecodeContext::default())?;
+    encoding::bytes::merge(
+        WireType::LengthDelimited,
+        &mut bytes,
+        buf,
+        DecodeContext::default(),
+    )?;
     Ok(bytes)
 }

@@ -17,7 +17,10 @@ pub struct Unwritable {
 
 impl Unwritable {
     fn new(why: &'static str) -> Self {
-        Self { path: Vec::new(), why }
+        Self {
+            path: Vec::new(),
+            why,
+        }
     }
 
     fn under(mut self, step: impl FnOnce() -> String) -> Self {
@@ -109,7 +112,8 @@ fn object(mut bytes: &[u8], out: &mut Vec<u8>, depth: usize) -> Result<(), Unwri
         let (key, part) = entry(take(&mut bytes)?)?;
         string(key, out)?;
         out.push(b':');
-        value(&part, out, depth + 1).map_err(|fault| fault.under(|| format!(".{}", String::from_utf8_lossy(key))))?;
+        value(&part, out, depth + 1)
+            .map_err(|fault| fault.under(|| format!(".{}", String::from_utf8_lossy(key))))?;
     }
     out.push(b'}');
     Ok(())
@@ -176,7 +180,10 @@ fn string(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
 }
 
 /// Integral numbers go without `.0`; others in the shortest form that reads back as the same number.
-#[expect(clippy::cast_possible_truncation, reason = "the branch holds integral values within i64 only")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the branch holds integral values within i64 only"
+)]
 fn write_number(number: f64, out: &mut Vec<u8>) -> Result<(), Unwritable> {
     use std::io::Write as _;
     if !number.is_finite() {
@@ -197,7 +204,9 @@ fn next_key(bytes: &mut &[u8]) -> Result<Option<(u32, WireType)>, Unwritable> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    encoding::decode_key(bytes).map(Some).map_err(|_| Unwritable::new(BROKEN))
+    encoding::decode_key(bytes)
+        .map(Some)
+        .map_err(|_| Unwritable::new(BROKEN))
 }
 
 fn varint(bytes: &mut &[u8]) -> Result<u64, Unwritable> {
@@ -206,7 +215,9 @@ fn varint(bytes: &mut &[u8]) -> Result<u64, Unwritable> {
 
 fn take<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Unwritable> {
     let len = usize::try_from(varint(bytes)?).map_err(|_| Unwritable::new(BROKEN))?;
-    let (head, tail) = bytes.split_at_checked(len).ok_or_else(|| Unwritable::new(BROKEN))?;
+    let (head, tail) = bytes
+        .split_at_checked(len)
+        .ok_or_else(|| Unwritable::new(BROKEN))?;
     *bytes = tail;
     Ok(head)
 }

@@ -112,13 +112,16 @@ impl Ncp {
     }
 
     async fn get(&self, call: &mut Call, url: Url) -> Result<Response> {
-        self.send(call, self.request(Method::GET, url, Bytes::new(), true)).await
+        self.send(call, self.request(Method::GET, url, Bytes::new(), true))
+            .await
     }
 
     /// A second delete answers not-found, which after a lost first answer means success; the caller is told the truth
     /// of the last attempt.
     async fn delete(&self, call: &mut Call, url: Url) -> Result<()> {
-        let response = self.send(call, self.request(Method::DELETE, url, Bytes::new(), true)).await?;
+        let response = self
+            .send(call, self.request(Method::DELETE, url, Bytes::new(), true))
+            .await?;
         self.done(&response)
     }
 
@@ -164,15 +167,20 @@ impl Ncp {
             return Ok(prepared);
         }
         let unusable = |why: String| {
-            Error::new(Kind::Unauthenticated, "CREDENTIALS_UNUSABLE", format!("The sidecar's key cannot be used: {why}."))
-                .component(Component::Sidecar)
+            Error::new(
+                Kind::Unauthenticated,
+                "CREDENTIALS_UNUSABLE",
+                format!("The sidecar's key cannot be used: {why}."),
+            )
+            .component(Component::Sidecar)
         };
         let keys = snapshot.keys.as_ref().map_err(|why| unusable(why.clone()))?;
         let prepared = Arc::new(Prepared {
             generation: snapshot.generation,
             signer: Signer::new(keys).map_err(unusable)?,
-            access_key: HeaderValue::from_str(&keys.access_key)
-                .map_err(|_| unusable("the access key holds a character that no header can carry".to_owned()))?,
+            access_key: HeaderValue::from_str(&keys.access_key).map_err(|_| {
+                unusable("the access key holds a character that no header can carry".to_owned())
+            })?,
         });
         self.signer.store(Some(Arc::clone(&prepared)));
         Ok(prepared)
@@ -188,7 +196,11 @@ impl Protocol for Ncp {
         let signature = prepared.signer.sign(request.method.as_str(), target, timestamp);
         let value = |text: &str| {
             HeaderValue::from_str(text).map_err(|fault| {
-                Error::new(Kind::Internal, "SIGNATURE_NOT_SENDABLE", format!("A signature header is not valid: {fault}."))
+                Error::new(
+                    Kind::Internal,
+                    "SIGNATURE_NOT_SENDABLE",
+                    format!("A signature header is not valid: {fault}."),
+                )
             })
         };
         Ok(vec![
@@ -224,8 +236,11 @@ impl Protocol for Run<'_> {
     /// OpenWhisk answers 502 and 500 when a function failed, with the activation as the body; NCP documents neither
     /// (INFERRED), so any status with an activation that has a response is a result.
     fn classify(&self, request: &Request, response: &Response) -> Result<()> {
-        let is_result =
-            || self.0.run_content(response).is_ok_and(|found| found.activation_id.is_some() && found.response.is_some());
+        let is_result = || {
+            self.0
+                .run_content(response)
+                .is_ok_and(|found| found.activation_id.is_some() && found.response.is_some())
+        };
         if response.status.is_server_error() && is_result() {
             return Ok(());
         }
@@ -253,7 +268,11 @@ impl Provider for Ncp {
         }
     }
 
-    async fn list_packages(&self, call: &mut Call, request: ListPackagesRequest) -> Result<ListPackagesResponse> {
+    async fn list_packages(
+        &self,
+        call: &mut Call,
+        request: ListPackagesRequest,
+    ) -> Result<ListPackagesResponse> {
         self.packages(call, request).await
     }
     async fn get_package(&self, call: &mut Call, request: GetPackageRequest) -> Result<GetPackageResponse> {
@@ -262,10 +281,18 @@ impl Provider for Ncp {
     async fn put_package(&self, call: &mut Call, request: PutPackageRequest) -> Result<PutPackageResponse> {
         self.put_package_(call, request).await
     }
-    async fn delete_package(&self, call: &mut Call, request: DeletePackageRequest) -> Result<DeletePackageResponse> {
+    async fn delete_package(
+        &self,
+        call: &mut Call,
+        request: DeletePackageRequest,
+    ) -> Result<DeletePackageResponse> {
         self.remove_package(call, request).await
     }
-    async fn list_actions(&self, call: &mut Call, request: ListActionsRequest) -> Result<ListActionsResponse> {
+    async fn list_actions(
+        &self,
+        call: &mut Call,
+        request: ListActionsRequest,
+    ) -> Result<ListActionsResponse> {
         self.actions(call, request).await
     }
     async fn get_action(&self, call: &mut Call, request: GetActionRequest) -> Result<GetActionResponse> {
@@ -274,16 +301,28 @@ impl Provider for Ncp {
     async fn put_action(&self, call: &mut Call, request: PutActionRequest) -> Result<PutActionResponse> {
         self.put_action_(call, request).await
     }
-    async fn delete_action(&self, call: &mut Call, request: DeleteActionRequest) -> Result<DeleteActionResponse> {
+    async fn delete_action(
+        &self,
+        call: &mut Call,
+        request: DeleteActionRequest,
+    ) -> Result<DeleteActionResponse> {
         self.remove_action(call, request).await
     }
     async fn invoke(&self, call: &mut Call, request: InvokeRequest) -> Result<InvokeResponse> {
         self.run(call, request).await
     }
-    async fn invoke_async(&self, call: &mut Call, request: InvokeAsyncRequest) -> Result<InvokeAsyncResponse> {
+    async fn invoke_async(
+        &self,
+        call: &mut Call,
+        request: InvokeAsyncRequest,
+    ) -> Result<InvokeAsyncResponse> {
         self.run_async(call, request).await
     }
-    async fn get_activation(&self, call: &mut Call, request: GetActivationRequest) -> Result<GetActivationResponse> {
+    async fn get_activation(
+        &self,
+        call: &mut Call,
+        request: GetActivationRequest,
+    ) -> Result<GetActivationResponse> {
         self.record(call, request).await
     }
     async fn list_activations(
@@ -301,7 +340,11 @@ impl Provider for Ncp {
     ) -> Result<()> {
         self.watch(call, request, observer).await
     }
-    async fn list_triggers(&self, call: &mut Call, request: ListTriggersRequest) -> Result<ListTriggersResponse> {
+    async fn list_triggers(
+        &self,
+        call: &mut Call,
+        request: ListTriggersRequest,
+    ) -> Result<ListTriggersResponse> {
         self.triggers(call, request).await
     }
     async fn get_trigger(&self, call: &mut Call, request: GetTriggerRequest) -> Result<GetTriggerResponse> {
@@ -310,16 +353,28 @@ impl Provider for Ncp {
     async fn put_trigger(&self, call: &mut Call, request: PutTriggerRequest) -> Result<PutTriggerResponse> {
         self.put_trigger_(call, request).await
     }
-    async fn delete_trigger(&self, call: &mut Call, request: DeleteTriggerRequest) -> Result<DeleteTriggerResponse> {
+    async fn delete_trigger(
+        &self,
+        call: &mut Call,
+        request: DeleteTriggerRequest,
+    ) -> Result<DeleteTriggerResponse> {
         self.remove_trigger(call, request).await
     }
-    async fn fire_trigger(&self, call: &mut Call, request: FireTriggerRequest) -> Result<FireTriggerResponse> {
+    async fn fire_trigger(
+        &self,
+        call: &mut Call,
+        request: FireTriggerRequest,
+    ) -> Result<FireTriggerResponse> {
         self.fire(call, request).await
     }
     async fn link_action(&self, call: &mut Call, request: LinkActionRequest) -> Result<LinkActionResponse> {
         self.link(call, request).await
     }
-    async fn unlink_action(&self, call: &mut Call, request: UnlinkActionRequest) -> Result<UnlinkActionResponse> {
+    async fn unlink_action(
+        &self,
+        call: &mut Call,
+        request: UnlinkActionRequest,
+    ) -> Result<UnlinkActionResponse> {
         self.unlink(call, request).await
     }
     async fn get_trigger_activation(

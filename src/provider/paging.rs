@@ -26,7 +26,11 @@ impl Page {
     pub(super) fn parse(size: i32, token: &str, scope: impl Hash, faults: &mut Faults) -> Self {
         let fingerprint = fingerprint(scope);
         let after = read(token, fingerprint, faults);
-        Self { size: page_size(size, MAX_PAGE, MAX_PAGE, faults), after, fingerprint }
+        Self {
+            size: page_size(size, MAX_PAGE, MAX_PAGE, faults),
+            after,
+            fingerprint,
+        }
     }
 
     /// This page of `items`, in the order of their names, and the token of the next.
@@ -53,7 +57,10 @@ pub(super) fn page_size(asked: i32, default: usize, max: usize, faults: &mut Fau
         Ok(0) => default,
         Ok(size) => size.min(max),
         Err(_) => {
-            faults.add("page_size", format!("is {asked}; use 0 for the default, or 1 to {max}."));
+            faults.add(
+                "page_size",
+                format!("is {asked}; use 0 for the default, or 1 to {max}."),
+            );
             default
         }
     }
@@ -76,10 +83,18 @@ pub(super) fn read(token: &str, fingerprint: u64, faults: &mut Faults) -> Option
     if token.is_empty() {
         return None;
     }
-    let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let position = text.as_deref().and_then(|text| text.strip_prefix(&format!("{fingerprint:016x}")));
+    let text = URL_SAFE_NO_PAD
+        .decode(token)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let position = text
+        .as_deref()
+        .and_then(|text| text.strip_prefix(&format!("{fingerprint:016x}")));
     if position.is_none() {
-        faults.add("page_token", "does not belong to this request; repeat the request that gave it, or leave it empty.");
+        faults.add(
+            "page_token",
+            "does not belong to this request; repeat the request that gave it, or leave it empty.",
+        );
     }
     position.map(ToOwned::to_owned)
 }
@@ -109,7 +124,11 @@ mod tests {
     #[test]
     fn a_foreign_token_and_a_negative_size_are_refused() {
         let (_, token) = page(1, "", "x").unwrap().take(vec!["a", "b"], |name| name);
-        for (size, token, field) in [(1, token.as_str(), "page_token"), (1, "!!", "page_token"), (-1, "", "page_size")] {
+        for (size, token, field) in [
+            (1, token.as_str(), "page_token"),
+            (1, "!!", "page_token"),
+            (-1, "", "page_size"),
+        ] {
             let error = page(size, token, "y").unwrap_err();
             assert_eq!(error.violations[0].field, field);
         }

@@ -43,21 +43,36 @@ pub fn by_http_status(status: StatusCode) -> Error {
         "AUTHENTICATION_FAILED" => " Check the credentials, the clock and the target's base_url.",
         _ => "",
     };
-    Error::new(kind, reason, format!("The upstream answered HTTP {}.{hint}", status.as_u16()))
-        .component(if status.is_server_error() { Component::Gateway } else { Component::Service })
-        .execution(execution)
-        .transient(transient)
-        .with(|facts| facts.http_status = Some(status.as_u16()))
+    Error::new(
+        kind,
+        reason,
+        format!("The upstream answered HTTP {}.{hint}", status.as_u16()),
+    )
+    .component(if status.is_server_error() {
+        Component::Gateway
+    } else {
+        Component::Service
+    })
+    .execution(execution)
+    .transient(transient)
+    .with(|facts| facts.http_status = Some(status.as_u16()))
 }
 
 /// The error for an answer that arrived and cannot be understood.
 #[must_use]
 pub fn not_understood(status: StatusCode, what: &str) -> Error {
-    let execution = if status.is_success() { Execution::Completed } else { Execution::Unknown };
+    let execution = if status.is_success() {
+        Execution::Completed
+    } else {
+        Execution::Unknown
+    };
     Error::new(
         Kind::Internal,
         "RESPONSE_NOT_UNDERSTOOD",
-        format!("The upstream answered HTTP {} with a body that is not the documented JSON ({what}).", status.as_u16()),
+        format!(
+            "The upstream answered HTTP {} with a body that is not the documented JSON ({what}).",
+            status.as_u16()
+        ),
     )
     .component(Component::Service)
     .execution(execution)
@@ -106,7 +121,9 @@ pub fn plain(text: &str) -> String {
 pub fn is_symbol(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|c: char| c.is_ascii_uppercase())
-        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
 #[cfg(test)]
@@ -115,7 +132,10 @@ mod tests {
 
     #[test]
     fn markup_never_reaches_a_caller() {
-        assert_eq!(plain("<strong>Please try again</strong><br>\n later"), "Please try again later");
+        assert_eq!(
+            plain("<strong>Please try again</strong><br>\n later"),
+            "Please try again later"
+        );
         assert_eq!(plain("a < b"), "a");
         assert_eq!(plain(&"x".repeat(400)).chars().count(), 301);
     }
@@ -123,7 +143,10 @@ mod tests {
     #[test]
     fn a_json_fault_quotes_nothing() {
         let told = |json| json_fault(&serde_json::from_str::<Vec<u8>>(json).unwrap_err());
-        assert_eq!(told("\"canary\""), "a field is missing or of another type, line 1 column 8");
+        assert_eq!(
+            told("\"canary\""),
+            "a field is missing or of another type, line 1 column 8"
+        );
         assert_eq!(told("<canary>"), "it is not JSON, line 1 column 1");
         assert_eq!(told(""), "it ends too early, line 1 column 0");
     }
@@ -139,7 +162,11 @@ mod tests {
             (504, Kind::DeadlineExceeded, Execution::Unknown, true),
         ] {
             let error = by_http_status(StatusCode::from_u16(status).unwrap());
-            assert_eq!((error.kind, error.execution, error.transient), (kind, execution, transient), "{status}");
+            assert_eq!(
+                (error.kind, error.execution, error.transient),
+                (kind, execution, transient),
+                "{status}"
+            );
         }
     }
 }

@@ -20,10 +20,22 @@ pub enum Format {
 ///
 /// Libraries below us are heard from `warn` on only: their debug lines may show requests.
 pub fn init(format: Format, level: LevelFilter) {
-    let ours = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), level);
+    let ours = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target(env!("CARGO_CRATE_NAME"), level);
     let layer = match format {
-        Format::Text => fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false).boxed(),
-        Format::Json => fmt::layer().with_writer(io::stderr).json().flatten_event(true).boxed(),
+        Format::Text => fmt::layer()
+            .with_writer(io::stderr)
+            .with_target(false)
+            .with_ansi(false)
+            .boxed(),
+        Format::Json => fmt::layer()
+            .with_writer(io::stderr)
+            .json()
+            .flatten_event(true)
+            .boxed(),
     };
-    let _ = tracing_subscriber::registry().with(layer.with_filter(ours)).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(layer.with_filter(ours))
+        .try_init();
 }

@@ -60,7 +60,10 @@ impl Client {
             .tcp_nodelay(true)
             .build()
             .map_err(|fault| format!("the HTTP client cannot be built: {fault}"))?;
-        Ok(Self { http, max_response_size: settings.limits.max_response_size })
+        Ok(Self {
+            http,
+            max_response_size: settings.limits.max_response_size,
+        })
     }
 
     /// Sends one signed attempt and reads its answer, within `bound` and the caller's deadline. A failure comes with the
@@ -75,7 +78,11 @@ impl Client {
         let attempt_ends = Instant::now() + bound;
         let ends = attempt_ends.min(call.deadline);
         let over = |execution| {
-            if ends == call.deadline { Call::out_of_time(execution) } else { attempt_timed_out(bound, execution) }
+            if ends == call.deadline {
+                Call::out_of_time(execution)
+            } else {
+                attempt_timed_out(bound, execution)
+            }
         };
         let outgoing = self.http.execute(build(call, request, signature));
         let mut incoming = match timeout_at(ends, outgoing).await {
@@ -92,8 +99,15 @@ impl Client {
             Ok(read) => read,
         };
         match body {
-            Ok(body) => Ok(Response { status, headers, body }),
-            Err(error) => Err((error.with(|facts| facts.http_status = Some(status.as_u16())), headers)),
+            Ok(body) => Ok(Response {
+                status,
+                headers,
+                body,
+            }),
+            Err(error) => Err((
+                error.with(|facts| facts.http_status = Some(status.as_u16())),
+                headers,
+            )),
         }
     }
 
@@ -103,7 +117,9 @@ impl Client {
         if expected > limit as u64 {
             return Err(too_large(limit));
         }
-        let Some(first) = incoming.chunk().await.map_err(|fault| cut(&fault))? else { return Ok(Bytes::new()) };
+        let Some(first) = incoming.chunk().await.map_err(|fault| cut(&fault))? else {
+            return Ok(Bytes::new());
+        };
         // Most answers come in one piece, which needs no copy.
         if first.len() as u64 == expected {
             return Ok(first);
@@ -149,10 +165,13 @@ fn tls_config(roots: &TlsRoots<'_>) -> std::result::Result<rustls::ClientConfig,
         TlsRoots::Web => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         TlsRoots::File(file) => {
             let broken = |why: String| format!("ca_file {}: {why}", file.display());
-            let certificates = CertificateDer::pem_file_iter(file).map_err(|fault| broken(fault.to_string()))?;
+            let certificates =
+                CertificateDer::pem_file_iter(file).map_err(|fault| broken(fault.to_string()))?;
             for certificate in certificates {
                 let certificate = certificate.map_err(|fault| broken(fault.to_string()))?;
-                store.add(certificate).map_err(|fault| broken(fault.to_string()))?;
+                store
+                    .add(certificate)
+                    .map_err(|fault| broken(fault.to_string()))?;
             }
             if store.is_empty() {
                 return Err(broken("holds no certificate".to_owned()));
@@ -174,13 +193,20 @@ fn connection_failed(fault: &reqwest::Error) -> Error {
     let cause = root_cause(fault);
     if fault.is_connect() {
         let (reason, what) = if fault.is_timeout() {
-            ("CONNECT_TIMEOUT", "did not accept a connection in time".to_owned())
+            (
+                "CONNECT_TIMEOUT",
+                "did not accept a connection in time".to_owned(),
+            )
         } else if fault.is_dns() {
             ("DNS_FAILED", format!("has no address ({cause})"))
         } else {
             ("CONNECT_FAILED", format!("cannot be reached ({cause})"))
         };
-        return network(reason, format!("The upstream {what}; nothing was sent."), Execution::NotStarted);
+        return network(
+            reason,
+            format!("The upstream {what}; nothing was sent."),
+            Execution::NotStarted,
+        );
     }
     network(
         "CONNECTION_LOST",

@@ -21,7 +21,11 @@ struct Place<'a>(&'a AtomicUsize);
 
 impl Limiter {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { slots: Semaphore::new(limits.max_in_flight), waiting: AtomicUsize::new(0), limits: *limits }
+        Self {
+            slots: Semaphore::new(limits.max_in_flight),
+            waiting: AtomicUsize::new(0),
+            limits: *limits,
+        }
     }
 
     /// Waits for a slot within the queue's bounds and the caller's deadline.
@@ -32,13 +36,19 @@ impl Limiter {
         let place = Place(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.max_queue {
             drop(place);
-            return Err(refused("QUEUE_FULL", &format!("{} calls already wait", self.limits.max_queue)));
+            return Err(refused(
+                "QUEUE_FULL",
+                &format!("{} calls already wait", self.limits.max_queue),
+            ));
         }
         let patience = self.limits.queue_timeout.min(call.remaining());
         match tokio::time::timeout(patience, self.slots.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ if call.remaining().is_zero() => Err(Call::out_of_time(Execution::NotStarted)),
-            _ => Err(refused("QUEUE_TIMEOUT", &format!("no slot came free within {} ms", patience.as_millis()))),
+            _ => Err(refused(
+                "QUEUE_TIMEOUT",
+                &format!("no slot came free within {} ms", patience.as_millis()),
+            )),
         }
     }
 }
@@ -53,7 +63,9 @@ fn refused(reason: &'static str, why: &str) -> Error {
     Error::new(
         Kind::ResourceExhausted,
         reason,
-        format!("The sidecar's limit for this target is reached: {why}. Slow down, or raise limits.max_in_flight."),
+        format!(
+            "The sidecar's limit for this target is reached: {why}. Slow down, or raise limits.max_in_flight."
+        ),
     )
     .transient(true)
     .with(|facts| {
@@ -98,7 +110,10 @@ mod tests {
         let limiter = limiter(1, 1);
         let _held = limiter.enter(&call(60)).await.unwrap();
         let caller = Call::new(Instant::now() + Duration::from_millis(500));
-        assert_eq!(limiter.enter(&caller).await.unwrap_err().kind, Kind::DeadlineExceeded);
+        assert_eq!(
+            limiter.enter(&caller).await.unwrap_err().kind,
+            Kind::DeadlineExceeded
+        );
     }
 
     #[tokio::test(start_paused = true)]

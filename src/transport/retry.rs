@@ -21,7 +21,10 @@ impl Policy {
     pub(super) fn new(rules: &Retry) -> Self {
         // TpsBudget panics outside these ranges; the configuration refuses such values, and this keeps that promise.
         let ratio = rules.budget_ratio.clamp(0.0, 1000.0);
-        Self { rules: *rules, budget: TpsBudget::new(BUDGET_WINDOW, rules.budget_min_per_second, ratio) }
+        Self {
+            rules: *rules,
+            budget: TpsBudget::new(BUDGET_WINDOW, rules.budget_min_per_second, ratio),
+        }
     }
 
     /// Notes a new call, which earns its share of a retry.
@@ -33,7 +36,13 @@ impl Policy {
     ///
     /// Full jitter (a random pause up to a doubling bound), never shorter than the upstream's `Retry-After`. When the
     /// pause would outlast the deadline the answer is given now: waiting could not help.
-    pub(super) fn next(&self, attempt: u32, idempotent: bool, error: &Error, left: Duration) -> Option<Duration> {
+    pub(super) fn next(
+        &self,
+        attempt: u32,
+        idempotent: bool,
+        error: &Error,
+        left: Duration,
+    ) -> Option<Duration> {
         if attempt >= self.rules.max_attempts || !error.may_retry(idempotent) {
             return None;
         }
@@ -42,7 +51,9 @@ impl Policy {
             .initial_backoff
             .saturating_mul(1_u32.checked_shl(attempt - 1).unwrap_or(u32::MAX))
             .min(self.rules.max_backoff);
-        let pause = bound.mul_f64(fastrand::f64()).max(error.retry_after.unwrap_or_default());
+        let pause = bound
+            .mul_f64(fastrand::f64())
+            .max(error.retry_after.unwrap_or_default());
         (pause < left && self.budget.withdraw()).then_some(pause)
     }
 }
@@ -62,7 +73,9 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     fn error(execution: Execution) -> Error {
-        Error::new(Kind::Unavailable, "TEST", "test").transient(true).execution(execution)
+        Error::new(Kind::Unavailable, "TEST", "test")
+            .transient(true)
+            .execution(execution)
     }
 
     #[tokio::test(start_paused = true)]
@@ -90,14 +103,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn retry_after_is_kept_and_never_passes_the_deadline() {
         let policy = Policy::new(&RULES);
-        let slow = error(Execution::NotStarted).with(|facts| facts.retry_after = Some(Duration::from_secs(7)));
+        let slow =
+            error(Execution::NotStarted).with(|facts| facts.retry_after = Some(Duration::from_secs(7)));
         assert_eq!(policy.next(1, false, &slow, LONG), Some(Duration::from_secs(7)));
         assert_eq!(policy.next(1, false, &slow, Duration::from_secs(5)), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_spends_the_budget_and_no_more() {
-        let policy = Policy::new(&Retry { budget_min_per_second: 0, ..RULES });
+        let policy = Policy::new(&Retry {
+            budget_min_per_second: 0,
+            ..RULES
+        });
         let error = error(Execution::NotStarted);
         let mut retries = 0;
         for _ in 0..1000 {

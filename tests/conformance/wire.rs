@@ -197,8 +197,7 @@ fn the_endpoint_builds_the_target_that_it_is_asked_for() {
     .unwrap();
     let platform = endpoint.platform(0, &mut Faults::new());
     let query = [("start", "2024-04-26T00:00:00"), ("end", "2024-04-26T23:59:59")];
-    let url = endpoint
-        .url("/packages/p/actions/a/activations", platform, &query);
+    let url = endpoint.url("/packages/p/actions/a/activations", platform, &query);
     let received = line.send(Method::GET, url, b"");
     assert!(received.signed);
     // The colons of first-generation times stay raw (vector V13), in what is sent and so in what is signed.

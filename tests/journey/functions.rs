@@ -29,14 +29,29 @@ async fn deploy_run_read_back_and_clean_up() {
     assert_eq!(package.name, "orders");
 
     let source = "function main(p) { console.log('for ' + p.name); return { greeting: 'Hello, ' + p.name, env: p.env }; }";
-    let made = actions.put_action(put("orders", "hello", javascript(source))).await.unwrap().into_inner().action.unwrap();
+    let made = actions
+        .put_action(put("orders", "hello", javascript(source)))
+        .await
+        .unwrap()
+        .into_inner()
+        .action
+        .unwrap();
     assert_eq!(made.r#type, i32::from(ActionType::Basic));
-    assert!(made.exec.unwrap().code.is_none(), "code comes back only when asked for");
+    assert!(
+        made.exec.unwrap().code.is_none(),
+        "code comes back only when asked for"
+    );
 
-    let answer = runs.invoke(invoke("orders", "hello", r#"{"name": "Kim"}"#)).await.unwrap();
+    let answer = runs
+        .invoke(invoke("orders", "hello", r#"{"name": "Kim"}"#))
+        .await
+        .unwrap();
     let activation = answer.into_inner().activation.unwrap();
     assert_eq!(activation.status, i32::from(ActivationStatus::Success));
-    assert_eq!(read(activation.result.clone()), json!({"greeting": "Hello, Kim", "env": "prod"}));
+    assert_eq!(
+        read(activation.result.clone()),
+        json!({"greeting": "Hello, Kim", "env": "prod"})
+    );
 
     let record = runs
         .get_activation(GetActivationRequest {
@@ -50,7 +65,11 @@ async fn deploy_run_read_back_and_clean_up() {
         .into_inner()
         .activation
         .unwrap();
-    assert!(record.success && record.logs.iter().any(|line| line.contains("for Kim")), "{:?}", record.logs);
+    assert!(
+        record.success && record.logs.iter().any(|line| line.contains("for Kim")),
+        "{:?}",
+        record.logs
+    );
 
     let got = actions
         .get_action(GetActionRequest {
@@ -64,10 +83,16 @@ async fn deploy_run_read_back_and_clean_up() {
         .into_inner()
         .action
         .unwrap();
-    assert_eq!(got.exec.unwrap().code, Some(exec::Code::Source(source.to_owned())));
+    assert_eq!(
+        got.exec.unwrap().code,
+        Some(exec::Code::Source(source.to_owned()))
+    );
 
     let not_empty = packages
-        .delete_package(DeletePackageRequest { package_name: "orders".to_owned(), ..DeletePackageRequest::default() })
+        .delete_package(DeletePackageRequest {
+            package_name: "orders".to_owned(),
+            ..DeletePackageRequest::default()
+        })
         .await
         .unwrap_err();
     assert_eq!(not_empty.code(), tonic::Code::FailedPrecondition);
@@ -80,10 +105,17 @@ async fn deploy_run_read_back_and_clean_up() {
         .await
         .unwrap();
     packages
-        .delete_package(DeletePackageRequest { package_name: "orders".to_owned(), ..DeletePackageRequest::default() })
+        .delete_package(DeletePackageRequest {
+            package_name: "orders".to_owned(),
+            ..DeletePackageRequest::default()
+        })
         .await
         .unwrap();
-    let left = packages.list_packages(ListPackagesRequest::default()).await.unwrap().into_inner();
+    let left = packages
+        .list_packages(ListPackagesRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     assert!(left.packages.is_empty());
 }
 
@@ -93,11 +125,28 @@ async fn a_function_that_fails_is_a_result() {
     let mut actions = ActionServiceClient::new(house.channel.clone());
     let mut runs = InvocationServiceClient::new(house.channel.clone());
     for (name, source, status) in [
-        ("throws", "function main() { throw new Error('no') }", ActivationStatus::DeveloperError),
-        ("refuses", "function main() { return { error: 'no' } }", ActivationStatus::ApplicationError),
+        (
+            "throws",
+            "function main() { throw new Error('no') }",
+            ActivationStatus::DeveloperError,
+        ),
+        (
+            "refuses",
+            "function main() { return { error: 'no' } }",
+            ActivationStatus::ApplicationError,
+        ),
     ] {
-        actions.put_action(put("", name, javascript(source))).await.unwrap();
-        let activation = runs.invoke(invoke("", name, "{}")).await.unwrap().into_inner().activation.unwrap();
+        actions
+            .put_action(put("", name, javascript(source)))
+            .await
+            .unwrap();
+        let activation = runs
+            .invoke(invoke("", name, "{}"))
+            .await
+            .unwrap()
+            .into_inner()
+            .activation
+            .unwrap();
         assert!(!activation.success);
         assert_eq!(activation.status, i32::from(status), "{name}");
     }
@@ -105,15 +154,25 @@ async fn a_function_that_fails_is_a_result() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_outlasts_its_wait_is_running_and_then_found() {
-    let options = || Options { activation_lag: std::time::Duration::from_millis(300), ..Options::default() };
+    let options = || Options {
+        activation_lag: std::time::Duration::from_millis(300),
+        ..Options::default()
+    };
     let house = House::open("  kr: {provider: ncp}", options).await;
     let mut actions = ActionServiceClient::new(house.channel.clone());
     let mut runs = InvocationServiceClient::new(house.channel.clone());
-    let source = "async function main() { await new Promise(done => setTimeout(done, 600)); return { done: true }; }";
-    actions.put_action(put("-", "slow", javascript(source))).await.unwrap();
+    let source =
+        "async function main() { await new Promise(done => setTimeout(done, 600)); return { done: true }; }";
+    actions
+        .put_action(put("-", "slow", javascript(source)))
+        .await
+        .unwrap();
 
     let mut short = invoke("", "slow", "{}");
-    short.wait = Some(prost_types::Duration { seconds: 0, nanos: 100_000_000 });
+    short.wait = Some(prost_types::Duration {
+        seconds: 0,
+        nanos: 100_000_000,
+    });
     let running = runs.invoke(short).await.unwrap().into_inner().activation.unwrap();
     assert_eq!(running.status, i32::from(ActivationStatus::Running));
     assert!(!running.success && running.result.is_none() && !running.activation_id.is_empty());
@@ -137,7 +196,10 @@ async fn a_run_that_outlasts_its_wait_is_running_and_then_found() {
     assert_eq!(read(last.result), json!({"done": true}));
 
     let started = runs
-        .invoke_async(InvokeAsyncRequest { action_name: "slow".to_owned(), ..InvokeAsyncRequest::default() })
+        .invoke_async(InvokeAsyncRequest {
+            action_name: "slow".to_owned(),
+            ..InvokeAsyncRequest::default()
+        })
         .await
         .unwrap()
         .into_inner()
@@ -153,17 +215,35 @@ async fn sequences_run_in_order() {
     let mut runs = InvocationServiceClient::new(house.channel.clone());
     for (name, add) in [("one", 1), ("ten", 10)] {
         let source = format!("function main(p) {{ return {{ n: p.n * 2 + {add} }}; }}");
-        actions.put_action(put("", name, javascript(&source))).await.unwrap();
+        actions
+            .put_action(put("", name, javascript(&source)))
+            .await
+            .unwrap();
     }
     let sequence = Action {
         r#type: ActionType::Sequence.into(),
-        exec: Some(Exec { components: vec!["-/one".to_owned(), "-/ten".to_owned()], ..Exec::default() }),
+        exec: Some(Exec {
+            components: vec!["-/one".to_owned(), "-/ten".to_owned()],
+            ..Exec::default()
+        }),
         ..Action::default()
     };
     actions.put_action(put("", "both", sequence)).await.unwrap();
-    let activation = runs.invoke(invoke("", "both", r#"{"n": 3}"#)).await.unwrap().into_inner().activation.unwrap();
+    let activation = runs
+        .invoke(invoke("", "both", r#"{"n": 3}"#))
+        .await
+        .unwrap()
+        .into_inner()
+        .activation
+        .unwrap();
     assert_eq!(read(activation.result), json!({"n": 24}));
-    let listed = actions.list_actions(ListActionsRequest { page_size: 2, ..ListActionsRequest::default() }).await.unwrap();
+    let listed = actions
+        .list_actions(ListActionsRequest {
+            page_size: 2,
+            ..ListActionsRequest::default()
+        })
+        .await
+        .unwrap();
     let listed = listed.into_inner();
     assert_eq!(listed.actions.len(), 2);
     assert!(!listed.next_page_token.is_empty());
@@ -181,22 +261,48 @@ async fn every_site_and_generation_deploys_and_runs() {
     .await;
     let mut actions = ActionServiceClient::new(house.channel.clone());
     let mut runs = InvocationServiceClient::new(house.channel.clone());
-    for (target, vpc) in
-        [("kr21", true), ("kr20", false), ("kr20vpc", true), ("sg", true), ("jp20", true), ("fin", true), ("gov", false)]
-    {
+    for (target, vpc) in [
+        ("kr21", true),
+        ("kr20", false),
+        ("kr20vpc", true),
+        ("sg", true),
+        ("jp20", true),
+        ("fin", true),
+        ("gov", false),
+    ] {
         let mut action = javascript("function main(p) { return { back: p }; }");
         if !vpc {
             action.vpc.clear();
         }
         for (kind, name) in [(ActionType::Basic, "basic"), (ActionType::Web, "web")] {
-            let mut request = put("", &format!("{name}-{target}"), Action { r#type: kind.into(), ..action.clone() });
+            let mut request = put(
+                "",
+                &format!("{name}-{target}"),
+                Action {
+                    r#type: kind.into(),
+                    ..action.clone()
+                },
+            );
             request.target = target.to_owned();
-            let made = actions.put_action(request).await.unwrap_or_else(|error| panic!("{target}: {error:?}"));
-            assert_eq!(made.into_inner().action.unwrap().r#type, i32::from(kind), "{target}");
+            let made = actions
+                .put_action(request)
+                .await
+                .unwrap_or_else(|error| panic!("{target}: {error:?}"));
+            assert_eq!(
+                made.into_inner().action.unwrap().r#type,
+                i32::from(kind),
+                "{target}"
+            );
         }
         let mut request = invoke("", &format!("basic-{target}"), r#"{"한": "글"}"#);
         request.target = target.to_owned();
-        let activation = runs.invoke(request).await.unwrap().into_inner().activation.unwrap();
+        let activation = runs
+            .invoke(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .activation
+            .unwrap();
         assert_eq!(read(activation.result)["back"]["한"], json!("글"), "{target}");
         assert!(activation.start_time.is_some(), "{target}");
         let record = runs
@@ -214,7 +320,10 @@ async fn every_site_and_generation_deploys_and_runs() {
         assert!(record.success, "{target}");
         let began = record.start_time.unwrap().seconds;
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
-        assert!(now.abs_diff(u64::try_from(began).unwrap()) < 60, "{target}: {began} is not about now");
+        assert!(
+            now.abs_diff(u64::try_from(began).unwrap()) < 60,
+            "{target}: {began} is not about now"
+        );
     }
 }
 
@@ -223,10 +332,19 @@ async fn activations_are_listed_by_page_over_a_window_that_stands_still() {
     let house = House::korea().await;
     let mut actions = ActionServiceClient::new(house.channel.clone());
     let mut runs = InvocationServiceClient::new(house.channel.clone());
-    actions.put_action(put("", "many", javascript("function main() { return {}; }"))).await.unwrap();
+    actions
+        .put_action(put("", "many", javascript("function main() { return {}; }")))
+        .await
+        .unwrap();
     let mut ids = std::collections::BTreeSet::new();
     for _ in 0..5 {
-        let activation = runs.invoke(invoke("", "many", "{}")).await.unwrap().into_inner().activation.unwrap();
+        let activation = runs
+            .invoke(invoke("", "many", "{}"))
+            .await
+            .unwrap()
+            .into_inner()
+            .activation
+            .unwrap();
         ids.insert(activation.activation_id);
     }
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -240,7 +358,11 @@ async fn activations_are_listed_by_page_over_a_window_that_stands_still() {
         };
         let page = runs.list_activations(request).await.unwrap().into_inner();
         assert_eq!(page.total_count, 5);
-        seen.extend(page.activations.into_iter().map(|activation| activation.activation_id));
+        seen.extend(
+            page.activations
+                .into_iter()
+                .map(|activation| activation.activation_id),
+        );
         token = page.next_page_token;
         if token.is_empty() {
             break;
@@ -257,7 +379,10 @@ async fn a_request_id_runs_the_function_once() {
     let house = House::korea().await;
     let mut actions = ActionServiceClient::new(house.channel.clone());
     let source = "async function main(p) { await new Promise(done => setTimeout(done, 200)); return p; }";
-    actions.put_action(put("", "once", javascript(source))).await.unwrap();
+    actions
+        .put_action(put("", "once", javascript(source)))
+        .await
+        .unwrap();
     let mut request = invoke("", "once", r#"{"n": 1}"#);
     request.request_id = "nightly-1".to_owned();
     let run = |request: InvokeRequest| {

@@ -1,6 +1,10 @@
 //! A user's journey over real sockets: gRPC client → sidecar → emulator that runs the code.
 #![cfg(feature = "emulator")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends there")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on ends there"
+)]
 
 mod functions;
 mod house;
@@ -25,13 +29,24 @@ impl House {
     async fn open(targets: &str, options: impl Fn() -> Options) -> Self {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), format!("listen: 127.0.0.1:0\ntargets:\n{targets}\n")).unwrap();
-        let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
+        let sources = Sources {
+            file: Some(file.path().to_owned()),
+            ..Sources::default()
+        };
         let config = config::load(&sources).unwrap();
         let emulators = Emulators::start(config, options).await.unwrap();
         let sidecar = Sidecar::start(emulators.config(), &emulators.env()).unwrap();
         let address = sidecar.tcp().unwrap();
-        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        Self { emulators, sidecar, channel }
+        let channel = Channel::from_shared(format!("http://{address}"))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap();
+        Self {
+            emulators,
+            sidecar,
+            channel,
+        }
     }
 
     async fn korea() -> Self {
@@ -40,7 +55,9 @@ impl House {
 }
 
 fn text(json: &str) -> Option<Json> {
-    Some(Json { encoding: Some(Encoding::Text(json.to_owned())) })
+    Some(Json {
+        encoding: Some(Encoding::Text(json.to_owned())),
+    })
 }
 
 fn read(json: Option<Json>) -> serde_json::Value {
@@ -61,10 +78,16 @@ fn javascript(source: &str) -> Action {
             components: vec![],
         }),
         limits: Some(Limits {
-            timeout: Some(prost_types::Duration { seconds: 10, nanos: 0 }),
+            timeout: Some(prost_types::Duration {
+                seconds: 10,
+                nanos: 0,
+            }),
             memory_mb: 256,
         }),
-        vpc: vec![Vpc { vpc_no: 1001, subnet_no: 2002 }],
+        vpc: vec![Vpc {
+            vpc_no: 1001,
+            subnet_no: 2002,
+        }],
         ..Action::default()
     }
 }

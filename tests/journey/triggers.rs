@@ -11,7 +11,9 @@ fn cron(name: &str, option: &str) -> PutTriggerRequest {
         trigger: Some(Trigger {
             description: "nightly clean-up".to_owned(),
             parameters: text(r#"{"job": "clean"}"#),
-            source: Some(trigger::Source::Cron(CronSource { cron_option: option.to_owned() })),
+            source: Some(trigger::Source::Cron(CronSource {
+                cron_option: option.to_owned(),
+            })),
             ..Trigger::default()
         }),
         ..PutTriggerRequest::default()
@@ -20,16 +22,25 @@ fn cron(name: &str, option: &str) -> PutTriggerRequest {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trigger_runs_its_linked_action() {
-    for target in ["  kr: {provider: ncp}", "  kr: {provider: ncp, api_version: \"2.0\", platform: vpc}"] {
+    for target in [
+        "  kr: {provider: ncp}",
+        "  kr: {provider: ncp, api_version: \"2.0\", platform: vpc}",
+    ] {
         let house = House::open(target, Options::default).await;
         let mut actions = ActionServiceClient::new(house.channel.clone());
         let mut triggers = TriggerServiceClient::new(house.channel.clone());
         let mut runs = InvocationServiceClient::new(house.channel.clone());
-        actions.put_action(put("", "clean", javascript("function main(p) { return p; }"))).await.unwrap();
+        actions
+            .put_action(put("", "clean", javascript("function main(p) { return p; }")))
+            .await
+            .unwrap();
 
         triggers.put_trigger(cron("nightly", "0 3 * * *")).await.unwrap();
         let unlinked = triggers
-            .fire_trigger(FireTriggerRequest { trigger_name: "nightly".to_owned(), ..FireTriggerRequest::default() })
+            .fire_trigger(FireTriggerRequest {
+                trigger_name: "nightly".to_owned(),
+                ..FireTriggerRequest::default()
+            })
             .await
             .unwrap_err();
         assert_eq!(unlinked.code(), tonic::Code::FailedPrecondition);
@@ -40,17 +51,28 @@ async fn a_trigger_runs_its_linked_action() {
             ..LinkActionRequest::default()
         };
         triggers.link_action(link.clone()).await.unwrap();
-        assert_eq!(triggers.link_action(link).await.unwrap_err().code(), tonic::Code::AlreadyExists);
+        assert_eq!(
+            triggers.link_action(link).await.unwrap_err().code(),
+            tonic::Code::AlreadyExists
+        );
 
         let got = triggers
-            .get_trigger(GetTriggerRequest { trigger_name: "nightly".to_owned(), ..GetTriggerRequest::default() })
+            .get_trigger(GetTriggerRequest {
+                trigger_name: "nightly".to_owned(),
+                ..GetTriggerRequest::default()
+            })
             .await
             .unwrap()
             .into_inner()
             .trigger
             .unwrap();
         assert_eq!(got.type_text, "cron");
-        assert_eq!(got.source, Some(trigger::Source::Cron(CronSource { cron_option: "0 3 * * *".to_owned() })));
+        assert_eq!(
+            got.source,
+            Some(trigger::Source::Cron(CronSource {
+                cron_option: "0 3 * * *".to_owned()
+            }))
+        );
         assert_eq!(got.actions[0].action_name, "clean");
 
         let fired = triggers
@@ -67,11 +89,20 @@ async fn a_trigger_runs_its_linked_action() {
             activation_id: fired.activation_id,
             ..GetTriggerActivationRequest::default()
         };
-        let firing = triggers.get_trigger_activation(firing).await.unwrap().into_inner().activation.unwrap();
+        let firing = triggers
+            .get_trigger_activation(firing)
+            .await
+            .unwrap()
+            .into_inner()
+            .activation
+            .unwrap();
         assert!(!firing.logs.is_empty());
         let mut listed = ListActivationsResponse::default();
         for _ in 0..100 {
-            let request = ListActivationsRequest { action_name: "clean".to_owned(), ..ListActivationsRequest::default() };
+            let request = ListActivationsRequest {
+                action_name: "clean".to_owned(),
+                ..ListActivationsRequest::default()
+            };
             listed = runs.list_activations(request).await.unwrap().into_inner();
             if !listed.activations.is_empty() {
                 break;
@@ -89,7 +120,10 @@ async fn a_trigger_runs_its_linked_action() {
             .into_inner()
             .activation
             .unwrap();
-        assert_eq!(read(run.result), serde_json::json!({"job": "clean", "when": "now"}));
+        assert_eq!(
+            read(run.result),
+            serde_json::json!({"job": "clean", "when": "now"})
+        );
 
         triggers
             .unlink_action(UnlinkActionRequest {
@@ -106,7 +140,11 @@ async fn a_trigger_runs_its_linked_action() {
             })
             .await
             .unwrap();
-        let none = triggers.list_triggers(ListTriggersRequest::default()).await.unwrap().into_inner();
+        let none = triggers
+            .list_triggers(ListTriggersRequest::default())
+            .await
+            .unwrap()
+            .into_inner();
         assert!(none.triggers.is_empty());
     }
 }
@@ -132,7 +170,10 @@ async fn every_source_survives_the_way_there_and_back() {
             insight_link: vec![InsightLink {
                 prod_key: "460438474722512896".to_owned(),
                 rule_grp_id: "7".to_owned(),
-                reminder_time: Some(prost_types::Duration { seconds: 600, nanos: 0 }),
+                reminder_time: Some(prost_types::Duration {
+                    seconds: 600,
+                    nanos: 0,
+                }),
                 enable_noti_when_event_close: true,
             }],
         }),
@@ -150,20 +191,31 @@ async fn every_source_survives_the_way_there_and_back() {
             }],
         }),
         trigger::Source::SecretManager(SecretManagerSource {
-            secret_manager_link: vec![SecretManagerLink { secret_name: "db".to_owned() }],
+            secret_manager_link: vec![SecretManagerLink {
+                secret_name: "db".to_owned(),
+            }],
         }),
     ];
     for (number, source) in sources.into_iter().enumerate() {
         let name = format!("t{number}");
         let request = PutTriggerRequest {
             trigger_name: name.clone(),
-            trigger: Some(Trigger { source: Some(source.clone()), ..Trigger::default() }),
+            trigger: Some(Trigger {
+                source: Some(source.clone()),
+                ..Trigger::default()
+            }),
             ..PutTriggerRequest::default()
         };
-        let made = triggers.put_trigger(request).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let made = triggers
+            .put_trigger(request)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
         let made = made.into_inner().trigger.unwrap();
         let got = triggers
-            .get_trigger(GetTriggerRequest { trigger_name: name.clone(), ..GetTriggerRequest::default() })
+            .get_trigger(GetTriggerRequest {
+                trigger_name: name.clone(),
+                ..GetTriggerRequest::default()
+            })
             .await
             .unwrap()
             .into_inner()
@@ -172,8 +224,22 @@ async fn every_source_survives_the_way_there_and_back() {
         for trigger in [made, got] {
             let shown = format!("{:?}", prost::Message::encode_to_vec(&trigger));
             let canary = format!("{:?}", b"ghp_canary");
-            assert!(!shown.contains(canary.trim_matches(['[', ']'])), "{name}: the token came back");
+            assert!(
+                !shown.contains(canary.trim_matches(['[', ']'])),
+                "{name}: the token came back"
+            );
         }
-        assert_eq!(house.emulators.iter().next().unwrap().requests().last().unwrap().method, "GET");
+        assert_eq!(
+            house
+                .emulators
+                .iter()
+                .next()
+                .unwrap()
+                .requests()
+                .last()
+                .unwrap()
+                .method,
+            "GET"
+        );
     }
 }

@@ -36,30 +36,49 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![key.cert.der().clone()], key.signing_key.serialize_der().try_into().unwrap())
+            .with_single_cert(
+                vec![key.cert.der().clone()],
+                key.signing_key.serialize_der().try_into().unwrap(),
+            )
             .unwrap();
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (versions, connections) = (Arc::<Mutex<Vec<Version>>>::default(), Arc::<Mutex<usize>>::default());
+        let (versions, connections) = (
+            Arc::<Mutex<Vec<Version>>>::default(),
+            Arc::<Mutex<usize>>::default(),
+        );
         let (seen, counted) = (Arc::clone(&versions), Arc::clone(&connections));
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let (acceptor, seen, counted) = (acceptor.clone(), Arc::clone(&seen), Arc::clone(&counted));
                 tokio::spawn(async move {
-                    let Ok(socket) = acceptor.accept(socket).await else { return };
+                    let Ok(socket) = acceptor.accept(socket).await else {
+                        return;
+                    };
                     *counted.lock().unwrap() += 1;
                     let service = hyper::service::service_fn(move |request: Request<_>| {
                         let _: &hyper::body::Incoming = request.body();
                         seen.lock().unwrap().push(request.version());
-                        async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"{\"content\":[]}")))) }
+                        async {
+                            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(
+                                b"{\"content\":[]}",
+                            ))))
+                        }
                     });
-                    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
+                    let _ = auto::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(socket), service)
+                        .await;
                 });
             }
         });
-        Self { port, authority, versions, connections }
+        Self {
+            port,
+            authority,
+            versions,
+            connections,
+        }
     }
 
     /// A sidecar that leads here, with these further settings.
@@ -74,7 +93,10 @@ impl Tls {
     }
 
     fn trusting(&self) -> String {
-        format!(", ca_file: {}, retry: {{max_attempts: 1}}", self.authority.path().display())
+        format!(
+            ", ca_file: {}, retry: {{max_attempts: 1}}",
+            self.authority.path().display()
+        )
     }
 }
 
@@ -82,7 +104,11 @@ impl Tls {
 async fn http2_is_spoken_where_the_server_offers_it_on_one_connection() {
     let tls = Tls::start(&["h2", "http/1.1"]).await;
     let (_sidecar, client) = tls.sidecar(&tls.trusting());
-    client.clone().list_packages(ListPackagesRequest::default()).await.unwrap();
+    client
+        .clone()
+        .list_packages(ListPackagesRequest::default())
+        .await
+        .unwrap();
     let calls = (0..20).map(|_| {
         let mut client = client.clone();
         async move { client.list_packages(ListPackagesRequest::default()).await }
@@ -98,7 +124,10 @@ async fn http2_is_spoken_where_the_server_offers_it_on_one_connection() {
 async fn http1_is_spoken_where_the_server_has_nothing_else() {
     let tls = Tls::start(&["http/1.1"]).await;
     let (_sidecar, mut client) = tls.sidecar(&tls.trusting());
-    client.list_packages(ListPackagesRequest::default()).await.unwrap();
+    client
+        .list_packages(ListPackagesRequest::default())
+        .await
+        .unwrap();
     assert_eq!(*tls.versions.lock().unwrap(), vec![Version::HTTP_11]);
 }
 
@@ -106,7 +135,10 @@ async fn http1_is_spoken_where_the_server_has_nothing_else() {
 async fn a_certificate_of_strangers_is_refused_and_nothing_is_sent() {
     let tls = Tls::start(&["h2", "http/1.1"]).await;
     let (_sidecar, mut client) = tls.sidecar(", retry: {max_attempts: 1}");
-    let error = client.list_packages(ListPackagesRequest::default()).await.unwrap_err();
+    let error = client
+        .list_packages(ListPackagesRequest::default())
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
     assert!(error.message().contains("certificate"), "{}", error.message());
     let info = tonic_types::StatusExt::get_details_error_info(&error).unwrap();
@@ -122,5 +154,8 @@ async fn a_ca_file_without_a_certificate_is_told_before_anything_listens() {
         empty.path().display()
     );
     let fault = bench::try_start(&text, &Env::default()).unwrap_err();
-    assert!(fault.contains("target main") && fault.contains("holds no certificate"), "{fault}");
+    assert!(
+        fault.contains("target main") && fault.contains("holds no certificate"),
+        "{fault}"
+    );
 }

@@ -11,8 +11,15 @@ struct Bench {
 
 impl Bench {
     fn new(max_entries: usize, max_bytes: usize) -> Self {
-        let window = Window { duration: Duration::from_secs(600), max_entries, max_bytes };
-        Self { dedup: Arc::new(Dedup::new(window)), runs: Arc::default() }
+        let window = Window {
+            duration: Duration::from_secs(600),
+            max_entries,
+            max_bytes,
+        };
+        Self {
+            dedup: Arc::new(Dedup::new(window)),
+            runs: Arc::default(),
+        }
     }
 
     /// A call that takes a second and answers with its run's number, or fails as told.
@@ -25,10 +32,16 @@ impl Bench {
                 None => Ok(Bytes::from(format!("answer {number}"))),
                 Some(execution) => Err(Error::new(Kind::Unavailable, "X", "x").execution(execution)),
             };
-            Outcome { result, facts: CallFacts::default() }
+            Outcome {
+                result,
+                facts: CallFacts::default(),
+            }
         };
         let key = ("Invoke", "t".to_owned(), id.to_owned());
-        let outcome = self.dedup.run(key, message.as_bytes(), Instant::now() + 60 * SECOND, work).await?;
+        let outcome = self
+            .dedup
+            .run(key, message.as_bytes(), Instant::now() + 60 * SECOND, work)
+            .await?;
         outcome.result.clone()
     }
 
@@ -73,7 +86,10 @@ async fn another_request_under_a_used_id_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn only_what_surely_did_not_start_may_start_again() {
     let bench = Bench::new(10, 1000);
-    bench.call("a", "m", Some(Execution::NotStarted)).await.unwrap_err();
+    bench
+        .call("a", "m", Some(Execution::NotStarted))
+        .await
+        .unwrap_err();
     bench.call("a", "m", Some(Execution::Unknown)).await.unwrap_err();
     assert_eq!(bench.runs(), 2);
     bench.call("a", "m", None).await.unwrap_err();

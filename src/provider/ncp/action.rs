@@ -25,7 +25,10 @@ impl ActionName {
     pub(super) fn parse(package: &str, name: &str, faults: &mut Faults) -> Option<Self> {
         let package = NcpPackage::parse(package, "package_name", faults);
         let name = NcpName::parse(name, "action_name", faults);
-        Some(Self { package: package?, name: name? })
+        Some(Self {
+            package: package?,
+            name: name?,
+        })
     }
 
     pub(super) fn path(&self) -> String {
@@ -47,7 +50,11 @@ impl ActionName {
 }
 
 impl Ncp {
-    pub(super) async fn actions(&self, call: &mut Call, request: ListActionsRequest) -> Result<ListActionsResponse> {
+    pub(super) async fn actions(
+        &self,
+        call: &mut Call,
+        request: ListActionsRequest,
+    ) -> Result<ListActionsResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let package = NcpPackage::parse(&request.package_name, "package_name", &mut faults);
@@ -55,15 +62,31 @@ impl Ncp {
         let page = Page::parse(request.page_size, &request.page_token, scope, &mut faults);
         faults.into_result()?;
         let package = rules::checked(package)?;
-        let url = self.endpoint.url(&format!("/packages/{package}/actions"), platform, &[]);
-        let response = self.get(call, url).await.map_err(|error| error.resource("package", package.as_str()))?;
+        let url = self
+            .endpoint
+            .url(&format!("/packages/{package}/actions"), platform, &[]);
+        let response = self
+            .get(call, url)
+            .await
+            .map_err(|error| error.resource("package", package.as_str()))?;
         let list: wire::ActionList = self.content(&response)?;
-        let actions: Vec<_> = list.into_items().into_iter().map(|item| summary(item, package.as_str())).collect();
+        let actions: Vec<_> = list
+            .into_items()
+            .into_iter()
+            .map(|item| summary(item, package.as_str()))
+            .collect();
         let (actions, next_page_token) = page.take(actions, |item| &item.name);
-        Ok(ListActionsResponse { actions, next_page_token })
+        Ok(ListActionsResponse {
+            actions,
+            next_page_token,
+        })
     }
 
-    pub(super) async fn action(&self, call: &mut Call, request: GetActionRequest) -> Result<GetActionResponse> {
+    pub(super) async fn action(
+        &self,
+        call: &mut Call,
+        request: GetActionRequest,
+    ) -> Result<GetActionResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
@@ -72,12 +95,19 @@ impl Ncp {
         faults.into_result()?;
         let action = rules::checked(action)?;
         let url = self.endpoint.url(&action.path(), platform, &[]);
-        let response = self.get(call, url).await.map_err(|error| error.resource("action", action.full()))?;
+        let response = self
+            .get(call, url)
+            .await
+            .map_err(|error| error.resource("action", action.full()))?;
         let found = read(self.content(&response)?, &action, encoding, request.include_code)?;
         Ok(GetActionResponse { action: Some(found) })
     }
 
-    pub(super) async fn put_action_(&self, call: &mut Call, request: PutActionRequest) -> Result<PutActionResponse> {
+    pub(super) async fn put_action_(
+        &self,
+        call: &mut Call,
+        request: PutActionRequest,
+    ) -> Result<PutActionResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
@@ -86,9 +116,14 @@ impl Ncp {
         let put = action_put::Put::check(sent, &self.endpoint, platform, &mut faults);
         faults.into_result()?;
         let (action, put) = (rules::checked(action)?, rules::checked(put)?);
-        let url = self.endpoint.url(&action.path(), platform, put.query(&self.endpoint));
+        let url = self
+            .endpoint
+            .url(&action.path(), platform, put.query(&self.endpoint));
         let response = self
-            .send(call, self.request(Method::PUT, url, put.body(&self.endpoint)?, true))
+            .send(
+                call,
+                self.request(Method::PUT, url, put.body(&self.endpoint)?, true),
+            )
             .await
             .map_err(|error| error.resource("action", action.full()))?;
         let made = read(self.content(&response)?, &action, encoding, false)?;
@@ -107,21 +142,31 @@ impl Ncp {
         faults.into_result()?;
         let action = rules::checked(action)?;
         let url = self.endpoint.url(&action.path(), platform, &[]);
-        self.delete(call, url).await.map_err(|error| error.resource("action", action.full()))?;
+        self.delete(call, url)
+            .await
+            .map_err(|error| error.resource("action", action.full()))?;
         Ok(DeleteActionResponse {})
     }
 }
 
 /// NCP keeps one version of an action.
 pub(super) fn no_version(version: &str, faults: &mut Faults) {
-    faults.require(version.is_empty(), "version", || "is for functiongraph targets; ncp actions have no versions.");
+    faults.require(
+        version.is_empty(),
+        "version",
+        || "is for functiongraph targets; ncp actions have no versions.",
+    );
 }
 
 /// A list item in our words. 2.1 says `type`; 2.0 says `web`, and `sequence` as the runtime.
 pub(super) fn summary(item: wire::ActionItem, package: &str) -> ActionSummary {
     let item = match item {
         wire::ActionItem::Name(name) => {
-            return ActionSummary { name, package_name: package.to_owned(), ..ActionSummary::default() };
+            return ActionSummary {
+                name,
+                package_name: package.to_owned(),
+                ..ActionSummary::default()
+            };
         }
         wire::ActionItem::Summary(item) => item,
     };
@@ -153,7 +198,11 @@ fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, cod
         Some(raw) => json::answer(raw, encoding).map(|(json, inexact)| (Some(json), inexact))?,
         None => (None, false),
     };
-    let runtime = found.exec.as_ref().and_then(|exec| exec.kind.clone()).unwrap_or_default();
+    let runtime = found
+        .exec
+        .as_ref()
+        .and_then(|exec| exec.kind.clone())
+        .unwrap_or_default();
     // `{}` stands for none.
     let vpc = found.vpc.into_iter().filter(|vpc| vpc.vpc_no != 0);
     Ok(Action {
@@ -167,7 +216,12 @@ fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, cod
             timeout: Some(time::duration(i64::try_from(limits.timeout).unwrap_or(i64::MAX))),
             memory_mb: limits.memory,
         }),
-        vpc: vpc.map(|vpc| Vpc { vpc_no: vpc.vpc_no, subnet_no: vpc.subnet_no }).collect(),
+        vpc: vpc
+            .map(|vpc| Vpc {
+                vpc_no: vpc.vpc_no,
+                subnet_no: vpc.subnet_no,
+            })
+            .collect(),
         raw_http: found.raw_http.unwrap_or_default(),
         custom_options: found.custom_options.unwrap_or_default(),
         resource_id: found.resource_id.unwrap_or_default(),

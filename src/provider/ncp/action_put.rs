@@ -35,7 +35,12 @@ pub(super) struct Put {
 
 impl Put {
     /// Checks every documented rule; faults are named `action.…`.
-    pub(super) fn check(action: Action, place: &Endpoint, platform: Platform, faults: &mut Faults) -> Option<Self> {
+    pub(super) fn check(
+        action: Action,
+        place: &Endpoint,
+        platform: Platform,
+        faults: &mut Faults,
+    ) -> Option<Self> {
         let kind = match ActionType::try_from(action.r#type) {
             Ok(ActionType::Unspecified) => ActionType::Basic,
             Ok(kind) => kind,
@@ -45,7 +50,11 @@ impl Put {
             }
         };
         rules::description(&action.description, "action.description", faults);
-        faults.require(action.function_graph.is_none(), "action.function_graph", || "is for functiongraph targets only.");
+        faults.require(
+            action.function_graph.is_none(),
+            "action.function_graph",
+            || "is for functiongraph targets only.",
+        );
         if !is_web(kind) {
             let rule = || "is for web actions only: set type to ACTION_TYPE_WEB, or leave it out.";
             faults.require(!action.raw_http, "action.raw_http", rule);
@@ -57,8 +66,13 @@ impl Put {
             (None, None, Vec::new())
         } else {
             check_exec(&exec, place, faults);
-            let parameters = json::object_text(action.parameters, "action.parameters", PARAMETERS_MAX, faults);
-            (check_limits(action.limits, faults), parameters, check_vpc(&action.vpc, place, platform, faults))
+            let parameters =
+                json::object_text(action.parameters, "action.parameters", PARAMETERS_MAX, faults);
+            (
+                check_limits(action.limits, faults),
+                parameters,
+                check_vpc(&action.vpc, place, platform, faults),
+            )
         };
         Some(Self {
             kind,
@@ -144,60 +158,109 @@ fn check_sequence(
     vpc: &[Vpc],
     faults: &mut Faults,
 ) {
-    let none = |what: &str| format!("has no meaning for a sequence: its actions have their own {what}. Leave it out.");
-    faults.require(matches!(exec.runtime.as_str(), "" | SEQUENCE), "action.exec.runtime", || {
-        "must be empty or \"sequence\" for a sequence."
-    });
+    let none = |what: &str| {
+        format!("has no meaning for a sequence: its actions have their own {what}. Leave it out.")
+    };
+    faults.require(
+        matches!(exec.runtime.as_str(), "" | SEQUENCE),
+        "action.exec.runtime",
+        || "must be empty or \"sequence\" for a sequence.",
+    );
     faults.require(exec.code.is_none(), "action.exec.code", || none("code"));
-    faults.require(exec.main.is_empty(), "action.exec.main", || none("entry function"));
+    faults.require(exec.main.is_empty(), "action.exec.main", || {
+        none("entry function")
+    });
     faults.require(limits.is_none(), "action.limits", || none("limits"));
     faults.require(parameters.is_none(), "action.parameters", || none("parameters"));
     faults.require(vpc.is_empty(), "action.vpc", || none("VPC"));
-    faults.require(!exec.components.is_empty(), "action.exec.components", || {
-        "is required for a sequence: the actions to run, each as package/action or -/action."
-    });
+    faults.require(
+        !exec.components.is_empty(),
+        "action.exec.components",
+        || "is required for a sequence: the actions to run, each as package/action or -/action.",
+    );
     for (index, component) in exec.components.iter().enumerate() {
         let mut inner = Faults::new();
         let parsed = component.split_once('/').and_then(|(package, name)| {
-            let package = if package.is_empty() { None } else { NcpPackage::parse(package, "", &mut inner) };
+            let package = if package.is_empty() {
+                None
+            } else {
+                NcpPackage::parse(package, "", &mut inner)
+            };
             package.zip(NcpName::parse(name, "", &mut inner))
         });
-        faults.require(parsed.is_some(), &format!("action.exec.components[{index}]"), || {
-            format!("is {component:?}; write package/action, or -/action for one without a package.")
-        });
+        faults.require(
+            parsed.is_some(),
+            &format!("action.exec.components[{index}]"),
+            || format!("is {component:?}; write package/action, or -/action for one without a package."),
+        );
     }
 }
 
 fn check_exec(exec: &Exec, place: &Endpoint, faults: &mut Faults) {
     let runtime = exec.runtime.as_str();
-    faults.require(!runtime.is_empty(), "action.exec.runtime", || "is required, such as nodejs:22 or python:3.13.");
-    faults.require(runtime != SEQUENCE, "action.exec.runtime", || {
-        "is sequence: set type to ACTION_TYPE_SEQUENCE or ACTION_TYPE_SEQUENCE_WEB."
-    });
-    faults.require(exec.components.is_empty(), "action.exec.components", || "is for sequences only.");
+    faults.require(
+        !runtime.is_empty(),
+        "action.exec.runtime",
+        || "is required, such as nodejs:22 or python:3.13.",
+    );
+    faults.require(
+        runtime != SEQUENCE,
+        "action.exec.runtime",
+        || "is sequence: set type to ACTION_TYPE_SEQUENCE or ACTION_TYPE_SEQUENCE_WEB.",
+    );
+    faults.require(
+        exec.components.is_empty(),
+        "action.exec.components",
+        || "is for sequences only.",
+    );
     let image = runtime == CUSTOM_IMAGE;
-    faults.require(!exec.main.is_empty() || image, "action.exec.main", || "is required: the entry function, such as main.");
+    faults.require(
+        !exec.main.is_empty() || image,
+        "action.exec.main",
+        || "is required: the entry function, such as main.",
+    );
     match &exec.code {
-        None => faults.add("action.exec.code", "is required: set source, archive or image_uri."),
+        None => faults.add(
+            "action.exec.code",
+            "is required: set source, archive or image_uri.",
+        ),
         Some(Code::ImageUri(uri)) => {
-            faults.require(image, "action.exec.image_uri", || format!("needs the runtime \"{CUSTOM_IMAGE}\"."));
-            faults.require(!uri.is_empty(), "action.exec.image_uri", || "is empty; write registry/image:tag.");
-            faults.require(place.version == ApiVersion::V21, "action.exec.image_uri", || {
-                "needs api_version 2.1; this target speaks 2.0."
+            faults.require(image, "action.exec.image_uri", || {
+                format!("needs the runtime \"{CUSTOM_IMAGE}\".")
             });
+            faults.require(
+                !uri.is_empty(),
+                "action.exec.image_uri",
+                || "is empty; write registry/image:tag.",
+            );
+            faults.require(
+                place.version == ApiVersion::V21,
+                "action.exec.image_uri",
+                || "needs api_version 2.1; this target speaks 2.0.",
+            );
         }
         Some(Code::Source(_) | Code::Archive(_)) if image => {
-            faults.add("action.exec.image_uri", format!("is required with the runtime \"{CUSTOM_IMAGE}\"."));
+            faults.add(
+                "action.exec.image_uri",
+                format!("is required with the runtime \"{CUSTOM_IMAGE}\"."),
+            );
         }
         Some(Code::Source(text)) => {
-            let compiled = ["java", "dotnet"].iter().any(|name| runtime.split(':').next() == Some(name));
+            let compiled = ["java", "dotnet"]
+                .iter()
+                .any(|name| runtime.split(':').next() == Some(name));
             faults.require(!compiled, "action.exec.source", || {
                 format!("cannot be used with {runtime}: send the .jar or .zip as archive.")
             });
             check_code_size(text.len(), text.is_empty(), "action.exec.source", faults);
         }
         Some(Code::Archive(bytes)) => {
-            check_code_size(bytes.len().div_ceil(3) * 4, bytes.is_empty(), "action.exec.archive", faults);
+            check_code_size(
+                bytes.len().div_ceil(3) * 4,
+                bytes.is_empty(),
+                "action.exec.archive",
+                faults,
+            );
         }
     }
 }
@@ -211,7 +274,10 @@ fn check_code_size(sent: usize, empty: bool, field: &str, faults: &mut Faults) {
 
 fn check_limits(limits: Option<Limits>, faults: &mut Faults) -> Option<wire::Limits> {
     let Some(limits) = limits else {
-        faults.add("action.limits", "is required: timeout (0.5s to 300s) and memory_mb (128, 256, 512 or 1024).");
+        faults.add(
+            "action.limits",
+            "is required: timeout (0.5s to 300s) and memory_mb (128, 256, 512 or 1024).",
+        );
         return None;
     };
     let timeout = match &limits.timeout {
@@ -222,28 +288,61 @@ fn check_limits(limits: Option<Limits>, faults: &mut Faults) -> Option<wire::Lim
         Some(timeout) => {
             let millis = rules::millis(timeout).filter(|millis| TIMEOUT_MS.contains(millis));
             faults.require(millis.is_some(), "action.limits.timeout", || {
-                format!("is {}; it must be 500 to 300000 whole milliseconds.", rules::spell(timeout))
+                format!(
+                    "is {}; it must be 500 to 300000 whole milliseconds.",
+                    rules::spell(timeout)
+                )
             });
             millis
         }
     };
-    faults.require(MEMORY_MB.contains(&limits.memory_mb), "action.limits.memory_mb", || {
-        format!("is {}; it must be 128, 256, 512 or 1024.", limits.memory_mb)
-    });
-    Some(wire::Limits { timeout: timeout?, memory: limits.memory_mb })
+    faults.require(
+        MEMORY_MB.contains(&limits.memory_mb),
+        "action.limits.memory_mb",
+        || format!("is {}; it must be 128, 256, 512 or 1024.", limits.memory_mb),
+    );
+    Some(wire::Limits {
+        timeout: timeout?,
+        memory: limits.memory_mb,
+    })
 }
 
 fn check_vpc(vpc: &[Vpc], place: &Endpoint, platform: Platform, faults: &mut Faults) -> Vec<wire::Vpc> {
     if platform == Platform::Classic {
-        faults.require(vpc.is_empty(), "action.vpc", || "is for the VPC platform; this action is on Classic.");
+        faults.require(
+            vpc.is_empty(),
+            "action.vpc",
+            || "is for the VPC platform; this action is on Classic.",
+        );
     } else if place.version == ApiVersion::V21 {
-        faults.require(!vpc.is_empty(), "action.vpc", || "is required on the VPC platform: vpc_no and subnet_no.");
+        faults.require(
+            !vpc.is_empty(),
+            "action.vpc",
+            || "is required on the VPC platform: vpc_no and subnet_no.",
+        );
     } else {
-        faults.require(vpc.len() <= 1, "action.vpc", || "holds more than one; api_version 2.0 takes one.");
+        faults.require(
+            vpc.len() <= 1,
+            "action.vpc",
+            || "holds more than one; api_version 2.0 takes one.",
+        );
     }
     for (index, vpc) in vpc.iter().enumerate() {
-        faults.require(vpc.vpc_no > 0, &format!("action.vpc[{index}].vpc_no"), || "must be a positive number.");
-        faults.require(vpc.subnet_no > 0, &format!("action.vpc[{index}].subnet_no"), || "must be a positive number.");
+        faults.require(
+            vpc.vpc_no > 0,
+            &format!("action.vpc[{index}].vpc_no"),
+            || "must be a positive number.",
+        );
+        faults.require(
+            vpc.subnet_no > 0,
+            &format!("action.vpc[{index}].subnet_no"),
+            || "must be a positive number.",
+        );
     }
-    vpc.iter().map(|vpc| wire::Vpc { vpc_no: vpc.vpc_no, subnet_no: vpc.subnet_no }).collect()
+    vpc.iter()
+        .map(|vpc| wire::Vpc {
+            vpc_no: vpc.vpc_no,
+            subnet_no: vpc.subnet_no,
+        })
+        .collect()
 }

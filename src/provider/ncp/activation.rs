@@ -44,26 +44,48 @@ impl Ncp {
             Some(wait) => {
                 let millis = rules::millis(wait).map(Duration::from_millis);
                 faults.require(millis.is_some(), "wait", || {
-                    format!("is {}; it must be whole milliseconds, 0 or more.", rules::spell(wait))
+                    format!(
+                        "is {}; it must be whole milliseconds, 0 or more.",
+                        rules::spell(wait)
+                    )
                 });
                 millis
             }
         };
-        faults.require(request.memory_mb == 0, "memory_mb", || "is for functiongraph targets only.");
+        faults.require(
+            request.memory_mb == 0,
+            "memory_mb",
+            || "is for functiongraph targets only.",
+        );
         no_version(&request.version, &mut faults);
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
         let arguments = arguments(request.arguments, &mut faults);
         faults.into_result()?;
         let action = rules::checked(action)?;
-        let asked = Asked { action, platform, arguments, idempotent: request.idempotent };
+        let asked = Asked {
+            action,
+            platform,
+            arguments,
+            idempotent: request.idempotent,
+        };
         let activation = self.start(call, &asked, rules::checked(wait)?, encoding).await?;
-        Ok(InvokeResponse { activation: Some(activation) })
+        Ok(InvokeResponse {
+            activation: Some(activation),
+        })
     }
 
-    pub(super) async fn run_async(&self, call: &mut Call, request: InvokeAsyncRequest) -> Result<InvokeAsyncResponse> {
+    pub(super) async fn run_async(
+        &self,
+        call: &mut Call,
+        request: InvokeAsyncRequest,
+    ) -> Result<InvokeAsyncResponse> {
         let mut faults = Faults::new();
-        faults.require(request.memory_mb == 0, "memory_mb", || "is for functiongraph targets only.");
+        faults.require(
+            request.memory_mb == 0,
+            "memory_mb",
+            || "is for functiongraph targets only.",
+        );
         let encoding = json::answer_encoding(0, request.arguments.as_ref());
         no_version(&request.version, &mut faults);
         let platform = self.endpoint.platform(request.platform, &mut faults);
@@ -71,18 +93,37 @@ impl Ncp {
         let arguments = arguments(request.arguments, &mut faults);
         faults.into_result()?;
         let action = rules::checked(action)?;
-        let asked = Asked { action, platform, arguments, idempotent: request.idempotent };
+        let asked = Asked {
+            action,
+            platform,
+            arguments,
+            idempotent: request.idempotent,
+        };
         let activation = self.start(call, &asked, Duration::ZERO, encoding).await?;
-        Ok(InvokeAsyncResponse { activation: Some(activation) })
+        Ok(InvokeAsyncResponse {
+            activation: Some(activation),
+        })
     }
 
     /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known then.
-    async fn start(&self, call: &mut Call, asked: &Asked, wait: Duration, encoding: JsonEncoding) -> Result<Activation> {
+    async fn start(
+        &self,
+        call: &mut Call,
+        asked: &Asked,
+        wait: Duration,
+        encoding: JsonEncoding,
+    ) -> Result<Activation> {
         let wait = wait.min(less_margin(call.remaining()));
         let ends = Instant::now() + wait;
-        let held = u64::try_from(wait.as_millis()).unwrap_or(WAIT_MAX_MS).min(WAIT_MAX_MS);
+        let held = u64::try_from(wait.as_millis())
+            .unwrap_or(WAIT_MAX_MS)
+            .min(WAIT_MAX_MS);
         let mut digits = itoa::Buffer::new();
-        let url = self.endpoint.url(&asked.action.path(), asked.platform, &[("timeout", digits.format(held))]);
+        let url = self.endpoint.url(
+            &asked.action.path(),
+            asked.platform,
+            &[("timeout", digits.format(held))],
+        );
         let idempotent = asked.idempotent || self.listed_idempotent(&asked.action);
         let mut request = self.request(Method::POST, url, asked.arguments.clone(), idempotent);
         request.attempt_timeout = Some(Duration::from_millis(held) + RUN_GRACE);
@@ -102,7 +143,11 @@ impl Ncp {
         Box::pin(poll::until_ended(self, call, started, record, ends)).await
     }
 
-    pub(super) async fn record(&self, call: &mut Call, request: GetActivationRequest) -> Result<GetActivationResponse> {
+    pub(super) async fn record(
+        &self,
+        call: &mut Call,
+        request: GetActivationRequest,
+    ) -> Result<GetActivationResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
@@ -112,7 +157,9 @@ impl Ncp {
         let (action, id) = (rules::checked(action)?, rules::checked(id)?);
         let path = format!("{}/activations/{id}", action.path());
         let activation = self.read_record(call, &path, platform, &action, encoding).await?;
-        Ok(GetActivationResponse { activation: Some(activation) })
+        Ok(GetActivationResponse {
+            activation: Some(activation),
+        })
     }
 
     /// One look at an activation's record.
@@ -124,10 +171,13 @@ impl Ncp {
         action: &ActionName,
         encoding: JsonEncoding,
     ) -> Result<Activation> {
-        let response = self.get(call, self.endpoint.url(path, platform, &[])).await.map_err(|error| {
-            let id = path.rsplit('/').next().unwrap_or_default().to_owned();
-            not_yet(error).resource("activation", id)
-        })?;
+        let response = self
+            .get(call, self.endpoint.url(path, platform, &[]))
+            .await
+            .map_err(|error| {
+                let id = path.rsplit('/').next().unwrap_or_default().to_owned();
+                not_yet(error).resource("activation", id)
+            })?;
         self.activation(&response, action, encoding)
     }
 
@@ -145,7 +195,14 @@ impl Ncp {
         faults.into_result()?;
         let (action, id) = (rules::checked(action)?, rules::checked(id)?);
         let path = format!("{}/activations/{id}", action.path());
-        poll::watch(self, call, id.as_str(), (&action, &path, platform, encoding), observer).await
+        poll::watch(
+            self,
+            call,
+            id.as_str(),
+            (&action, &path, platform, encoding),
+            observer,
+        )
+        .await
     }
 
     pub(super) async fn records(
@@ -165,12 +222,20 @@ impl Ncp {
             self,
             (request.page_size, &request.page_token),
             (request.start_time, request.end_time),
-            ("activations", platform as i32, &request.package_name, &request.action_name),
+            (
+                "activations",
+                platform as i32,
+                &request.package_name,
+                &request.action_name,
+            ),
             &mut faults,
         );
         faults.into_result()?;
         let window = rules::checked(window)?;
-        let path = action.as_ref().map_or_else(|| "/activations".to_owned(), |action| format!("{}/activations", action.path()));
+        let path = action.as_ref().map_or_else(
+            || "/activations".to_owned(),
+            |action| format!("{}/activations", action.path()),
+        );
         let url = self.endpoint.url(&path, platform, &window.query());
         let response = self.get(call, url).await.map_err(|error| match &action {
             Some(action) => error.resource("action", action.full()),
@@ -182,21 +247,35 @@ impl Ncp {
             .activations
             .into_iter()
             .map(|item| {
-                let (package, name) = action.as_ref().map_or(("", ""), |action| (action.package(), action.name()));
+                let (package, name) = action
+                    .as_ref()
+                    .map_or(("", ""), |action| (action.package(), action.name()));
                 self.list_item(item, package, name)
             })
             .collect();
-        Ok(ListActivationsResponse { activations, next_page_token, total_count })
+        Ok(ListActivationsResponse {
+            activations,
+            next_page_token,
+            total_count,
+        })
     }
 
     pub(super) fn list_item(&self, item: wire::ActivationItem, package: &str, name: &str) -> Activation {
-        let success = item.success.unwrap_or_else(|| item.status.as_deref().is_some_and(is_success));
+        let success = item
+            .success
+            .unwrap_or_else(|| item.status.as_deref().is_some_and(is_success));
         Activation {
             activation_id: item.activation_id,
             package_name: package.to_owned(),
             action_name: item.name.unwrap_or_else(|| name.to_owned()),
-            start_time: item.start.as_ref().and_then(|at| time::timestamp(at, &self.endpoint)),
-            end_time: item.end.as_ref().and_then(|at| time::timestamp(at, &self.endpoint)),
+            start_time: item
+                .start
+                .as_ref()
+                .and_then(|at| time::timestamp(at, &self.endpoint)),
+            end_time: item
+                .end
+                .as_ref()
+                .and_then(|at| time::timestamp(at, &self.endpoint)),
             duration: item.duration.map(|millis| time::duration(millis.0)),
             status: status(item.status.as_deref(), success).into(),
             status_text: item.status.unwrap_or_default(),
@@ -208,12 +287,19 @@ impl Ncp {
     fn listed_idempotent(&self, action: &ActionName) -> bool {
         !self.idempotent_actions.is_empty() && {
             let full = action.full();
-            self.idempotent_actions.iter().any(|pattern| pattern.matches(&full))
+            self.idempotent_actions
+                .iter()
+                .any(|pattern| pattern.matches(&full))
         }
     }
 
     /// An activation of `action`, from the answer of a run or from its record.
-    fn activation(&self, response: &Response, action: &ActionName, encoding: JsonEncoding) -> Result<Activation> {
+    fn activation(
+        &self,
+        response: &Response,
+        action: &ActionName,
+        encoding: JsonEncoding,
+    ) -> Result<Activation> {
         let mut activation = self.activation_of(response, encoding)?;
         action.package().clone_into(&mut activation.package_name);
         action.name().clone_into(&mut activation.action_name);
@@ -228,8 +314,14 @@ impl Ncp {
             action_name: found.name.unwrap_or_default(),
             namespace: found.namespace.unwrap_or_default(),
             subject: found.subject.unwrap_or_default(),
-            start_time: found.start.as_ref().and_then(|at| time::timestamp(at, &self.endpoint)),
-            end_time: found.end.as_ref().and_then(|at| time::timestamp(at, &self.endpoint)),
+            start_time: found
+                .start
+                .as_ref()
+                .and_then(|at| time::timestamp(at, &self.endpoint)),
+            end_time: found
+                .end
+                .as_ref()
+                .and_then(|at| time::timestamp(at, &self.endpoint)),
             duration: found.duration.map(|millis| time::duration(millis.0)),
             logs: found.logs.unwrap_or_default(),
             status: ActivationStatus::Running.into(),
@@ -240,14 +332,17 @@ impl Ncp {
             Some(wire::Answered::Object(outcome)) => outcome,
             Some(wire::Answered::Text(inner)) => {
                 text = inner;
-                serde_json::from_str(&text).map_err(|fault| self.not_understood(response, &json_fault(&fault)))?
+                serde_json::from_str(&text)
+                    .map_err(|fault| self.not_understood(response, &json_fault(&fault)))?
             }
             None if activation.activation_id.is_empty() => {
                 return Err(self.not_understood(response, "neither an activation id nor a response"));
             }
             None => return Ok(activation),
         };
-        activation.success = outcome.success.unwrap_or_else(|| outcome.status.as_deref().is_some_and(is_success));
+        activation.success = outcome
+            .success
+            .unwrap_or_else(|| outcome.status.as_deref().is_some_and(is_success));
         activation.status = status(outcome.status.as_deref(), activation.success).into();
         activation.status_text = outcome.status.unwrap_or_default();
         if let Some(result) = outcome.result {
@@ -296,12 +391,17 @@ impl Window {
             // Tokens pass through callers' hands, and their parts go into a URL.
             Some(Some((page, pinned)))
                 if page.parse::<u32>().is_ok()
-                    && pinned.bytes().all(|byte| byte.is_ascii_digit() || b"-:T".contains(&byte)) =>
+                    && pinned
+                        .bytes()
+                        .all(|byte| byte.is_ascii_digit() || b"-:T".contains(&byte)) =>
             {
                 (page.parse().unwrap_or(1), Some(pinned.to_owned()))
             }
             Some(_) => {
-                faults.add("page_token", "was not made by this sidecar; leave it empty for the first page.");
+                faults.add(
+                    "page_token",
+                    "was not made by this sidecar; leave it empty for the first page.",
+                );
                 (1, None)
             }
             None => (1, None),
@@ -311,11 +411,22 @@ impl Window {
             end = pinned.or_else(|| time::query_value(&now, &ncp.endpoint));
         }
         let (page_text, size_text) = (page.to_string(), size.to_string());
-        Some(Self { page, size, page_text, size_text, start, end, fingerprint })
+        Some(Self {
+            page,
+            size,
+            page_text,
+            size_text,
+            start,
+            end,
+            fingerprint,
+        })
     }
 
     pub(super) fn query(&self) -> Vec<(&'static str, &str)> {
-        let mut query = vec![("pageNo", self.page_text.as_str()), ("pageSize", self.size_text.as_str())];
+        let mut query = vec![
+            ("pageNo", self.page_text.as_str()),
+            ("pageSize", self.size_text.as_str()),
+        ];
         if let Some(start) = &self.start {
             query.push(("start", start.as_str()));
         }
@@ -327,14 +438,22 @@ impl Window {
 
     /// The total and the token of the next page.
     pub(super) fn rest(&self, list: &wire::ActivationList) -> (i64, String) {
-        let seen = self.page.saturating_sub(1).saturating_mul(self.size).saturating_add(list.activations.len());
+        let seen = self
+            .page
+            .saturating_sub(1)
+            .saturating_mul(self.size)
+            .saturating_add(list.activations.len());
         let total = list.total_count.map(|total| total.0);
         let more = match total.and_then(|total| usize::try_from(total).ok()) {
             Some(total) => !list.activations.is_empty() && seen < total,
             None => list.activations.len() >= self.size,
         };
         let token = if more {
-            let position = format!("{} {}", self.page.saturating_add(1), self.end.as_deref().unwrap_or_default());
+            let position = format!(
+                "{} {}",
+                self.page.saturating_add(1),
+                self.end.as_deref().unwrap_or_default()
+            );
             paging::write(&position, self.fingerprint)
         } else {
             String::new()
@@ -344,7 +463,8 @@ impl Window {
 }
 
 fn arguments(arguments: Option<Json>, faults: &mut Faults) -> Bytes {
-    json::object_text(arguments, "arguments", PARAMETERS_MAX, faults).unwrap_or_else(|| Bytes::from_static(b"{}"))
+    json::object_text(arguments, "arguments", PARAMETERS_MAX, faults)
+        .unwrap_or_else(|| Bytes::from_static(b"{}"))
 }
 
 /// What is left for the upstream when the answer must still travel back.
@@ -376,9 +496,9 @@ pub(super) fn not_yet(error: Error) -> Error {
     error.with(|facts| {
         facts.retry_after = Some(Duration::from_secs(5));
         facts.execution = Execution::NotStarted;
-        facts.message = "There is no such activation, or it is not visible yet: the cloud shows an activation 30 to \
+        facts.message =
+            "There is no such activation, or it is not visible yet: the cloud shows an activation 30 to \
                          40 s after it has ended."
-            .to_owned();
+                .to_owned();
     })
 }
-

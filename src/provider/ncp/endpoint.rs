@@ -78,11 +78,21 @@ impl Endpoint {
             path => path.to_owned(),
         };
         base.set_path(&prefix);
-        let mut endpoint = Self { site, region, version, base, platform: Platform::Unspecified };
+        let mut endpoint = Self {
+            site,
+            region,
+            version,
+            base,
+            platform: Platform::Unspecified,
+        };
         if !endpoint.exists(platform) {
             return Err(endpoint.only());
         }
-        endpoint.platform = if platform == Platform::Unspecified { endpoint.default_platform() } else { platform };
+        endpoint.platform = if platform == Platform::Unspecified {
+            endpoint.default_platform()
+        } else {
+            platform
+        };
         Ok(endpoint)
     }
 
@@ -96,7 +106,10 @@ impl Endpoint {
                 self.platform
             }
             Err(_) => {
-                faults.add("platform", "is not a known value; use PLATFORM_VPC, PLATFORM_CLASSIC or leave it out.");
+                faults.add(
+                    "platform",
+                    "is not a known value; use PLATFORM_VPC, PLATFORM_CLASSIC or leave it out.",
+                );
                 self.platform
             }
         }
@@ -113,7 +126,9 @@ impl Endpoint {
         text.push_str(path);
         url.set_path(&text);
         text.clear();
-        let platform = self.has_parameter().then(|| ("platform", platform_word(platform)));
+        let platform = self
+            .has_parameter()
+            .then(|| ("platform", platform_word(platform)));
         for (name, value) in platform.iter().chain(query) {
             if !text.is_empty() {
                 text.push('&');
@@ -197,7 +212,11 @@ fn path_prefix(version: ApiVersion) -> &'static str {
 /// The parameter's spelling.
 #[must_use]
 pub(super) fn platform_word(platform: Platform) -> &'static str {
-    if platform == Platform::Classic { "classic" } else { "vpc" }
+    if platform == Platform::Classic {
+        "classic"
+    } else {
+        "vpc"
+    }
 }
 
 #[cfg(test)]
@@ -212,12 +231,42 @@ mod tests {
     fn five_hosts_two_generations_and_the_parameter_only_where_it_exists() {
         use ApiVersion::{V20, V21};
         for (site, region, version, expected) in [
-            (Site::Public, Region::Kr, V21, "https://cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc"),
-            (Site::Public, Region::Kr, V20, "https://cloudfunctions.apigw.ntruss.com/api/v2/packages?platform=classic"),
-            (Site::Public, Region::Sg, V21, "https://sg-cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc"),
-            (Site::Public, Region::Jp, V20, "https://jp-cloudfunctions.apigw.ntruss.com/api/v2/packages?platform=vpc"),
-            (Site::Fin, Region::Kr, V21, "https://cloudfunctions.apigw.fin-ntruss.com/ncf/api/v2/packages"),
-            (Site::Gov, Region::Kr, V20, "https://cloudfunctions.apigw.gov-ntruss.com/api/v2/packages"),
+            (
+                Site::Public,
+                Region::Kr,
+                V21,
+                "https://cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc",
+            ),
+            (
+                Site::Public,
+                Region::Kr,
+                V20,
+                "https://cloudfunctions.apigw.ntruss.com/api/v2/packages?platform=classic",
+            ),
+            (
+                Site::Public,
+                Region::Sg,
+                V21,
+                "https://sg-cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc",
+            ),
+            (
+                Site::Public,
+                Region::Jp,
+                V20,
+                "https://jp-cloudfunctions.apigw.ntruss.com/api/v2/packages?platform=vpc",
+            ),
+            (
+                Site::Fin,
+                Region::Kr,
+                V21,
+                "https://cloudfunctions.apigw.fin-ntruss.com/ncf/api/v2/packages",
+            ),
+            (
+                Site::Gov,
+                Region::Kr,
+                V20,
+                "https://cloudfunctions.apigw.gov-ntruss.com/api/v2/packages",
+            ),
         ] {
             let endpoint = endpoint(site, region, version);
             let platform = endpoint.platform(0, &mut Faults::new());
@@ -228,13 +277,28 @@ mod tests {
     #[test]
     fn a_base_url_replaces_the_host_and_its_path_the_prefix() {
         for (base, expected) in [
-            ("http://127.0.0.1:9000", "http://127.0.0.1:9000/ncf/api/v2/packages?platform=vpc&timeout=5"),
-            ("http://127.0.0.1:9000/", "http://127.0.0.1:9000/ncf/api/v2/packages?platform=vpc&timeout=5"),
-            ("https://relay/x/", "https://relay/x/packages?platform=vpc&timeout=5"),
+            (
+                "http://127.0.0.1:9000",
+                "http://127.0.0.1:9000/ncf/api/v2/packages?platform=vpc&timeout=5",
+            ),
+            (
+                "http://127.0.0.1:9000/",
+                "http://127.0.0.1:9000/ncf/api/v2/packages?platform=vpc&timeout=5",
+            ),
+            (
+                "https://relay/x/",
+                "https://relay/x/packages?platform=vpc&timeout=5",
+            ),
         ] {
             let base = Url::parse(base).unwrap();
-            let endpoint =
-                Endpoint::new(Site::Public, Region::Kr, ApiVersion::V21, Some(&base), Platform::Unspecified).unwrap();
+            let endpoint = Endpoint::new(
+                Site::Public,
+                Region::Kr,
+                ApiVersion::V21,
+                Some(&base),
+                Platform::Unspecified,
+            )
+            .unwrap();
             let url = endpoint.url("/packages", Platform::Vpc, &[("timeout", "5")]);
             assert_eq!(url.as_str(), expected);
         }
@@ -242,7 +306,13 @@ mod tests {
 
     #[test]
     fn combinations_that_do_not_exist_are_refused() {
-        let gov = Endpoint::new(Site::Gov, Region::Kr, ApiVersion::V21, None, Platform::Unspecified);
+        let gov = Endpoint::new(
+            Site::Gov,
+            Region::Kr,
+            ApiVersion::V21,
+            None,
+            Platform::Unspecified,
+        );
         assert!(gov.unwrap_err().contains("2.0"));
         let classic = Endpoint::new(Site::Public, Region::Sg, ApiVersion::V21, None, Platform::Classic);
         assert!(classic.unwrap_err().contains("VPC only"));

@@ -13,21 +13,36 @@ use super::paging::Page;
 use super::rules::{self, PARAMETERS_MAX};
 
 impl Ncp {
-    pub(super) async fn packages(&self, call: &mut Call, request: ListPackagesRequest) -> Result<ListPackagesResponse> {
+    pub(super) async fn packages(
+        &self,
+        call: &mut Call,
+        request: ListPackagesRequest,
+    ) -> Result<ListPackagesResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let scope = ("packages", platform as i32);
         let page = Page::parse(request.page_size, &request.page_token, scope, &mut faults);
         faults.into_result()?;
-        let response = self.get(call, self.endpoint.url("/packages", platform, &[])).await?;
+        let response = self
+            .get(call, self.endpoint.url("/packages", platform, &[]))
+            .await?;
         let items: Vec<wire::Package<'_>> = self.content(&response)?;
         let (items, next_page_token) = page.take(items, |item| item.name.as_deref().unwrap_or_default());
-        let packages =
-            items.into_iter().map(|item| package(item, "", JsonEncoding::Value, 0)).collect::<Result<_>>()?;
-        Ok(ListPackagesResponse { packages, next_page_token })
+        let packages = items
+            .into_iter()
+            .map(|item| package(item, "", JsonEncoding::Value, 0))
+            .collect::<Result<_>>()?;
+        Ok(ListPackagesResponse {
+            packages,
+            next_page_token,
+        })
     }
 
-    pub(super) async fn package(&self, call: &mut Call, request: GetPackageRequest) -> Result<GetPackageResponse> {
+    pub(super) async fn package(
+        &self,
+        call: &mut Call,
+        request: GetPackageRequest,
+    ) -> Result<GetPackageResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let name = rules::real_package(&request.package_name, &mut faults);
@@ -35,12 +50,19 @@ impl Ncp {
         faults.into_result()?;
         let name = rules::checked(name)?;
         let url = self.endpoint.url(&path(&name), platform, &[]);
-        let response = self.get(call, url).await.map_err(|error| error.resource("package", name.as_str()))?;
+        let response = self
+            .get(call, url)
+            .await
+            .map_err(|error| error.resource("package", name.as_str()))?;
         let found = package(self.content(&response)?, name.as_str(), encoding, platform as i32)?;
         Ok(GetPackageResponse { package: Some(found) })
     }
 
-    pub(super) async fn put_package_(&self, call: &mut Call, request: PutPackageRequest) -> Result<PutPackageResponse> {
+    pub(super) async fn put_package_(
+        &self,
+        call: &mut Call,
+        request: PutPackageRequest,
+    ) -> Result<PutPackageResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let name = rules::real_package(&request.package_name, &mut faults);
@@ -49,8 +71,13 @@ impl Ncp {
         let parameters = json::object_text(request.parameters, "parameters", PARAMETERS_MAX, &mut faults);
         faults.into_result()?;
         let name = rules::checked(name)?;
-        let parameters = parameters.map(|text| json::embed(&text, "parameters")).transpose()?;
-        let body = wire::PutPackage { description: &request.description, parameters: parameters.as_deref() };
+        let parameters = parameters
+            .map(|text| json::embed(&text, "parameters"))
+            .transpose()?;
+        let body = wire::PutPackage {
+            description: &request.description,
+            parameters: parameters.as_deref(),
+        };
         let url = self.endpoint.url(&path(&name), platform, &[]);
         let response = self
             .send(call, self.request(Method::PUT, url, super::to_body(&body)?, true))
@@ -71,7 +98,9 @@ impl Ncp {
         faults.into_result()?;
         let name = rules::checked(name)?;
         let url = self.endpoint.url(&path(&name), platform, &[]);
-        self.delete(call, url).await.map_err(|error| error.resource("package", name.as_str()))?;
+        self.delete(call, url)
+            .await
+            .map_err(|error| error.resource("package", name.as_str()))?;
         Ok(DeletePackageResponse {})
     }
 }
@@ -92,7 +121,12 @@ fn package(found: wire::Package<'_>, name: &str, encoding: JsonEncoding, platfor
         Some("classic") => Platform::Classic.into(),
         _ => platform,
     };
-    let actions = found.actions.into_items().into_iter().map(|item| action::summary(item, &name)).collect();
+    let actions = found
+        .actions
+        .into_items()
+        .into_iter()
+        .map(|item| action::summary(item, &name))
+        .collect();
     Ok(Package {
         description: found.description.unwrap_or_default(),
         parameters,

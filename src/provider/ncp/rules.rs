@@ -24,7 +24,10 @@ pub(super) const WAIT_MAX_MS: u64 = 60_000;
 pub(super) fn real_package(name: &str, faults: &mut Faults) -> Option<NcpPackage> {
     match name {
         "" => faults.add("package_name", "is required."),
-        "-" => faults.add("package_name", "is -, which stands for \"no package\" and is no package itself."),
+        "-" => faults.add(
+            "package_name",
+            "is -, which stands for \"no package\" and is no package itself.",
+        ),
         _ => return NcpPackage::parse(name, "package_name", faults),
     }
     None
@@ -32,6 +35,9 @@ pub(super) fn real_package(name: &str, faults: &mut Faults) -> Option<NcpPackage
 
 pub(super) fn description(text: &str, field: &str, faults: &mut Faults) {
     faults.require(text.len() <= DESCRIPTION_MAX, field, || {
-        format!("is {} bytes long; the limit is {DESCRIPTION_MAX} bytes (not characters).", text.len())
+        format!(
+            "is {} bytes long; the limit is {DESCRIPTION_MAX} bytes (not characters).",
+            text.len()
+        )
     });
 }

@@ -25,8 +25,12 @@ impl Signer {
     /// # Errors
     /// Never for a real key; HMAC takes any length.
     pub fn new(keys: &KeyPair) -> Result<Self, String> {
-        let mac = Hmac::new_from_slice(keys.secret_key.reveal().as_bytes()).map_err(|fault| fault.to_string())?;
-        Ok(Self { access_key: keys.access_key.clone(), mac })
+        let mac =
+            Hmac::new_from_slice(keys.secret_key.reveal().as_bytes()).map_err(|fault| fault.to_string())?;
+        Ok(Self {
+            access_key: keys.access_key.clone(),
+            mac,
+        })
     }
 
     /// The access key that goes beside the signature.
@@ -55,6 +59,8 @@ impl Signer {
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer").field("access_key", &self.access_key).finish_non_exhaustive()
+        f.debug_struct("Signer")
+            .field("access_key", &self.access_key)
+            .finish_non_exhaustive()
     }
 }

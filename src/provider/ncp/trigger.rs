@@ -36,19 +36,42 @@ struct TriggerList {
 }
 
 impl Ncp {
-    pub(super) async fn triggers(&self, call: &mut Call, request: ListTriggersRequest) -> Result<ListTriggersResponse> {
+    pub(super) async fn triggers(
+        &self,
+        call: &mut Call,
+        request: ListTriggersRequest,
+    ) -> Result<ListTriggersResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
-        let page = Page::parse(request.page_size, &request.page_token, ("triggers", platform as i32), &mut faults);
+        let page = Page::parse(
+            request.page_size,
+            &request.page_token,
+            ("triggers", platform as i32),
+            &mut faults,
+        );
         faults.into_result()?;
-        let response = self.get(call, self.endpoint.url("/triggers", platform, &[])).await?;
+        let response = self
+            .get(call, self.endpoint.url("/triggers", platform, &[]))
+            .await?;
         let list: TriggerList = self.content(&response)?;
-        let triggers: Vec<_> = list.triggers.iter().chain(&list.trigger).map(trigger_read::summary).collect();
+        let triggers: Vec<_> = list
+            .triggers
+            .iter()
+            .chain(&list.trigger)
+            .map(trigger_read::summary)
+            .collect();
         let (triggers, next_page_token) = page.take(triggers, |item| &item.name);
-        Ok(ListTriggersResponse { triggers, next_page_token })
+        Ok(ListTriggersResponse {
+            triggers,
+            next_page_token,
+        })
     }
 
-    pub(super) async fn trigger(&self, call: &mut Call, request: GetTriggerRequest) -> Result<GetTriggerResponse> {
+    pub(super) async fn trigger(
+        &self,
+        call: &mut Call,
+        request: GetTriggerRequest,
+    ) -> Result<GetTriggerResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
@@ -57,10 +80,16 @@ impl Ncp {
         let name = rules::checked(name)?;
         let url = self.endpoint.url(&path(&name), platform, &[]);
         let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
-        Ok(GetTriggerResponse { trigger: Some(self.read_trigger(&response, &name, encoding)?) })
+        Ok(GetTriggerResponse {
+            trigger: Some(self.read_trigger(&response, &name, encoding)?),
+        })
     }
 
-    pub(super) async fn put_trigger_(&self, call: &mut Call, request: PutTriggerRequest) -> Result<PutTriggerResponse> {
+    pub(super) async fn put_trigger_(
+        &self,
+        call: &mut Call,
+        request: PutTriggerRequest,
+    ) -> Result<PutTriggerResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
@@ -71,8 +100,13 @@ impl Ncp {
         let (name, put) = (rules::checked(name)?, rules::checked(put)?);
         let url = self.endpoint.url(&path(&name), platform, &[("type", put.kind())]);
         let request = self.request(Method::PUT, url, put.body(&self.endpoint)?, true);
-        let response = self.send(call, request).await.map_err(|error| named(error, &name))?;
-        Ok(PutTriggerResponse { trigger: Some(self.read_trigger(&response, &name, encoding)?) })
+        let response = self
+            .send(call, request)
+            .await
+            .map_err(|error| named(error, &name))?;
+        Ok(PutTriggerResponse {
+            trigger: Some(self.read_trigger(&response, &name, encoding)?),
+        })
     }
 
     pub(super) async fn remove_trigger(
@@ -86,11 +120,17 @@ impl Ncp {
         faults.into_result()?;
         let name = rules::checked(name)?;
         let url = self.endpoint.url(&path(&name), platform, &[]);
-        self.delete(call, url).await.map_err(|error| named(error, &name))?;
+        self.delete(call, url)
+            .await
+            .map_err(|error| named(error, &name))?;
         Ok(DeleteTriggerResponse {})
     }
 
-    pub(super) async fn fire(&self, call: &mut Call, request: FireTriggerRequest) -> Result<FireTriggerResponse> {
+    pub(super) async fn fire(
+        &self,
+        call: &mut Call,
+        request: FireTriggerRequest,
+    ) -> Result<FireTriggerResponse> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
@@ -100,15 +140,26 @@ impl Ncp {
         let url = self.endpoint.url(&path(&name), platform, &[]);
         let body = arguments.unwrap_or_else(|| Bytes::from_static(b"{}"));
         let request = self.request(Method::POST, url, body, request.idempotent);
-        let response = self.send(call, request).await.map_err(|error| named(error, &name))?;
+        let response = self
+            .send(call, request)
+            .await
+            .map_err(|error| named(error, &name))?;
         let fired: wire::Fired = self.content(&response)?;
-        Ok(FireTriggerResponse { activation_id: fired.activation_id })
+        Ok(FireTriggerResponse {
+            activation_id: fired.activation_id,
+        })
     }
 
-    pub(super) async fn link(&self, call: &mut Call, request: LinkActionRequest) -> Result<LinkActionResponse> {
+    pub(super) async fn link(
+        &self,
+        call: &mut Call,
+        request: LinkActionRequest,
+    ) -> Result<LinkActionResponse> {
         let wanted = (request.trigger_name, request.package_name, request.action_name);
         // Repeating a link that was made answers 80901, so it is not idempotent.
-        let response = self.change_link(call, Method::POST, request.platform, &wanted).await?;
+        let response = self
+            .change_link(call, Method::POST, request.platform, &wanted)
+            .await?;
         let linked: wire::Linked = self.content(&response)?;
         Ok(LinkActionResponse {
             status: linked.status.unwrap_or_default(),
@@ -116,9 +167,15 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn unlink(&self, call: &mut Call, request: UnlinkActionRequest) -> Result<UnlinkActionResponse> {
+    pub(super) async fn unlink(
+        &self,
+        call: &mut Call,
+        request: UnlinkActionRequest,
+    ) -> Result<UnlinkActionResponse> {
         let wanted = (request.trigger_name, request.package_name, request.action_name);
-        let response = self.change_link(call, Method::DELETE, request.platform, &wanted).await?;
+        let response = self
+            .change_link(call, Method::DELETE, request.platform, &wanted)
+            .await?;
         self.done(&response)?;
         Ok(UnlinkActionResponse {})
     }
@@ -137,10 +194,17 @@ impl Ncp {
         let action = action::ActionName::parse(package, action, &mut faults);
         faults.into_result()?;
         let (name, action) = (rules::checked(name)?, rules::checked(action)?);
-        let body = to_body(&wire::Link { action: action.name(), package: action.package() })?;
-        let url = self.endpoint.url(&format!("{}/link-action", path(&name)), platform, &[]);
+        let body = to_body(&wire::Link {
+            action: action.name(),
+            package: action.package(),
+        })?;
+        let url = self
+            .endpoint
+            .url(&format!("{}/link-action", path(&name)), platform, &[]);
         let idempotent = method == Method::DELETE;
-        self.send(call, self.request(method, url, body, idempotent)).await.map_err(|error| named(error, &name))
+        self.send(call, self.request(method, url, body, idempotent))
+            .await
+            .map_err(|error| named(error, &name))
     }
 
     pub(super) async fn firing(
@@ -155,10 +219,17 @@ impl Ncp {
         let encoding = rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let (name, id) = (rules::checked(name)?, rules::checked(id)?);
-        let url = self.endpoint.url(&format!("{}/activations/{id}", path(&name)), platform, &[]);
-        let response = self.get(call, url).await.map_err(|error| super::activation::not_yet(error).resource("activation", id.as_str()))?;
+        let url = self
+            .endpoint
+            .url(&format!("{}/activations/{id}", path(&name)), platform, &[]);
+        let response = self
+            .get(call, url)
+            .await
+            .map_err(|error| super::activation::not_yet(error).resource("activation", id.as_str()))?;
         let activation = self.activation_of(&response, encoding)?;
-        Ok(GetTriggerActivationResponse { activation: Some(activation) })
+        Ok(GetTriggerActivationResponse {
+            activation: Some(activation),
+        })
     }
 
     pub(super) async fn firings(
@@ -178,19 +249,31 @@ impl Ncp {
         );
         faults.into_result()?;
         let (name, window) = (rules::checked(name)?, rules::checked(window)?);
-        let url = self.endpoint.url(&format!("{}/activations", path(&name)), platform, &window.query());
+        let url = self
+            .endpoint
+            .url(&format!("{}/activations", path(&name)), platform, &window.query());
         let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
         let list: wire::ActivationList = self.content(&response)?;
         let (total_count, next_page_token) = window.rest(&list);
-        let activations = list.activations.into_iter().map(|item| self.list_item(item, "", "")).collect();
-        Ok(ListTriggerActivationsResponse { activations, next_page_token, total_count })
+        let activations = list
+            .activations
+            .into_iter()
+            .map(|item| self.list_item(item, "", ""))
+            .collect();
+        Ok(ListTriggerActivationsResponse {
+            activations,
+            next_page_token,
+            total_count,
+        })
     }
 
     fn read_trigger(&self, response: &Response, name: &NcpName, encoding: JsonEncoding) -> Result<Trigger> {
         let tree: Tree = self.content(response)?;
         let exact: Parameters<'_> = self.content(response)?;
         let mut trigger = trigger_read::read(&tree, name.as_str());
-        let inner = exact.trigger.and_then(|raw| serde_json::from_str::<Parameters<'_>>(raw.get()).ok());
+        let inner = exact
+            .trigger
+            .and_then(|raw| serde_json::from_str::<Parameters<'_>>(raw.get()).ok());
         if let Some(raw) = exact.parameters.or(inner.and_then(|inner| inner.parameters)) {
             let (parameters, inexact) = json::answer(raw, encoding)?;
             trigger.parameters = Some(parameters);

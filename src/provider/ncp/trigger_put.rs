@@ -51,13 +51,18 @@ struct Wrapped<'a> {
 impl Put {
     /// Checks every documented rule; faults are named `trigger.…`.
     pub(super) fn check(trigger: Trigger, name: &str, place: &Endpoint, faults: &mut Faults) -> Option<Self> {
-        faults.require(trigger.name.is_empty() || trigger.name == name, "trigger.name", || {
-            "differs from trigger_name; leave it out."
-        });
+        faults.require(
+            trigger.name.is_empty() || trigger.name == name,
+            "trigger.name",
+            || "differs from trigger_name; leave it out.",
+        );
         rules::description(&trigger.description, "trigger.description", faults);
         let parameters = object_text(trigger.parameters, "trigger.parameters", PARAMETERS_MAX, faults);
         let Some(source) = trigger.source else {
-            faults.add("trigger.source", "is required: cron, github, insight, object_storage, source_commit or secret_manager.");
+            faults.add(
+                "trigger.source",
+                "is required: cron, github, insight, object_storage, source_commit or secret_manager.",
+            );
             return None;
         };
         let (kind, fields, link) = match source {
@@ -72,7 +77,13 @@ impl Put {
             Source::SecretManager(source) => ("secret_manager", secret_manager(source, faults), None),
         };
         check_place(kind, place, faults);
-        Some(Self { kind, description: trigger.description, parameters, fields, link })
+        Some(Self {
+            kind,
+            description: trigger.description,
+            parameters,
+            fields,
+            link,
+        })
     }
 
     /// The value of the query `type`.
@@ -94,7 +105,10 @@ impl Put {
         };
         match place.version {
             ApiVersion::V21 => to_body(&body(self.link.as_ref())),
-            ApiVersion::V20 => to_body(&Wrapped { trigger: body(None), link: self.link.as_ref() }),
+            ApiVersion::V20 => to_body(&Wrapped {
+                trigger: body(None),
+                link: self.link.as_ref(),
+            }),
         }
     }
 }
@@ -103,10 +117,18 @@ impl Put {
 fn check_place(kind: &str, place: &Endpoint, faults: &mut Faults) {
     let field = format!("trigger.{kind}");
     if place.site == Site::Gov {
-        faults.require(matches!(kind, "cron" | "github"), &field, || "does not exist on site gov, which has cron and github.");
+        faults.require(
+            matches!(kind, "cron" | "github"),
+            &field,
+            || "does not exist on site gov, which has cron and github.",
+        );
     }
     if kind == "secret_manager" {
-        faults.require(place.version == ApiVersion::V21, &field, || "needs api_version 2.1; this target speaks 2.0.");
+        faults.require(
+            place.version == ApiVersion::V21,
+            &field,
+            || "needs api_version 2.1; this target speaks 2.0.",
+        );
     }
     if kind == "source_commit" {
         faults.require(place.region == Region::Kr, &field, || "exists in region kr only.");
@@ -121,19 +143,31 @@ fn cron(source: &CronSource, faults: &mut Faults) -> Map<String, Tree> {
     object(json!({ "cronOption": source.cron_option }))
 }
 
-fn github(source: GithubSource, place: &Endpoint, faults: &mut Faults) -> (Map<String, Tree>, Option<Map<String, Tree>>) {
+fn github(
+    source: GithubSource,
+    place: &Endpoint,
+    faults: &mut Faults,
+) -> (Map<String, Tree>, Option<Map<String, Tree>>) {
     let old = place.version == ApiVersion::V20;
     required(&source.username, "trigger.github.username", faults);
     required(&source.access_token, "trigger.github.access_token", faults);
     required(&source.repository, "trigger.github.repository", faults);
-    faults.require(!source.events.is_empty(), "trigger.github.events", || "is required: event names, or * for all.");
+    faults.require(
+        !source.events.is_empty(),
+        "trigger.github.events",
+        || "is required: event names, or * for all.",
+    );
     let link = source.link.map(|link| {
         required(&link.api_name, "trigger.github.link.api_name", faults);
         required(&link.stage_name, "trigger.github.link.stage_name", faults);
         let (key, value, field) = if old {
             ("productId", link.product_id, "trigger.github.link.product_id")
         } else {
-            ("productName", link.product_name, "trigger.github.link.product_name")
+            (
+                "productName",
+                link.product_name,
+                "trigger.github.link.product_name",
+            )
         };
         required(&value, field, faults);
         object(json!({ key: value, "apiName": link.api_name, "stageName": link.stage_name }))
@@ -215,7 +249,10 @@ fn secret_manager(source: SecretManagerSource, faults: &mut Faults) -> Map<Strin
         let field = format!("trigger.secret_manager.secret_manager_link[{index}].secret_name");
         required(&link.secret_name, &field, faults);
     }
-    let links: Vec<_> = links.into_iter().map(|link| json!({ "secretName": link.secret_name })).collect();
+    let links: Vec<_> = links
+        .into_iter()
+        .map(|link| json!({ "secretName": link.secret_name }))
+        .collect();
     object(json!({ "secretManagerLink": links }))
 }
 

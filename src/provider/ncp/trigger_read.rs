@@ -14,8 +14,13 @@ pub(super) fn read(tree: &Tree, name: &str) -> Trigger {
         name: text(tree, &["name"]).unwrap_or_else(|| name.to_owned()),
         description: text(tree, &["description"]).unwrap_or_default(),
         resource_id: text(tree, &["resourceId"]).unwrap_or_default(),
-        type_text: text(tree, &["triggerType", "type"]).unwrap_or_default().to_ascii_lowercase(),
-        actions: items(tree, &["actions", "action"]).iter().filter_map(action).collect(),
+        type_text: text(tree, &["triggerType", "type"])
+            .unwrap_or_default()
+            .to_ascii_lowercase(),
+        actions: items(tree, &["actions", "action"])
+            .iter()
+            .filter_map(action)
+            .collect(),
         ..Trigger::default()
     };
     let source = source(tree, &trigger.type_text);
@@ -26,14 +31,17 @@ pub(super) fn read(tree: &Tree, name: &str) -> Trigger {
 pub(super) fn summary(tree: &Tree) -> TriggerSummary {
     TriggerSummary {
         name: text(tree, &["name"]).unwrap_or_default(),
-        type_text: text(tree, &["type", "triggerType"]).unwrap_or_default().to_ascii_lowercase(),
+        type_text: text(tree, &["type", "triggerType"])
+            .unwrap_or_default()
+            .to_ascii_lowercase(),
     }
 }
 
 fn source(tree: &Tree, kind: &str) -> Option<Source> {
     match kind {
         "cron" => {
-            let cron_option = text(tree, &["cronOption", "cron"]).or_else(|| option_text(tree, &["cronOption", "cron"]))?;
+            let cron_option =
+                text(tree, &["cronOption", "cron"]).or_else(|| option_text(tree, &["cronOption", "cron"]))?;
             Some(Source::Cron(CronSource { cron_option }))
         }
         "github" => Some(Source::Github(github(tree))),
@@ -62,7 +70,9 @@ fn source(tree: &Tree, kind: &str) -> Option<Source> {
         "secret_manager" => Some(Source::SecretManager(SecretManagerSource {
             secret_manager_link: items(tree, &["secretManagerLink"])
                 .iter()
-                .map(|link| SecretManagerLink { secret_name: text(link, &["secretName"]).unwrap_or_default() })
+                .map(|link| SecretManagerLink {
+                    secret_name: text(link, &["secretName"]).unwrap_or_default(),
+                })
                 .collect(),
         })),
         _ => None,
@@ -90,35 +100,53 @@ fn github(tree: &Tree) -> GithubSource {
         username: text(credential, &["username"]).unwrap_or_default(),
         access_token: String::new(),
         repository: text(credential, &["repository"]).unwrap_or_default(),
-        events: events.iter().filter_map(|event| event.as_str().map(ToOwned::to_owned)).collect(),
+        events: events
+            .iter()
+            .filter_map(|event| event.as_str().map(ToOwned::to_owned))
+            .collect(),
         link,
     }
 }
 
 fn insight(link: &Tree) -> InsightLink {
-    let minutes = find(link, &["reminderTime"]).and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()));
+    let minutes = find(link, &["reminderTime"])
+        .and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()));
     InsightLink {
         prod_key: text(link, &["prodKey"]).unwrap_or_default(),
         rule_grp_id: text(link, &["ruleGrpId"]).unwrap_or_default(),
-        reminder_time: minutes.map(|minutes| prost_types::Duration { seconds: minutes.saturating_mul(60), nanos: 0 }),
-        enable_noti_when_event_close: find(link, &["enableNotiWhenEventClose"]).and_then(Tree::as_bool).unwrap_or_default(),
+        reminder_time: minutes.map(|minutes| prost_types::Duration {
+            seconds: minutes.saturating_mul(60),
+            nanos: 0,
+        }),
+        enable_noti_when_event_close: find(link, &["enableNotiWhenEventClose"])
+            .and_then(Tree::as_bool)
+            .unwrap_or_default(),
     }
 }
 
 /// `"action"`, `"package/action"`, or an object with a name.
 fn action(item: &Tree) -> Option<TriggerAction> {
-    let name = item.as_str().map(ToOwned::to_owned).or_else(|| text(item, &["name", "action"]))?;
+    let name = item
+        .as_str()
+        .map(ToOwned::to_owned)
+        .or_else(|| text(item, &["name", "action"]))?;
     let (package_name, action_name) = match name.rsplit_once('/') {
         Some((package, action)) => (package.to_owned(), action.to_owned()),
         None => (text(item, &["package"]).unwrap_or_else(|| "-".to_owned()), name),
     };
-    Some(TriggerAction { package_name, action_name })
+    Some(TriggerAction {
+        package_name,
+        action_name,
+    })
 }
 
 /// The first field with one of these names, at the top or under `trigger`.
 fn find<'a>(tree: &'a Tree, names: &[&str]) -> Option<&'a Tree> {
     let inner = tree.get("trigger");
-    names.iter().find_map(|name| tree.get(*name).or_else(|| inner?.get(*name))).filter(|value| !value.is_null())
+    names
+        .iter()
+        .find_map(|name| tree.get(*name).or_else(|| inner?.get(*name)))
+        .filter(|value| !value.is_null())
 }
 
 fn text(tree: &Tree, names: &[&str]) -> Option<String> {
@@ -148,7 +176,11 @@ fn look<'a>(option: &'a Tree, keys: &[&str]) -> Option<&'a Tree> {
         Tree::Object(_) => {
             let value = option.get("value")?;
             let key = option.get("key").and_then(Tree::as_str).unwrap_or_default();
-            if keys.contains(&key) { Some(value) } else { look(value, keys) }
+            if keys.contains(&key) {
+                Some(value)
+            } else {
+                look(value, keys)
+            }
         }
         _ => None,
     }
@@ -169,9 +201,20 @@ mod tests {
         ] {
             let trigger = read(&tree, "");
             assert_eq!(trigger.type_text, "cron");
-            assert_eq!(trigger.source, Some(Source::Cron(CronSource { cron_option: "0 3 * * *".to_owned() })));
+            assert_eq!(
+                trigger.source,
+                Some(Source::Cron(CronSource {
+                    cron_option: "0 3 * * *".to_owned()
+                }))
+            );
             assert_eq!(trigger.actions[0].package_name, "-");
-            assert_eq!((trigger.actions[1].package_name.as_str(), trigger.actions[1].action_name.as_str()), ("p", "b"));
+            assert_eq!(
+                (
+                    trigger.actions[1].package_name.as_str(),
+                    trigger.actions[1].action_name.as_str()
+                ),
+                ("p", "b")
+            );
         }
     }
 
@@ -181,8 +224,13 @@ mod tests {
             let tree = json!({"name":"g","type":"github","events":["push"],
                 key: {"username":"u","accessToken":"ghp_canary","repository":"o/r"}});
             let trigger = read(&tree, "g");
-            let Some(Source::Github(source)) = &trigger.source else { panic!("no source") };
-            assert_eq!((source.username.as_str(), source.repository.as_str()), ("u", "o/r"));
+            let Some(Source::Github(source)) = &trigger.source else {
+                panic!("no source")
+            };
+            assert_eq!(
+                (source.username.as_str(), source.repository.as_str()),
+                ("u", "o/r")
+            );
             assert_eq!(source.access_token, "");
         }
     }

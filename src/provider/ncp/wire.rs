@@ -46,7 +46,11 @@ pub(super) struct ActionList {
 
 impl ActionList {
     pub(super) fn into_items(self) -> Vec<ActionItem> {
-        if self.actions.is_empty() { self.action } else { self.actions }
+        if self.actions.is_empty() {
+            self.action
+        } else {
+            self.actions
+        }
     }
 }
 
@@ -320,7 +324,11 @@ impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         json.deserialize_any(Scalar(|token| match token {
             Token::Whole(number) => Some(Self::Millis(number)),
-            Token::Text(text) => Some(text.trim().parse().map_or_else(|_| Self::Local(text.to_owned()), Self::Millis)),
+            Token::Text(text) => Some(
+                text.trim()
+                    .parse()
+                    .map_or_else(|_| Self::Local(text.to_owned()), Self::Millis),
+            ),
         }))
     }
 }

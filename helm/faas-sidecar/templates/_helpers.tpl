@@ -1,0 +1,85 @@
+{{- define "faas-sidecar.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "faas-sidecar.fullname" -}}
+{{- $name := include "faas-sidecar.name" . }}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
+{{- .Values.fullnameOverride | default $full | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "faas-sidecar.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "faas-sidecar.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/component: sidecar
+app.kubernetes.io/part-of: faas-sidecar
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "faas-sidecar.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}
+{{- printf "%s@%s" .repository .digest }}
+{{- else }}
+{{- printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Where the sidecar listens, as a JSON array. */}}
+{{- define "faas-sidecar.listen" -}}
+{{- $listen := .Values.config.listen | default list }}
+{{- if kindIs "string" $listen }}
+{{- $listen = list $listen }}
+{{- end }}
+{{- range $listen }}
+{{- if hasPrefix "unix:" . }}
+{{- fail (printf "faas-sidecar: config.listen: %s: for a Unix socket set socket.enabled, which makes a directory for it too" .) }}
+{{- end }}
+{{- end }}
+{{- if .Values.socket.enabled }}
+{{- $listen = prepend $listen "unix:/run/faas-sidecar/faas.sock" }}
+{{- end }}
+{{- $listen | default (list "127.0.0.1:50051") | toJson }}
+{{- end }}
+
+{{- /* Where it is called from within the pod. */}}
+{{- define "faas-sidecar.address" -}}
+{{- include "faas-sidecar.listen" . | fromJsonArray | first | replace "0.0.0.0:" "127.0.0.1:" | replace "[::]:" "[::1]:" }}
+{{- end }}
+
+{{- /* The targets, as JSON, with the credentials' directories filled in. */}}
+{{- define "faas-sidecar.targets" -}}
+{{- $targets := .Values.config.targets | default (dict "default" (dict "provider" "ncp")) | deepCopy }}
+{{- range $name, $target := $targets }}
+{{- /* A value 2.0 reaches templates as the number 2. */}}
+{{- if and $target.api_version (not (kindIs "string" $target.api_version)) }}
+{{- $_ := set $target "api_version" (printf "%.1f" (float64 $target.api_version)) }}
+{{- end }}
+{{- end }}
+{{- range $name, $secret := .Values.credentials.existingSecrets }}
+{{- $target := get $targets $name }}
+{{- if not $target }}
+{{- fail (printf "faas-sidecar: credentials.existingSecrets.%s: there is no target of that name in config.targets" $name) }}
+{{- end }}
+{{- $credentials := $target.credentials | default dict }}
+{{- $source := $credentials.source | default "files" }}
+{{- if not (has $source (list "files" "iam_password")) }}
+{{- fail (printf "faas-sidecar: credentials.existingSecrets.%s: the target's credentials.source is %s; leave it out" $name $source) }}
+{{- end }}
+{{- if $credentials.directory }}
+{{- fail (printf "faas-sidecar: credentials.existingSecrets.%s: the target's credentials.directory is set; leave it out" $name) }}
+{{- end }}
+{{- $directory := printf "/var/run/secrets/faas-sidecar/%s" $name }}
+{{- $_ := set $target "credentials" (merge (dict "source" $source "directory" $directory) $credentials) }}
+{{- end }}
+{{- toJson $targets }}
+{{- end }}
+
+{{- define "faas-sidecar.config" -}}
+{{- $targets := include "faas-sidecar.targets" . | fromJson }}
+{{- $listen := include "faas-sidecar.listen" . | fromJsonArray }}
+{{- merge (dict "targets" $targets "listen" $listen) (omit .Values.config "targets" "listen") | toYaml }}
+{{- end }}
