@@ -43,9 +43,10 @@ demo: ## The README's first command
 e2e: release $(VENV)/bin/python ## Stock clients against the real binary
 	tests/e2e/run $(VENV)
 
-readme: ## Writes the table of keys into README.md
+readme: ## Writes the table of keys into README.md and the chart's schema
 	@cargo run --quiet -- schema --format markdown >target/keys.md
 	@sed -i -e '/^<!-- keys:/,/^<!-- end of keys/{/^<!--/!d}' -e '/^<!-- keys:/r target/keys.md' README.md
+	@python3 tests/e2e/helm/embed.py target/debug/faas-sidecar
 
 bench: ## Calls/s, CPU a call, latency, memory, start-up
 	cargo bench --bench whole_path --no-default-features

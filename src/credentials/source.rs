@@ -132,7 +132,7 @@ fn from_configure(file: &Path, profile: &str) -> Result<KeyPair, String> {
         match key.trim() {
             "ncloud_access_key_id" if !value.is_empty() => access_key = Some(value.to_owned()),
             "ncloud_secret_access_key" if !value.is_empty() => {
-                secret_key = Some(Secret::new(value.to_owned()))
+                secret_key = Some(Secret::new(value.to_owned()));
             }
             _ => {}
         }

@@ -71,7 +71,7 @@ impl Faults {
             f.violations.push(Violation {
                 field: field.to_owned(),
                 description,
-            })
+            });
         })
     }
 }

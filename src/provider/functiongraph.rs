@@ -219,7 +219,7 @@ impl Provider for FunctionGraph {
         self.package(call, request).await
     }
     async fn put_package(&self, call: &mut Call, request: PutPackageRequest) -> Result<PutPackageResponse> {
-        self.put_package_(call, request).await
+        self.save_package(call, request).await
     }
     async fn delete_package(
         &self,
@@ -239,7 +239,7 @@ impl Provider for FunctionGraph {
         self.action(call, request).await
     }
     async fn put_action(&self, call: &mut Call, request: PutActionRequest) -> Result<PutActionResponse> {
-        self.put_action_(call, request).await
+        self.save_action(call, request).await
     }
     async fn delete_action(
         &self,

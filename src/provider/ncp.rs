@@ -279,7 +279,7 @@ impl Provider for Ncp {
         self.package(call, request).await
     }
     async fn put_package(&self, call: &mut Call, request: PutPackageRequest) -> Result<PutPackageResponse> {
-        self.put_package_(call, request).await
+        self.save_package(call, request).await
     }
     async fn delete_package(
         &self,
@@ -299,7 +299,7 @@ impl Provider for Ncp {
         self.action(call, request).await
     }
     async fn put_action(&self, call: &mut Call, request: PutActionRequest) -> Result<PutActionResponse> {
-        self.put_action_(call, request).await
+        self.save_action(call, request).await
     }
     async fn delete_action(
         &self,
@@ -351,7 +351,7 @@ impl Provider for Ncp {
         self.trigger(call, request).await
     }
     async fn put_trigger(&self, call: &mut Call, request: PutTriggerRequest) -> Result<PutTriggerResponse> {
-        self.put_trigger_(call, request).await
+        self.save_trigger(call, request).await
     }
     async fn delete_trigger(
         &self,

@@ -104,7 +104,7 @@ impl FunctionGraph {
         Ok(GetActionResponse { action: Some(action) })
     }
 
-    pub(super) async fn put_action_(
+    pub(super) async fn save_action(
         &self,
         call: &mut Call,
         request: PutActionRequest,

@@ -55,7 +55,7 @@ impl FunctionGraph {
         })
     }
 
-    pub(super) async fn put_package_(
+    pub(super) async fn save_package(
         &self,
         call: &mut Call,
         request: PutPackageRequest,

@@ -103,7 +103,7 @@ impl Ncp {
         Ok(GetActionResponse { action: Some(found) })
     }
 
-    pub(super) async fn put_action_(
+    pub(super) async fn save_action(
         &self,
         call: &mut Call,
         request: PutActionRequest,

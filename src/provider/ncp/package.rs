@@ -58,7 +58,7 @@ impl Ncp {
         Ok(GetPackageResponse { package: Some(found) })
     }
 
-    pub(super) async fn put_package_(
+    pub(super) async fn save_package(
         &self,
         call: &mut Call,
         request: PutPackageRequest,

@@ -85,7 +85,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn put_trigger_(
+    pub(super) async fn save_trigger(
         &self,
         call: &mut Call,
         request: PutTriggerRequest,

@@ -321,7 +321,7 @@ def schema_is_the_sidecars() -> None:
 
 
 if __name__ == "__main__":
-    BINARY = os.environ.get("FAAS_SIDECAR_BINARY") or next(iter(map(str, CHART.parents[1].glob("target/release/faas-sidecar"))), None)
+    BINARY = os.environ.get("FAAS_SIDECAR") or next(iter(map(str, CHART.parents[1].glob("target/release/faas-sidecar"))), None)
     for check in [lint, package, every_value_is_commented, modes, notes, readme, numbers_and_addresses, refusals, schema_is_the_sidecars]:
         check()
     print("helm: lint, package, every mode, refusals")
