@@ -31,6 +31,7 @@ use faas_sidecar::proto::{InvokeRequest, Json};
 use tonic::transport::Channel;
 
 use process::Sidecar;
+use upstream::Cloud;
 
 const CONNECTIONS: usize = 4;
 const STREAMS: usize = 16;
@@ -39,8 +40,12 @@ const STREAMS: usize = 16;
 struct Case {
     name: &'static str,
     request: InvokeRequest,
+    /// Whose API, and so which signature.
+    cloud: Cloud,
     /// Bytes of the function's result in the upstream's answer.
     result: String,
+    /// Large requests are made so many times less often.
+    seldom: u64,
 }
 
 fn main() {
@@ -62,11 +67,11 @@ fn main() {
         if only.as_deref().is_some_and(|only| only != case.name) {
             continue;
         }
-        let upstream = runtime.block_on(upstream::start(case.result.clone()));
+        let upstream = runtime.block_on(upstream::start(case.cloud, &case.result));
         if has("--instructions") {
             instructions(&runtime, &case, &upstream);
         } else {
-            measure(&runtime, &case, &upstream, calls);
+            measure(&runtime, &case, &upstream, calls / case.seldom);
         }
     }
 }
@@ -80,7 +85,19 @@ fn cases() -> Vec<Case> {
         case("value-189B", value(small), small.to_owned()),
         case("text-15KB", text(&large), large.clone()),
         case("value-15KB", value(&large), large),
+        signed("graph-1KiB", 1 << 10, 1, small),
+        signed("graph-1MiB", 1 << 20, 50, small),
     ]
+}
+
+/// A call of FunctionGraph with an access key, whose signature holds the hash of a body of this size.
+fn signed(name: &'static str, size: usize, seldom: u64, result: &str) -> Case {
+    let arguments = format!("{{\"fill\":\"{}\"}}", "x".repeat(size - r#"{"fill":""}"#.len()));
+    Case {
+        cloud: Cloud::FunctionGraph,
+        seldom,
+        ..case(name, text(&arguments), result.to_owned())
+    }
 }
 
 fn case(name: &'static str, arguments: Json, result: String) -> Case {
@@ -92,7 +109,9 @@ fn case(name: &'static str, arguments: Json, result: String) -> Case {
     Case {
         name,
         request,
+        cloud: Cloud::Ncp,
         result,
+        seldom: 1,
     }
 }
 
@@ -111,7 +130,7 @@ fn value(json: &str) -> Json {
 }
 
 fn measure(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstream::Upstream, calls: u64) {
-    let sidecar = Sidecar::start(&upstream.url, &[]);
+    let sidecar = Sidecar::start(case.cloud, &upstream.url, &[]);
     let idle = sidecar.rss_mib();
     let clients = runtime.block_on(connect(sidecar.port));
     runtime.block_on(load(&clients, case, calls / 10));
@@ -148,7 +167,7 @@ fn instructions(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstr
             "--tool=callgrind".to_owned(),
             format!("--callgrind-out-file={}", file.display()),
         ];
-        let sidecar = Sidecar::start(&upstream.url, &tool);
+        let sidecar = Sidecar::start(case.cloud, &upstream.url, &tool);
         let clients = runtime.block_on(connect(sidecar.port));
         runtime.block_on(load(&clients, case, calls));
         sidecar.stop();
@@ -156,8 +175,10 @@ fn instructions(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstr
         let _ = std::fs::remove_file(&file);
         total
     };
-    let (few, many) = (count(500), count(2500));
-    println!("{:<14} {:>8} instructions/call", case.name, (many - few) / 2000);
+    let few = 500 / case.seldom;
+    let more = few * 4;
+    let (start, end) = (count(few), count(few + more));
+    println!("{:<14} {:>8} instructions/call", case.name, (end - start) / more);
 }
 
 async fn connect(port: u16) -> Vec<InvocationServiceClient<Channel>> {

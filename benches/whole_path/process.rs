@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::upstream::Cloud;
+
 pub(crate) struct Sidecar {
     child: Child,
     pub(crate) port: u16,
@@ -14,13 +16,19 @@ pub(crate) struct Sidecar {
 
 impl Sidecar {
     /// Starts it under `tool` (a command line in front, perhaps empty) against `upstream`.
-    pub(crate) fn start(upstream: &str, tool: &[String]) -> Self {
+    pub(crate) fn start(cloud: Cloud, upstream: &str, tool: &[String]) -> Self {
         let directory = std::env::temp_dir().join(format!("faas-sidecar-bench-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let config = directory.join("config.yaml");
+        let provider = match cloud {
+            Cloud::Ncp => "ncp",
+            Cloud::FunctionGraph => {
+                "functiongraph\n    region: cn-north-4\n    project_id: 0123456789abcdef0123456789abcdef"
+            }
+        };
         std::fs::write(
             &config,
-            format!("listen: 127.0.0.1:0\nlog: {{format: json}}\ntargets:\n  bench:\n    provider: ncp\n    base_url: {upstream}\n"),
+            format!("listen: 127.0.0.1:0\nlog: {{format: json}}\ntargets:\n  bench:\n    provider: {provider}\n    base_url: {upstream}\n"),
         )
         .unwrap();
         let binary = env!("CARGO_BIN_EXE_faas-sidecar").to_owned();
@@ -35,6 +43,8 @@ impl Sidecar {
                 "NCLOUD_SECRET_ACCESS_KEY",
                 "ncp_iam_BENCHSECRETKEY0123456789abcdef",
             )
+            .env("HUAWEICLOUD_SDK_AK", "BENCHACCESSKEY000001")
+            .env("HUAWEICLOUD_SDK_SK", "benchsecretkey0123456789abcdef0000000000")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

@@ -17,15 +17,44 @@ impl Upstream {
     }
 }
 
-/// Answers every request with an activation whose result is `result`.
-pub(crate) async fn start(result: String) -> Upstream {
-    let body = format!(
+/// Whose API is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cloud {
+    Ncp,
+    FunctionGraph,
+}
+
+/// Head fields and body of a run's answer.
+fn run(cloud: Cloud, result: &str) -> (&'static str, String) {
+    match cloud {
+        Cloud::Ncp => ("x-ncp-apigw-request-id: 1\r\n", activation(result)),
+        Cloud::FunctionGraph => (
+            "x-request-id: 1\r\nx-cff-request-id: 0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0\r\nx-is-func-err: false\r\n\
+             x-func-err-code: 0\r\nx-cff-response-version: v1\r\nx-cff-billing-duration: 3\r\n",
+            serde_json::json!({
+                "request_id": "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0",
+                "result": result,
+                "log": "",
+                "status": 200,
+            })
+            .to_string(),
+        ),
+    }
+}
+
+fn activation(result: &str) -> String {
+    format!(
         "{{\"content\":{{\"activationId\":\"0f1e2d3c4b5a69788796a5b4c3d2e1f0\",\"duration\":3,\"end\":1713936450102,\
          \"name\":\"hello\",\"namespace\":\"AbCdEf\",\"response\":{{\"result\":{result},\"status\":\"success\",\
          \"success\":true}},\"start\":1713936450099,\"subject\":\"AbCdEf\"}}}}"
-    );
+    )
+}
+
+/// Answers every request with a run whose result is `result`.
+pub(crate) async fn start(cloud: Cloud, result: &str) -> Upstream {
+    let (fields, body) = run(cloud, result);
     let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-ncp-apigw-request-id: 1\r\ncontent-length: {}\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{fields}content-length: {}\r\n\r\n",
         body.len()
     );
     let answer: Arc<[u8]> = [head.into_bytes(), body.into_bytes()].concat().into();
