@@ -28,7 +28,7 @@ use build::Blueprint;
 use listen::Bound;
 
 #[cfg(feature = "emulator")]
-pub use emulated::{Emulators, serve_emulated};
+pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
 pub use serve::serve;
 
 /// A running sidecar. Dropping it stops it without a drain.

@@ -1,6 +1,7 @@
 //! The sidecar with the clouds it calls inside the same process: for `serve --emulator`, `demo` and tests.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use tracing::info;
 use url::Url;
@@ -9,13 +10,23 @@ use super::StartError;
 use super::serve::{runtime, until_signal};
 use crate::config::{self, Cloud, Config, Credentials, TargetConfig};
 use crate::emulator::Running;
-use crate::emulator::ncp::{self, DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY, Options};
+use crate::emulator::functiongraph::{self, Project};
+use crate::emulator::ncp;
 use crate::env::Env;
+
+/// How the emulated clouds behave; which of their sites and regions there are, the targets say.
+#[derive(Debug, Clone, Default)]
+pub struct EmulatedClouds {
+    /// NAVER Cloud Functions.
+    pub ncp: ncp::Options,
+    /// Huawei FunctionGraph, with its IAM.
+    pub functiongraph: functiongraph::Options,
+}
 
 /// One emulator for each place that the targets name, and the configuration that leads to them.
 #[derive(Debug)]
 pub struct Emulators {
-    running: BTreeMap<&'static str, Running>,
+    running: BTreeMap<String, Running>,
     config: Config,
 }
 
@@ -23,26 +34,23 @@ impl Emulators {
     /// Starts them on free ports of loopback, on the present runtime, and points `config`'s targets at them.
     ///
     /// # Errors
-    /// When no port can be had, or a target's cloud has no emulator.
-    pub async fn start(mut config: Config, options: impl Fn() -> Options) -> Result<Self, StartError> {
+    /// When no port can be had.
+    pub async fn start(mut config: Config, clouds: &EmulatedClouds) -> Result<Self, StartError> {
         let mut running = BTreeMap::new();
-        for (name, target) in &mut config.targets {
-            let Cloud::Ncp(place) = &target.cloud else {
-                return Err(StartError(format!(
-                    "target {name}: there is no emulator for its provider"
-                )));
+        for target in config.targets.values_mut() {
+            let place = place(&target.cloud);
+            let emulator = match running.remove(&place) {
+                Some(emulator) => emulator,
+                None => {
+                    let emulator = start(&target.cloud, clouds)
+                        .await
+                        .map_err(|why| StartError(format!("the emulator cannot start ({why})")))?;
+                    info!(place, url = emulator.base_url(), "emulator");
+                    emulator
+                }
             };
-            let (key, site) = site(place);
-            if !running.contains_key(key) {
-                let emulator = ncp::start(Options { site, ..options() })
-                    .await
-                    .map_err(|why| StartError(format!("the emulator cannot start ({why})")))?;
-                info!(site = key, url = emulator.base_url(), "emulator");
-                running.insert(key, emulator);
-            }
-            if let Some(emulator) = running.get(key) {
-                lead(target, &emulator.base_url())?;
-            }
+            lead(target, &emulator.base_url())?;
+            running.insert(place, emulator);
         }
         Ok(Self { running, config })
     }
@@ -57,8 +65,10 @@ impl Emulators {
     #[must_use]
     pub fn env(&self) -> Env {
         Env::fixed([
-            ("NCLOUD_ACCESS_KEY_ID", DEFAULT_ACCESS_KEY),
-            ("NCLOUD_SECRET_ACCESS_KEY", DEFAULT_SECRET_KEY),
+            ("NCLOUD_ACCESS_KEY_ID", ncp::DEFAULT_ACCESS_KEY),
+            ("NCLOUD_SECRET_ACCESS_KEY", ncp::DEFAULT_SECRET_KEY),
+            ("HUAWEICLOUD_SDK_AK", functiongraph::DEFAULT_ACCESS_KEY),
+            ("HUAWEICLOUD_SDK_SK", functiongraph::DEFAULT_SECRET_KEY),
         ])
     }
 
@@ -74,18 +84,57 @@ impl Emulators {
 /// When it cannot start.
 pub fn serve_emulated(config: &Config) -> Result<(), StartError> {
     runtime()?.block_on(async {
-        let emulators = Emulators::start(config.clone(), Options::default).await?;
+        let emulators = Emulators::start(config.clone(), &EmulatedClouds::default()).await?;
         until_signal(emulators.config(), &emulators.env()).await
     })
 }
 
+async fn start(cloud: &Cloud, clouds: &EmulatedClouds) -> io::Result<Running> {
+    match cloud {
+        Cloud::Ncp(place) => {
+            let (_, site) = site(place);
+            ncp::start(ncp::Options {
+                site,
+                ..clouds.ncp.clone()
+            })
+            .await
+        }
+        Cloud::FunctionGraph(place) => {
+            functiongraph::start(functiongraph::Options {
+                projects: vec![Project::new(project(place), &place.region)],
+                ..clouds.functiongraph.clone()
+            })
+            .await
+        }
+    }
+}
+
+/// A target's way to its emulator. A project that is not configured is looked up there.
 fn lead(target: &mut TargetConfig, base_url: &str) -> Result<(), StartError> {
     let url = Url::parse(base_url)
         .map_err(|why| StartError(format!("the emulator has no usable address ({why})")))?;
+    if let Cloud::FunctionGraph(place) = &mut target.cloud {
+        place.iam_url = Some(url.clone());
+    }
     target.base_url = Some(url);
     target.ca_file = None;
     target.credentials = Credentials::Env;
     Ok(())
+}
+
+/// Targets of the same place share an emulator.
+fn place(cloud: &Cloud) -> String {
+    match cloud {
+        Cloud::Ncp(place) => format!("ncp {}", site(place).0),
+        Cloud::FunctionGraph(place) => format!("functiongraph {} {}", place.region, project(place)),
+    }
+}
+
+fn project(place: &config::FunctionGraph) -> &str {
+    place
+        .project_id
+        .as_deref()
+        .unwrap_or(functiongraph::DEFAULT_PROJECT_ID)
 }
 
 fn site(place: &config::Ncp) -> (&'static str, ncp::Site) {

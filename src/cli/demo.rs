@@ -1,11 +1,13 @@
-//! `demo`: a tour of everything, in one process: an emulated cloud, a sidecar, and an application that calls it over a
+//! `demo`: a tour of everything, in one process: emulated clouds, a sidecar, and an application that calls it over a
 //! real socket. Each step is checked, not only shown.
 //!
-//! A cloud is one [`Scenario`]; a second one is a second entry of [`SCENARIOS`].
+//! A cloud is one [`Scenario`] of [`SCENARIOS`].
 
+mod functiongraph;
 mod ncp;
 mod show;
 mod stage;
+mod words;
 
 use std::time::Duration;
 
@@ -20,18 +22,25 @@ use crate::config::Config;
 use stage::{Stage, Unexpected};
 
 const HELP: &str = "\
-Starts the emulator and the sidecar inside this process, deploys a package and a JavaScript action
-through the gRPC API, runs it and reads its record back. Each signed request is shown as it went out.
+For each cloud in turn, NAVER Cloud Functions and Huawei FunctionGraph: starts its emulator and a sidecar
+inside this process, deploys a JavaScript action through the gRPC API, runs it, reads the record of a run,
+lets it fail, and deletes it. Each signed request is shown as it went out, never the secret key.
 Every outcome is checked: exit code 0 means that all of it worked.
 
 Example:
   faas-sidecar demo";
 
+const TITLE: &str = "\
+faas-sidecar demo: functions deployed and called, end to end, on this machine alone
+Of each request the line, the signing headers and the body are shown.
+
+";
+
 const NEXT: &str = "\
 Try next:
   faas-sidecar serve --emulator                    a sidecar for your own code, on 127.0.0.1:50051, without keys
   faas-sidecar invoke demo/hello --param name=You  call a function that you deployed there, from a shell
-  faas-sidecar serve --help                        the real cloud, with your keys";
+  faas-sidecar serve --help                        the real clouds, with your keys";
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -48,17 +57,24 @@ struct Scenario {
     play: for<'s> fn(&'s mut Stage<'_, '_>) -> LocalBoxFuture<'s, Result<(), Unexpected>>,
 }
 
-const SCENARIOS: [Scenario; 1] = [Scenario {
-    cloud: "NAVER Cloud Functions",
-    config: ncp::config,
-    play: |stage| Box::pin(ncp::play(stage)),
-}];
+const SCENARIOS: [Scenario; 2] = [
+    Scenario {
+        cloud: "NAVER Cloud Functions",
+        config: ncp::config,
+        play: |stage| Box::pin(ncp::play(stage)),
+    },
+    Scenario {
+        cloud: "Huawei FunctionGraph",
+        config: functiongraph::config,
+        play: |stage| Box::pin(functiongraph::play(stage)),
+    },
+];
 
 /// Plays all scenarios.
 pub(super) fn run(io: &mut Io<'_>) -> Exit {
     block_on(io, async |io| {
         let started = Instant::now();
-        io.print("faas-sidecar demo: functions deployed and called, end to end, on this machine alone\n\n");
+        io.print(TITLE);
         let mut total = Total::default();
         for scenario in &SCENARIOS {
             match play(scenario, io).await {
@@ -93,8 +109,8 @@ struct Total {
 impl Total {
     fn told(&self, took: Duration) -> String {
         format!(
-            "All {} steps went as they should, in {} ms. {} signed requests went out; the emulated cloud checked each\n\
-             signature, and the secret key is in none of them.",
+            "All {} steps went as they should, in {} ms. {} signed requests went out; the emulated clouds checked\n\
+             each signature, and no secret key is in any of them.",
             self.steps,
             took.as_millis(),
             self.requests,

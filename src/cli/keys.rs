@@ -22,7 +22,6 @@ pub(super) const NCLOUD: Variables = Variables {
     secret_key: &["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"],
 };
 /// Those of Huawei Cloud's official clients.
-#[cfg(feature = "emulator")]
 pub(super) const HUAWEI: Variables = Variables {
     access_key: &["HUAWEICLOUD_SDK_AK"],
     secret_key: &["HUAWEICLOUD_SDK_SK"],
@@ -33,14 +32,16 @@ pub(super) const HUAWEI: Variables = Variables {
 pub struct KeyArgs {
     /// The access key id.
     #[arg(long, value_name = "ID", conflicts_with = "access_key_file")]
-    #[arg(help = "The access key id [env: NCLOUD_ACCESS_KEY_ID or NCLOUD_ACCESS_KEY]")]
+    #[arg(help = "The access key id [env: NCLOUD_ACCESS_KEY_ID; Huawei Cloud: HUAWEICLOUD_SDK_AK]")]
     pub access_key: Option<String>,
     /// A file that holds the access key id
     #[arg(long, value_name = "FILE")]
     pub access_key_file: Option<PathBuf>,
     /// A file that holds the secret key.
     #[arg(long, value_name = "FILE")]
-    #[arg(help = "A file that holds the secret key [env: NCLOUD_SECRET_ACCESS_KEY or NCLOUD_SECRET_KEY]")]
+    #[arg(
+        help = "A file that holds the secret key [env: NCLOUD_SECRET_ACCESS_KEY; Huawei Cloud: HUAWEICLOUD_SDK_SK]"
+    )]
     pub secret_key_file: Option<PathBuf>,
 }
 

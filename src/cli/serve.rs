@@ -34,7 +34,7 @@ pub struct ServeArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Send every ncp target's requests to an emulator inside this process
+    /// Send every target's requests to an emulator of its cloud inside this process
     #[cfg(feature = "emulator")]
     #[arg(long)]
     pub emulator: bool,

@@ -1,25 +1,36 @@
 //! `sign`: what is signed, and the signed headers, to find the cause of a 401.
 
+mod body;
+mod functiongraph;
 mod ncp;
 
 use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
+use time::PrimitiveDateTime;
+use time::macros::format_description;
 
 use crate::env::Env;
 
 use super::exit::Exit;
 use super::io::Io;
-use super::keys::{KeyArgs, Keys};
+use super::keys::{HUAWEI, KeyArgs, Keys, NCLOUD};
+
+/// Goes with a temporary key of Huawei Cloud.
+const HUAWEI_SECURITY_TOKEN: &str = "HUAWEICLOUD_SDK_SECURITY_TOKEN";
 
 const HELP: &str = "\
-The URL is signed as it is written, path and query, byte for byte: compare the string to sign with
-the one of a client that is refused. The secret is never printed.
+Compare the string to sign with the one of a client that is refused. The secret is never printed.
+
+ncp: the URL is signed as it is written, path and query, byte for byte, and no body.
+functiongraph: signed are method, path, query, host, Content-Type (application/json), X-Sdk-Date, the body's
+hash, the project that the path names, and X-Security-Token when HUAWEICLOUD_SDK_SECURITY_TOKEN is set.
 
 Examples:
   faas-sidecar sign GET 'https://cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc'
   faas-sidecar sign POST \"$URL\" --timestamp 1505290625682 -o json
-  curl \"$URL\" $(faas-sidecar sign GET \"$URL\" -o curl)";
+  curl \"$URL\" $(faas-sidecar sign GET \"$URL\" -o curl)
+  faas-sidecar sign POST \"$URL\" --provider functiongraph --body @event.json --timestamp 20240102T030405Z";
 
 /// Arguments of `sign`.
 #[derive(Debug, Args)]
@@ -34,9 +45,12 @@ pub struct SignArgs {
     /// Whose signature
     #[arg(long, value_enum, default_value_t = SignProvider::Ncp)]
     pub provider: SignProvider,
-    /// The time to sign, in milliseconds since 1970 [default: now]
-    #[arg(long, value_name = "MILLIS")]
+    /// The time to sign: milliseconds since 1970, or as in X-Sdk-Date [default: now]
+    #[arg(long, value_name = "TIME", value_parser = parse_timestamp)]
     pub timestamp: Option<u64>,
+    /// The body to sign (functiongraph alone): text, or @ and a file
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub body: Option<String>,
     /// The keys to sign with.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -50,6 +64,8 @@ pub struct SignArgs {
 pub enum SignProvider {
     /// NAVER Cloud, signature v2
     Ncp,
+    /// Huawei Cloud, SDK-HMAC-SHA256
+    Functiongraph,
 }
 
 /// How the outcome is printed.
@@ -74,25 +90,34 @@ pub struct SignInput<'a> {
     pub timestamp: Option<u64>,
     /// The keys.
     pub keys: &'a Keys,
+    /// What goes with a temporary key.
+    pub security_token: Option<&'a str>,
+    /// The body, if one was given.
+    pub body: Option<&'a [u8]>,
 }
 
 /// What the signer answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Signed {
     /// The method.
     pub method: String,
-    /// The URL as it was written.
+    /// The URL that was signed.
     pub url: String,
+    /// The text whose hash is in the string to sign, where there is one.
+    pub canonical_request: Option<String>,
     /// The exact text that went into the HMAC.
     pub string_to_sign: String,
     /// The headers that a request must carry, in order.
     pub headers: Vec<(String, String)>,
+    /// The body as it was given: text, or `@` and a file.
+    pub body: Option<String>,
 }
 
 /// Signs and prints the outcome.
 pub(super) fn run(args: &SignArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     match args.provider {
         SignProvider::Ncp => run_with(args, env, io, ncp::sign),
+        SignProvider::Functiongraph => run_with(args, env, io, functiongraph::sign),
     }
 }
 
@@ -103,8 +128,16 @@ pub fn run_with(
     io: &mut Io<'_>,
     sign: impl FnOnce(&SignInput<'_>) -> Result<Signed, String>,
 ) -> Exit {
-    let keys = match args.keys.read(env) {
-        Ok(keys) => keys,
+    let (variables, security_token) = match args.provider {
+        SignProvider::Ncp => (NCLOUD, None),
+        SignProvider::Functiongraph => (HUAWEI, env.get(HUAWEI_SECURITY_TOKEN)),
+    };
+    let given = args.keys.read_from(env, variables).and_then(|keys| {
+        let body = args.body.as_deref().map(body::read).transpose()?;
+        Ok((keys, body))
+    });
+    let (keys, body) = match given {
+        Ok(given) => given,
         Err(fault) => return io.misused(&fault),
     };
     let input = SignInput {
@@ -112,9 +145,17 @@ pub fn run_with(
         url: &args.url,
         timestamp: args.timestamp,
         keys: &keys,
+        security_token: security_token.as_deref(),
+        body: body.as_deref(),
     };
     match sign(&input) {
-        Ok(signed) => io.print(&signed.render(args.output)),
+        Ok(signed) => {
+            let signed = Signed {
+                body: args.body.clone(),
+                ..signed
+            };
+            io.print(&signed.render(args.output))
+        }
         Err(fault) => {
             io.complain(&format!("faas-sidecar sign: {fault}"));
             Exit::Failed
@@ -134,9 +175,21 @@ impl Signed {
     }
 
     fn text(&self) -> String {
-        let mut text = String::from("string to sign (each line end is one \\n, none after the last):\n");
-        for line in self.string_to_sign.split('\n') {
-            let _ = writeln!(text, "  {line}");
+        let mut text = String::new();
+        let canonical = self.canonical_request.as_deref();
+        let shown = [
+            ("canonical request", canonical),
+            ("string to sign", Some(self.string_to_sign.as_str())),
+        ];
+        for (name, lines) in shown {
+            let Some(lines) = lines else { continue };
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            let _ = writeln!(text, "{name} (each line end is one \\n, none after the last):");
+            for line in lines.split('\n') {
+                let _ = writeln!(text, "  {line}");
+            }
         }
         text.push_str("\nheaders:\n");
         for (name, value) in &self.headers {
@@ -156,7 +209,11 @@ impl Signed {
             .iter()
             .map(|(name, value)| (name.clone(), value.as_str().into()))
             .collect();
-        serde_json::json!({ "stringToSign": self.string_to_sign, "headers": headers })
+        let mut document = serde_json::json!({ "stringToSign": self.string_to_sign, "headers": headers });
+        if let Some(canonical) = &self.canonical_request {
+            document["canonicalRequest"] = canonical.as_str().into();
+        }
+        document
     }
 
     /// A whole curl command that sends what was signed, byte for byte.
@@ -178,18 +235,28 @@ impl Signed {
             command.push_str(" -g");
         }
         let _ = write!(command, " {} {}", quoted(&self.url), self.curl());
+        if let Some(body) = &self.body {
+            // Neither line ends nor anything else may be taken out of what was hashed.
+            let _ = write!(command, " --data-binary {}", quoted(body));
+        }
         command
     }
 
-    /// Without spaces inside an argument, so that an unquoted `$(…)` splits where it should.
+    /// NAVER Cloud's have no spaces inside an argument, so that an unquoted `$(…)` splits where it should; Huawei
+    /// Cloud's have, and are quoted for a shell.
     fn curl(&self) -> String {
         let mut arguments: Vec<_> = self
             .headers
             .iter()
-            .map(|(name, value)| format!("-H {name}:{value}"))
+            .map(|(name, value)| match format!("{name}:{value}") {
+                header if header.contains([' ', ';', '\'']) => format!("-H {}", quoted(&header)),
+                header => format!("-H {header}"),
+            })
             .collect();
-        // Not signed, but the API refuses requests without it.
-        arguments.push("-H content-type:application/json".to_owned());
+        if !self.headers.iter().any(|(name, _)| name == "content-type") {
+            // Not signed, but the API refuses requests without it.
+            arguments.push("-H content-type:application/json".to_owned());
+        }
         arguments.join(" ")
     }
 }
@@ -204,6 +271,18 @@ fn parse_method(text: &str) -> Result<http::Method, String> {
     text.to_ascii_uppercase()
         .parse()
         .map_err(|_| "write a method such as GET or POST".to_owned())
+}
+
+/// Milliseconds since 1970, or `YYYYMMDDTHHMMSSZ`.
+fn parse_timestamp(text: &str) -> Result<u64, String> {
+    if let Ok(millis) = text.parse() {
+        return Ok(millis);
+    }
+    let wrong = || "write milliseconds since 1970, or a time such as 20240102T030405Z".to_owned();
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let at = PrimitiveDateTime::parse(text, format).map_err(|_| wrong())?;
+    let seconds = u64::try_from(at.assume_utc().unix_timestamp()).map_err(|_| wrong())?;
+    Ok(seconds * 1000)
 }
 
 /// Checks that it is a URL, and keeps the text: what is signed is what was written.
@@ -235,6 +314,7 @@ mod tests {
             url: "https://h/p?q=it's".to_owned(),
             string_to_sign: "GET /p?q=1\n15\nid".to_owned(),
             headers,
+            ..Signed::default()
         }
     }
 
@@ -263,5 +343,12 @@ mod tests {
         assert!(parse_url("ftp://h/x").is_err());
         assert!(parse_url("https://h/a b").is_err() && parse_url("https://h/x\n").is_err());
         assert_eq!(parse_method("get"), Ok(http::Method::GET));
+    }
+
+    #[test]
+    fn a_time_is_written_in_two_ways() {
+        assert_eq!(parse_timestamp("1704164645000"), Ok(1_704_164_645_000));
+        assert_eq!(parse_timestamp("20240102T030405Z"), Ok(1_704_164_645_000));
+        assert!(parse_timestamp("2024-01-02").is_err() && parse_timestamp("-5").is_err());
     }
 }

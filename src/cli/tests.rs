@@ -199,7 +199,7 @@ fn signing_prints_what_the_signer_answers() {
             method: asked.method.to_string(),
             url: asked.url.to_owned(),
             string_to_sign: format!("{} {}", asked.method, asked.url),
-            headers: Vec::new(),
+            ..sign::Signed::default()
         })
     });
     assert_eq!(exit, Exit::Clean);

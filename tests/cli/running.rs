@@ -9,7 +9,7 @@ use faas_sidecar::proto::{Action, Exec, Limits, PutActionRequest, Vpc};
 use tonic::transport::Endpoint;
 
 use crate::process::{Running, Sidecar};
-use crate::{sidecar, text};
+use crate::{file, sidecar, text};
 
 /// Deploys actions without a package through the sidecar's own API.
 fn deploy(address: &str, actions: &[(&str, &str)]) {
@@ -254,24 +254,57 @@ fn invoke_calls_functions_and_tells_how_it_went() {
 }
 
 #[test]
-fn the_demo_works_and_keeps_the_secret() {
+fn both_clouds_are_emulated_at_once() {
+    let config = file(
+        "default_target: korea\ntargets:\n  korea: {provider: ncp}\n  \
+         beijing: {provider: functiongraph, region: cn-north-4, credentials: {source: env}}\n",
+    );
+    let server = Sidecar::serve(&["--emulator", "--config", config.path().to_str().unwrap()], &[]);
+    for target in ["korea", "beijing"] {
+        let args = [
+            "invoke",
+            "--address",
+            &server.address,
+            "--target",
+            target,
+            "nothing",
+        ];
+        let output = sidecar(&args, &[]);
+        let told = text(&output.stderr);
+        assert!(
+            output.status.code() != Some(0) && told.contains("NOT_FOUND"),
+            "{target}: {told}"
+        );
+    }
+}
+
+#[test]
+fn the_demo_works_on_both_clouds_and_keeps_the_secrets() {
     let output = sidecar(&["demo"], &[]);
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
     assert_eq!(shown.matches("x-ncp-apigw-signature-v2: ").count(), 7, "{shown}");
-    assert!(
-        shown.contains("{\"message\":\"Hello, World!\"}") && shown.contains("name is missing"),
-        "{shown}"
-    );
-    assert!(
-        shown.contains("action.limits.memory_mb: ") && shown.contains("Try next:"),
-        "{shown}"
-    );
-    let secret = faas_sidecar::emulator::ncp::DEFAULT_SECRET_KEY;
-    assert!(
-        !shown.contains(secret) && output.stderr.is_empty(),
-        "{}",
-        text(&output.stderr)
-    );
-    assert!(shown.lines().count() < 90, "{} lines", shown.lines().count());
+    let signed =
+        "authorization: SDK-HMAC-SHA256 Access=EMULATORACCESSKEY001, SignedHeaders=content-type;host;";
+    assert_eq!(shown.matches(signed).count(), 8, "{shown}");
+    assert_eq!(shown.matches("x-sdk-date: ").count(), 8, "{shown}");
+    for part in [
+        "{\"message\":\"Hello, World!\"}",
+        "name is missing",
+        "action.limits.memory_mb: ",
+        "OK: DEVELOPER_ERROR {\"errorMessage\":",
+        "InvokeAsync",
+        "OK: QUEUED, activation ",
+        "Try next:",
+    ] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+    for secret in [
+        faas_sidecar::emulator::ncp::DEFAULT_SECRET_KEY,
+        faas_sidecar::emulator::functiongraph::DEFAULT_SECRET_KEY,
+    ] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    assert!(shown.lines().count() < 145, "{} lines", shown.lines().count());
 }

@@ -6,13 +6,15 @@
     reason = "a test that cannot go on ends there"
 )]
 
+mod functiongraph;
 mod functions;
 mod house;
 mod triggers;
 
-use faas_sidecar::app::{Emulators, Sidecar};
-use faas_sidecar::config::{self, Sources};
+use faas_sidecar::app::{EmulatedClouds, Emulators, Sidecar};
+use faas_sidecar::config::{self, Config, Sources};
 use faas_sidecar::emulator::ncp::Options;
+use faas_sidecar::env::Env;
 use faas_sidecar::proto::json::Encoding;
 use faas_sidecar::proto::*;
 use tonic::transport::Channel;
@@ -27,15 +29,20 @@ struct House {
 impl House {
     /// `targets` is the YAML below `targets:`, one target a line.
     async fn open(targets: &str, options: impl Fn() -> Options) -> Self {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), format!("listen: 127.0.0.1:0\ntargets:\n{targets}\n")).unwrap();
-        let sources = Sources {
-            file: Some(file.path().to_owned()),
-            ..Sources::default()
+        let clouds = EmulatedClouds {
+            ncp: options(),
+            ..EmulatedClouds::default()
         };
-        let config = config::load(&sources).unwrap();
-        let emulators = Emulators::start(config, options).await.unwrap();
-        let sidecar = Sidecar::start(emulators.config(), &emulators.env()).unwrap();
+        let emulators = emulators(targets, clouds).await;
+        let env = emulators.env();
+        Self::with(emulators, env, |_| ()).await
+    }
+
+    /// The same, with keys of our own and after a change of the configuration that leads to the emulators.
+    async fn with(emulators: Emulators, env: Env, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = emulators.config().clone();
+        change(&mut config);
+        let sidecar = Sidecar::start(&config, &env).unwrap();
         let address = sidecar.tcp().unwrap();
         let channel = Channel::from_shared(format!("http://{address}"))
             .unwrap()
@@ -52,6 +59,18 @@ impl House {
     async fn korea() -> Self {
         Self::open("  kr: {provider: ncp}", Options::default).await
     }
+}
+
+async fn emulators(targets: &str, clouds: EmulatedClouds) -> Emulators {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("listen: 127.0.0.1:0\ntargets:\n{targets}\n")).unwrap();
+    let sources = Sources {
+        file: Some(file.path().to_owned()),
+        ..Sources::default()
+    };
+    Emulators::start(config::load(&sources).unwrap(), &clouds)
+        .await
+        .unwrap()
 }
 
 fn text(json: &str) -> Option<Json> {

@@ -5,17 +5,16 @@ use std::time::Duration;
 use tonic::transport::Channel;
 
 use super::stage::{Stage, Step, Unexpected, ensure, settings};
+use super::words::{json, status, text};
 use crate::cli::client::limited;
 use crate::config::Config;
 use crate::proto::action_service_client::ActionServiceClient;
 use crate::proto::exec::Code;
 use crate::proto::invocation_service_client::InvocationServiceClient;
-use crate::proto::json::Encoding;
 use crate::proto::package_service_client::PackageServiceClient;
 use crate::proto::{
-    Action, ActionType, Activation, ActivationStatus, DeleteActionRequest, DeletePackageRequest, Exec,
-    GetActivationRequest, GetPackageRequest, InvokeRequest, Json, JsonEncoding, Limits, PutActionRequest,
-    PutPackageRequest, Vpc,
+    Action, ActionType, Activation, DeleteActionRequest, DeletePackageRequest, Exec, GetActivationRequest,
+    GetPackageRequest, InvokeRequest, JsonEncoding, Limits, PutActionRequest, PutPackageRequest, Vpc,
 };
 
 const CODE: &str = "\
@@ -66,7 +65,7 @@ impl Application {
             title: "Create a package, with a parameter for all its actions",
             method: "PackageService/PutPackage",
             request: format!("package_name: {PACKAGE}, parameters: {parameters}"),
-            sends: 1,
+            sends: &[200],
         };
         let request = PutPackageRequest {
             package_name: PACKAGE.to_owned(),
@@ -89,7 +88,7 @@ impl Application {
             request: format!(
                 "action_name: {ACTION}, exec: {{ nodejs:22, source }}, limits: {{ 5 s, 128 MB }}, vpc"
             ),
-            sends: 1,
+            sends: &[200],
         };
         let answer = stage
             .ok(
@@ -113,7 +112,7 @@ impl Application {
             title: "Call it",
             method: "InvocationService/Invoke",
             request: format!("action_name: {ACTION}, arguments: {{\"name\":\"World\"}}"),
-            sends: 1,
+            sends: &[200],
         };
         let answer = stage
             .ok(step, self.invocations.invoke(invoke(r#"{"name":"World"}"#)))
@@ -132,7 +131,7 @@ impl Application {
             title: "Read the record of that run, with its log",
             method: "InvocationService/GetActivation",
             request: format!("action_name: {ACTION}, activation_id: {}", ran.activation_id),
-            sends: 1,
+            sends: &[200],
         };
         let request = GetActivationRequest {
             package_name: PACKAGE.to_owned(),
@@ -176,7 +175,7 @@ impl Application {
             title: "Call it without a name: the function throws, and that is a result, not an error of the call",
             method: "InvocationService/Invoke",
             request: format!("action_name: {ACTION}, arguments: {{}}"),
-            sends: 1,
+            sends: &[200],
         };
         let run = stage
             .ok(step, self.invocations.invoke(invoke("{}")))
@@ -198,7 +197,7 @@ impl Application {
             title: "Break three rules: all faults come back together, before a byte leaves",
             method: "ActionService/PutAction",
             request: "action_name: \"hello world\", limits: { 0.1 s, 300 MB }".to_owned(),
-            sends: 0,
+            sends: &[],
         };
         let request = put_action("hello world", 300, Duration::from_millis(100));
         let Err(failure) = stage.step(step, self.actions.put_action(request)).await? else {
@@ -230,7 +229,7 @@ impl Application {
             title: "Take the action away",
             method: "ActionService/DeleteAction",
             request: format!("action_name: {ACTION}"),
-            sends: 1,
+            sends: &[204],
         };
         let request = DeleteActionRequest {
             package_name: PACKAGE.to_owned(),
@@ -244,7 +243,7 @@ impl Application {
             title: "And the package",
             method: "PackageService/DeletePackage",
             request: format!("package_name: {PACKAGE}"),
-            sends: 1,
+            sends: &[204],
         };
         let package_name = PACKAGE.to_owned();
         let request = DeletePackageRequest {
@@ -299,23 +298,4 @@ fn invoke(arguments: &str) -> InvokeRequest {
         arguments: Some(json(arguments)),
         ..InvokeRequest::default()
     }
-}
-
-fn json(text: &str) -> Json {
-    Json {
-        encoding: Some(Encoding::Text(text.to_owned())),
-    }
-}
-
-/// The result as JSON text, which was asked for.
-fn text(run: &Activation) -> &str {
-    match run.result.as_ref().and_then(|result| result.encoding.as_ref()) {
-        Some(Encoding::Text(text)) => text,
-        _ => "",
-    }
-}
-
-fn status(run: &Activation) -> String {
-    let name = ActivationStatus::as_str_name(&run.status());
-    name.trim_start_matches("ACTIVATION_STATUS_").to_owned()
 }

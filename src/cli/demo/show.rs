@@ -5,8 +5,15 @@ use std::fmt::Write as _;
 use super::stage::Step;
 use crate::emulator::RecordedRequest;
 
-/// Headers that any HTTP client sends, which say nothing about the sidecar.
-const ROUTINE: [&str; 5] = ["accept", "content-length", "content-type", "host", "user-agent"];
+/// Headers that any HTTP client sends, which say nothing about the sidecar; and the project, which the path names too.
+const ROUTINE: [&str; 6] = [
+    "accept",
+    "content-length",
+    "content-type",
+    "host",
+    "user-agent",
+    "x-project-id",
+];
 /// Of a body this much is shown.
 const LONGEST: usize = 110;
 const INDENT: &str = "         ";
@@ -46,7 +53,8 @@ pub(super) fn answer(lines: &[String]) -> String {
     text
 }
 
-fn shortened(body: &[u8]) -> String {
+/// The beginning of what is long.
+pub(super) fn shortened(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{} ... ({} bytes)", &text[..end], body.len()),
@@ -85,7 +93,7 @@ mod tests {
             title: "Look",
             method: "S/M",
             request: "a: 1".to_owned(),
-            sends: 1,
+            sends: &[200],
         };
         assert_eq!(
             super::step(3, &step, &[request]),

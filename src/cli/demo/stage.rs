@@ -7,16 +7,18 @@ use tonic::transport::Channel;
 use tonic::{Response, Status};
 
 use super::show;
-use crate::app::{Emulators, Sidecar};
+use crate::app::{EmulatedClouds, Emulators, Sidecar};
 use crate::cli::address::Address;
 use crate::cli::client::{Client, failure};
 use crate::cli::exit::Exit;
 use crate::cli::invoke::{Failure, InvokeOutput};
 use crate::cli::io::Io;
 use crate::config::{self, Config, Sources};
-use crate::emulator::ncp::{DEFAULT_SECRET_KEY, Options};
-use crate::emulator::{RecordedRequest, Running};
+use crate::emulator::{RecordedRequest, Running, functiongraph, ncp};
 use crate::env::Env;
+
+/// The secret keys of the emulated clouds, which no request may hold.
+const SECRETS: [&str; 2] = [ncp::DEFAULT_SECRET_KEY, functiongraph::DEFAULT_SECRET_KEY];
 
 /// Why the tour ends early: one sentence, perhaps with what was answered below it.
 #[derive(Debug)]
@@ -41,8 +43,8 @@ pub(super) struct Step<'t> {
     pub(super) method: &'t str,
     /// The request's fields, shortened.
     pub(super) request: String,
-    /// How many requests must go out; each must be answered with success.
-    pub(super) sends: usize,
+    /// With which status the cloud must answer each request that goes out.
+    pub(super) sends: &'t [u16],
 }
 
 /// The settings of a demo's sidecar; with no file, the target is the default one.
@@ -61,7 +63,7 @@ impl<'s, 'io> Stage<'s, 'io> {
     /// Starts the cloud and the sidecar, and connects.
     pub(super) async fn set(config: Config, io: &'s mut Io<'io>) -> Result<Self, Unexpected> {
         let fault = |why: &dyn fmt::Display| Unexpected(why.to_string());
-        let emulators = Emulators::start(config, Options::default)
+        let emulators = Emulators::start(config, &EmulatedClouds::default())
             .await
             .map_err(|why| fault(&why))?;
         let sidecar = Sidecar::start(emulators.config(), &emulators.env()).map_err(|why| fault(&why))?;
@@ -94,8 +96,7 @@ impl<'s, 'io> Stage<'s, 'io> {
             .map(|running| running.addr().to_string())
             .collect();
         self.tell(&format!(
-            "  application --gRPC--> sidecar {sidecar} --signed REST--> emulated {cloud} {}\n  \
-             Of each request the line, the signing headers and the body are shown.\n\n",
+            "  application --gRPC--> sidecar {sidecar} --signed REST--> emulated {cloud} {}\n\n",
             places.join(", ")
         ))
     }
@@ -168,26 +169,25 @@ impl<'s, 'io> Stage<'s, 'io> {
 
 /// What must hold of the requests of a step.
 fn check(step: &Step<'_>, sent: &[RecordedRequest]) -> Result<(), String> {
-    if sent.len() != step.sends {
+    if sent.len() != step.sends.len() {
         return Err(format!(
             "{} sent {} requests instead of {}",
             step.method,
             sent.len(),
-            step.sends
+            step.sends.len()
         ));
     }
-    for request in sent {
-        if !request.status.is_some_and(|status| (200..300).contains(&status)) {
+    for (request, expected) in sent.iter().zip(step.sends) {
+        if request.status != Some(*expected) {
             let status = request
                 .status
                 .map_or("nothing".to_owned(), |status| status.to_string());
-            return Err(format!("the cloud answered {} with {status}", step.method));
+            return Err(format!(
+                "the cloud answered {} with {status} instead of {expected}",
+                step.method
+            ));
         }
-        let holds_secret = |bytes: &[u8]| {
-            bytes
-                .windows(DEFAULT_SECRET_KEY.len())
-                .any(|part| part == DEFAULT_SECRET_KEY.as_bytes())
-        };
+        let holds_secret = |bytes: &[u8]| SECRETS.iter().any(|secret| holds(bytes, secret.as_bytes()));
         if holds_secret(&request.body)
             || request
                 .headers
@@ -198,6 +198,10 @@ fn check(step: &Step<'_>, sent: &[RecordedRequest]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 fn refused(what: &str, failure: &Failure) -> Unexpected {
@@ -243,17 +247,18 @@ mod tests {
             title: "Look",
             method: "S/M",
             request: String::new(),
-            sends: 1,
+            sends: &[200],
         };
-        assert_eq!(check(&step, &[sent(Some(204), "{}")]), Ok(()));
+        assert_eq!(check(&step, &[sent(Some(200), "{}")]), Ok(()));
         for (requests, part) in [
             (vec![], "sent 0 requests instead of 1"),
             (vec![sent(Some(401), "")], "with 401"),
             (vec![sent(None, "")], "with nothing"),
             (
-                vec![sent(Some(200), &format!("x{DEFAULT_SECRET_KEY}x"))],
+                vec![sent(Some(200), &format!("x{}x", SECRETS[0]))],
                 "sent the secret key",
             ),
+            (vec![sent(Some(200), SECRETS[1])], "sent the secret key"),
         ] {
             let why = check(&step, &requests).unwrap_err();
             assert!(why.contains(part), "{why}");

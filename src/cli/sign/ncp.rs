@@ -16,6 +16,9 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
         security_token: None,
     };
     let signer = Signer::new(&keys)?;
+    if input.body.is_some() {
+        return Err("--body is for --provider functiongraph; NAVER Cloud signs no body".to_owned());
+    }
     let millis = input
         .timestamp
         .unwrap_or_else(|| clock::epoch_millis(clock::now()));
@@ -34,6 +37,7 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
             ("x-ncp-iam-access-key".to_owned(), signer.access_key().to_owned()),
             ("x-ncp-apigw-signature-v2".to_owned(), signature),
         ],
+        ..Signed::default()
     })
 }
 
@@ -84,6 +88,8 @@ mod tests {
             url: "https://cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc",
             timestamp: Some(1_714_111_020_170),
             keys: &keys,
+            security_token: None,
+            body: None,
         })
         .unwrap();
         assert_eq!(
