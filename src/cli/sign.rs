@@ -30,7 +30,8 @@ Examples:
   faas-sidecar sign GET 'https://cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc'
   faas-sidecar sign POST \"$URL\" --timestamp 1505290625682 -o json
   curl \"$URL\" $(faas-sidecar sign GET \"$URL\" -o curl)
-  faas-sidecar sign POST \"$URL\" --provider functiongraph --body @event.json --timestamp 20240102T030405Z";
+  faas-sidecar sign POST \"$URL\" --provider functiongraph --body @event.json --timestamp 20240102T030405Z
+  eval \"curl '$URL' $(faas-sidecar sign GET \"$URL\" --provider functiongraph -o curl)\"";
 
 /// Arguments of `sign`.
 #[derive(Debug, Args)]
@@ -220,7 +221,8 @@ impl Signed {
     fn command(&self) -> String {
         let mut command = String::from("curl");
         match self.method.as_str() {
-            "GET" => {}
+            // With a body curl would make it a POST.
+            "GET" if self.body.is_none() => {}
             // With -X HEAD curl would wait for a body.
             "HEAD" => command.push_str(" -I"),
             method => {
@@ -329,6 +331,16 @@ mod tests {
         assert_eq!(
             signed().render(SignOutput::Curl),
             "-H x-a:1 -H x-b:2= -H content-type:application/json"
+        );
+        let with_body = Signed {
+            method: "GET".to_owned(),
+            body: Some("@a b.json".to_owned()),
+            ..signed()
+        };
+        let text = with_body.render(SignOutput::Text);
+        assert!(
+            text.contains("  curl -X GET '") && text.ends_with(" --data-binary '@a b.json'\n"),
+            "{text}"
         );
         let json: serde_json::Value = serde_json::from_str(&signed().render(SignOutput::Json)).unwrap();
         assert_eq!(json["stringToSign"], "GET /p?q=1\n15\nid");
