@@ -1,8 +1,8 @@
 //! What went wrong, in words every room understands: kind, who failed, whether the function may have run.
 //!
 //! Knows no gRPC and no HTTP library. [`Error`] is what a provider or the transport returns; `grpc/status.rs` is the
-//! only place that turns it into a `google.rpc.Status`. The meaning of each fact is settled in the API contract
-//! ("Errors", `docs/api-contract` in `README.md`): retry decisions follow from [`Error::transient`] and
+//! only place that turns it into a `google.rpc.Status`. What each fact means to a caller stands in `docs/operations.md`
+//! ("Errors and what to do"): retry decisions follow from [`Error::transient`] and
 //! [`Error::execution`], never from a status code.
 
 use std::borrow::Cow;
