@@ -4,8 +4,6 @@
 
 use std::path::PathBuf;
 
-use prost::Message as _;
-
 const PROTOS: [&str; 6] = [
     "faas/v1/action.proto",
     "faas/v1/common.proto",
@@ -25,13 +23,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(PROTOS)?;
+    // With the source info, although the set would be smaller without: reflection shows the comments to users.
     std::fs::write(
         out.join("faas_v1_descriptor.bin"),
         compiler.encode_file_descriptor_set(),
     )?;
-    // A second set without imports' source info would be smaller, but reflection shows the comments to users.
-    let set = compiler.file_descriptor_set();
-    debug_assert!(!set.encode_to_vec().is_empty());
     tonic_prost_build::configure()
         .extern_path(".google.protobuf.Value", "crate::json::Value")
         .bytes(".faas.v1.Exec.archive")
@@ -40,6 +36,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "faas.v1.FunctionGraphAction",
             "faas.v1.Json",
         ])
-        .compile_fds(set)?;
+        .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

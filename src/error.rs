@@ -183,11 +183,6 @@ impl Error {
                 Execution::Unknown | Execution::Completed => idempotent,
             }
     }
-
-    /// The facts, to change in place.
-    pub fn facts_mut(&mut self) -> &mut Facts {
-        &mut self.0
-    }
 }
 
 impl std::ops::Deref for Error {

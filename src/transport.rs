@@ -156,13 +156,7 @@ impl Transport {
         let sent = self.client.send(call, request, signature, bound).await;
         let response = sent.map_err(|(failure, headers)| {
             call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
-            failure.with(|facts| {
-                let status = facts.http_status.and_then(|code| StatusCode::from_u16(code).ok());
-                // A cut answer with a good status: the work was done.
-                if status.is_some_and(|status| status.is_success()) {
-                    facts.execution = Execution::Completed;
-                }
-            })
+            failure
         })?;
         if let Some(id) = protocol.request_id(&response.headers) {
             call.upstream_request_id = Some(id);

@@ -92,12 +92,16 @@ impl Client {
         };
         let status = incoming.status();
         let headers = std::mem::take(incoming.headers_mut());
-        let body = match timeout_at(ends, self.read(incoming)).await {
-            // The head of a good answer came: the work was done.
-            Err(_) if status.is_success() => Err(over(Execution::Completed)),
-            Err(_) => Err(over(Execution::Unknown)),
-            Ok(read) => read,
+        // The head of a good answer came: the work was done, whatever becomes of the rest.
+        let execution = if status.is_success() {
+            Execution::Completed
+        } else {
+            Execution::Unknown
         };
+        let body = timeout_at(ends, self.read(incoming))
+            .await
+            .map_err(|_| over(execution))
+            .and_then(|read| read.map_err(|error| error.execution(execution)));
         match body {
             Ok(body) => Ok(Response {
                 status,

@@ -181,17 +181,6 @@ impl Endpoint {
     }
 }
 
-impl Site {
-    /// The generation spoken when the configuration names none.
-    #[must_use]
-    pub fn default_version(self) -> ApiVersion {
-        match self {
-            Self::Public | Self::Fin => ApiVersion::V21,
-            Self::Gov => ApiVersion::V20,
-        }
-    }
-}
-
 fn host(site: Site, region: Region) -> &'static str {
     match (site, region) {
         (Site::Public, Region::Kr) => "https://cloudfunctions.apigw.ntruss.com",
