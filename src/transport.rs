@@ -63,6 +63,14 @@ pub trait Protocol: Send + Sync {
     /// When there are no credentials; nothing is sent then.
     fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>>;
 
+    /// The request as it must be for a call with so much time `left`; `None` = as it is. Asked before each attempt.
+    ///
+    /// # Errors
+    /// When no request makes sense any more; nothing is sent then.
+    fn refit(&self, _request: &Request, _left: Duration) -> Result<Option<Request>> {
+        Ok(None)
+    }
+
     /// Accepts an answer as a success, or says what it means.
     ///
     /// # Errors
@@ -160,6 +168,12 @@ impl Transport {
         }
     }
 
+    /// The longest that one attempt may take, unless its request says otherwise.
+    #[must_use]
+    pub fn attempt_timeout(&self) -> Duration {
+        self.timeouts.attempt
+    }
+
     /// The upstream's time, as far as its answers have shown it; the machine's own until then.
     #[must_use]
     pub fn now(&self) -> SystemTime {
@@ -196,10 +210,13 @@ impl Transport {
         protocol: &dyn Protocol,
         at: &Reading,
     ) -> std::result::Result<Response, Refused> {
-        let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
-        if call.remaining().is_zero() {
+        let left = call.remaining();
+        if left.is_zero() {
             return Err(Call::out_of_time(Execution::NotStarted).into());
         }
+        let refitted = protocol.refit(request, left)?;
+        let request = refitted.as_ref().unwrap_or(request);
+        let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         let signature = protocol.sign(request, at.upstream())?;
         call.attempts += 1;
         let sent = self.client.send(call, request, signature, bound).await;
