@@ -19,9 +19,11 @@ mod client;
 mod limit;
 mod retry;
 mod settings;
+mod tls;
 
-pub use client::{Client, TlsRoots};
+pub use client::Client;
 pub use settings::{Limits, Retry, Settings, Timeouts};
+pub use tls::{ClientFiles, Tls, TlsFiles};
 
 use limit::Limiter;
 use retry::Policy;
@@ -102,7 +104,7 @@ impl Transport {
     /// Builds the stack from checked settings.
     ///
     /// # Errors
-    /// When the TLS roots cannot be read.
+    /// When TLS cannot be set up.
     pub fn new(settings: &Settings, shared: Arc<Shared>) -> std::result::Result<Self, String> {
         Ok(Self {
             client: Client::new(settings)?,

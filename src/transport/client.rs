@@ -3,33 +3,19 @@
 //! Follows no redirect (a signature is good for one host and path), takes no proxy from the environment, decompresses
 //! nothing, repeats nothing by itself, and reads no more than the limit.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::settings::Settings;
+use super::tls::{Tls, TlsFiles};
 use super::{Request, Response};
 use crate::call::Call;
 use crate::error::{Component, Error, Execution, Kind, Result};
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("faas-sidecar/", env!("CARGO_PKG_VERSION")));
-
-/// The roots a target trusts.
-#[derive(Debug)]
-pub enum TlsRoots<'a> {
-    /// Plain HTTP: none are needed.
-    None,
-    /// Mozilla's, built in, so that an image without a CA bundle works.
-    Web,
-    /// A PEM bundle instead.
-    File(&'a Path),
-}
 
 /// One target's connections.
 #[derive(Debug)]
@@ -42,15 +28,15 @@ impl Client {
     /// Prepares connections; opens none.
     ///
     /// # Errors
-    /// When the CA file cannot be read.
+    /// When TLS cannot be set up.
     pub fn new(settings: &Settings) -> std::result::Result<Self, String> {
-        let roots = match (&settings.ca_file, settings.tls) {
-            (_, false) => TlsRoots::None,
-            (Some(file), true) => TlsRoots::File(file),
-            (None, true) => TlsRoots::Web,
+        // Plain HTTP needs no TLS, but this client wants to be told something.
+        let tls = match &settings.tls {
+            Some(tls) => tls.config(),
+            None => Tls::load(TlsFiles::default())?.config(),
         };
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls_config(&roots)?)
+            .tls_backend_preconfigured((*tls).clone())
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
@@ -160,37 +146,6 @@ fn build(call: &Call, request: &Request, signature: Vec<(HeaderName, HeaderValue
         *outgoing.body_mut() = Some(reqwest::Body::from(request.body.clone()));
     }
     outgoing
-}
-
-fn tls_config(roots: &TlsRoots<'_>) -> std::result::Result<rustls::ClientConfig, String> {
-    let mut store = rustls::RootCertStore::empty();
-    match roots {
-        TlsRoots::None => {}
-        TlsRoots::Web => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        TlsRoots::File(file) => {
-            let broken = |why: String| format!("ca_file {}: {why}", file.display());
-            let certificates =
-                CertificateDer::pem_file_iter(file).map_err(|fault| broken(fault.to_string()))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|fault| broken(fault.to_string()))?;
-                store
-                    .add(certificate)
-                    .map_err(|fault| broken(fault.to_string()))?;
-            }
-            if store.is_empty() {
-                return Err(broken("holds no certificate".to_owned()));
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|fault| format!("TLS: {fault}"))?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    // The server chooses; with HTTP/2 all calls of a thread share one connection.
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 fn connection_failed(fault: &reqwest::Error) -> Error {

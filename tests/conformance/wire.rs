@@ -33,10 +33,7 @@ impl Line {
             .build()
             .unwrap();
         let upstream = runtime.block_on(Upstream::start());
-        let settings = transport::Settings {
-            tls: false,
-            ..transport::Settings::default()
-        };
+        let settings = transport::Settings::default();
         let make = || Transport::new(&settings, Shared::new(&settings)).unwrap();
         let keys = KeyPair {
             access_key: ACCESS_KEY.to_owned(),

@@ -233,7 +233,6 @@ pub fn login_auth(login: Login) -> Auth {
 impl Make {
     pub fn build(self, upstream: &Upstream, iam: &Upstream) -> FunctionGraph {
         let settings = transport::Settings {
-            tls: false,
             retry: Retry {
                 max_attempts: self.attempts,
                 initial_backoff: Duration::from_millis(1),
