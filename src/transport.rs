@@ -23,6 +23,7 @@ mod tls;
 
 pub use client::Client;
 pub use settings::{Limits, Retry, Settings, Timeouts};
+pub use tls::{ClientFiles, Tls, TlsFiles};
 
 use limit::Limiter;
 use retry::Policy;
@@ -100,16 +101,14 @@ impl Shared {
 }
 
 impl Transport {
-    /// Builds the stack from checked settings.
-    ///
-    /// # Errors
-    /// When the TLS roots cannot be read.
-    pub fn new(settings: &Settings, shared: Arc<Shared>) -> std::result::Result<Self, String> {
-        Ok(Self {
-            client: Client::new(settings)?,
+    /// Builds the stack from checked settings; opens no connection.
+    #[must_use]
+    pub fn new(settings: &Settings, shared: Arc<Shared>) -> Self {
+        Self {
+            client: Client::new(settings),
             shared,
             timeouts: settings.timeouts,
-        })
+        }
     }
 
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
