@@ -19,6 +19,7 @@ use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 
 mod build;
+mod clocks;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod listen;
@@ -29,6 +30,7 @@ use listen::Bound;
 
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
+pub use clocks::{HostClock, host_clocks};
 pub use serve::serve;
 
 /// A running sidecar. Dropping it stops it without a drain.

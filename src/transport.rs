@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::call::Call;
@@ -19,9 +20,11 @@ mod limit;
 mod retry;
 mod settings;
 mod skew;
+mod tls;
 
-pub use client::{Client, TlsRoots};
+pub use client::Client;
 pub use settings::{Limits, Retry, Settings, Timeouts};
+pub use tls::{ClientFiles, Tls, TlsFiles};
 
 use limit::Limiter;
 use retry::Policy;
@@ -121,16 +124,14 @@ impl Shared {
 }
 
 impl Transport {
-    /// Builds the stack from checked settings.
-    ///
-    /// # Errors
-    /// When the TLS roots cannot be read.
-    pub fn new(settings: &Settings, shared: Arc<Shared>) -> std::result::Result<Self, String> {
-        Ok(Self {
-            client: Client::new(settings)?,
+    /// Builds the stack from checked settings; opens no connection.
+    #[must_use]
+    pub fn new(settings: &Settings, shared: Arc<Shared>) -> Self {
+        Self {
+            client: Client::new(settings),
             shared,
             timeouts: settings.timeouts,
-        })
+        }
     }
 
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
@@ -174,6 +175,27 @@ impl Transport {
         self.timeouts.attempt
     }
 
+    /// How far the machine's clock is ahead of that of `url`'s host, in milliseconds, by the `Date` of one unsigned answer,
+    /// whatever else it says; `None` when it shows no usable one. True to a second or two.
+    ///
+    /// # Errors
+    /// When the host cannot be reached `within` this time.
+    pub async fn ask_clock(&self, url: Url, within: Duration) -> Result<Option<i64>> {
+        let request = Request {
+            method: Method::GET,
+            url,
+            body: Bytes::new(),
+            headers: Vec::new(),
+            idempotent: true,
+            attempt_timeout: None,
+        };
+        let call = Call::new(Instant::now() + within);
+        let at = self.shared.skew.read();
+        let answer = self.client.send(&call, &request, &[], within).await;
+        let response = answer.map_err(|(error, _)| error)?;
+        Ok(self.shared.skew.measure(&at, &response.headers))
+    }
+
     /// The upstream's time, as far as its answers have shown it; the machine's own until then.
     #[must_use]
     pub fn now(&self) -> SystemTime {
@@ -211,7 +233,7 @@ impl Transport {
         at: &Reading,
     ) -> std::result::Result<Response, Refused> {
         let left = call.remaining();
-        if left.is_zero() {
+        if left.is_zero() || self.client.hopeless(left) {
             return Err(Call::out_of_time(Execution::NotStarted).into());
         }
         let refitted = protocol.refit(request, left)?;
@@ -219,7 +241,7 @@ impl Transport {
         let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         let signature = protocol.sign(request, at.upstream())?;
         call.attempts += 1;
-        let sent = self.client.send(call, request, signature, bound).await;
+        let sent = self.client.send(call, request, &signature, bound).await;
         let response = sent.map_err(|(failure, headers)| {
             call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
             failure

@@ -88,8 +88,7 @@ async fn while_connecting() {
     let mut client =
         faas_sidecar::proto::invocation_service_client::InvocationServiceClient::new(connect(&sidecar));
     let status = client.invoke(within(SHORT, hello())).await.unwrap_err();
-    assert_eq!(told(&status).code, Code::DeadlineExceeded);
-    assert_eq!(told(&status).reason, "DEADLINE_EXCEEDED");
+    told(&status).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "not_started", "sidecar");
 }
 
 #[tokio::test]
