@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use url::Url;
 
-use url::Url;
-
 use super::StartError;
 use crate::config::{self, Cloud, Config, TargetConfig};
 use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
