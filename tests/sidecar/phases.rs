@@ -108,8 +108,7 @@ async fn while_connecting() {
         "listen: \"127.0.0.1:0\"\ntargets:\n  main:\n    provider: ncp\n    timeouts: {{connect: 20s}}\n    {settings}\n"
     );
     let sidecar = start(&text, &crate::support::bench::keys());
-    let mut client =
-        faas_sidecar::proto::invocation_service_client::InvocationServiceClient::new(connect(&sidecar));
+    let mut client = invocation_service_client::InvocationServiceClient::new(connect(&sidecar));
     let status = client.invoke(within(SHORT, hello())).await.unwrap_err();
     told(&status).assert(
         Code::DeadlineExceeded,
@@ -174,8 +173,7 @@ async fn while_the_sidecar_logs_in() {
         url = iam.url(),
     );
     let sidecar = start(&text, &Env::fixed::<String, String>([]));
-    let mut client =
-        faas_sidecar::proto::invocation_service_client::InvocationServiceClient::new(connect(&sidecar));
+    let mut client = invocation_service_client::InvocationServiceClient::new(connect(&sidecar));
     for request in [within(SHORT, hello()), within(SHORT, hello())] {
         let told = bare(&client.invoke(request).await.unwrap_err());
         assert_eq!(

@@ -12,7 +12,7 @@ use super::function::Function;
 use super::rules::{self, ASYNC_EVENT_MAX, EVENT_MAX};
 use super::{FunctionGraph, header_text, outcome, wire};
 use crate::call::Call;
-use crate::error::{Error, Execution, Faults, Kind, Result};
+use crate::error::{Error, Execution, Faults, Result};
 use crate::json;
 use crate::proto::*;
 
