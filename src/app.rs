@@ -28,9 +28,9 @@ mod serve;
 use build::Blueprint;
 use listen::Bound;
 
+pub use clocks::{HostClock, host_clocks};
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
-pub use clocks::{HostClock, host_clocks};
 pub use serve::serve;
 
 /// A running sidecar. Dropping it stops it without a drain.

@@ -43,9 +43,7 @@ impl http_body::Body for Arriving {
             return Poll::Ready(frame);
         }
         let deadline = this.deadline;
-        let sleep = this
-            .sleep
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let sleep = this.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         sleep.as_mut().poll(context).map(|()| Some(Err(late())))
     }
 

@@ -19,7 +19,9 @@ impl Asked {
     /// Reads the headers of a call that has just arrived.
     pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
         let asked = parse(headers.get("grpc-timeout")?.to_str().ok()?)?;
-        Some(Self(Instant::now() + asked.saturating_sub(MARGIN.min(asked / 10))))
+        Some(Self(
+            Instant::now() + asked.saturating_sub(MARGIN.min(asked / 10)),
+        ))
     }
 }
 

@@ -250,8 +250,7 @@ impl Client {
             return Err(unsendable(&"the target was set up without TLS"));
         }
         let trip = Arc::clone(&self.round_trip);
-        let connector = Connector::new(address, tls, self.connect_timeout, self.max_age, trip)
-            .map_err(|why| unsendable(&why))?;
+        let connector = Connector::new(address, tls, self.connect_timeout, self.max_age, trip);
         Ok(Origin {
             scheme,
             authority,

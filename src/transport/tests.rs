@@ -29,7 +29,14 @@ fn a_date_to_retry_after_counts_from_the_answers_own_clock() {
     let mut headers = HeaderMap::new();
     let value = HeaderValue::from_static("Sat, 21 Nov 2026 08:00:30 GMT");
     headers.insert(header::RETRY_AFTER, value);
-    assert_eq!(retry_after(&headers, machine), Some(Duration::ZERO), "years ahead");
-    headers.insert(header::DATE, HeaderValue::from_static("Sat, 21 Nov 2026 08:00:00 GMT"));
+    assert_eq!(
+        retry_after(&headers, machine),
+        Some(Duration::ZERO),
+        "years ahead"
+    );
+    headers.insert(
+        header::DATE,
+        HeaderValue::from_static("Sat, 21 Nov 2026 08:00:00 GMT"),
+    );
     assert_eq!(retry_after(&headers, machine), Some(Duration::from_secs(30)));
 }

@@ -157,7 +157,8 @@ async fn a_refused_signature_is_sent_once_and_a_wrong_key_is_held_back() {
 }
 
 fn expired(date: &str) -> Answer {
-    let words = "Incorrect IAM authentication information: signature expired, signature time:x, server time:y";
+    let words =
+        "Incorrect IAM authentication information: signature expired, signature time:x, server time:y";
     with(fault(401, "APIGW.0301", words), &[("Date", date)])
 }
 
@@ -176,10 +177,17 @@ async fn a_signature_whose_time_was_refused_is_made_again_with_the_clouds() {
     }
     let received = upstream.received();
     received.iter().for_each(verify);
-    let signed: Vec<_> = received.iter().map(|request| request.header("x-sdk-date").unwrap()).collect();
+    let signed: Vec<_> = received
+        .iter()
+        .map(|request| request.header("x-sdk-date").unwrap())
+        .collect();
     assert!(!signed[0].starts_with("2016"));
     // The refusal shows the time to the second.
-    assert!(signed[1..].iter().all(|at| at.starts_with("20161121T0800") || at.starts_with("20161121T0759")));
+    assert!(
+        signed[1..]
+            .iter()
+            .all(|at| at.starts_with("20161121T0800") || at.starts_with("20161121T0759"))
+    );
 }
 
 #[tokio::test]

@@ -78,7 +78,8 @@ async fn a_run_is_found_again_by_a_sidecar_that_did_not_start_it() {
     } = House::open("  kr: {provider: ncp}", options).await;
     let mut actions = ActionServiceClient::new(channel.clone());
     let mut runs = InvocationServiceClient::new(channel);
-    let source = "async function main() { await new Promise(done => setTimeout(done, 1500)); return { done: true }; }";
+    let source =
+        "async function main() { await new Promise(done => setTimeout(done, 1500)); return { done: true }; }";
     actions
         .put_action(put("", "long", javascript(source)))
         .await
@@ -116,6 +117,10 @@ async fn a_run_is_found_again_by_a_sidecar_that_did_not_start_it() {
     let told: Vec<_> = seen.iter().map(Activation::status).collect();
     assert_eq!(told, [ActivationStatus::Running, ActivationStatus::Success]);
     assert_eq!(read(seen.pop().unwrap().result), json!({"done": true}));
-    let found = runs.get_activation(record("long", &id)).await.unwrap().into_inner();
+    let found = runs
+        .get_activation(record("long", &id))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(read(found.activation.unwrap().result), json!({"done": true}));
 }

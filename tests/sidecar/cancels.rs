@@ -42,7 +42,9 @@ async fn in_flight_the_upstream_connection_ends_at_once() {
 #[tokio::test]
 async fn while_an_answer_comes_in_the_upstream_connection_ends_at_once() {
     let bench = Bench::with(ONE_SLOT).await;
-    bench.upstream.push(success(r#"{"long":"answer"}"#).half(Step::Stall));
+    bench
+        .upstream
+        .push(success(r#"{"long":"answer"}"#).half(Step::Stall));
     let running = call(&bench);
     bench.upstream.wait_received(1).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -70,14 +72,22 @@ async fn in_the_queue_nothing_is_sent_and_the_place_is_given_up() {
     running.abort();
     bench.upstream.wait_hung_up(1).await;
     slot_is_free(&bench).await;
-    assert_eq!(bench.upstream.received().len(), 2, "those that waited were never sent");
+    assert_eq!(
+        bench.upstream.received().len(),
+        2,
+        "those that waited were never sent"
+    );
 }
 
 #[tokio::test]
 async fn in_a_pause_before_a_retry_no_retry_follows() {
     let bench = Bench::with(ONE_SLOT).await;
     bench.upstream.push(
-        http(429, r#"{"error":{"errorCode":"410","message":"Throttle Limited"}}"#).header("Retry-After", "1"),
+        http(
+            429,
+            r#"{"error":{"errorCode":"410","message":"Throttle Limited"}}"#,
+        )
+        .header("Retry-After", "1"),
     );
     let running = call(&bench);
     bench.upstream.wait_received(1).await;
@@ -92,8 +102,12 @@ async fn in_a_pause_before_a_retry_no_retry_follows() {
 #[tokio::test]
 async fn while_a_record_is_asked_for_the_asking_ends() {
     let bench = Bench::with(ONE_SLOT).await;
-    bench.upstream.push(content(&format!(r#"{{"activationId":"{ID}"}}"#)));
-    bench.upstream.push(fault(404, "80322", "ACTION_ACTIVATION_NOT_FOUND"));
+    bench
+        .upstream
+        .push(content(&format!(r#"{{"activationId":"{ID}"}}"#)));
+    bench
+        .upstream
+        .push(fault(404, "80322", "ACTION_ACTIVATION_NOT_FOUND"));
     bench.upstream.push(steps([Step::Stall]));
     let running = call(&bench);
     bench.upstream.wait_received(3).await;

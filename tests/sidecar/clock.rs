@@ -24,11 +24,19 @@ async fn bench(ahead: i64) -> Bench {
 
 /// Whether each request so far was accepted.
 fn signed(bench: &Bench) -> Vec<bool> {
-    bench.upstream.received().iter().map(|request| request.signed).collect()
+    bench
+        .upstream
+        .received()
+        .iter()
+        .map(|request| request.signed)
+        .collect()
 }
 
 async fn list(bench: &Bench) -> Result<tonic::Response<ListPackagesResponse>, tonic::Status> {
-    bench.packages().list_packages(ListPackagesRequest::default()).await
+    bench
+        .packages()
+        .list_packages(ListPackagesRequest::default())
+        .await
 }
 
 #[tokio::test]
@@ -71,7 +79,9 @@ async fn a_step_under_many_calls_in_flight_fails_none_of_them() {
         bench.upstream.set_clock(step);
         let before = bench.upstream.received().len();
         for _ in 0..60 {
-            bench.upstream.push(success("{}").after(Duration::from_millis(20)));
+            bench
+                .upstream
+                .push(success("{}").after(Duration::from_millis(20)));
         }
         let calls = (0..30).map(|_| bench.invoke(hello()));
         for answer in futures_util::future::join_all(calls).await {
@@ -105,7 +115,10 @@ async fn a_wrong_key_under_a_wrong_clock_is_sent_twice_and_then_once_a_call() {
     bench.upstream.set_date(Date::Clock);
     for count in [2, 3, 4] {
         let told = told(&bench.invoke(hello()).await.unwrap_err());
-        assert_eq!((told.code, told.execution()), (Code::Unauthenticated, "not_started"));
+        assert_eq!(
+            (told.code, told.execution()),
+            (Code::Unauthenticated, "not_started")
+        );
         assert_eq!(bench.upstream.received().len(), count);
     }
 }
@@ -123,7 +136,11 @@ async fn a_refusal_with_a_date_that_says_nothing_is_believed_as_it_stands() {
         let bench = bench(10 * YEAR).await;
         bench.upstream.set_date(date.clone());
         let told = told(&bench.invoke(hello()).await.unwrap_err());
-        assert_eq!((told.code, told.attempts), (Code::Unauthenticated, Some(1)), "{date:?}");
+        assert_eq!(
+            (told.code, told.attempts),
+            (Code::Unauthenticated, Some(1)),
+            "{date:?}"
+        );
     }
 }
 
@@ -170,7 +187,9 @@ async fn a_list_of_activations_ends_at_the_upstreams_time() {
     bench.upstream.push(content("[]"));
     bench.upstream.push(content("[]"));
     list(&bench).await.unwrap();
-    bench.upstream.push(content(r#"{"activations":[],"totalCount":0}"#));
+    bench
+        .upstream
+        .push(content(r#"{"activations":[],"totalCount":0}"#));
     let request = ListActivationsRequest::default();
     bench.invocations().list_activations(request).await.unwrap();
     let asked = bench.upstream.received().pop().unwrap();

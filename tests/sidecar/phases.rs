@@ -18,7 +18,11 @@ const SHORT: Duration = Duration::from_millis(250);
 
 /// `-/hello` within a short time.
 async fn late(bench: &Bench) -> tonic::Status {
-    bench.invocations().invoke(within(SHORT, hello())).await.unwrap_err()
+    bench
+        .invocations()
+        .invoke(within(SHORT, hello()))
+        .await
+        .unwrap_err()
 }
 
 #[tokio::test]
@@ -28,14 +32,23 @@ async fn while_the_request_itself_comes_in() {
     let began = Instant::now();
     let status = raw::call(address, INVOKE, "200m", &hello(), Duration::from_secs(30)).await;
     let told = bare(&status);
-    told.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "not_started", "sidecar");
+    told.assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "not_started",
+        "sidecar",
+    );
     assert!(began.elapsed() < Duration::from_secs(5));
     // Time that went by on the way in is gone.
     bench.upstream.push(steps([Step::Stall]));
     let began = Instant::now();
     let status = raw::call(address, INVOKE, "600m", &hello(), Duration::from_millis(400)).await;
     bare(&status).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
-    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        began.elapsed()
+    );
     assert_eq!(bench.upstream.received().len(), 1);
 }
 
@@ -59,7 +72,12 @@ async fn what_cannot_be_heard_of_is_not_started() {
     let address = bench.sidecar.tcp().unwrap();
     // Less than a millisecond is left for the cloud when the answer's way back is kept free.
     let status = raw::call(address, INVOKE, "1m", &hello(), Duration::ZERO).await;
-    bare(&status).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "not_started", "sidecar");
+    bare(&status).assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "not_started",
+        "sidecar",
+    );
     assert!(bench.upstream.received().is_empty());
 }
 
@@ -70,7 +88,12 @@ async fn in_the_queue() {
     let mut client = bench.invocations();
     let running = tokio::spawn(async move { client.invoke(hello()).await });
     bench.upstream.wait_received(1).await;
-    told(&late(&bench).await).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "not_started", "sidecar");
+    told(&late(&bench).await).assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "not_started",
+        "sidecar",
+    );
     assert_eq!(bench.upstream.received().len(), 1);
     running.abort();
 }
@@ -85,10 +108,14 @@ async fn while_connecting() {
         "listen: \"127.0.0.1:0\"\ntargets:\n  main:\n    provider: ncp\n    timeouts: {{connect: 20s}}\n    {settings}\n"
     );
     let sidecar = start(&text, &crate::support::bench::keys());
-    let mut client =
-        faas_sidecar::proto::invocation_service_client::InvocationServiceClient::new(connect(&sidecar));
+    let mut client = invocation_service_client::InvocationServiceClient::new(connect(&sidecar));
     let status = client.invoke(within(SHORT, hello())).await.unwrap_err();
-    told(&status).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "not_started", "sidecar");
+    told(&status).assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "not_started",
+        "sidecar",
+    );
 }
 
 #[tokio::test]
@@ -103,7 +130,12 @@ async fn while_the_answers_head_comes_in() {
 async fn while_the_answers_body_comes_in() {
     let bench = Bench::new().await;
     bench.upstream.push(success(r#"{"a":"b"}"#).half(Step::Stall));
-    told(&late(&bench).await).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "completed", "sidecar");
+    told(&late(&bench).await).assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "completed",
+        "sidecar",
+    );
     bench.upstream.wait_hung_up(1).await;
 }
 
@@ -127,7 +159,11 @@ async fn while_the_sidecar_logs_in() {
     let iam = Upstream::start().await;
     iam.push(steps([Step::Stall]));
     let login = tempfile::tempdir().unwrap();
-    for (name, value) in [("username", "robot"), ("password", "secret-enough"), ("domain", "acme")] {
+    for (name, value) in [
+        ("username", "robot"),
+        ("password", "secret-enough"),
+        ("domain", "acme"),
+    ] {
         std::fs::write(login.path().join(name), value).unwrap();
     }
     let text = format!(
@@ -137,11 +173,13 @@ async fn while_the_sidecar_logs_in() {
         url = iam.url(),
     );
     let sidecar = start(&text, &Env::fixed::<String, String>([]));
-    let mut client =
-        faas_sidecar::proto::invocation_service_client::InvocationServiceClient::new(connect(&sidecar));
+    let mut client = invocation_service_client::InvocationServiceClient::new(connect(&sidecar));
     for request in [within(SHORT, hello()), within(SHORT, hello())] {
         let told = bare(&client.invoke(request).await.unwrap_err());
-        assert_eq!((told.code, told.execution()), (Code::DeadlineExceeded, "not_started"));
+        assert_eq!(
+            (told.code, told.execution()),
+            (Code::DeadlineExceeded, "not_started")
+        );
     }
     assert_eq!(iam.received().len(), 1, "one login, whoever waits for it");
 }
@@ -149,7 +187,9 @@ async fn while_the_sidecar_logs_in() {
 #[tokio::test]
 async fn the_wait_sent_upstream_shrinks_with_the_time_that_the_queue_took() {
     let bench = Bench::quick("limits: {max_in_flight: 1, queue_timeout: 20s}").await;
-    bench.upstream.push(success("{}").after(Duration::from_millis(800)));
+    bench
+        .upstream
+        .push(success("{}").after(Duration::from_millis(800)));
     bench.upstream.push(success("{}"));
     let mut client = bench.invocations();
     let running = tokio::spawn(async move { client.invoke(hello()).await });
@@ -157,7 +197,11 @@ async fn the_wait_sent_upstream_shrinks_with_the_time_that_the_queue_took() {
     let request = within(Duration::from_secs(2), hello());
     bench.invocations().invoke(request).await.unwrap();
     running.await.unwrap().unwrap();
-    let asked: u64 = bench.upstream.received()[1].query("timeout").unwrap().parse().unwrap();
+    let asked: u64 = bench.upstream.received()[1]
+        .query("timeout")
+        .unwrap()
+        .parse()
+        .unwrap();
     // Of 2 s about 1.2 are left, and a quarter is kept for the way back; without the queue it would be 1460.
     assert!((300..1000).contains(&asked), "{asked}");
 }

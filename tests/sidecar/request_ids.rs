@@ -147,7 +147,9 @@ async fn retries_and_hedges_of_grpc_clients_run_each_call_once() {
     let bench = Bench::new().await;
     let calls = 40;
     for _ in 0..calls {
-        bench.upstream.push(steps([Step::Pause(Duration::from_millis(30)), Step::Echo]));
+        bench
+            .upstream
+            .push(steps([Step::Pause(Duration::from_millis(30)), Step::Echo]));
     }
     let call = |number: usize, attempt: usize| {
         // Each client has a connection of its own, as behind a load balancer.
@@ -159,17 +161,30 @@ async fn retries_and_hedges_of_grpc_clients_run_each_call_once() {
             });
             if attempt > 0 {
                 let attempts = attempt.to_string().parse().unwrap();
-                request.metadata_mut().insert("grpc-previous-rpc-attempts", attempts);
+                request
+                    .metadata_mut()
+                    .insert("grpc-previous-rpc-attempts", attempts);
                 tokio::time::sleep(Duration::from_millis(15 * attempt as u64)).await;
             }
-            let run = client.invoke(request).await.unwrap().into_inner().activation.unwrap();
+            let run = client
+                .invoke(request)
+                .await
+                .unwrap()
+                .into_inner()
+                .activation
+                .unwrap();
             assert_eq!(shown(&run.result), format!(r#"{{"n":{number}}}"#));
         }
     };
     // The original and its hedge at once, a retry while they run, one after they have ended.
     let all = (0..calls).flat_map(|number| [0, 0, 1, 4].map(|attempt| call(number, attempt)));
     futures_util::future::join_all(all).await;
-    let mut runs: Vec<_> = bench.upstream.received().iter().map(|run| run.text().to_owned()).collect();
+    let mut runs: Vec<_> = bench
+        .upstream
+        .received()
+        .iter()
+        .map(|run| run.text().to_owned())
+        .collect();
     assert_eq!(runs.len(), calls);
     runs.sort();
     runs.dedup();
@@ -178,7 +193,12 @@ async fn retries_and_hedges_of_grpc_clients_run_each_call_once() {
 
 #[tokio::test]
 async fn an_answer_that_is_too_large_to_keep_is_told_and_not_made_again() {
-    let bench = Bench::whole("request_ids: {window: 5m, max_entries: 10, max_size: 1KiB}", "", &keys()).await;
+    let bench = Bench::whole(
+        "request_ids: {window: 5m, max_entries: 10, max_size: 1KiB}",
+        "",
+        &keys(),
+    )
+    .await;
     let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(2000));
     bench.upstream.push(success(&large));
     assert_eq!(shown(&bench.invoke(once("a")).await.unwrap().result), large);
@@ -198,7 +218,10 @@ async fn the_window_is_as_long_as_configured() {
         assert_eq!(shown(&bench.invoke(once("a")).await.unwrap().result), expected);
     }
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(shown(&bench.invoke(once("a")).await.unwrap().result), r#"{"n":2}"#);
+    assert_eq!(
+        shown(&bench.invoke(once("a")).await.unwrap().result),
+        r#"{"n":2}"#
+    );
 }
 
 #[tokio::test]
@@ -210,6 +233,9 @@ async fn an_idempotent_call_that_failed_for_a_while_may_be_repeated_under_its_id
     };
     bench.upstream.push(html(502));
     bench.upstream.push(success("{}"));
-    assert_eq!(bench.invoke(request()).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(
+        bench.invoke(request()).await.unwrap_err().code(),
+        Code::Unavailable
+    );
     bench.invoke(request()).await.unwrap();
 }

@@ -33,7 +33,9 @@ fn told(clock: &HostClock) -> String {
     let what = match &clock.machine_ahead_ms {
         Err(why) => why.clone(),
         Ok(None) => "answers without a time, so this machine's clock must be right by itself".to_owned(),
-        Ok(Some(ahead)) if ahead.unsigned_abs() < AGREES_MS => "this machine's clock agrees with its".to_owned(),
+        Ok(Some(ahead)) if ahead.unsigned_abs() < AGREES_MS => {
+            "this machine's clock agrees with its".to_owned()
+        }
         Ok(Some(ahead)) => {
             let side = if *ahead > 0 { "ahead of" } else { "behind" };
             let seconds = ahead.unsigned_abs() / 1000;
@@ -57,16 +59,25 @@ mod tests {
         for (found, part) in [
             (Ok(Some(-1200)), "agrees"),
             (Ok(Some(20_000)), "20 s ahead of its; signatures are corrected"),
-            (Ok(Some(-600_500)), "600 s behind its; signatures are corrected, but set the clock (NTP)"),
+            (
+                Ok(Some(-600_500)),
+                "600 s behind its; signatures are corrected, but set the clock (NTP)",
+            ),
             (Ok(None), "without a time"),
-            (Err("The upstream cannot be reached (refused); nothing was sent.".to_owned()), "cannot be reached"),
+            (
+                Err("The upstream cannot be reached (refused); nothing was sent.".to_owned()),
+                "cannot be reached",
+            ),
         ] {
             let line = told(&HostClock {
                 target: "prod".to_owned(),
                 host: "cloud.example".to_owned(),
                 machine_ahead_ms: found,
             });
-            assert!(line.starts_with("prod (cloud.example): ") && line.contains(part), "{line}");
+            assert!(
+                line.starts_with("prod (cloud.example): ") && line.contains(part),
+                "{line}"
+            );
         }
     }
 }

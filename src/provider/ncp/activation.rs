@@ -55,13 +55,10 @@ impl Ncp {
         let url = self.endpoint.url(path, platform, &[]);
         let mut request = self.request(Method::GET, url, Bytes::new(), true);
         request.attempt_timeout = bound;
-        let response = self
-            .send(call, request)
-            .await
-            .map_err(|error| {
-                let id = path.rsplit('/').next().unwrap_or_default().to_owned();
-                not_yet(error).resource("activation", id)
-            })?;
+        let response = self.send(call, request).await.map_err(|error| {
+            let id = path.rsplit('/').next().unwrap_or_default().to_owned();
+            not_yet(error).resource("activation", id)
+        })?;
         self.activation(&response, action, encoding)
     }
 

@@ -233,6 +233,10 @@ async fn the_operator_is_told_once_and_told_when_it_is_well_again() {
     let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<_> = lines.lines().collect();
     assert_eq!(lines.len(), 2, "{lines:#?}");
-    assert!(lines[0].contains("WARN") && lines[0].contains("300 s ahead of the upstream's") && lines[0].contains("NTP"));
+    assert!(
+        lines[0].contains("WARN")
+            && lines[0].contains("300 s ahead of the upstream's")
+            && lines[0].contains("NTP")
+    );
     assert!(lines[1].contains("INFO") && lines[1].contains("agrees"));
 }

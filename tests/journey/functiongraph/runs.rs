@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::*;
 
-pub(super) const SLOW: &str = "exports.handler = (event, context, done) => setTimeout(() => done(null, 1), event.ms)";
+pub(super) const SLOW: &str =
+    "exports.handler = (event, context, done) => setTimeout(() => done(null, 1), event.ms)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_tells_its_result_log_and_bill() {

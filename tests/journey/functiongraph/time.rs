@@ -16,7 +16,9 @@ async fn a_cloud_whose_clock_is_years_away_is_used_as_any_other() {
         };
         let target = "  graph: {provider: functiongraph, region: cn-north-4, retry: {max_attempts: 1}}";
         let mut graph = Graph::open(target, options).await;
-        graph.put("", "echo", node("exports.handler = async (event) => event")).await;
+        graph
+            .put("", "echo", node("exports.handler = async (event) => event"))
+            .await;
         // The cloud's clock steps under calls in flight: each is signed once more, and the key is not held back for it.
         let emulator = graph.house.emulators.iter().next().unwrap();
         emulator.clock().advance(std::time::Duration::from_secs(3600));
@@ -24,7 +26,13 @@ async fn a_cloud_whose_clock_is_years_away_is_used_as_any_other() {
             let mut runs = graph.runs.clone();
             async move {
                 let request = invoke("", "echo", &json!({ "n": n }).to_string());
-                let run = runs.invoke(request).await.unwrap().into_inner().activation.unwrap();
+                let run = runs
+                    .invoke(request)
+                    .await
+                    .unwrap()
+                    .into_inner()
+                    .activation
+                    .unwrap();
                 assert_eq!(read(run.result), json!({ "n": n }));
             }
         });

@@ -6,4 +6,5 @@ pub mod details;
 pub mod raw;
 pub mod refused;
 pub mod signature;
+pub mod tls;
 pub mod upstream;
