@@ -16,6 +16,7 @@ mod bad_triggers;
 mod bad_upstream;
 mod deadlines;
 mod error_bodies;
+mod load;
 mod many;
 mod operations;
 mod paging;

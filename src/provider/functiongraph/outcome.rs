@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::errors::{self, Fault, fault_of};
 use super::{header_text, time, wire};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Scope};
 use crate::json;
 use crate::proto::json::Encoding;
 use crate::proto::{Activation, ActivationStatus, Json, JsonEncoding};
@@ -96,7 +96,7 @@ fn wall(error: Error) -> Error {
     if error.kind != Kind::DeadlineExceeded {
         return error;
     }
-    error.transient(false).with(|facts| {
+    error.transient(false).scope(Scope::Resource).with(|facts| {
         "The gateway stops answering a synchronous run after 90 s; the function may still be running, and leaves no \
          record to ask for. Use InvokeAsync for long runs."
             .clone_into(&mut facts.message);
