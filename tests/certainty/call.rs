@@ -131,6 +131,13 @@ fn action(cloud: Cloud) -> Action {
             timeout: Some(prost_types::Duration { seconds, nanos: 0 }),
             memory_mb: 256,
         }),
+        vpc: match cloud {
+            Cloud::Ncp => vec![Vpc {
+                vpc_no: 1001,
+                subnet_no: 2002,
+            }],
+            Cloud::FunctionGraph => Vec::new(),
+        },
         ..Action::default()
     }
 }
