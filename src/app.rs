@@ -19,6 +19,7 @@ use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 
 mod build;
+mod clocks;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod listen;
@@ -27,6 +28,7 @@ mod serve;
 use build::Blueprint;
 use listen::Bound;
 
+pub use clocks::{HostClock, host_clocks};
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
 pub use serve::serve;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use tonic::metadata::MetadataMap;
-use tonic::{Response, Status};
+use tonic::{Extensions, Response, Status};
 
 use super::status::{Context, status};
 use super::{deadline, trace};
@@ -45,7 +45,7 @@ impl Edge {
     pub(super) fn open(
         targets: &Targets,
         target: &str,
-        metadata: &MetadataMap,
+        (metadata, extensions): (&MetadataMap, &Extensions),
         idempotent: bool,
     ) -> Result<Self, Status> {
         let target = targets.get(target).map_err(|error| {
@@ -57,7 +57,7 @@ impl Edge {
                 },
             )
         })?;
-        let mut call = Call::new(deadline::deadline(metadata, target.request_timeout));
+        let mut call = Call::new(deadline::deadline(extensions, target.request_timeout));
         call.trace = trace::context(metadata);
         Ok(Self {
             target,
@@ -104,9 +104,13 @@ impl Edge {
 /// One unary method: open, ask the provider, close.
 macro_rules! unary {
     ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
-        let (metadata, _, message) = $request.into_parts();
-        let mut edge =
-            $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
+        let (metadata, extensions, message) = $request.into_parts();
+        let mut edge = $crate::grpc::edge::Edge::open(
+            &$services.targets,
+            &message.target,
+            (&metadata, &extensions),
+            $idempotent,
+        )?;
         let result = edge.target.provider.$method(&mut edge.call, message).await;
         edge.close(result)
     }};
