@@ -340,6 +340,18 @@ fn describe(error: Error, call: &Call) -> Error {
     })
 }
 
+/// True when the head of an answer proves that the cloud carried the request out: a good status, on a document of the
+/// cloud's own kind. A page with a good status is some proxy's word, and proves nothing.
+#[must_use]
+pub fn proves_completion(status: StatusCode, headers: &HeaderMap) -> bool {
+    let is_document = |kind: &HeaderValue| {
+        let kind = kind.to_str().unwrap_or_default();
+        // `application/json`, `application/problem+json`, with or without parameters.
+        kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().ends_with("json")
+    };
+    status.is_success() && headers.get(http::header::CONTENT_TYPE).is_none_or(is_document)
+}
+
 /// `Retry-After` as seconds or as a date (RFC 9110 §10.2.3); nonsense is as if it were absent. A date counts from the
 /// answer's own `Date`, since the machine's clock may be wrong; `now` stands in for one that is missing.
 #[must_use]

@@ -76,7 +76,7 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
         _ => {}
     }
     let head = wire.head().await?;
-    let (call, step) = asked(&head, shared.cloud);
+    let Asked { call, step, form } = asked(&head, shared.cloud);
     match fault {
         Fault::InBody(bytes, end) if head.length > 0 => {
             let some = usize::try_from(bytes).unwrap() % head.length;
@@ -111,7 +111,7 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
         shared.cloud.gone()
     } else {
         shared.ledger.execute(call, step);
-        shared.cloud.good(step, call)
+        shared.cloud.good(form, call)
     };
     respond(wire, fault, &answer).await
 }
@@ -210,12 +210,18 @@ async fn chunked(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
     wire.write(text.as_bytes()).await.then_some(wire)
 }
 
-/// Whose request it is, and what it asks for.
-fn asked(head: &Head, cloud: Cloud) -> (u64, Step) {
+/// What a request says of itself.
+struct Asked {
+    call: u64,
+    step: Step,
+    /// The step whose answer is due.
+    form: Step,
+}
+
+fn asked(head: &Head, cloud: Cloud) -> Asked {
     let path = head.target.split('?').next().unwrap_or_default();
     let call = number_after(&head.target, "call-").unwrap_or_else(|| panic!("{} names no call", head.target));
     let step = match (cloud, head.method.as_str()) {
-        (Cloud::Ncp, "POST") if head.target.contains("timeout=0") => Step::RunAsync,
         (Cloud::Ncp, "POST") => Step::Run,
         (_, "GET") if path.ends_with("/config") => Step::Look,
         (_, "GET") => Step::Read,
@@ -226,7 +232,12 @@ fn asked(head: &Head, cloud: Cloud) -> (u64, Step) {
         (_, "POST") if path.ends_with("/invocations") => Step::Run,
         _ => panic!("unexpected request {} {}", head.method, head.target),
     };
-    (call, step)
+    // NCP has one request for both: whoever waits for nothing is answered an id.
+    let form = match step {
+        Step::Run if head.target.ends_with("timeout=0") => Step::RunAsync,
+        step => step,
+    };
+    Asked { call, step, form }
 }
 
 /// A run's body must be the one that belongs to its call: bodies that were mixed up would be worse than any fault.
