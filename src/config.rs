@@ -34,7 +34,7 @@ pub use reference::reference;
 pub use schema::schema;
 pub use sources::{CONFIG_VARIABLE, Sources, load};
 pub use target::{
-    ApiVersion, Budget, Cloud, Credentials, FunctionGraph, Limits, Ncp, Platform, Region, Retry, Site,
+    ApiVersion, Breaker, Budget, Cloud, Credentials, FunctionGraph, Limits, Ncp, Platform, Region, Retry, Site,
     TargetConfig, Timeouts,
 };
 

@@ -227,6 +227,7 @@ fn is_https(url: Option<&Url>) -> bool {
 
 fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
+    let breaker = &config.breaker;
     transport::Settings {
         tls: tls.filter(|_| is_https(config.base_url.as_ref())).cloned(),
         retry: transport::Retry {
@@ -247,6 +248,16 @@ fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Se
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout.min(Duration::from_secs(3600)),
             max_response_size: usize::try_from(limits.max_response_size).unwrap_or(usize::MAX),
+            adaptive_rate: limits.adaptive_rate,
+        },
+        breaker: transport::BreakerSettings {
+            enabled: breaker.enabled,
+            consecutive_failures: breaker.consecutive_failures,
+            success_rate: breaker.success_rate,
+            min_requests: breaker.min_requests,
+            window: breaker.window,
+            open: breaker.open,
+            max_open: breaker.max_open,
         },
     }
 }

@@ -33,9 +33,11 @@ macro_rules! once {
             edge.call.deadline,
             edge.call.trace.clone(),
         );
+        let previous_attempts = edge.call.previous_attempts;
         let work = || async move {
             let mut call = $crate::call::Call::new(deadline);
             call.trace = trace;
+            call.previous_attempts = previous_attempts;
             let result = target.provider.$method(&mut call, message).await;
             let started = result
                 .as_ref()
