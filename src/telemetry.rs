@@ -1,5 +1,6 @@
-//! What operators see of the process. So far: its log.
+//! What operators see of the process. Its log and its numbers.
 
 mod log;
+pub mod metrics;
 
 pub use log::{Format, init};
