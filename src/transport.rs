@@ -19,8 +19,9 @@ mod client;
 mod limit;
 mod retry;
 mod settings;
+mod tls;
 
-pub use client::{Client, TlsRoots};
+pub use client::Client;
 pub use settings::{Limits, Retry, Settings, Timeouts};
 
 use limit::Limiter;
@@ -153,7 +154,7 @@ impl Transport {
         }
         let signature = protocol.sign(request, clock::now())?;
         call.attempts += 1;
-        let sent = self.client.send(call, request, signature, bound).await;
+        let sent = self.client.send(call, request, &signature, bound).await;
         let response = sent.map_err(|(failure, headers)| {
             call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
             failure

@@ -186,6 +186,7 @@ fn transport_settings(config: &TargetConfig) -> transport::Settings {
             connect: timeouts.connect,
             attempt: timeouts.attempt,
             idle: timeouts.idle,
+            max_connection_age: timeouts.max_connection_age,
         },
         limits: transport::Limits {
             max_in_flight: limits.max_in_flight,

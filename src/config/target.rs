@@ -193,6 +193,9 @@ pub struct Timeouts {
     /// How long an unused connection is kept.
     #[serde(serialize_with = "serialize_duration")]
     pub idle: Duration,
+    /// How long any connection takes new requests.
+    #[serde(serialize_with = "serialize_duration")]
+    pub max_connection_age: Duration,
 }
 
 /// How much may go on at once.

@@ -42,6 +42,8 @@ pub struct Timeouts {
     pub attempt: Duration,
     /// An idle connection is closed after this; keep it under the server's own.
     pub idle: Duration,
+    /// A connection takes no new request after about this, so that changes in DNS are followed.
+    pub max_connection_age: Duration,
 }
 
 /// Bounds in number and size.
@@ -72,7 +74,8 @@ impl Default for Settings {
             timeouts: Timeouts {
                 connect: Duration::from_secs(3),
                 attempt: Duration::from_secs(75),
-                idle: Duration::from_secs(30),
+                idle: Duration::from_secs(50),
+                max_connection_age: Duration::from_secs(300),
             },
             limits: Limits {
                 max_in_flight: 100,

@@ -96,6 +96,7 @@ fn timeouts(reader: &mut Reader<'_>) -> Timeouts {
         attempt: within_request(reader, "timeouts.attempt", DEFAULT_ATTEMPT, request),
         request,
         idle: reader.duration("timeouts.idle"),
+        max_connection_age: reader.duration("timeouts.max_connection_age"),
     }
 }
 

@@ -273,7 +273,13 @@ pub(super) static KEYS: &[Key] = &[
         "targets.*.timeouts.idle",
         ms(1, 3_600_000),
         Default::Is("50s"),
-        "How long an unused connection is kept; keep it below the server's own limit.",
+        "How long an unused connection is kept; keep it below the server's own limit. A shorter one that the server tells (Keep-Alive: timeout) wins.",
+    ),
+    key(
+        "targets.*.timeouts.max_connection_age",
+        ms(100, DAY),
+        Default::Is("5m"),
+        "How long a connection takes new requests; then a fresh one looks the name up again, so that changes in DNS are followed. Up to a tenth more or less, at random.",
     ),
     key(
         "targets.*.limits",
