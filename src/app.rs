@@ -17,6 +17,7 @@ use crate::admin::{self, Pages};
 use crate::config::{Config, Listen, effective_json};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
+use crate::telemetry::metrics::Metrics;
 
 mod build;
 #[cfg(feature = "emulator")]
@@ -62,7 +63,8 @@ impl Sidecar {
     /// # Errors
     /// When an address cannot be bound, or a CA file cannot be read.
     pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
-        let blueprint = Arc::new(Blueprint::new(config, env)?);
+        let metrics = Metrics::new(config.metrics.max_actions);
+        let blueprint = Arc::new(Blueprint::new(config, env, &metrics)?);
         // Built once here so that a mistake shows before anything listens.
         blueprint.targets()?;
         let bound = config
@@ -92,6 +94,7 @@ impl Sidecar {
                 health: health.clone(),
                 dedup: Arc::clone(&dedup),
                 limits,
+                metrics: Arc::clone(&metrics),
                 stop: stop.subscribe(),
                 // One thread is enough for pages that people and probes read.
                 admin: admin.take().map(|(listener, config)| {
@@ -100,6 +103,7 @@ impl Sidecar {
                         Pages {
                             serving: health.serving(),
                             config,
+                            metrics: Arc::clone(&metrics),
                         },
                     )
                 }),
@@ -176,6 +180,7 @@ struct Worker {
     health: Health,
     dedup: Arc<Dedup>,
     limits: Limits,
+    metrics: Arc<Metrics>,
     stop: watch::Receiver<Stop>,
     admin: Option<(TcpListener, Pages)>,
 }
@@ -192,7 +197,7 @@ impl Worker {
                 Err(fault) => return warn!("a serving thread cannot run: {fault}"),
             };
             let services = Services::new(targets, self.dedup);
-            let router = Router::new(&services, &self.health, self.limits);
+            let router = Router::new(&services, &self.health, self.limits, &self.metrics);
             let mut stop = self.stop.clone();
             if let Some((listener, pages)) = self.admin {
                 // Not awaited: the pages answer until the thread ends.

@@ -4,6 +4,8 @@
 //! Knows no cloud: a provider hands in a [`Protocol`]. Signing and classification stand inside the loop, because an old
 //! signature is refused and the retry decision needs a classified error, not an HTTP status.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,6 +16,7 @@ use url::Url;
 use crate::call::Call;
 use crate::clock;
 use crate::error::{Error, Execution, Result};
+use crate::telemetry::metrics::{Attempt, TargetMetrics};
 
 mod client;
 mod limit;
@@ -79,6 +82,7 @@ pub struct Transport {
     client: Client,
     shared: Arc<Shared>,
     timeouts: Timeouts,
+    metrics: Arc<TargetMetrics>,
 }
 
 /// What one target's transports share across threads: the slots and the retry budget.
@@ -109,7 +113,14 @@ impl Transport {
             client: Client::new(settings)?,
             shared,
             timeouts: settings.timeouts,
+            metrics: Arc::clone(&settings.metrics),
         })
+    }
+
+    /// What is counted for the target.
+    #[must_use]
+    pub fn metrics(&self) -> &TargetMetrics {
+        &self.metrics
     }
 
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
@@ -154,7 +165,12 @@ impl Transport {
         }
         let signature = protocol.sign(request, clock::now())?;
         call.attempts += 1;
+        let counted = self
+            .metrics
+            .requests
+            .begin(&request.method, &request.url, request.body.len());
         let sent = self.client.send(call, request, &signature, bound).await;
+        count(counted, &sent);
         let response = sent.map_err(|(failure, headers)| {
             call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
             failure
@@ -166,6 +182,17 @@ impl Transport {
             .classify(request, &response)
             .map(|()| response)
             .map_err(|error| describe(error, call))
+    }
+}
+
+/// Tells the metrics how an attempt ended. Reasons of failed attempts are our own words, all of them constants.
+fn count(attempt: Attempt, sent: &std::result::Result<Response, (Error, HeaderMap)>) {
+    match sent {
+        Ok(response) => attempt.answered(response.status, response.body.len()),
+        Err((error, _)) => match error.reason {
+            Cow::Borrowed(reason) => attempt.failed(reason, error.http_status),
+            Cow::Owned(_) => attempt.failed("_OTHER", error.http_status),
+        },
     }
 }
 

@@ -13,6 +13,7 @@ use crate::provider::Provider;
 use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Target, Targets};
+use crate::telemetry::metrics::{Metrics, TargetMetrics};
 use crate::transport::{self, Shared, Transport};
 
 /// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
@@ -50,11 +51,11 @@ enum Prepared {
 }
 
 impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env) -> Result<Self, StartError> {
+    pub(super) fn new(config: &Config, env: &Env, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
         let targets = config
             .targets
             .iter()
-            .map(|(name, target)| plan(name, target, env))
+            .map(|(name, target)| plan(name, target, env, metrics))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             targets,
@@ -77,6 +78,7 @@ impl Plan {
             name: self.name.clone(),
             provider: self.provider(transport).map_err(fault)?,
             request_timeout: self.config.timeouts.request,
+            metrics: Arc::clone(&self.transport.metrics),
         })
     }
 
@@ -99,8 +101,10 @@ impl Plan {
     }
 }
 
-fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError> {
-    let transport = transport_settings(config);
+fn plan(name: &str, config: &TargetConfig, env: &Env, metrics: &Arc<Metrics>) -> Result<Plan, StartError> {
+    let metrics = TargetMetrics::new(metrics, name);
+    metrics.describe(config.cloud.provider().name(), config.cloud.region());
+    let transport = transport_settings(config, &metrics);
     Ok(Plan {
         name: name.to_owned(),
         config: config.clone(),
@@ -109,7 +113,7 @@ fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError
         cloud: match &config.cloud {
             Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
             Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
-                function_graph(place, config, env)
+                function_graph(place, config, env, &metrics)
                     .map_err(|why| StartError(format!("target {name}: {why}")))?,
             ),
         },
@@ -120,6 +124,7 @@ fn function_graph(
     place: &config::FunctionGraph,
     config: &TargetConfig,
     env: &Env,
+    metrics: &Arc<TargetMetrics>,
 ) -> Result<functiongraph::Settings, String> {
     let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
     let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam)?;
@@ -130,7 +135,7 @@ fn function_graph(
         _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
     };
     // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport_settings(config);
+    let mut settings = transport_settings(config, metrics);
     settings.tls = iam.is_none_or(|url| url.scheme() == "https");
     let iam = Transport::new(&settings, Shared::new(&settings))?;
     Ok(functiongraph::Settings {
@@ -170,7 +175,7 @@ fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
         .collect()
 }
 
-fn transport_settings(config: &TargetConfig) -> transport::Settings {
+fn transport_settings(config: &TargetConfig, metrics: &Arc<TargetMetrics>) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     transport::Settings {
         tls: config.base_url.as_ref().is_none_or(|url| url.scheme() == "https"),
@@ -194,6 +199,7 @@ fn transport_settings(config: &TargetConfig) -> transport::Settings {
             queue_timeout: limits.queue_timeout.min(Duration::from_secs(3600)),
             max_response_size: usize::try_from(limits.max_response_size).unwrap_or(usize::MAX),
         },
+        metrics: Arc::clone(metrics),
     }
 }
 

@@ -11,7 +11,7 @@ use super::listen::Listen;
 use super::suggest::nearest;
 use super::target::TargetConfig;
 use super::walk::Found;
-use super::{Config, Log, LogFormat, LogLevel};
+use super::{Config, Log, LogFormat, LogLevel, Metrics};
 use crate::env::Env;
 use reader::Reader;
 
@@ -56,6 +56,9 @@ pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Optio
                 "trace" => LogLevel::Trace,
                 _ => LogLevel::Info,
             },
+        },
+        metrics: Metrics {
+            max_actions: usize::try_from(top.integer("metrics.max_actions")).ok()?,
         },
         targets,
         file: None,

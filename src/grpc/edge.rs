@@ -6,7 +6,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
 use super::status::{Context, status};
-use super::{deadline, trace};
+use super::{deadline, served, trace};
 use crate::call::Call;
 use crate::error::Result;
 use crate::target::{Target, Targets};
@@ -57,6 +57,7 @@ impl Edge {
                 },
             )
         })?;
+        served::means(&target.metrics.calls);
         let mut call = Call::new(deadline::deadline(metadata, target.request_timeout));
         call.trace = trace::context(metadata);
         Ok(Self {

@@ -5,7 +5,8 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
@@ -18,7 +19,9 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::edge::{CallFacts, LateFacts};
+use super::methods;
 use super::reflection::Reflection;
+use super::served::{CALL, Served};
 use super::status::{bare, panicked, unsendable};
 use super::{Health, Services};
 use crate::proto::action_service_server::ActionServiceServer;
@@ -26,6 +29,7 @@ use crate::proto::health::health_server::HealthServer;
 use crate::proto::invocation_service_server::InvocationServiceServer;
 use crate::proto::package_service_server::PackageServiceServer;
 use crate::proto::trigger_service_server::TriggerServiceServer;
+use crate::telemetry::metrics::{Calls, Metrics};
 
 /// The services of `faas.v1`, as health checks name them.
 pub(super) const SERVICES: [&str; 4] = [
@@ -54,12 +58,14 @@ pub struct Router {
     trigger: TriggerServiceServer<Services>,
     health: HealthServer<Health>,
     reflection: Reflection,
+    /// Calls that never reach a target: health, reflection, what cannot be decoded.
+    nowhere: Arc<Calls>,
 }
 
 impl Router {
-    /// Puts the services behind one path match, within `limits`.
+    /// Puts the services behind one path match, within `limits`, and counts their calls in `metrics`.
     #[must_use]
-    pub fn new(services: &Services, health: &Health, limits: Limits) -> Self {
+    pub fn new(services: &Services, health: &Health, limits: Limits, metrics: &Arc<Metrics>) -> Self {
         let size = limits.max_message_size;
         macro_rules! limited {
             ($server:ident) => {
@@ -76,6 +82,7 @@ impl Router {
             trigger: limited!(TriggerServiceServer),
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
+            nowhere: Calls::new(metrics, ""),
         }
     }
 
@@ -114,34 +121,49 @@ impl Service<http::Request<Body>> for Router {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Pending {
-        let answer = self.dispatch(request);
+        let served = Served::new(methods::find(request.uri().path()), Arc::clone(&self.nowhere));
+        let answer = AssertUnwindSafe(self.dispatch(request)).catch_unwind();
         Box::pin(async move {
-            match AssertUnwindSafe(answer).catch_unwind().await {
-                Ok(answer) => answer.map(finish),
-                Err(_) => Ok(panicked().into_http()),
-            }
+            let mut call = pin!(CALL.scope(served, answer));
+            let answer = match call.as_mut().await {
+                Ok(Ok(answer)) => answer,
+                Err(_) => panicked().into_http(),
+            };
+            Ok(match call.take_value() {
+                Some(served) => finish(answer, served),
+                None => answer,
+            })
         })
     }
 }
 
-/// Details on every error, trailers on every answer.
-fn finish(mut answer: Answer) -> Answer {
+/// Details on every error, trailers on every answer; the call is counted when its last byte is handed over.
+fn finish(mut answer: Answer, served: Served) -> Answer {
     if let Some(status) = without_details(answer.headers()) {
-        return status.into_http();
+        answer = status.into_http();
     }
-    if let Some(facts) = answer.extensions_mut().remove::<CallFacts>() {
-        return with_trailers(answer, move || facts.clone());
-    }
-    match answer.extensions_mut().remove::<LateFacts>() {
-        Some(facts) => with_trailers(answer, move || facts.get()),
-        None => answer,
+    served.end_with(answer.headers());
+    let facts = answer.extensions_mut().remove::<CallFacts>();
+    let late = answer.extensions_mut().remove::<LateFacts>();
+    match (facts, late) {
+        (Some(facts), _) => with_trailers(answer, served, move |trailers| trail(trailers, &facts)),
+        (None, Some(late)) => with_trailers(answer, served, move |trailers| trail(trailers, &late.get())),
+        (None, None) => with_trailers(answer, served, |trailers| trailers),
     }
 }
 
-fn with_trailers(answer: Answer, facts: impl Fn() -> CallFacts + Send + 'static) -> Answer {
+fn with_trailers(
+    answer: Answer,
+    served: Served,
+    trail: impl Fn(HeaderMap) -> HeaderMap + Send + 'static,
+) -> Answer {
     answer.map(|body| {
         Body::new(body.map_frame(move |frame| match frame.into_trailers() {
-            Ok(trailers) => Frame::trailers(trail(trailers, &facts())),
+            Ok(trailers) => {
+                let trailers = trail(trailers);
+                served.end_with(&trailers);
+                Frame::trailers(trailers)
+            }
             Err(frame) => frame,
         }))
     })

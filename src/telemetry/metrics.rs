@@ -12,15 +12,19 @@ mod family;
 mod functions;
 pub mod names;
 mod process;
+mod reference;
 mod requests;
 mod resolved;
+mod target;
 mod text;
 mod value;
 
 pub use calls::{Calls, Served};
 pub use family::{Description, Family, Kind, OTHER, Reading, Sample, Unit, Value};
 pub use functions::{Functions, Outcome, Run};
+pub use reference::reference;
 pub use requests::{Attempt, Requests};
+pub use target::TargetMetrics;
 pub use text::Format;
 pub use value::{Counter, Gauge, Histogram, Spread};
 
@@ -55,7 +59,11 @@ impl Metrics {
             directory: functions::Directory::new(max_actions),
         };
         process::register(&metrics);
-        let emulator = if cfg!(feature = "emulator") { "true" } else { "false" };
+        let emulator = if cfg!(feature = "emulator") {
+            "true"
+        } else {
+            "false"
+        };
         metrics
             .family(&names::BUILD_INFO)
             .gauge(&[env!("CARGO_PKG_VERSION"), emulator])

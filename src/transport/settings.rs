@@ -1,7 +1,10 @@
 //! What a target's configuration says about its transport; checked by the configuration room.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::telemetry::metrics::TargetMetrics;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Bounds in number and size.
     pub limits: Limits,
+    /// What is counted for the target.
+    pub metrics: Arc<TargetMetrics>,
 }
 
 /// Retry rules.
@@ -83,6 +88,7 @@ impl Default for Settings {
                 queue_timeout: Duration::from_secs(1),
                 max_response_size: 64 << 20,
             },
+            metrics: TargetMetrics::unread(),
         }
     }
 }

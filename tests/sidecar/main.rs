@@ -17,6 +17,7 @@ mod bad_upstream;
 mod deadlines;
 mod error_bodies;
 mod many;
+mod metrics;
 mod operations;
 mod paging;
 mod privacy;

@@ -17,8 +17,8 @@ use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::json;
 use crate::names::NcpActivationId;
 use crate::proto::*;
-use crate::provider::Observer;
 use crate::provider::status::json_fault;
+use crate::provider::{Observer, runs};
 use crate::transport::Response;
 
 mod window;
@@ -106,8 +106,22 @@ impl Ncp {
         })
     }
 
-    /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known then.
+    /// Starts a run as [`Self::begin`] does, and counts it.
     async fn start(
+        &self,
+        call: &mut Call,
+        asked: &Asked,
+        wait: Duration,
+        encoding: JsonEncoding,
+    ) -> Result<Activation> {
+        let told = self.begin(call, asked, wait, encoding).await;
+        let (package, name) = (asked.action.package(), asked.action.name());
+        runs::count(&self.transport.metrics().functions, package, name, &told);
+        told
+    }
+
+    /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known then.
+    async fn begin(
         &self,
         call: &mut Call,
         asked: &Asked,
@@ -310,7 +324,9 @@ impl Ncp {
     /// An activation as the upstream names it. Without a `response` it is still running.
     pub(super) fn activation_of(&self, response: &Response, encoding: JsonEncoding) -> Result<Activation> {
         let found = self.run_content(response)?;
+        let init_duration = found.init_millis().map(time::duration);
         let mut activation = Activation {
+            init_duration,
             activation_id: found.activation_id.unwrap_or_default(),
             action_name: found.name.unwrap_or_default(),
             namespace: found.namespace.unwrap_or_default(),

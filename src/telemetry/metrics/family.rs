@@ -184,7 +184,12 @@ impl Family {
 
     /// Where a series belongs: its own place while there is room, else the one that all others share.
     fn place(&self, series: &BTreeMap<Labels, Cell>, labels: &[&str]) -> Labels {
-        debug_assert_eq!(labels.len(), self.description.labels.len(), "{:?}", self.description);
+        debug_assert_eq!(
+            labels.len(),
+            self.description.labels.len(),
+            "{:?}",
+            self.description
+        );
         let own: Labels = labels.iter().map(|value| Box::from(*value)).collect();
         // One place is kept for the others.
         if labels.is_empty() || series.contains_key(&own) || series.len() < self.max_series - 1 {
@@ -237,7 +242,10 @@ impl Unit {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "what is counted up and down here is far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "what is counted up and down here is far below 2^53"
+)]
 fn exact(value: i64) -> f64 {
     value as f64
 }

@@ -1,4 +1,4 @@
-//! The function view: runs by action and outcome, run time, billed time, cold starts.
+//! The function view: runs by action and outcome, run time, billed time, cold starts (a run that the cloud had to prepare).
 //!
 //! Actions are told apart up to a bound for the whole process; those that come later are `other`. Only runs that were
 //! started, or may have been, are here, so that names that do not exist take no place.
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::names::{BILLED_TIME, COLD_STARTS, INVOCATIONS, RUN_DURATION};
+use super::names::{BILLED_TIME, INIT_DURATION, INVOCATIONS, RUN_DURATION};
 use super::resolved::Resolved;
 use super::value::{Counter, Histogram};
 use super::{Metrics, OTHER};
@@ -50,8 +50,8 @@ pub struct Run<'a> {
     pub duration: Option<Duration>,
     /// Time that is billed, as the cloud says.
     pub billed: Option<Duration>,
-    /// True when the cloud says that the run had to be prepared first.
-    pub cold: bool,
+    /// Time that preparing the run took (a cold start), when the cloud says so.
+    pub init: Option<Duration>,
 }
 
 /// The runs of one target.
@@ -71,15 +71,9 @@ struct Action {
     /// Both, as the label has them.
     label: String,
     outcomes: Resolved<Outcome, Counter>,
-    series: Resolved<(), Series>,
-}
-
-/// What the cloud may tell of a run; made when it does.
-#[derive(Clone, Debug)]
-struct Series {
-    duration: Histogram,
-    billed: Counter,
-    cold: Counter,
+    durations: Resolved<(), Histogram>,
+    billed: Resolved<(), Counter>,
+    inits: Resolved<(), Histogram>,
 }
 
 /// The actions of the whole process that have a label of their own, by target, package and name. It outlives a reload.
@@ -95,13 +89,13 @@ pub(super) struct Directory {
 impl Functions {
     /// Those of `target`.
     #[must_use]
-    pub fn new(metrics: &Arc<Metrics>, target: &str) -> Arc<Self> {
-        Arc::new(Self {
+    pub fn new(metrics: &Arc<Metrics>, target: &str) -> Self {
+        Self {
             metrics: Arc::clone(metrics),
             target: target.to_owned(),
             known: ArcSwap::from_pointee(Vec::new()),
             other: Action::new("", "", OTHER.to_owned()),
-        })
+        }
     }
 
     /// Counts one run.
@@ -137,25 +131,20 @@ impl Functions {
             self.metrics.family(&INVOCATIONS).counter(&labels)
         };
         action.outcomes.with(run.outcome, counter, Counter::inc);
-        if run.duration.is_none() && run.billed.is_none() && !run.cold {
-            return;
+        // Each of these has a series when the cloud tells it for the first time.
+        let family = |description| self.metrics.family(description);
+        if let Some(took) = run.duration {
+            let find = || family(&RUN_DURATION).histogram(&labels);
+            action.durations.with((), find, |cell| cell.observe_time(took));
         }
-        let series = || Series {
-            duration: self.metrics.family(&RUN_DURATION).histogram(&labels),
-            billed: self.metrics.family(&BILLED_TIME).counter(&labels),
-            cold: self.metrics.family(&COLD_STARTS).counter(&labels),
-        };
-        action.series.with((), series, |series| {
-            if let Some(duration) = run.duration {
-                series.duration.observe_time(duration);
-            }
-            if let Some(billed) = run.billed {
-                series.billed.add_time(billed);
-            }
-            if run.cold {
-                series.cold.inc();
-            }
-        });
+        if let Some(billed) = run.billed {
+            let find = || family(&BILLED_TIME).counter(&labels);
+            action.billed.with((), find, |cell| cell.add_time(billed));
+        }
+        if let Some(init) = run.init {
+            let find = || family(&INIT_DURATION).histogram(&labels);
+            action.inits.with((), find, |cell| cell.observe_time(init));
+        }
     }
 }
 
@@ -200,7 +189,9 @@ impl Action {
             name: name.to_owned(),
             label,
             outcomes: Resolved::default(),
-            series: Resolved::default(),
+            durations: Resolved::default(),
+            billed: Resolved::default(),
+            inits: Resolved::default(),
         }
     }
 

@@ -104,6 +104,61 @@ families! {
     HTTP_IN_FLIGHT = "http.client.active_requests", Unit::Things("{request}"), Kind::UpDown,
         ["server.address", "server.port", TARGET],
         "HTTP requests to the cloud that are under way";
+    /// Slots in use.
+    SLOTS = "faas_sidecar.slots.in_use", Unit::Things("{slot}"), Kind::UpDown, [TARGET],
+        "Calls that hold one of the target's slots (limits.max_in_flight)";
+    /// Queue.
+    QUEUE = "faas_sidecar.queue.length", Unit::Things("{call}"), Kind::UpDown, [TARGET],
+        "Calls that wait for a slot (limits.max_queue)";
+    /// Waits.
+    QUEUE_WAIT = "faas_sidecar.queue.wait.duration", Unit::Seconds, WAIT, [TARGET],
+        "Time that calls waited for a slot, of those that had to wait";
+    /// Shed.
+    SHED = "faas_sidecar.shed", Unit::Things("{call}"), Kind::Counter, [TARGET, "reason"],
+        "Calls and retries refused before they were sent, by the reason that the caller is told";
+    /// Retries.
+    RETRIES = "faas_sidecar.retries", Unit::Things("{retry}"), Kind::Counter, [TARGET, "origin"],
+        "Repeated requests paid for from the retry budget, the sidecar's own and the callers'";
+    /// Retries refused.
+    RETRIES_REFUSED = "faas_sidecar.retries.refused", Unit::Things("{retry}"), Kind::Counter, [TARGET, "origin"],
+        "Repeated requests that the spent retry budget stopped, the sidecar's own and the callers'";
+    /// Learnt rate.
+    RATE_LIMIT = "faas_sidecar.rate_limit", Unit::Things("{request}/s"), Kind::Gauge, [TARGET],
+        "Requests a second that the rate learnt from refusals allows; absent while none is learnt";
+    /// Circuit.
+    CIRCUIT = "faas_sidecar.circuit.state", Unit::Things("{circuit}"), Kind::Gauge, [TARGET, "state"],
+        "1 for the state that the target's circuit is in, 0 for the others";
+    /// Circuit changes.
+    CIRCUIT_CHANGES = "faas_sidecar.circuit.transitions", Unit::Things("{transition}"), Kind::Counter, [TARGET, "state"],
+        "Times that the target's circuit opened or closed";
+    /// Credentials ready.
+    CREDENTIALS_READY = "faas_sidecar.credentials.ready", Unit::Things("{credential}"), Kind::Gauge, [TARGET],
+        "1 when a call would have credentials now, else 0";
+    /// Credentials' age.
+    CREDENTIALS_AGE = "faas_sidecar.credentials.age", Unit::Seconds, Kind::Gauge, [TARGET],
+        "How long the present credentials have been in use";
+    /// Credentials' end.
+    CREDENTIALS_EXPIRE = "faas_sidecar.credentials.time_to_expiry", Unit::Seconds, Kind::Gauge, [TARGET],
+        "What is left of the present credentials' life; absent when they have no end";
+    /// Credentials' generation.
+    CREDENTIALS_GENERATION = "faas_sidecar.credentials.generation", Unit::Things("{generation}"), Kind::Gauge, [TARGET],
+        "Names the present credentials; it changes when they do";
+    /// Credentials' refreshes.
+    CREDENTIALS_REFRESHES = "faas_sidecar.credentials.refreshes", Unit::Things("{refresh}"), Kind::Counter,
+        [TARGET, "outcome"],
+        "Looks at the source of credentials, by what they found";
+    /// Clock.
+    CLOCK_SKEW = "faas_sidecar.clock.skew", Unit::Seconds, Kind::Gauge, [TARGET],
+        "How far this machine's clock is ahead of the cloud's (negative: behind), as learnt from its answers";
+    /// Configuration.
+    CONFIG_GENERATION = "faas_sidecar.config.generation", Unit::Things("{generation}"), Kind::Gauge, [],
+        "The configuration in use: 1 at the start, one more with each reload";
+    /// Reloads.
+    CONFIG_RELOADS = "faas_sidecar.config.reloads", Unit::Things("{reload}"), Kind::Counter, ["outcome"],
+        "Reloads of the configuration, by outcome";
+    /// The last reload.
+    CONFIG_RELOADED = "faas_sidecar.config.last_reload.success", Unit::Things("{reload}"), Kind::Gauge, [],
+        "1 when the configuration was taken over the last time it was read, 0 when the one before was kept";
     /// Runs.
     INVOCATIONS = "faas_sidecar.invocations", Unit::Things("{invocation}"), Kind::Counter,
         [TARGET, ACTION, "outcome"],
@@ -115,8 +170,8 @@ families! {
     BILLED_TIME = "faas_sidecar.invocation.billed_time", Unit::Seconds, Kind::Counter, [TARGET, ACTION],
         "Time that the cloud bills for runs, as it reports it";
     /// Cold starts.
-    COLD_STARTS = "faas_sidecar.invocation.cold_starts", Unit::Things("{invocation}"), Kind::Counter, [TARGET, ACTION],
-        "Runs whose record tells of an initialisation before them";
+    INIT_DURATION = "faas_sidecar.invocation.init.duration", Unit::Seconds, DURATION, [TARGET, ACTION],
+        "Time that the cloud took to prepare cold starts, as it reports it; the count is that of cold starts";
     /// Repeated calls.
     DEDUP = "faas_sidecar.dedup.calls", Unit::Things("{call}"), Kind::Counter, ["outcome"],
         "Calls with a request_id, by whether they started, joined a call in flight, got a stored answer or were refused";

@@ -60,7 +60,9 @@ fn max_fds() -> Option<f64> {
 fn open_fds() -> Option<f64> {
     let count = fs::read_dir("/proc/self/fd").ok()?.count();
     // The directory itself was open while it was read.
-    u32::try_from(count).ok().map(|count| f64::from(count.saturating_sub(1)))
+    u32::try_from(count)
+        .ok()
+        .map(|count| f64::from(count.saturating_sub(1)))
 }
 
 /// The first number behind `name` on the line that begins with it.
@@ -89,6 +91,9 @@ mod tests {
         assert!(cpu().unwrap() >= 0.0);
         let now = crate::clock::epoch_millis(crate::clock::now()) as f64 / 1000.0;
         let started = start().unwrap();
-        assert!(started <= now + 2.0 && started > now - 86_400.0, "{started} {now}");
+        assert!(
+            started <= now + 2.0 && started > now - 86_400.0,
+            "{started} {now}"
+        );
     }
 }

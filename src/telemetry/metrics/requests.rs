@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
@@ -17,13 +18,22 @@ const UNNAMED: &str = "_OTHER";
 /// An attempt that ended because nobody waited for it any more.
 const CANCELLED: &str = "CANCELLED";
 
-/// The requests of one target to one host.
+/// The requests of one target.
 #[derive(Debug)]
 pub struct Requests {
     metrics: Arc<Metrics>,
     target: String,
+    /// A target has one or two hosts: the API's, and that of a login.
+    origins: ArcSwap<Vec<Arc<Origin>>>,
+}
+
+/// The requests of one target to one host.
+#[derive(Debug)]
+struct Origin {
+    metrics: Arc<Metrics>,
+    target: String,
     host: String,
-    port: String,
+    port: u16,
     in_flight: Gauge,
     durations: Resolved<Ended, Histogram>,
     sizes: Resolved<&'static str, Sizes>,
@@ -40,48 +50,69 @@ struct Sizes {
 
 /// One attempt under way; dropped before it ends, it counts as cancelled.
 #[derive(Debug)]
-pub struct Attempt<'a> {
-    requests: &'a Requests,
+pub struct Attempt {
+    origin: Arc<Origin>,
     method: &'static str,
     began: Instant,
     ended: bool,
 }
 
 impl Requests {
-    /// Those of `target` to the host of `url`.
+    /// Those of `target`.
     #[must_use]
-    pub fn new(metrics: &Arc<Metrics>, target: &str, url: &Url) -> Arc<Self> {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        let port = url
-            .port_or_known_default()
-            .map(|port| port.to_string())
-            .unwrap_or_default();
-        let in_flight = metrics.family(&HTTP_IN_FLIGHT).gauge(&[&host, &port, target]);
-        Arc::new(Self {
+    pub fn new(metrics: &Arc<Metrics>, target: &str) -> Self {
+        Self {
             metrics: Arc::clone(metrics),
             target: target.to_owned(),
-            host,
-            port,
-            in_flight,
-            durations: Resolved::default(),
-            sizes: Resolved::default(),
-        })
+            origins: ArcSwap::from_pointee(Vec::new()),
+        }
     }
 
     /// An attempt begins, with a body of so many bytes.
     #[must_use]
-    pub fn begin(&self, method: &Method, body: usize) -> Attempt<'_> {
-        let method = name(method);
-        self.in_flight.inc();
-        self.sizes(method, |sizes| sizes.request.observe(bytes(body)));
+    pub fn begin(&self, method: &Method, url: &Url, body: usize) -> Attempt {
+        let (origin, method) = (self.origin(url), name(method));
+        origin.in_flight.inc();
+        origin.sizes(method, |sizes| sizes.request.observe(bytes(body)));
         Attempt {
-            requests: self,
+            origin,
             method,
             began: Instant::now(),
             ended: false,
         }
     }
 
+    fn origin(&self, url: &Url) -> Arc<Origin> {
+        let (host, port) = (
+            url.host_str().unwrap_or_default(),
+            url.port_or_known_default().unwrap_or_default(),
+        );
+        let is = |origin: &&Arc<Origin>| origin.port == port && origin.host == host;
+        if let Some(origin) = self.origins.load().iter().find(is) {
+            return Arc::clone(origin);
+        }
+        let labels = [host, &port.to_string(), &self.target];
+        let origin = Arc::new(Origin {
+            metrics: Arc::clone(&self.metrics),
+            target: self.target.clone(),
+            host: host.to_owned(),
+            port,
+            in_flight: self.metrics.family(&HTTP_IN_FLIGHT).gauge(&labels),
+            durations: Resolved::default(),
+            sizes: Resolved::default(),
+        });
+        self.origins.rcu(|origins| {
+            let mut more = Vec::clone(origins);
+            if !more.iter().any(|known| is(&known)) {
+                more.push(Arc::clone(&origin));
+            }
+            more
+        });
+        origin
+    }
+}
+
+impl Origin {
     fn ended(&self, ended: Ended, began: Instant) {
         let find = || {
             let (method, status, error) = ended;
@@ -90,12 +121,14 @@ impl Requests {
             } else {
                 status.to_string()
             };
-            let error = if error.is_empty() && is_error(ended.1) {
+            // A client sees a failure in every status from 400 on (HTTP conventions, "Status").
+            let error = if error.is_empty() && ended.1 >= 400 {
                 &status
             } else {
                 error
             };
-            let labels = [method, &self.host, &self.port, &status, error, &self.target];
+            let port = self.port.to_string();
+            let labels = [method, &self.host, &port, &status, error, &self.target];
             self.metrics.family(&HTTP_DURATION).histogram(&labels)
         };
         self.in_flight.dec();
@@ -105,7 +138,8 @@ impl Requests {
 
     fn sizes(&self, method: &'static str, with: impl FnOnce(&Sizes)) {
         let find = || {
-            let labels = [method, &*self.host, &*self.port, &*self.target];
+            let port = self.port.to_string();
+            let labels = [method, &self.host, &port, &self.target];
             Sizes {
                 request: self.metrics.family(&HTTP_REQUEST_SIZE).histogram(&labels),
                 response: self.metrics.family(&HTTP_RESPONSE_SIZE).histogram(&labels),
@@ -115,10 +149,10 @@ impl Requests {
     }
 }
 
-impl Attempt<'_> {
+impl Attempt {
     /// The whole answer came.
     pub fn answered(mut self, status: StatusCode, body: usize) {
-        self.requests
+        self.origin
             .sizes(self.method, |sizes| sizes.response.observe(bytes(body)));
         self.end(status.as_u16(), "");
     }
@@ -130,21 +164,16 @@ impl Attempt<'_> {
 
     fn end(&mut self, status: u16, error: &'static str) {
         self.ended = true;
-        self.requests.ended((self.method, status, error), self.began);
+        self.origin.ended((self.method, status, error), self.began);
     }
 }
 
-impl Drop for Attempt<'_> {
+impl Drop for Attempt {
     fn drop(&mut self) {
         if !self.ended {
             self.end(0, CANCELLED);
         }
     }
-}
-
-/// A client sees an error in every status from 400 on (HTTP conventions, "Status").
-fn is_error(status: u16) -> bool {
-    status >= 400
 }
 
 fn name(method: &Method) -> &'static str {

@@ -54,7 +54,10 @@ mod tests {
         for key in [3, 1, 2, 3, 1] {
             assert_eq!(resolved.with(key, || key * 10, |value| *value), key * 10);
         }
-        assert_eq!(resolved.with(1, || unreachable!("it is known"), |value| *value), 10);
+        assert_eq!(
+            resolved.with(1, || unreachable!("it is known"), |value| *value),
+            10
+        );
         assert_eq!(format!("{resolved:?}"), "3 known");
     }
 }

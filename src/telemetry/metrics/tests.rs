@@ -9,7 +9,7 @@ fn run<'a>(action: &'a str, outcome: Outcome) -> Run<'a> {
         outcome,
         duration: Some(Duration::from_millis(30)),
         billed: None,
-        cold: false,
+        init: None,
     }
 }
 
@@ -41,7 +41,10 @@ fn every_description_has_a_family_and_a_name_of_its_own() {
 #[test]
 fn actions_beyond_the_bound_are_other_whatever_their_target_and_a_reload_keeps_the_known_ones() {
     let metrics = Metrics::new(2);
-    let (main, second) = (Functions::new(&metrics, "main"), Functions::new(&metrics, "second"));
+    let (main, second) = (
+        Functions::new(&metrics, "main"),
+        Functions::new(&metrics, "second"),
+    );
     main.ran(run("a", Outcome::Success));
     second.ran(run("a", Outcome::Success));
     main.ran(run("late", Outcome::Success));
@@ -81,6 +84,8 @@ fn a_flood_of_names_never_passes_the_hard_bound() {
         })
         .sum();
     assert_eq!(counted, 6_000.0);
-    let last = samples.iter().find(|sample| sample.labels.iter().all(|l| &**l == OTHER));
+    let last = samples
+        .iter()
+        .find(|sample| sample.labels.iter().all(|l| &**l == OTHER));
     assert!(last.is_some(), "what is beyond the bound has its series");
 }

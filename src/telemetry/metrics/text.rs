@@ -268,7 +268,10 @@ mod tests {
                 "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3",
                 Format::OpenMetrics,
             ),
-            ("application/openmetrics-text;q=0.2, text/plain;q=0.4", Format::Prometheus),
+            (
+                "application/openmetrics-text;q=0.2, text/plain;q=0.4",
+                Format::Prometheus,
+            ),
         ] {
             assert_eq!(Format::accepted(accept), expected, "{accept}");
         }

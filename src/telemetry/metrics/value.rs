@@ -115,10 +115,7 @@ impl Histogram {
         let Buckets { bounds, counts, sum } = &*self.0;
         Spread {
             bounds,
-            counts: counts
-                .iter()
-                .map(|count| count.load(Ordering::Relaxed))
-                .collect(),
+            counts: counts.iter().map(|count| count.load(Ordering::Relaxed)).collect(),
             sum: sum.load(Ordering::Relaxed),
         }
     }
