@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::StartError;
+use url::Url;
+
+use super::{StartError, readings};
 use crate::config::{self, Cloud, Config, TargetConfig};
 use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
 use crate::env::Env;
@@ -14,7 +16,7 @@ use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Target, Targets};
 use crate::telemetry::metrics::{Metrics, TargetMetrics};
-use crate::transport::{self, Shared, Transport};
+use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
 /// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
 const NCP_KEYS: KeyNames = KeyNames {
@@ -73,7 +75,7 @@ impl Blueprint {
 impl Plan {
     fn target(&self) -> Result<Target, StartError> {
         let fault = |why: String| StartError(format!("target {}: {why}", self.name));
-        let transport = Transport::new(&self.transport, Arc::clone(&self.shared)).map_err(fault)?;
+        let transport = Transport::new(&self.transport, Arc::clone(&self.shared));
         Ok(Target {
             name: self.name.clone(),
             provider: self.provider(transport).map_err(fault)?,
@@ -102,19 +104,22 @@ impl Plan {
 }
 
 fn plan(name: &str, config: &TargetConfig, env: &Env, metrics: &Arc<Metrics>) -> Result<Plan, StartError> {
+    let fault = |why: String| StartError(format!("target {name}: {why}"));
+    let tls = tls(config).map_err(fault)?;
     let metrics = TargetMetrics::new(metrics, name);
     metrics.describe(config.cloud.provider().name(), config.cloud.region());
-    let transport = transport_settings(config, &metrics);
+    let transport = transport_settings(config, tls.as_ref(), &metrics);
+    let shared = Shared::new(&transport);
+    readings::of_target(&metrics, &shared);
     Ok(Plan {
         name: name.to_owned(),
         config: config.clone(),
-        shared: Shared::new(&transport),
+        shared,
         transport,
         cloud: match &config.cloud {
             Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
             Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
-                function_graph(place, config, env, &metrics)
-                    .map_err(|why| StartError(format!("target {name}: {why}")))?,
+                function_graph(place, config, tls.as_ref(), env, &metrics).map_err(fault)?,
             ),
         },
     })
@@ -123,6 +128,7 @@ fn plan(name: &str, config: &TargetConfig, env: &Env, metrics: &Arc<Metrics>) ->
 fn function_graph(
     place: &config::FunctionGraph,
     config: &TargetConfig,
+    tls: Option<&Tls>,
     env: &Env,
     metrics: &Arc<TargetMetrics>,
 ) -> Result<functiongraph::Settings, String> {
@@ -135,9 +141,9 @@ fn function_graph(
         _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
     };
     // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport_settings(config, metrics);
-    settings.tls = iam.is_none_or(|url| url.scheme() == "https");
-    let iam = Transport::new(&settings, Shared::new(&settings))?;
+    let mut settings = transport_settings(config, tls, metrics);
+    settings.tls = tls.filter(|_| is_https(iam)).cloned();
+    let iam = Transport::new(&settings, Shared::new(&settings));
     Ok(functiongraph::Settings {
         access: Access::new(endpoint, iam, auth),
         wait: config.wait,
@@ -175,11 +181,40 @@ fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
         .collect()
 }
 
-fn transport_settings(config: &TargetConfig, metrics: &Arc<TargetMetrics>) -> transport::Settings {
+/// One handle for all of a target's connections, so that one reading of the files is good for all; `None` = everything is
+/// plain HTTP.
+fn tls(config: &TargetConfig) -> Result<Option<Tls>, String> {
+    let iam_url = match &config.cloud {
+        Cloud::FunctionGraph(place) => is_https(place.iam_url.as_ref()),
+        Cloud::Ncp(_) => false,
+    };
+    if !is_https(config.base_url.as_ref()) && !iam_url {
+        return Ok(None);
+    }
+    let client = match (&config.client_cert_file, &config.client_key_file) {
+        (Some(certificate), Some(key)) => Some(ClientFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }),
+        _ => None,
+    };
+    let ca_file = config.ca_file.clone();
+    Tls::load(TlsFiles { ca_file, client }).map(Some)
+}
+
+/// The clouds' own hosts speak TLS alone.
+fn is_https(url: Option<&Url>) -> bool {
+    url.is_none_or(|url| url.scheme() == "https")
+}
+
+fn transport_settings(
+    config: &TargetConfig,
+    tls: Option<&Tls>,
+    metrics: &Arc<TargetMetrics>,
+) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     transport::Settings {
-        tls: config.base_url.as_ref().is_none_or(|url| url.scheme() == "https"),
-        ca_file: config.ca_file.clone(),
+        tls: tls.filter(|_| is_https(config.base_url.as_ref())).cloned(),
         retry: transport::Retry {
             max_attempts: retry.max_attempts,
             initial_backoff: retry.initial_backoff,

@@ -17,7 +17,8 @@ use tokio::time::{Instant, timeout_at};
 use url::{Position, Url};
 
 use super::settings::Settings;
-use super::{Request, Response, tls};
+use super::tls::Tls;
+use super::{Request, Response};
 use crate::call::Call;
 use crate::error::{Error, Result};
 
@@ -39,7 +40,7 @@ const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("faas-sidecar/"
 
 /// One target's connections.
 pub struct Client {
-    tls: Option<Arc<rustls::ClientConfig>>,
+    tls: Option<Tls>,
     connect_timeout: Duration,
     max_age: Duration,
     idle: Duration,
@@ -65,18 +66,16 @@ struct Outgoing<'a> {
 
 impl Client {
     /// Prepares connections; opens none.
-    ///
-    /// # Errors
-    /// When the CA file cannot be read.
-    pub fn new(settings: &Settings) -> std::result::Result<Self, String> {
-        Ok(Self {
-            tls: tls::client_config(settings)?.map(Arc::new),
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            tls: settings.tls.clone(),
             connect_timeout: settings.timeouts.connect,
             max_age: settings.timeouts.max_connection_age,
             idle: settings.timeouts.idle,
             max_response_size: settings.limits.max_response_size,
             origins: Mutex::default(),
-        })
+        }
     }
 
     /// Sends one signed attempt and reads its answer, within `bound` and the caller's deadline. A failure comes with the

@@ -1,18 +1,16 @@
 //! What a target's configuration says about its transport; checked by the configuration room.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::tls::Tls;
 use crate::telemetry::metrics::TargetMetrics;
 
 /// All of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// True when the upstream is reached over TLS; plain HTTP needs no TLS set-up at all.
-    pub tls: bool,
-    /// PEM bundle used instead of the built-in web roots.
-    pub ca_file: Option<PathBuf>,
+    /// Whom to trust and who to be; `None` = the upstream is reached over plain HTTP.
+    pub tls: Option<Tls>,
     /// Retry rules.
     pub retry: Retry,
     /// Bounds in time.
@@ -67,8 +65,7 @@ pub struct Limits {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            tls: true,
-            ca_file: None,
+            tls: None,
             retry: Retry {
                 max_attempts: 3,
                 initial_backoff: Duration::from_millis(100),

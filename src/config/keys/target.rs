@@ -141,7 +141,19 @@ pub(super) static KEYS: &[Key] = &[
         "targets.*.ca_file",
         Kind::Path,
         Default::Nothing,
-        "A PEM file of certificate authorities, trusted in place of the built-in ones.",
+        "A PEM file of certificate authorities, trusted in place of the built-in ones; read again when it changes, as the client certificate is.",
+    ),
+    key(
+        "targets.*.client_cert_file",
+        Kind::Path,
+        Default::Nothing,
+        "A PEM certificate chain shown to an upstream that asks for one, with client_key_file.",
+    ),
+    key(
+        "targets.*.client_key_file",
+        Kind::Path,
+        Default::Nothing,
+        "The PEM key of client_cert_file.",
     ),
     key(
         "targets.*.credentials",

@@ -54,8 +54,19 @@ pub enum Kind {
     Histogram(&'static [u64]),
 }
 
-/// Reads a value at each scrape; `None` when what it reads is gone.
-pub type Reading = Box<dyn Fn() -> Option<f64> + Send + Sync>;
+/// Reads a value at each scrape.
+pub type Reader = Box<dyn Fn() -> Reading + Send + Sync>;
+
+/// What a reader found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reading {
+    /// This, in the family's unit (seconds, bytes).
+    Value(f64),
+    /// Nothing at present: the series is left out of this scrape.
+    Absent,
+    /// What it reads is gone for good, and the series with it.
+    Gone,
+}
 
 /// One family with its series.
 pub struct Family {
@@ -71,7 +82,7 @@ enum Cell {
     Counter(Counter),
     Gauge(Gauge),
     Histogram(Histogram),
-    Read(Reading),
+    Read(Reader),
 }
 
 /// One series as read at one moment, in the family's unit.
@@ -136,12 +147,11 @@ impl Family {
         }
     }
 
-    /// Has the series with these label values read at each scrape, in the family's unit (seconds, bytes). It takes the
-    /// place of an earlier one, and goes when it reads `None`.
-    pub fn read(&self, labels: &[&str], reading: Reading) {
+    /// Has the series with these label values read at each scrape. It takes the place of an earlier one.
+    pub fn read(&self, labels: &[&str], reader: Reader) {
         let mut series = self.lock();
         let labels = self.place(&series, labels);
-        series.insert(labels, Cell::Read(reading));
+        series.insert(labels, Cell::Read(reader));
     }
 
     /// All series, in the order of their labels.
@@ -154,9 +164,10 @@ impl Family {
                 Cell::Counter(counter) => number(counter.get()),
                 Cell::Gauge(gauge) => Value::Number(exact(gauge.get())),
                 Cell::Histogram(histogram) => Value::Spread(histogram.spread()),
-                Cell::Read(reading) => match reading() {
-                    Some(value) => Value::Number(value),
-                    None => return false,
+                Cell::Read(reader) => match reader() {
+                    Reading::Value(value) => Value::Number(value),
+                    Reading::Absent => return true,
+                    Reading::Gone => return false,
                 },
             };
             samples.push(Sample {
@@ -299,13 +310,19 @@ mod tests {
     #[test]
     fn a_reading_is_replaced_and_goes_with_what_it_reads() {
         let family = Family::new(&AGE, 10);
-        family.read(&["main"], Box::new(|| Some(1.0)));
-        family.read(&["main"], Box::new(|| Some(2.5)));
+        family.read(&["main"], Box::new(|| Reading::Value(1.0)));
+        family.read(&["main"], Box::new(|| Reading::Value(2.5)));
+        family.read(&["unknown"], Box::new(|| Reading::Absent));
         let owner = std::sync::Arc::new(7.0);
         let weak = std::sync::Arc::downgrade(&owner);
-        family.read(&["gone"], Box::new(move || weak.upgrade().map(|value| *value)));
+        let read = move || {
+            weak.upgrade()
+                .map_or(Reading::Gone, |value| Reading::Value(*value))
+        };
+        family.read(&["gone"], Box::new(read));
         assert_eq!(family.samples().len(), 2);
         drop(owner);
         assert_eq!(shown(&family), [("main".to_owned(), Value::Number(2.5))]);
+        assert_eq!(format!("{family:?}"), "test.age (2 series)");
     }
 }

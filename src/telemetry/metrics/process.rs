@@ -6,18 +6,16 @@ use super::names::{
     PROCESS_CPU, PROCESS_FDS, PROCESS_MAX_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS,
     PROCESS_VIRTUAL,
 };
-use super::{Family, Metrics};
+use super::{Family, Metrics, Reading};
 
 /// The unit of times in `/proc` is a hundredth of a second on every architecture (`USER_HZ`, proc(5)).
 const TICKS: f64 = 100.0;
 
 /// Has the families of the process read at each scrape.
 pub(super) fn register(metrics: &Metrics) {
-    // A family goes when its reading has nothing, so what this system has not is asked once.
     let read = |family: &Family, reading: fn() -> Option<f64>| {
-        if reading().is_some() {
-            family.read(&[], Box::new(reading));
-        }
+        let reader = move || reading().map_or(Reading::Absent, Reading::Value);
+        family.read(&[], Box::new(reader));
     };
     read(metrics.family(&PROCESS_CPU), cpu);
     read(metrics.family(&PROCESS_RESIDENT), || status("VmRSS:").map(kib));

@@ -5,13 +5,13 @@ use std::fmt;
 use arc_swap::ArcSwap;
 
 /// Few keys, read always, written when a key is seen for the first time.
-pub struct Resolved<K, M> {
+pub(super) struct Resolved<K, M> {
     known: ArcSwap<Vec<(K, M)>>,
 }
 
 impl<K: Ord + Copy, M: Clone> Resolved<K, M> {
     /// Hands what belongs to `key` to `with`; `make` finds it the first time.
-    pub fn with<R>(&self, key: K, make: impl FnOnce() -> M, with: impl FnOnce(&M) -> R) -> R {
+    pub(super) fn with<R>(&self, key: K, make: impl FnOnce() -> M, with: impl FnOnce(&M) -> R) -> R {
         {
             let known = self.known.load();
             if let Ok(at) = known.binary_search_by(|(known, _)| known.cmp(&key)) {

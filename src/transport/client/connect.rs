@@ -4,7 +4,6 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -18,6 +17,7 @@ use tower::{Service, ServiceExt as _};
 use super::http1::Http1;
 use super::http2::Http2;
 use super::wire::Stream;
+use crate::transport::tls::Tls;
 
 /// A peer that vanished without a word is noticed by the system after this, even on an idle connection.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 /// Opens connections to one origin.
 pub(super) struct Connector {
     tcp: HttpConnector<Resolver>,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<(Tls, ServerName<'static>)>,
     address: Uri,
     timeout: Duration,
     max_age: Duration,
@@ -55,7 +55,7 @@ pub(super) enum ConnectFault {
 impl Connector {
     pub(super) fn new(
         address: Uri,
-        tls: Option<Arc<rustls::ClientConfig>>,
+        tls: Option<Tls>,
         timeout: Duration,
         max_age: Duration,
     ) -> Result<Self, String> {
@@ -65,12 +65,12 @@ impl Connector {
         tcp.set_connect_timeout(Some(timeout));
         tcp.set_keepalive(Some(TCP_KEEPALIVE));
         let tls = tls
-            .map(|config| {
+            .map(|tls| {
                 let host = address.host().unwrap_or_default();
                 // Without its brackets an IPv6 address is a name that certificates know.
                 let host = host.trim_start_matches('[').trim_end_matches(']');
                 ServerName::try_from(host.to_owned())
-                    .map(|name| (TlsConnector::from(config), name))
+                    .map(|name| (tls, name))
                     .map_err(|fault| format!("{host} is no name for TLS ({fault})"))
             })
             .transpose()?;
@@ -103,6 +103,7 @@ impl Connector {
         let Some((tls, name)) = &self.tls else {
             return http1(Stream::Plain(socket), retires).await;
         };
+        let tls = TlsConnector::from(tls.config());
         let stream = tls.connect(name.clone(), socket).await.map_err(|fault| {
             let lasting = fault
                 .get_ref()
