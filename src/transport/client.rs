@@ -234,8 +234,7 @@ impl Client {
         if scheme == Scheme::HTTPS && tls.is_none() {
             return Err(unsendable(&"the target was set up without TLS"));
         }
-        let connector = Connector::new(address, tls, self.connect_timeout, self.max_age)
-            .map_err(|why| unsendable(&why))?;
+        let connector = Connector::new(address, tls, self.connect_timeout, self.max_age);
         Ok(Origin {
             scheme,
             authority,

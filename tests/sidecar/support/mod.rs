@@ -5,4 +5,5 @@ pub mod bench;
 pub mod details;
 pub mod refused;
 pub mod signature;
+pub mod tls;
 pub mod upstream;
