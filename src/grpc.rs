@@ -8,16 +8,15 @@ use std::sync::Arc;
 use crate::target::Targets;
 
 mod action;
+mod arriving;
 mod deadline;
 mod dedup;
 mod edge;
 mod health;
 mod invocation;
-mod methods;
 mod package;
 mod reflection;
 mod router;
-mod served;
 mod status;
 mod trace;
 mod trigger;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::call::Call;
@@ -67,6 +68,14 @@ pub trait Protocol: Send + Sync {
     /// # Errors
     /// When there are no credentials; nothing is sent then.
     fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>>;
+
+    /// The request as it must be for a call with so much time `left`; `None` = as it is. Asked before each attempt.
+    ///
+    /// # Errors
+    /// When no request makes sense any more; nothing is sent then.
+    fn refit(&self, _request: &Request, _left: Duration) -> Result<Option<Request>> {
+        Ok(None)
+    }
 
     /// Accepts an answer as a success, or says what it means.
     ///
@@ -171,6 +180,33 @@ impl Transport {
         }
     }
 
+    /// The longest that one attempt may take, unless its request says otherwise.
+    #[must_use]
+    pub fn attempt_timeout(&self) -> Duration {
+        self.timeouts.attempt
+    }
+
+    /// How far the machine's clock is ahead of that of `url`'s host, in milliseconds, by the `Date` of one unsigned answer,
+    /// whatever else it says; `None` when it shows no usable one. True to a second or two.
+    ///
+    /// # Errors
+    /// When the host cannot be reached `within` this time.
+    pub async fn ask_clock(&self, url: Url, within: Duration) -> Result<Option<i64>> {
+        let request = Request {
+            method: Method::GET,
+            url,
+            body: Bytes::new(),
+            headers: Vec::new(),
+            idempotent: true,
+            attempt_timeout: None,
+        };
+        let call = Call::new(Instant::now() + within);
+        let at = self.shared.skew.read();
+        let answer = self.client.send(&call, &request, &[], within).await;
+        let response = answer.map_err(|(error, _)| error)?;
+        Ok(self.shared.skew.measure(&at, &response.headers))
+    }
+
     /// The upstream's time, as far as its answers have shown it; the machine's own until then.
     #[must_use]
     pub fn now(&self) -> SystemTime {
@@ -207,10 +243,13 @@ impl Transport {
         protocol: &dyn Protocol,
         at: &Reading,
     ) -> std::result::Result<Response, Refused> {
-        let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
-        if call.remaining().is_zero() {
+        let left = call.remaining();
+        if left.is_zero() || self.client.hopeless(left) {
             return Err(Call::out_of_time(Execution::NotStarted).into());
         }
+        let refitted = protocol.refit(request, left)?;
+        let request = refitted.as_ref().unwrap_or(request);
+        let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         let signature = protocol.sign(request, at.upstream())?;
         call.attempts += 1;
         let counted = self

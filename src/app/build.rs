@@ -70,6 +70,18 @@ impl Blueprint {
         let targets = self.targets.iter().map(Plan::target).collect::<Result<_, _>>()?;
         Ok(Targets::new(targets, &self.default))
     }
+
+    /// Each target's name, a transport to its host, and the root of that host.
+    pub(super) fn hosts(&self) -> Result<Vec<(String, Transport, Url)>, StartError> {
+        let host = |plan: &Plan| {
+            let transport = Transport::new(&plan.transport, Arc::clone(&plan.shared));
+            let url = plan
+                .host()
+                .map_err(|why| StartError(format!("target {}: {why}", plan.name)))?;
+            Ok((plan.name.clone(), transport, url))
+        };
+        self.targets.iter().map(host).collect()
+    }
 }
 
 impl Plan {
@@ -82,6 +94,19 @@ impl Plan {
             request_timeout: self.config.timeouts.request,
             metrics: Arc::clone(&self.transport.metrics),
         })
+    }
+
+    fn host(&self) -> Result<Url, String> {
+        let mut url = match (&self.config.base_url, &self.config.cloud) {
+            (Some(url), _) => url.clone(),
+            (None, Cloud::Ncp(place)) => endpoint(place, &self.config)?.origin(),
+            (None, Cloud::FunctionGraph(place)) => {
+                let host = functiongraph::functions_host(&place.region);
+                Url::parse(&host).map_err(|fault| fault.to_string())?
+            }
+        };
+        url.set_path("/");
+        Ok(url)
     }
 
     fn provider(&self, transport: Transport) -> Result<Box<dyn Provider>, String> {

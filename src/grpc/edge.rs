@@ -3,10 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use tonic::metadata::MetadataMap;
-use tonic::{Response, Status};
+use tonic::{Extensions, Response, Status};
 
 use super::status::{Context, status};
-use super::{deadline, served, trace};
+use super::{deadline, trace};
 use crate::call::Call;
 use crate::error::Result;
 use crate::target::{Target, Targets};
@@ -45,7 +45,7 @@ impl Edge {
     pub(super) fn open(
         targets: &Targets,
         target: &str,
-        metadata: &MetadataMap,
+        (metadata, extensions): (&MetadataMap, &Extensions),
         idempotent: bool,
     ) -> Result<Self, Status> {
         let target = targets.get(target).map_err(|error| {
@@ -57,8 +57,7 @@ impl Edge {
                 },
             )
         })?;
-        served::means(&target.metrics.calls);
-        let mut call = Call::new(deadline::deadline(metadata, target.request_timeout));
+        let mut call = Call::new(deadline::deadline(extensions, target.request_timeout));
         call.trace = trace::context(metadata);
         Ok(Self {
             target,
@@ -105,9 +104,13 @@ impl Edge {
 /// One unary method: open, ask the provider, close.
 macro_rules! unary {
     ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
-        let (metadata, _, message) = $request.into_parts();
-        let mut edge =
-            $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
+        let (metadata, extensions, message) = $request.into_parts();
+        let mut edge = $crate::grpc::edge::Edge::open(
+            &$services.targets,
+            &message.target,
+            (&metadata, &extensions),
+            $idempotent,
+        )?;
         let result = edge.target.provider.$method(&mut edge.call, message).await;
         edge.close(result)
     }};

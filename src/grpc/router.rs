@@ -5,8 +5,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
@@ -18,10 +17,10 @@ use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::arriving::Arriving;
+use super::deadline::Asked;
 use super::edge::{CallFacts, LateFacts};
-use super::methods;
 use super::reflection::Reflection;
-use super::served::{CALL, Served};
 use super::status::{bare, panicked, unsendable};
 use super::{Health, Services};
 use crate::proto::action_service_server::ActionServiceServer;
@@ -29,7 +28,6 @@ use crate::proto::health::health_server::HealthServer;
 use crate::proto::invocation_service_server::InvocationServiceServer;
 use crate::proto::package_service_server::PackageServiceServer;
 use crate::proto::trigger_service_server::TriggerServiceServer;
-use crate::telemetry::metrics::{Calls, Metrics};
 
 /// The services of `faas.v1`, as health checks name them.
 pub(super) const SERVICES: [&str; 4] = [
@@ -58,14 +56,12 @@ pub struct Router {
     trigger: TriggerServiceServer<Services>,
     health: HealthServer<Health>,
     reflection: Reflection,
-    /// Calls that never reach a target: health, reflection, what cannot be decoded.
-    nowhere: Arc<Calls>,
 }
 
 impl Router {
-    /// Puts the services behind one path match, within `limits`, and counts their calls in `metrics`.
+    /// Puts the services behind one path match, within `limits`.
     #[must_use]
-    pub fn new(services: &Services, health: &Health, limits: Limits, metrics: &Arc<Metrics>) -> Self {
+    pub fn new(services: &Services, health: &Health, limits: Limits) -> Self {
         let size = limits.max_message_size;
         macro_rules! limited {
             ($server:ident) => {
@@ -82,7 +78,6 @@ impl Router {
             trigger: limited!(TriggerServiceServer),
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
-            nowhere: Calls::new(metrics, ""),
         }
     }
 
@@ -120,50 +115,39 @@ impl Service<http::Request<Body>> for Router {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Pending {
-        let served = Served::new(methods::find(request.uri().path()), Arc::clone(&self.nowhere));
-        let answer = AssertUnwindSafe(self.dispatch(request)).catch_unwind();
+    fn call(&mut self, mut request: http::Request<Body>) -> Pending {
+        if let Some(asked) = Asked::read(request.headers()) {
+            request.extensions_mut().insert(asked);
+            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+        }
+        let answer = self.dispatch(request);
         Box::pin(async move {
-            let mut call = pin!(CALL.scope(served, answer));
-            let answer = match call.as_mut().await {
-                Ok(Ok(answer)) => answer,
-                Err(_) => panicked().into_http(),
-            };
-            Ok(match call.take_value() {
-                Some(served) => finish(answer, served),
-                None => answer,
-            })
+            match AssertUnwindSafe(answer).catch_unwind().await {
+                Ok(answer) => answer.map(finish),
+                Err(_) => Ok(panicked().into_http()),
+            }
         })
     }
 }
 
-/// Details on every error, trailers on every answer; the call is counted when its last byte is handed over.
-fn finish(mut answer: Answer, served: Served) -> Answer {
+/// Details on every error, trailers on every answer.
+fn finish(mut answer: Answer) -> Answer {
     if let Some(status) = without_details(answer.headers()) {
-        answer = status.into_http();
+        return status.into_http();
     }
-    served.end_with(answer.headers());
-    let facts = answer.extensions_mut().remove::<CallFacts>();
-    let late = answer.extensions_mut().remove::<LateFacts>();
-    match (facts, late) {
-        (Some(facts), _) => with_trailers(answer, served, move |trailers| trail(trailers, &facts)),
-        (None, Some(late)) => with_trailers(answer, served, move |trailers| trail(trailers, &late.get())),
-        (None, None) => with_trailers(answer, served, |trailers| trailers),
+    if let Some(facts) = answer.extensions_mut().remove::<CallFacts>() {
+        return with_trailers(answer, move || facts.clone());
+    }
+    match answer.extensions_mut().remove::<LateFacts>() {
+        Some(facts) => with_trailers(answer, move || facts.get()),
+        None => answer,
     }
 }
 
-fn with_trailers(
-    answer: Answer,
-    served: Served,
-    trail: impl Fn(HeaderMap) -> HeaderMap + Send + 'static,
-) -> Answer {
+fn with_trailers(answer: Answer, facts: impl Fn() -> CallFacts + Send + 'static) -> Answer {
     answer.map(|body| {
         Body::new(body.map_frame(move |frame| match frame.into_trailers() {
-            Ok(trailers) => {
-                let trailers = trail(trailers);
-                served.end_with(&trailers);
-                Frame::trailers(trailers)
-            }
+            Ok(trailers) => Frame::trailers(trail(trailers, &facts())),
             Err(frame) => frame,
         }))
     })

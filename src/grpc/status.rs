@@ -84,6 +84,14 @@ pub(super) fn unsendable(message: &str, attempts: u32, upstream_request_id: Opti
     )
 }
 
+/// The status of a call whose time was over before its request had come in.
+pub(super) fn late() -> Status {
+    status(
+        &crate::call::Call::out_of_time(Execution::NotStarted),
+        &Context::default(),
+    )
+}
+
 /// The status of a call whose handler panicked: the one thing that must never take others with it.
 pub(super) fn panicked() -> Status {
     let error = Error::new(

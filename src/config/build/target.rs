@@ -14,8 +14,13 @@ use crate::env::Env;
 
 /// NCP itself holds a call for at most 60 s (`ncp-cloud-functions` §8), so a longer default would poll.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
-/// The longest hold and a margin for the way there and back.
-const DEFAULT_ATTEMPT: Duration = Duration::from_secs(75);
+/// The longest that a cloud holds a call, NCP 60 s and FunctionGraph's gateway 90 s, and a margin for the way there and back.
+const fn default_attempt(provider: Provider) -> Duration {
+    match provider {
+        Provider::Ncp => Duration::from_secs(75),
+        Provider::FunctionGraph => Duration::from_secs(105),
+    }
+}
 
 /// Builds the target; `None` = a required setting is missing, and a fault says so.
 pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> Option<TargetConfig> {
@@ -26,7 +31,7 @@ pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> O
     let allow_plaintext = reader.bool("allow_plaintext");
     let base_url = url(reader, "base_url", allow_plaintext);
     let credentials = credentials::build(reader, env);
-    let timeouts = timeouts(reader);
+    let timeouts = timeouts(reader, provider);
     let wait = within_request(reader, "wait", DEFAULT_WAIT, timeouts.request);
     let retry = retry(reader);
     let limits = Limits {
@@ -105,11 +110,11 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn timeouts(reader: &mut Reader<'_>) -> Timeouts {
+fn timeouts(reader: &mut Reader<'_>, provider: Provider) -> Timeouts {
     let request = reader.duration("timeouts.request");
     Timeouts {
         connect: reader.duration("timeouts.connect"),
-        attempt: within_request(reader, "timeouts.attempt", DEFAULT_ATTEMPT, request),
+        attempt: within_request(reader, "timeouts.attempt", default_attempt(provider), request),
         request,
         idle: reader.duration("timeouts.idle"),
         max_connection_age: reader.duration("timeouts.max_connection_age"),

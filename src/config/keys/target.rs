@@ -272,8 +272,8 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "targets.*.timeouts.attempt",
         ms(1, DAY),
-        Default::Depends("75s, or timeouts.request if that is shorter"),
-        "One HTTP request, to the last byte of its answer; keep it above the 60 s that NCP may hold a call.",
+        Default::Depends("75s, on functiongraph 105s, or timeouts.request if that is shorter"),
+        "One HTTP request, to the last byte of its answer. NCP is asked to hold a run for less than this, and its record is asked for then; a FunctionGraph run that takes longer is given up.",
     ),
     key(
         "targets.*.timeouts.request",

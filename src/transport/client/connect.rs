@@ -4,6 +4,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -16,6 +17,7 @@ use tower::{Service, ServiceExt as _};
 
 use super::http1::Http1;
 use super::http2::Http2;
+use super::round_trip::RoundTrip;
 use super::wire::Stream;
 use crate::transport::tls::Tls;
 
@@ -29,6 +31,7 @@ pub(super) struct Connector {
     address: Uri,
     timeout: Duration,
     max_age: Duration,
+    round_trip: Arc<RoundTrip>,
 }
 
 /// What was agreed on.
@@ -53,7 +56,13 @@ pub(super) enum ConnectFault {
 }
 
 impl Connector {
-    pub(super) fn new(address: Uri, tls: Option<Tls>, timeout: Duration, max_age: Duration) -> Self {
+    pub(super) fn new(
+        address: Uri,
+        tls: Option<Tls>,
+        timeout: Duration,
+        max_age: Duration,
+        round_trip: Arc<RoundTrip>,
+    ) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -65,15 +74,18 @@ impl Connector {
             address,
             timeout,
             max_age,
+            round_trip,
         }
     }
 
     /// Connects.
     pub(super) async fn connect(&self) -> Result<Connected, ConnectFault> {
-        let ends = Instant::now() + self.timeout;
-        timeout_at(ends, self.open())
+        let began = Instant::now();
+        let connected = timeout_at(began + self.timeout, self.open())
             .await
-            .unwrap_or(Err(ConnectFault::Timeout))
+            .unwrap_or(Err(ConnectFault::Timeout))?;
+        self.round_trip.note(began.elapsed());
+        Ok(connected)
     }
 
     /// Whether the server can choose its protocol: only in the TLS handshake.

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod bench;
 pub mod details;
+pub mod raw;
 pub mod refused;
 pub mod signature;
 pub mod tls;
