@@ -17,6 +17,7 @@ use crate::admin::{self, Pages};
 use crate::config::{Config, Listen, effective_json};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
+use crate::telemetry::{FLUSH, Telemetry};
 
 mod build;
 #[cfg(feature = "emulator")]
@@ -40,6 +41,7 @@ pub struct Sidecar {
     stop: watch::Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
     drain_timeout: Duration,
+    telemetry: Arc<Telemetry>,
 }
 
 /// How far a shutdown has come.
@@ -70,6 +72,7 @@ impl Sidecar {
             .iter()
             .map(Bound::bind)
             .collect::<Result<Vec<_>, _>>()?;
+        let telemetry = build::telemetry(config, env);
         let mut admin = config
             .admin
             .map(|address| bind_admin(address, config))
@@ -92,6 +95,7 @@ impl Sidecar {
                 health: health.clone(),
                 dedup: Arc::clone(&dedup),
                 limits,
+                telemetry: Arc::clone(&telemetry),
                 stop: stop.subscribe(),
                 // One thread is enough for pages that people and probes read.
                 admin: admin.take().map(|(listener, config)| {
@@ -117,6 +121,7 @@ impl Sidecar {
             stop,
             threads,
             drain_timeout: config.drain_timeout,
+            telemetry,
         })
     }
 
@@ -141,7 +146,8 @@ impl Sidecar {
         self.admin
     }
 
-    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout.
+    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout; then what is
+    /// left to export is exported, within a bound of its own.
     ///
     /// Answers true when all of them did.
     pub async fn drain(mut self) -> bool {
@@ -151,15 +157,16 @@ impl Sidecar {
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
         let mut joined = std::pin::pin!(joined);
-        if tokio::time::timeout(self.drain_timeout, &mut joined)
+        let finished = tokio::time::timeout(self.drain_timeout, &mut joined)
             .await
-            .is_ok()
-        {
-            return true;
+            .is_ok();
+        if !finished {
+            self.stop.send_replace(Stop::Now);
+            let _ = joined.await;
         }
-        self.stop.send_replace(Stop::Now);
-        let _ = joined.await;
-        false
+        let telemetry = Arc::clone(&self.telemetry);
+        let _ = tokio::task::spawn_blocking(move || telemetry.traces().stop(FLUSH)).await;
+        finished
     }
 }
 
@@ -176,6 +183,7 @@ struct Worker {
     health: Health,
     dedup: Arc<Dedup>,
     limits: Limits,
+    telemetry: Arc<Telemetry>,
     stop: watch::Receiver<Stop>,
     admin: Option<(TcpListener, Pages)>,
 }
@@ -192,7 +200,7 @@ impl Worker {
                 Err(fault) => return warn!("a serving thread cannot run: {fault}"),
             };
             let services = Services::new(targets, self.dedup);
-            let router = Router::new(&services, &self.health, self.limits);
+            let router = Router::new(&services, &self.health, self.limits, self.telemetry);
             let mut stop = self.stop.clone();
             if let Some((listener, pages)) = self.admin {
                 // Not awaited: the pages answer until the thread ends.
@@ -243,6 +251,9 @@ fn announce(config: &Config, sidecar: &Sidecar) {
             warn!(%address, "listening beyond this machine: whoever reaches this address can use the configured accounts");
         }
         info!(%address, "listening");
+    }
+    if let Some(traces) = sidecar.telemetry.traces().told() {
+        info!(traces, "traces are exported");
     }
     if let Some(address) = sidecar.admin {
         info!(%address, "admin pages");

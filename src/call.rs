@@ -6,6 +6,10 @@ use tokio::time::Instant;
 
 use crate::error::{Component, Error, Execution, Kind};
 
+mod record;
+
+pub use record::{Attempt, Pause, Record, Why, traceparent};
+
 /// Carried by `&mut` from the gRPC edge to the transport and back.
 #[derive(Debug)]
 pub struct Call {
@@ -19,6 +23,8 @@ pub struct Call {
     pub idempotent: bool,
     /// The upstream's id of the latest request.
     pub upstream_request_id: Option<String>,
+    /// What it did, if that may be of interest when it is over.
+    pub record: Option<Box<Record>>,
 }
 
 impl Call {
@@ -31,6 +37,7 @@ impl Call {
             attempts: 0,
             idempotent: false,
             upstream_request_id: None,
+            record: None,
         }
     }
 

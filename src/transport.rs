@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use url::Url;
 
-use crate::call::Call;
+use crate::call::{Call, Why};
 use crate::clock;
 use crate::error::{Error, Execution, Result};
 
@@ -122,13 +123,15 @@ impl Transport {
         protocol: &dyn Protocol,
     ) -> Result<Response> {
         call.idempotent = request.idempotent;
+        let arrived = call.queues();
         let _slot = self.shared.limiter.enter(call).await?;
+        call.queued(arrived);
         self.shared.policy.deposit();
         let mut attempt = 0;
         let mut execution = Execution::NotStarted;
         loop {
             attempt += 1;
-            let error = match self.attempt(call, request, protocol).await {
+            let error = match self.attempt(call, request, protocol, attempt - 1).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -140,19 +143,46 @@ impl Transport {
                 .policy
                 .next(attempt, request.idempotent, &error, call.remaining())
             {
-                Some(pause) => tokio::time::sleep(pause).await,
+                Some(pause) => {
+                    call.pauses(Why::BackOff, Instant::now(), pause);
+                    tokio::time::sleep(pause).await;
+                }
                 None => return Err(error),
             }
         }
     }
 
-    async fn attempt(&self, call: &mut Call, request: &Request, protocol: &dyn Protocol) -> Result<Response> {
+    async fn attempt(
+        &self,
+        call: &mut Call,
+        request: &Request,
+        protocol: &dyn Protocol,
+        resend: u32,
+    ) -> Result<Response> {
         let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         if call.remaining().is_zero() {
             return Err(Call::out_of_time(Execution::NotStarted));
         }
         let signature = protocol.sign(request, clock::now())?;
         call.attempts += 1;
+        call.attempt_begins(&request.method, &request.url, request.body.len(), resend);
+        let result = self.exchange(call, request, protocol, signature, bound).await;
+        call.attempt_ended(
+            result
+                .as_ref()
+                .map(|response| (response.status.as_u16(), response.body.len())),
+        );
+        result
+    }
+
+    async fn exchange(
+        &self,
+        call: &mut Call,
+        request: &Request,
+        protocol: &dyn Protocol,
+        signature: Vec<(HeaderName, HeaderValue)>,
+        bound: Duration,
+    ) -> Result<Response> {
         let sent = self.client.send(call, request, signature, bound).await;
         let response = sent.map_err(|(failure, headers)| {
             call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());

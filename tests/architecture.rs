@@ -35,7 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("target", &["credentials", "error", "provider", "transport"]),
-    ("telemetry", &[]),
+    ("telemetry", &["call", "clock", "error"]),
     (
         "transport",
         &["call", "clock", "credentials", "error", "telemetry"],

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::edge::CallFacts;
+use super::observe::CallFacts;
 use crate::call::Call;
 use crate::error::{Error, Execution, Faults, Kind};
 

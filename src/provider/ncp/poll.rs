@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Ncp;
 use super::action::ActionName;
-use crate::call::Call;
+use crate::call::{Call, Why};
 use crate::error::{Error, Kind, Result};
 use crate::proto::*;
 use crate::provider::Observer;
@@ -31,11 +31,13 @@ pub(super) async fn until_ended(
 ) -> Result<Activation> {
     let mut pauses = Pauses::new();
     loop {
-        let next = Instant::now() + pauses.next();
+        let (now, pause) = (Instant::now(), pauses.next());
+        let next = now + pause;
         if next >= ends {
             sleep_until(ends).await;
             return Ok(started);
         }
+        call.pauses(Why::Poll, now, pause);
         sleep_until(next).await;
         let look = timeout_at(ends, ncp.read_record(call, path, platform, action, encoding));
         let Ok(look) = look.await else { return Ok(started) };
@@ -77,10 +79,12 @@ pub(super) async fn watch(
                 return Ok(());
             }
         }
-        let next = Instant::now() + pauses.next();
+        let (now, pause) = (Instant::now(), pauses.next());
+        let next = now + pause;
         if next >= call.deadline {
             return Err(Call::out_of_time(crate::error::Execution::NotStarted));
         }
+        call.pauses(Why::Poll, now, pause);
         sleep_until(next).await;
     }
 }

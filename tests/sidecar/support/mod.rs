@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod bench;
+pub mod collector;
 pub mod details;
 pub mod refused;
 pub mod signature;
