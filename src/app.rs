@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
-use crate::admin::{self, Pages};
-use crate::config::{Config, Listen, effective_json};
+use crate::admin::{self, Control, Pages};
+use crate::config::{self, Config, Listen, effective_json};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
-use crate::telemetry::{FLUSH, Telemetry};
+use crate::telemetry::{FLUSH, Log, Telemetry};
 
 mod build;
 #[cfg(feature = "emulator")]
@@ -42,6 +42,7 @@ pub struct Sidecar {
     threads: Vec<JoinHandle<()>>,
     drain_timeout: Duration,
     telemetry: Arc<Telemetry>,
+    quit: Arc<Notify>,
 }
 
 /// How far a shutdown has come.
@@ -82,10 +83,15 @@ impl Sidecar {
             .and_then(|(listener, _)| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
-        let dedup = Arc::new(Dedup::new(Window::default()));
+        let dedup = Arc::new(Dedup::new(window(&config.request_ids)));
         let (stop, _) = watch::channel(Stop::Not);
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
+        };
+        let quit = Arc::new(Notify::new());
+        let control = Control {
+            level: Log::installed().map(|log| log.level().clone()),
+            quit: config.admin_quit.then(|| Arc::clone(&quit)),
         };
         let mut threads = Vec::with_capacity(config.threads);
         for number in 0..config.threads {
@@ -104,6 +110,7 @@ impl Sidecar {
                         Pages {
                             serving: health.serving(),
                             config,
+                            control: control.clone(),
                         },
                     )
                 }),
@@ -122,7 +129,13 @@ impl Sidecar {
             threads,
             drain_timeout: config.drain_timeout,
             telemetry,
+            quit,
         })
+    }
+
+    /// Waits until an admin request asks for the end.
+    pub async fn asked_to_quit(&self) {
+        self.quit.notified().await;
     }
 
     /// Where it listens, with the port that the system chose for port 0.
@@ -217,6 +230,14 @@ impl Worker {
         });
         // Connections that idle in a pool must not hold the exit back.
         runtime.shutdown_background();
+    }
+}
+
+fn window(ids: &config::RequestIds) -> Window {
+    Window {
+        duration: ids.window,
+        max_entries: ids.max_entries,
+        max_bytes: usize::try_from(ids.max_size).unwrap_or(usize::MAX),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms and the rooms that each may use. Arrows point down only; `app`, `cli` and `main` may use all.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("admin", &[]),
+    ("admin", &["telemetry"]),
     ("call", &["error"]),
     ("clock", &[]),
     ("config", &["env"]),

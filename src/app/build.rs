@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::warn;
+use url::Url;
 
 use super::StartError;
 use crate::config::{self, Cloud, Config, TargetConfig};
@@ -16,7 +17,7 @@ use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Target, Targets};
 use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces};
-use crate::transport::{self, Shared, Transport};
+use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
 /// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
 const NCP_KEYS: KeyNames = KeyNames {
@@ -75,7 +76,7 @@ impl Blueprint {
 impl Plan {
     fn target(&self) -> Result<Target, StartError> {
         let fault = |why: String| StartError(format!("target {}: {why}", self.name));
-        let transport = Transport::new(&self.transport, Arc::clone(&self.shared)).map_err(fault)?;
+        let transport = Transport::new(&self.transport, Arc::clone(&self.shared));
         let (cloud, region) = place(&self.config.cloud);
         Ok(Target {
             name: self.name.clone(),
@@ -126,7 +127,9 @@ pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
 }
 
 fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError> {
-    let transport = transport_settings(config);
+    let fault = |why: String| StartError(format!("target {name}: {why}"));
+    let tls = tls(config).map_err(fault)?;
+    let transport = transport_settings(config, tls.as_ref());
     Ok(Plan {
         name: name.to_owned(),
         config: config.clone(),
@@ -134,10 +137,9 @@ fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError
         transport,
         cloud: match &config.cloud {
             Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
-            Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
-                function_graph(place, config, env)
-                    .map_err(|why| StartError(format!("target {name}: {why}")))?,
-            ),
+            Cloud::FunctionGraph(place) => {
+                Prepared::FunctionGraph(function_graph(place, config, tls.as_ref(), env).map_err(fault)?)
+            }
         },
     })
 }
@@ -145,6 +147,7 @@ fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError
 fn function_graph(
     place: &config::FunctionGraph,
     config: &TargetConfig,
+    tls: Option<&Tls>,
     env: &Env,
 ) -> Result<functiongraph::Settings, String> {
     let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
@@ -156,9 +159,9 @@ fn function_graph(
         _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
     };
     // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport_settings(config);
-    settings.tls = iam.is_none_or(|url| url.scheme() == "https");
-    let iam = Transport::new(&settings, Shared::new(&settings))?;
+    let mut settings = transport_settings(config, tls);
+    settings.tls = tls.filter(|_| is_https(iam)).cloned();
+    let iam = Transport::new(&settings, Shared::new(&settings));
     Ok(functiongraph::Settings {
         access: Access::new(endpoint, iam, auth),
         wait: config.wait,
@@ -214,11 +217,36 @@ fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
         .collect()
 }
 
-fn transport_settings(config: &TargetConfig) -> transport::Settings {
+/// One handle for all of a target's connections, so that one reading of the files is good for all; `None` = everything is
+/// plain HTTP.
+fn tls(config: &TargetConfig) -> Result<Option<Tls>, String> {
+    let iam_url = match &config.cloud {
+        Cloud::FunctionGraph(place) => is_https(place.iam_url.as_ref()),
+        Cloud::Ncp(_) => false,
+    };
+    if !is_https(config.base_url.as_ref()) && !iam_url {
+        return Ok(None);
+    }
+    let client = match (&config.client_cert_file, &config.client_key_file) {
+        (Some(certificate), Some(key)) => Some(ClientFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }),
+        _ => None,
+    };
+    let ca_file = config.ca_file.clone();
+    Tls::load(TlsFiles { ca_file, client }).map(Some)
+}
+
+/// The clouds' own hosts speak TLS alone.
+fn is_https(url: Option<&Url>) -> bool {
+    url.is_none_or(|url| url.scheme() == "https")
+}
+
+fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     transport::Settings {
-        tls: config.base_url.as_ref().is_none_or(|url| url.scheme() == "https"),
-        ca_file: config.ca_file.clone(),
+        tls: tls.filter(|_| is_https(config.base_url.as_ref())).cloned(),
         retry: transport::Retry {
             max_attempts: retry.max_attempts,
             initial_backoff: retry.initial_backoff,
@@ -230,6 +258,7 @@ fn transport_settings(config: &TargetConfig) -> transport::Settings {
             connect: timeouts.connect,
             attempt: timeouts.attempt,
             idle: timeouts.idle,
+            max_connection_age: timeouts.max_connection_age,
         },
         limits: transport::Limits {
             max_in_flight: limits.max_in_flight,

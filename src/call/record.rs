@@ -29,6 +29,8 @@ pub struct Record {
     pub pauses: Vec<Pause>,
     /// Attempts and pauses beyond those kept.
     pub omitted: u32,
+    /// How often the present request has been sent.
+    sent: u32,
 }
 
 /// One signed HTTP request.
@@ -80,8 +82,10 @@ pub enum Why {
 
 impl Call {
     /// Notes that an attempt begins, and names it to the upstream as the parent of what it does there.
-    pub fn attempt_begins(&mut self, method: &Method, url: &Url, request_size: usize, resend: u32) {
+    pub fn attempt_begins(&mut self, method: &Method, url: &Url, request_size: usize) {
         let Some(record) = &mut self.record else { return };
+        let resend = record.sent;
+        record.sent += 1;
         let span_id = match record.sampled {
             Some(trace) => {
                 let span = SpanId::from(fastrand::u64(1..));
@@ -131,10 +135,13 @@ impl Call {
         }
     }
 
-    /// When the wait for a slot begins, if that is of interest.
+    /// Notes that a new request begins, with a wait for a slot: when, if that is of interest.
     #[must_use]
-    pub fn queues(&self) -> Option<Instant> {
-        self.record.is_some().then(Instant::now)
+    pub fn request_begins(&mut self) -> Option<Instant> {
+        self.record.as_mut().map(|record| {
+            record.sent = 0;
+            Instant::now()
+        })
     }
 
     /// Notes the wait for a slot that began then, unless there was none to speak of.
@@ -206,8 +213,8 @@ mod tests {
     #[tokio::test]
     async fn a_sampled_attempt_becomes_the_parent_and_an_unsampled_one_leaves_the_callers() {
         let mut call_ = call(true);
-        for resend in 0..2 {
-            call_.attempt_begins(&Method::POST, &url(), 3, resend);
+        for _ in 0..2 {
+            call_.attempt_begins(&Method::POST, &url(), 3);
             let span = call_.record.as_ref().unwrap().attempts.last().unwrap().span_id;
             assert_eq!(
                 call_.trace[0].1,
@@ -216,24 +223,25 @@ mod tests {
         }
         let spans = &call_.record.as_ref().unwrap().attempts;
         assert_ne!(spans[0].span_id, spans[1].span_id);
+        assert_eq!((spans[0].resend, spans[1].resend), (0, 1));
         assert_eq!(call_.trace[1].1, "a=b");
 
         let mut call_ = call(false);
-        call_.attempt_begins(&Method::POST, &url(), 3, 0);
+        call_.attempt_begins(&Method::POST, &url(), 3);
         assert_eq!(call_.trace[0].1, PARENT);
     }
 
     #[tokio::test]
     async fn an_attempt_knows_how_it_ended() {
         let mut call = call(false);
-        call.attempt_begins(&Method::GET, &url(), 0, 0);
+        call.attempt_begins(&Method::GET, &url(), 0);
         let lost = Error::new(Kind::Unavailable, "CONNECTION_LOST", "x")
             .execution(Execution::Unknown)
             .with(|facts| facts.http_status = Some(200));
         call.attempt_ended(Err(&lost));
         // A second end, as of an attempt that was never begun, changes nothing.
         call.attempt_ended(Ok((500, 7)));
-        call.attempt_begins(&Method::GET, &url(), 0, 1);
+        call.attempt_begins(&Method::GET, &url(), 0);
         call.upstream_request_id = Some("r1".to_owned());
         call.attempt_ended(Ok((204, 0)));
         let attempts = &call.record.as_ref().unwrap().attempts;
@@ -255,8 +263,8 @@ mod tests {
     #[tokio::test]
     async fn a_record_is_bounded() {
         let mut call = call(false);
-        for number in 0..200 {
-            call.attempt_begins(&Method::GET, &url(), 0, number);
+        for _ in 0..200 {
+            call.attempt_begins(&Method::GET, &url(), 0);
             call.attempt_ended(Ok((200, 0)));
             call.pauses(Why::Poll, Instant::now(), Duration::from_secs(1));
         }

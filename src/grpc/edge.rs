@@ -110,6 +110,7 @@ impl Edge {
     /// The call as another task carries it on, with the same deadline and trace; what it does is noted there.
     pub(super) fn lend(&mut self) -> Call {
         let mut call = Call::new(self.call.deadline);
+        call.config_generation = self.call.config_generation;
         call.trace.clone_from(&self.call.trace);
         call.record = self.call.record.take();
         call
@@ -120,6 +121,7 @@ impl Drop for Edge {
     fn drop(&mut self) {
         let mut seen = mem::take(&mut self.seen);
         seen.target = Some(Arc::clone(&self.target));
+        seen.config_generation = self.call.config_generation;
         seen.facts = CallFacts {
             attempts: self.call.attempts,
             upstream_request_id: self.call.upstream_request_id.take(),

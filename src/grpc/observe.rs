@@ -34,6 +34,7 @@ struct Inner {
 pub(super) struct Seen {
     pub(super) target: Option<Arc<Target>>,
     pub(super) subject: String,
+    pub(super) config_generation: u64,
     pub(super) context: Option<Context>,
     pub(super) failure: Option<(Cow<'static, str>, Execution, Component)>,
     pub(super) facts: CallFacts,
@@ -143,6 +144,7 @@ impl Drop for Inner {
             }),
             subject: &seen.subject,
             invokes: INVOKES.contains(&self.method),
+            config_generation: seen.config_generation,
             failure: seen
                 .failure
                 .as_ref()

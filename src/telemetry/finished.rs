@@ -28,6 +28,8 @@ pub struct Finished<'a> {
     pub subject: &'a str,
     /// True when the method runs the action that `subject` names.
     pub invokes: bool,
+    /// The configuration that it saw; 0 = it came before one.
+    pub config_generation: u64,
     /// Why it failed, if it did.
     pub failure: Option<Failure<'a>>,
     /// Signed requests sent.

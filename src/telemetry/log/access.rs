@@ -75,6 +75,9 @@ impl Json<'_> {
         if call.function_failed {
             self.0.push_str(r#","function_failed":true"#);
         }
+        if call.config_generation > 0 {
+            self.number("config_generation", call.config_generation);
+        }
         self.number("attempts", u64::from(call.attempts));
         self.number("duration_us", micros(call.duration()));
         if let Some(id) = call.upstream_request_id {
@@ -159,6 +162,12 @@ fn text(line: &mut String, call: &Finished<'_>, now: SystemTime) {
     }
     if call.function_failed {
         pair("function_failed", "true");
+    }
+    if call.config_generation > 0 {
+        pair(
+            "config_generation",
+            itoa::Buffer::new().format(call.config_generation),
+        );
     }
     pair("attempts", itoa::Buffer::new().format(call.attempts));
     pair("duration_us", itoa::Buffer::new().format(micros(call.duration())));

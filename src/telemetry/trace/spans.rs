@@ -54,6 +54,7 @@ pub(super) struct Call {
     place: Option<(String, &'static str, String)>,
     subject: String,
     invokes: bool,
+    config_generation: u64,
     failure: Option<(String, Execution, Component)>,
     attempts: u32,
     upstream_request_id: Option<String>,
@@ -76,6 +77,7 @@ impl Call {
                 .map(|place| (place.target.to_owned(), place.cloud, place.region.to_owned())),
             subject: call.subject.to_owned(),
             invokes: call.invokes,
+            config_generation: call.config_generation,
             failure: call.failure.as_ref().map(|failure| {
                 (
                     failure.reason.clone().into_owned(),
@@ -191,6 +193,10 @@ impl Call {
         }
         if let Some(why) = self.kept.why() {
             attributes.push(KeyValue::new("faas_sidecar.kept", why));
+        }
+        if self.config_generation > 0 {
+            let generation = i64::try_from(self.config_generation).unwrap_or(i64::MAX);
+            attributes.push(KeyValue::new("faas_sidecar.config_generation", generation));
         }
         if let Some((target, ..)) = &self.place {
             attributes.push(text("faas_sidecar.target", target));

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod bench;
 pub mod collector;
 pub mod details;
+pub mod leak;
 pub mod refused;
 pub mod signature;
 pub mod upstream;
