@@ -1,7 +1,8 @@
-//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`,
-//! `/metrics`.
+//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`, `/metrics`,
+//! `/loglevel`, `/quitquitquit`.
 //!
-//! Knows only telemetry; it is handed what it shows. Liveness never depends on an upstream, and no page holds a secret.
+//! It is handed what it shows, and knows telemetry: its numbers, and the log's level to change it. Liveness never depends
+//! on an upstream, and no page holds a secret.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -19,6 +20,10 @@ use tracing::warn;
 
 use crate::telemetry::metrics::{Format, Metrics};
 
+mod control;
+
+pub use control::Control;
+
 /// A client that does not finish its request head within this time is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -31,6 +36,8 @@ pub struct Pages {
     pub config: Arc<str>,
     /// The numbers of the process.
     pub metrics: Arc<Metrics>,
+    /// What they may change.
+    pub control: Control,
 }
 
 /// Serves the pages on a bound listener for as long as it is polled.
@@ -64,6 +71,9 @@ pub async fn serve(listener: TcpListener, pages: Pages) {
 
 impl Pages {
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if let Some(answer) = self.control.answer(request) {
+            return answer;
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return page(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "use GET\n");
         }
@@ -89,7 +99,7 @@ impl Pages {
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "pages: /livez /readyz /startupz /config /metrics\n",
+                "pages: /livez /readyz /startupz /config /metrics /loglevel /quitquitquit\n",
             ),
         }
     }

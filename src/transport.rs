@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::call::Call;
+use crate::call::{Call, Why};
 use crate::error::{Error, Execution, Result};
 use crate::telemetry::metrics::{Attempt, TargetMetrics};
 
@@ -156,7 +156,9 @@ impl Transport {
         protocol: &dyn Protocol,
     ) -> Result<Response> {
         call.idempotent = request.idempotent;
+        let arrived = call.request_begins();
         let _slot = self.shared.limiter.enter(call).await?;
+        call.queued(arrived);
         self.shared.policy.deposit();
         let mut attempt = 0;
         let mut execution = Execution::NotStarted;
@@ -174,7 +176,10 @@ impl Transport {
                 .policy
                 .next(attempt, request.idempotent, &error, call.remaining())
             {
-                Some(pause) => tokio::time::sleep(pause).await,
+                Some(pause) => {
+                    call.pauses(Why::BackOff, Instant::now(), pause);
+                    tokio::time::sleep(pause).await;
+                }
                 None => return Err(error),
             }
         }
@@ -252,12 +257,30 @@ impl Transport {
         let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         let signature = protocol.sign(request, at.upstream())?;
         call.attempts += 1;
+        call.attempt_begins(&request.method, &request.url, request.body.len());
         let counted = self
             .metrics
             .requests
             .begin(&request.method, &request.url, request.body.len());
         let sent = self.client.send(call, request, &signature, bound).await;
         count(counted, &sent);
+        let judged = self.judge(call, request, protocol, at, sent);
+        call.attempt_ended(match &judged {
+            Ok(response) => Ok((response.status.as_u16(), response.body.len())),
+            Err(refused) => Err(&refused.error),
+        });
+        judged
+    }
+
+    /// What an exchange came to.
+    fn judge(
+        &self,
+        call: &mut Call,
+        request: &Request,
+        protocol: &dyn Protocol,
+        at: &Reading,
+        sent: std::result::Result<Response, (Error, HeaderMap)>,
+    ) -> std::result::Result<Response, Refused> {
         let response = sent.map_err(|(failure, headers)| {
             call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
             failure

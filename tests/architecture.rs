@@ -39,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "target",
         &["credentials", "error", "provider", "telemetry", "transport"],
     ),
-    ("telemetry", &[]),
+    ("telemetry", &["call", "clock", "error"]),
     (
         "transport",
         &["call", "clock", "credentials", "error", "telemetry"],

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::warn;
 use url::Url;
 
 use super::{StartError, readings};
@@ -15,7 +16,8 @@ use crate::provider::Provider;
 use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Target, Targets};
-use crate::telemetry::metrics::{Metrics, TargetMetrics};
+use crate::telemetry::metrics::{Export, Metrics, TargetMetrics};
+use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces};
 use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
 /// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
@@ -88,8 +90,11 @@ impl Plan {
     fn target(&self) -> Result<Target, StartError> {
         let fault = |why: String| StartError(format!("target {}: {why}", self.name));
         let transport = Transport::new(&self.transport, Arc::clone(&self.shared));
+        let (cloud, region) = place(&self.config.cloud);
         Ok(Target {
             name: self.name.clone(),
+            cloud,
+            region,
             provider: self.provider(transport).map_err(fault)?,
             request_timeout: self.config.timeouts.request,
             metrics: Arc::clone(&self.transport.metrics),
@@ -128,11 +133,34 @@ impl Plan {
     }
 }
 
+/// The process's telemetry. What is wrong with it is told and never keeps the sidecar from starting.
+pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
+    let slower_than = config.tracing.keep_slower_than;
+    let keep = Keep {
+        failures: config.tracing.keep_failures,
+        slower_than: (!slower_than.is_zero()).then_some(slower_than),
+    };
+    let lines = match config.access_log {
+        config::AccessLog::Off => Lines::Off,
+        config::AccessLog::Errors => Lines::Errors,
+        config::AccessLog::All => Lines::All,
+    };
+    let mut warnings = Vec::new();
+    let traces = Traces::start(&|name| env.get(name), keep, &mut warnings);
+    let metrics = Metrics::new(config.metrics.max_actions);
+    let export = Export::start(&metrics, &|name| env.get(name), &mut warnings);
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    Arc::new(Telemetry::new(Log::installed(), lines, traces, metrics).exporting(export))
+}
+
 fn plan(name: &str, config: &TargetConfig, env: &Env, metrics: &Arc<Metrics>) -> Result<Plan, StartError> {
     let fault = |why: String| StartError(format!("target {name}: {why}"));
     let tls = tls(config).map_err(fault)?;
     let metrics = TargetMetrics::new(metrics, name);
-    metrics.describe(config.cloud.provider().name(), config.cloud.region());
+    let (cloud, region) = place(&config.cloud);
+    metrics.describe(cloud, &region);
     let transport = transport_settings(config, tls.as_ref(), &metrics);
     let shared = Shared::new(&transport);
     readings::of_target(&metrics, &shared);
@@ -196,6 +224,24 @@ fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, Stri
         config::Platform::Classic => Platform::Classic,
     };
     Endpoint::new(site, region, version, config.base_url.as_ref(), platform)
+}
+
+/// Cloud and region for spans. The conventions list neither cloud yet; the names follow those of the others
+/// (`alibaba_cloud`, `tencent_cloud`).
+fn place(cloud: &Cloud) -> (&'static str, String) {
+    match cloud {
+        Cloud::Ncp(place) => {
+            let region = match (place.site, place.region) {
+                (config::Site::Fin, _) => "fin",
+                (config::Site::Gov, _) => "gov",
+                (config::Site::Public, config::Region::Kr) => "kr",
+                (config::Site::Public, config::Region::Sg) => "sg",
+                (config::Site::Public, config::Region::Jp) => "jp",
+            };
+            ("naver_cloud", region.to_owned())
+        }
+        Cloud::FunctionGraph(place) => ("huawei_cloud", place.region.clone()),
+    }
 }
 
 fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {

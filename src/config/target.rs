@@ -61,21 +61,6 @@ impl Cloud {
             Self::FunctionGraph(_) => Provider::FunctionGraph,
         }
     }
-
-    /// Where in that cloud: the region, or the site that has only one.
-    #[must_use]
-    pub fn region(&self) -> &str {
-        match self {
-            Self::Ncp(place) => match (place.site, place.region) {
-                (Site::Fin, _) => "fin",
-                (Site::Gov, _) => "gov",
-                (Site::Public, Region::Kr) => "kr",
-                (Site::Public, Region::Sg) => "sg",
-                (Site::Public, Region::Jp) => "jp",
-            },
-            Self::FunctionGraph(place) => &place.region,
-        }
-    }
 }
 
 /// Where in NAVER Cloud, and which API. The four go together (`ncp-cloud-functions` §1, §2).

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
-use super::edge::CallFacts;
+use super::observe::CallFacts;
 use crate::call::Call;
 use crate::error::{Error, Execution, Facts, Faults, Kind};
 use crate::telemetry::metrics::Repeats;

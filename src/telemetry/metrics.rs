@@ -3,14 +3,16 @@
 //! Families and labels are one table (`names.rs`). Each family has a bound on its series and one series for whatever is
 //! beyond it (`family.rs`). What counts holds a cell and touches nothing but its atomics (`value.rs`); what is looked up is
 //! looked up once a target, method and outcome (`resolved.rs`). State that other rooms keep anyway is read at each scrape.
-//! Knows no other room.
+//! Knows no other room but the clock.
 
 use std::sync::Arc;
 
 mod calls;
+mod export;
 mod family;
 mod functions;
 pub mod names;
+mod otlp;
 mod process;
 mod reference;
 mod repeats;
@@ -20,7 +22,8 @@ mod target;
 mod text;
 mod value;
 
-pub use calls::{Calls, Served};
+pub use calls::{Calls, InFlight};
+pub use export::Export;
 pub use family::{Description, Family, Kind, Labels, OTHER, Reader, Reading, Sample, Unit, Value};
 pub use functions::{Functions, Outcome, Run};
 pub use reference::reference;

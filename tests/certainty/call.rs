@@ -78,7 +78,9 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 ..InvokeAsyncRequest::default()
             };
             let answer = caller.invocations().invoke_async(within(bound, request)).await;
-            told(answer, |answer| id_of(&answer.activation.unwrap_or_default().activation_id))
+            told(answer, |answer| {
+                id_of(&answer.activation.unwrap_or_default().activation_id)
+            })
         }
         Operation::GetActivation => {
             let request = GetActivationRequest {
@@ -88,7 +90,9 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 ..GetActivationRequest::default()
             };
             let answer = caller.invocations().get_activation(within(bound, request)).await;
-            told(answer, |answer| id_of(&answer.activation.unwrap_or_default().activation_id))
+            told(answer, |answer| {
+                id_of(&answer.activation.unwrap_or_default().activation_id)
+            })
         }
         Operation::PutAction => {
             let request = PutActionRequest {

@@ -69,7 +69,8 @@ impl Tally {
             *self.wrong.entry(name(*what)).or_default() += 1;
         }
         if !wrong.is_empty() && self.shown.len() < SHOWN {
-            self.shown.push(format!("{wrong:?} in call {}", history(plan, tries, truth)));
+            self.shown
+                .push(format!("{wrong:?} in call {}", history(plan, tries, truth)));
         }
         for one in tries {
             self.answer(one, truth, executed > 0);
@@ -127,7 +128,15 @@ impl Tally {
         writeln!(
             out,
             "{:<44} {:>7} {:>8} {:>7} {:>11} {:>7} {:>9} {:>9} {:>6}",
-            "last fault met", "tries", "executed", "OK", "not_started", "unknown", "completed", "cancelled", "missed"
+            "last fault met",
+            "tries",
+            "executed",
+            "OK",
+            "not_started",
+            "unknown",
+            "completed",
+            "cancelled",
+            "missed"
         )
         .unwrap();
         for (name, row) in &self.rows {
@@ -167,7 +176,12 @@ impl Tally {
             as_f64(self.executions) / as_f64(calls)
         )
         .unwrap();
-        writeln!(out, "attempts         {:.3} an answer", as_f64(self.attempts) / as_f64(self.answers.max(1))).unwrap();
+        writeln!(
+            out,
+            "attempts         {:.3} an answer",
+            as_f64(self.attempts) / as_f64(self.answers.max(1))
+        )
+        .unwrap();
         for what in [
             Wrong::DoubleRun,
             Wrong::SaidNotStarted,

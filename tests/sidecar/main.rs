@@ -35,3 +35,4 @@ mod server;
 #[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
 mod support;
 mod tls;
+mod tracing;

@@ -318,7 +318,10 @@ async fn the_page_is_in_the_format_that_was_asked_for() {
     assert_eq!(
         plain.sum(
             "faas_sidecar_target_info",
-            &["faas_invoked_provider=\"ncp\"", "faas_invoked_region=\"kr\""]
+            &[
+                "faas_invoked_provider=\"naver_cloud\"",
+                "faas_invoked_region=\"kr\""
+            ]
         ),
         1.0
     );

@@ -15,8 +15,8 @@ use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::json;
 use crate::names::NcpActivationId;
 use crate::proto::*;
-use crate::provider::status::json_fault;
 use crate::provider::Observer;
+use crate::provider::status::json_fault;
 use crate::transport::Response;
 
 mod window;

@@ -1,13 +1,22 @@
 //! Calls served: their duration by method, status and target, and how many are in flight.
 
 use std::sync::Arc;
-
-use tokio::time::Instant;
+use std::time::Duration;
 
 use super::Metrics;
 use super::names::{CALLS_IN_FLIGHT, RPC_DURATION};
 use super::resolved::Resolved;
 use super::value::{Gauge, Histogram};
+
+/// Statuses that speak of a failure of the server (conventions for gRPC, "Server").
+const FAILURES: [&str; 6] = [
+    "UNKNOWN",
+    "DEADLINE_EXCEEDED",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+];
 
 /// The calls of one target, or those that meant none.
 #[derive(Debug)]
@@ -15,20 +24,13 @@ pub struct Calls {
     metrics: Arc<Metrics>,
     target: String,
     in_flight: Gauge,
-    /// By number of method and of status.
-    durations: Resolved<(usize, usize), Histogram>,
+    /// By method and status.
+    durations: Resolved<(&'static str, &'static str), Histogram>,
 }
 
-/// How a call ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Served {
-    /// The method's number, stable while the process runs, and its name: `faas.v1.InvocationService/Invoke`.
-    pub method: (usize, &'static str),
-    /// The status code's number and its name: `NOT_FOUND`.
-    pub status: (usize, &'static str),
-    /// True when the status speaks of a failure of the server, as the conventions for gRPC sort them.
-    pub failed: bool,
-}
+/// A call in flight, until it is dropped.
+#[derive(Debug)]
+pub struct InFlight(Gauge);
 
 impl Calls {
     /// Those of `target`; an empty name for calls that never reached one.
@@ -37,35 +39,36 @@ impl Calls {
         Arc::new(Self {
             metrics: Arc::clone(metrics),
             target: target.to_owned(),
-            in_flight: metrics.family(&CALLS_IN_FLIGHT).gauge(&[target]),
+            // Without a target a call is over as soon as that is known.
+            in_flight: match target {
+                "" => Gauge::default(),
+                target => metrics.family(&CALLS_IN_FLIGHT).gauge(&[target]),
+            },
             durations: Resolved::default(),
         })
     }
 
     /// One more in flight.
-    pub fn began(&self) {
+    #[must_use]
+    pub fn begin(&self) -> InFlight {
         self.in_flight.inc();
+        InFlight(self.in_flight.clone())
     }
 
-    /// One less in flight.
-    pub fn left(&self) {
-        self.in_flight.dec();
-    }
-
-    /// One has ended that began at `since`.
-    pub fn ended(&self, served: Served, since: Instant) {
-        let Served {
-            method,
-            status,
-            failed,
-        } = served;
+    /// One has ended. `method` is the full name of one that is served, else `_OTHER`; `status` is gRPC's own word.
+    pub fn ended(&self, method: &'static str, status: &'static str, took: Duration) {
         let find = || {
-            let error = if failed { status.1 } else { "" };
-            let labels = ["grpc", method.1, status.1, error, &self.target];
+            let error = if FAILURES.contains(&status) { status } else { "" };
+            let labels = ["grpc", method, status, error, &self.target];
             self.metrics.family(&RPC_DURATION).histogram(&labels)
         };
-        let key = (method.0, status.0);
         self.durations
-            .with(key, find, |histogram| histogram.observe_time(since.elapsed()));
+            .with((method, status), find, |histogram| histogram.observe_time(took));
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

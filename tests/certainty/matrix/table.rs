@@ -58,7 +58,11 @@ impl Row {
         let mut names: Vec<String> = Vec::new();
         for (asked, cloud) in callers {
             let both = Cloud::ALL.iter().all(|cloud| callers.contains(&(asked, *cloud)));
-            let name = if both { (*asked).to_owned() } else { format!("{asked} ({})", cloud.name()) };
+            let name = if both {
+                (*asked).to_owned()
+            } else {
+                format!("{asked} ({})", cloud.name())
+            };
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -75,7 +79,11 @@ pub fn markdown(rows: &[Row]) -> String {
     for row in rows {
         for (at, (cell, callers)) in row.outcomes.iter().enumerate() {
             let fault = if at == 0 { row.fault } else { "" };
-            let callers = if row.outcomes.len() == 1 { "any".to_owned() } else { Row::callers(callers) };
+            let callers = if row.outcomes.len() == 1 {
+                "any".to_owned()
+            } else {
+                Row::callers(callers)
+            };
             let answer = match cell.reason.as_str() {
                 "-" => cell.code.to_owned(),
                 reason => format!("{} `{reason}`", cell.code),
