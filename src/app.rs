@@ -20,6 +20,7 @@ use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 use crate::telemetry::{FLUSH, Log, Telemetry};
 
 mod build;
+mod clocks;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod listen;
@@ -28,6 +29,7 @@ mod serve;
 use build::Blueprint;
 use listen::Bound;
 
+pub use clocks::{HostClock, host_clocks};
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
 pub use serve::serve;

@@ -18,6 +18,8 @@ use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::arriving::Arriving;
+use super::deadline::Asked;
 use super::methods::{self, Method};
 use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
@@ -132,6 +134,10 @@ impl Service<http::Request<Body>> for Router {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Pending {
         let guard = self.watch(&mut request);
+        if let Some(asked) = Asked::read(request.headers()) {
+            request.extensions_mut().insert(asked);
+            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+        }
         let answer = self.dispatch(request);
         Box::pin(async move {
             match AssertUnwindSafe(answer).catch_unwind().await {

@@ -5,6 +5,8 @@ pub mod bench;
 pub mod collector;
 pub mod details;
 pub mod leak;
+pub mod raw;
 pub mod refused;
 pub mod signature;
+pub mod tls;
 pub mod upstream;
