@@ -19,6 +19,11 @@ pub struct Call {
     pub trace: Vec<(&'static str, String)>,
     /// Which configuration the call sees from beginning to end: 1 for the one at the start, one more with each reload.
     pub config_generation: u64,
+    /// How often the caller's own retry policy has sent this call before (gRFC A6, `grpc-previous-rpc-attempts`);
+    /// 0 = this is the first time.
+    pub previous_attempts: u32,
+    /// Whether this call, being a retry, has been paid for from a retry budget.
+    pub retry_paid: bool,
     /// Signed HTTP requests sent so far.
     pub attempts: u32,
     /// Whether the latest request may be repeated without harm: by its nature, the caller's word or the configuration.
@@ -37,6 +42,8 @@ impl Call {
             deadline,
             trace: Vec::new(),
             config_generation: 0,
+            previous_attempts: 0,
+            retry_paid: false,
             attempts: 0,
             idempotent: false,
             upstream_request_id: None,

@@ -284,6 +284,7 @@ fn transport_settings(
     metrics: &Arc<TargetMetrics>,
 ) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
+    let breaker = &config.breaker;
     transport::Settings {
         tls: tls.filter(|_| is_https(config.base_url.as_ref())).cloned(),
         retry: transport::Retry {
@@ -304,6 +305,16 @@ fn transport_settings(
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout.min(Duration::from_secs(3600)),
             max_response_size: usize::try_from(limits.max_response_size).unwrap_or(usize::MAX),
+            adaptive_rate: limits.adaptive_rate,
+        },
+        breaker: transport::BreakerSettings {
+            enabled: breaker.enabled,
+            consecutive_failures: breaker.consecutive_failures,
+            success_rate: breaker.success_rate,
+            min_requests: breaker.min_requests,
+            window: breaker.window,
+            open: breaker.open,
+            max_open: breaker.max_open,
         },
         metrics: Arc::clone(metrics),
     }

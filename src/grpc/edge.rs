@@ -4,7 +4,6 @@ use std::any::Any;
 use std::mem;
 use std::sync::Arc;
 
-use http::Extensions;
 use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
@@ -65,6 +64,7 @@ impl Edge {
         };
         let mut call = Call::new(deadline::deadline(extensions, target.request_timeout));
         call.trace = begun.headers;
+        call.previous_attempts = previous_attempts(metadata);
         call.record = begun.record;
         Ok(Self {
             _in_flight: target.metrics.calls.begin(),
@@ -114,6 +114,7 @@ impl Edge {
     pub(super) fn lend(&mut self) -> Call {
         let mut call = Call::new(self.call.deadline);
         call.config_generation = self.call.config_generation;
+        call.previous_attempts = self.call.previous_attempts;
         call.trace.clone_from(&self.call.trace);
         call.record = self.call.record.take();
         call
@@ -134,6 +135,17 @@ impl Drop for Edge {
     }
 }
 
+/// How often the client's own retry policy has sent this call before (gRFC A6, "Retry Attempt Metadata"); what is no
+/// plain number is as if absent.
+fn previous_attempts(metadata: &MetadataMap) -> u32 {
+    metadata
+        .get("grpc-previous-rpc-attempts")
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
+}
+
 /// One unary method: open, ask the provider, close.
 macro_rules! unary {
     ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
@@ -146,3 +158,29 @@ macro_rules! unary {
 }
 
 pub(super) use unary;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_own_retries_are_told_by_a_plain_number() {
+        for (text, expected) in [
+            ("1", 1),
+            ("4", 4),
+            ("0", 0),
+            ("", 0),
+            ("+1", 0),
+            ("-1", 0),
+            ("1.0", 0),
+            (" 1", 0),
+            ("one", 0),
+            ("99999999999", 0),
+        ] {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-previous-rpc-attempts", text.parse().unwrap());
+            assert_eq!(previous_attempts(&metadata), expected, "{text:?}");
+        }
+        assert_eq!(previous_attempts(&MetadataMap::new()), 0);
+    }
+}

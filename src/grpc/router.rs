@@ -133,11 +133,11 @@ impl Service<http::Request<Body>> for Router {
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Pending {
+        let guard = self.watch(&mut request);
         if let Some(asked) = Asked::read(request.headers()) {
             request.extensions_mut().insert(asked);
             request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
         }
-        let guard = self.watch(&mut request);
         let answer = self.dispatch(request);
         Box::pin(async move {
             match AssertUnwindSafe(answer).catch_unwind().await {

@@ -139,9 +139,10 @@ fn trailers(error: &Error, context: &Context<'_>, pause: Option<Duration>) -> Me
     if let Some(id) = request_id.and_then(|id| id.parse().ok()) {
         trailers.insert("faas-upstream-request-id", id);
     }
-    // A client's own retry policy knows codes only; this tells it whether repeating is safe, too.
+    // A client's own retry policy knows codes only; this tells it whether repeating is safe, and whether there is still
+    // room for retries: its own and ours count as one.
     let pushback = match pause {
-        Some(pause) if error.may_retry(context.idempotent) => {
+        Some(pause) if error.may_retry(context.idempotent) && !error.retries_spent => {
             i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)
         }
         _ => -1,

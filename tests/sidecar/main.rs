@@ -20,6 +20,7 @@ mod connections;
 mod deadlines;
 mod error_bodies;
 mod http2;
+mod load;
 mod many;
 mod metrics;
 mod operations;

@@ -110,6 +110,14 @@ impl Json<'_> {
     fn text(&mut self, name: &str, value: &str) {
         self.name(name);
         self.0.push('"');
+        if value
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+        {
+            self.0.push_str(value);
+            self.0.push('"');
+            return;
+        }
         for part in value.split_inclusive(|c: char| c == '"' || c == '\\' || c.is_control()) {
             let end = part
                 .char_indices()
@@ -189,17 +197,31 @@ fn text(line: &mut String, call: &Finished<'_>, now: SystemTime) {
 fn timestamp(line: &mut String, now: SystemTime) {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let at = OffsetDateTime::UNIX_EPOCH + since;
-    let _ = write!(
-        line,
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second(),
-        at.microsecond()
-    );
+    let year = u32::try_from(at.year()).unwrap_or_default();
+    digits(line, year, 4);
+    for (mark, value) in [
+        ('-', u8::from(at.month())),
+        ('-', at.day()),
+        ('T', at.hour()),
+        (':', at.minute()),
+        (':', at.second()),
+    ] {
+        line.push(mark);
+        digits(line, u32::from(value), 2);
+    }
+    line.push('.');
+    digits(line, at.microsecond(), 6);
+    line.push('Z');
+}
+
+/// A number with leading zeros; the formatter's padding costs several times as much.
+fn digits(line: &mut String, value: u32, width: usize) {
+    let mut buffer = itoa::Buffer::new();
+    let text = buffer.format(value);
+    for _ in text.len()..width {
+        line.push('0');
+    }
+    line.push_str(text);
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -1,6 +1,6 @@
 //! How much is logged, changed while the process runs; a change takes itself back.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ struct Shared {
     configured: LevelFilter,
     reload: Option<reload::Handle<Targets, Registry>>,
     state: Mutex<State>,
+    /// Asked at each call, so that it needs no lock.
+    hears_access_lines: AtomicBool,
     /// Counts changes, so that an old change's end does not undo a newer one.
     generation: AtomicU64,
 }
@@ -51,6 +53,7 @@ impl Level {
                 now: configured,
                 reverts: None,
             }),
+            hears_access_lines: AtomicBool::new(configured >= LevelFilter::INFO),
             generation: AtomicU64::new(0),
         }))
     }
@@ -96,11 +99,14 @@ impl Level {
 
     /// Access lines are of the level `info`.
     pub(super) fn hears_access_lines(&self) -> bool {
-        self.state().now >= LevelFilter::INFO
+        self.0.hears_access_lines.load(Ordering::Relaxed)
     }
 
     fn set(&self, level: LevelFilter, reverts: Option<Instant>) {
         *self.state() = State { now: level, reverts };
+        self.0
+            .hears_access_lines
+            .store(level >= LevelFilter::INFO, Ordering::Relaxed);
         if let Some(reload) = &self.0.reload {
             // Fails only when the log is gone.
             let _ = reload.reload(filter(level));
