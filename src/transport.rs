@@ -122,7 +122,7 @@ impl Shared {
     #[must_use]
     pub fn new(settings: &Settings) -> Arc<Self> {
         Arc::new(Self {
-            limiter: Limiter::new(&settings.limits),
+            limiter: Limiter::new(&settings.limits).telling(settings.metrics.queue_waits.clone()),
             policy: Policy::new(&settings.retry),
             breaker: Breaker::new(&settings.breaker),
             throttle: Throttle::new(settings.limits.adaptive_rate),

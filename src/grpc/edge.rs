@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use tonic::metadata::MetadataMap;
-use tonic::{Response, Status};
+use tonic::{Extensions, Response, Status};
 
 use super::Services;
 use super::observe::{CallFacts, Observed, Seen, failure};

@@ -81,7 +81,9 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 ..InvokeAsyncRequest::default()
             };
             let answer = caller.invocations().invoke_async(within(bound, request)).await;
-            told(answer, |answer| id_of(&answer.activation.unwrap_or_default().activation_id))
+            told(answer, |answer| {
+                id_of(&answer.activation.unwrap_or_default().activation_id)
+            })
         }
         Operation::GetActivation => {
             let request = GetActivationRequest {
@@ -91,7 +93,9 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 ..GetActivationRequest::default()
             };
             let answer = caller.invocations().get_activation(within(bound, request)).await;
-            told(answer, |answer| id_of(&answer.activation.unwrap_or_default().activation_id))
+            told(answer, |answer| {
+                id_of(&answer.activation.unwrap_or_default().activation_id)
+            })
         }
         Operation::PutAction => {
             let request = PutActionRequest {

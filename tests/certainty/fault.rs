@@ -113,7 +113,8 @@ pub enum Fault {
 impl Fault {
     /// One at random; `body` is the length of the request's body.
     pub fn draw(dice: &mut Dice, body: u32) -> Self {
-        let end = |dice: &mut Dice| dice.one_of(&[End::Close, End::Close, End::Reset, End::Reset, End::Stall]);
+        let end =
+            |dice: &mut Dice| dice.one_of(&[End::Close, End::Close, End::Reset, End::Reset, End::Stall]);
         let cut = |dice: &mut Dice| dice.one_of(&[End::Close, End::Reset]);
         let small = |dice: &mut Dice, high| u16::try_from(dice.between(1, high)).unwrap();
         match dice.between(0, 99) {

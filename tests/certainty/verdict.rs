@@ -32,7 +32,12 @@ pub enum Wrong {
 /// Everything that is wrong with `plan`, given its tries and the truth.
 pub fn judge(plan: &Plan, tries: &[Try], truth: &Truth) -> Vec<Wrong> {
     let mut wrong = Vec::new();
-    let most = plan.steps().iter().map(|step| truth.count(*step)).max().unwrap_or(0);
+    let most = plan
+        .steps()
+        .iter()
+        .map(|step| truth.count(*step))
+        .max()
+        .unwrap_or(0);
     if most > 1 && !plan.idempotent {
         wrong.push(Wrong::DoubleRun);
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::names::TARGET_INFO;
-use super::{Calls, Functions, Metrics, Requests};
+use super::names::{QUEUE_WAIT, TARGET_INFO};
+use super::{Calls, Functions, Histogram, Metrics, Requests};
 
 /// One target's numbers.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct TargetMetrics {
     pub name: String,
     /// Calls served.
     pub calls: Arc<Calls>,
+    /// How long calls waited for a slot that had to.
+    pub queue_waits: Histogram,
     /// HTTP requests to its cloud.
     pub requests: Requests,
     /// Runs of its functions.
@@ -28,6 +30,7 @@ impl TargetMetrics {
             metrics: Arc::clone(metrics),
             name: name.to_owned(),
             calls: Calls::new(metrics, name),
+            queue_waits: metrics.family(&QUEUE_WAIT).histogram(&[name]),
             requests: Requests::new(metrics, name),
             functions: Functions::new(metrics, name),
         })
