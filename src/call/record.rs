@@ -80,6 +80,17 @@ pub enum Why {
     Poll,
 }
 
+impl Record {
+    /// Nothing yet, of a call in the trace that each attempt is to be a part of.
+    #[must_use]
+    pub fn new(sampled: Option<TraceId>) -> Self {
+        Self {
+            sampled,
+            ..Self::default()
+        }
+    }
+}
+
 impl Call {
     /// Notes that an attempt begins, and names it to the upstream as the parent of what it does there.
     pub fn attempt_begins(&mut self, method: &Method, url: &Url, request_size: usize) {

@@ -205,10 +205,7 @@ impl Traces {
                     tracestate: tracestate.clone(),
                 });
                 if sampled || exported.keep.failures || exported.keep.slower_than.is_some() {
-                    begun.record = Some(Box::new(Record {
-                        sampled: sampled.then_some(trace_id),
-                        ..Record::default()
-                    }));
+                    begun.record = Some(Box::new(Record::new(sampled.then_some(trace_id))));
                 }
                 // A sampled call's attempts replace this by their own span.
                 if self.propagation.trace_context {
