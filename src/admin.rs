@@ -1,7 +1,8 @@
-//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`, `/loglevel`,
-//! `/quitquitquit`.
+//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`, `/metrics`,
+//! `/loglevel`, `/quitquitquit`.
 //!
-//! It is handed what it shows, and knows the log's level to change it. Liveness never depends on an upstream, and no page holds a secret.
+//! It is handed what it shows, and knows telemetry: its numbers, and the log's level to change it. Liveness never depends
+//! on an upstream, and no page holds a secret.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -17,6 +18,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tracing::warn;
 
+use crate::telemetry::metrics::{Format, Metrics};
+
 mod control;
 
 pub use control::Control;
@@ -31,6 +34,8 @@ pub struct Pages {
     pub serving: watch::Receiver<bool>,
     /// The effective configuration as JSON, credentials as their source.
     pub config: Arc<str>,
+    /// The numbers of the process.
+    pub metrics: Arc<Metrics>,
     /// What they may change.
     pub control: Control,
 }
@@ -80,11 +85,21 @@ impl Pages {
                 "text/plain",
                 "draining: the process is shutting down\n",
             ),
+            "/metrics" => {
+                let accept = request.headers().get(header::ACCEPT);
+                let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let format = Format::accepted(accept);
+                page(
+                    StatusCode::OK,
+                    format.content_type(),
+                    &self.metrics.render(format),
+                )
+            }
             "/config" => page(StatusCode::OK, "application/json", &self.config),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "pages: /livez /readyz /startupz /config /loglevel /quitquitquit\n",
+                "pages: /livez /readyz /startupz /config /metrics /loglevel /quitquitquit\n",
             ),
         }
     }

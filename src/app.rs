@@ -17,6 +17,7 @@ use crate::admin::{self, Control, Pages};
 use crate::config::{self, Config, Listen, effective_json};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
+use crate::telemetry::metrics::Repeats;
 use crate::telemetry::{FLUSH, Log, Telemetry};
 
 mod build;
@@ -24,6 +25,7 @@ mod clocks;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod listen;
+mod readings;
 mod serve;
 
 use build::Blueprint;
@@ -67,7 +69,8 @@ impl Sidecar {
     /// # Errors
     /// When an address cannot be bound, or a CA file cannot be read.
     pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
-        let blueprint = Arc::new(Blueprint::new(config, env)?);
+        let telemetry = build::telemetry(config, env);
+        let blueprint = Arc::new(Blueprint::new(config, env, telemetry.metrics())?);
         // Built once here so that a mistake shows before anything listens.
         blueprint.targets()?;
         let bound = config
@@ -75,7 +78,6 @@ impl Sidecar {
             .iter()
             .map(Bound::bind)
             .collect::<Result<Vec<_>, _>>()?;
-        let telemetry = build::telemetry(config, env);
         let mut admin = config
             .admin
             .map(|address| bind_admin(address, config))
@@ -85,7 +87,8 @@ impl Sidecar {
             .and_then(|(listener, _)| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
-        let dedup = Arc::new(Dedup::new(window(&config.request_ids)));
+        let dedup = Dedup::new(window(&config.request_ids)).counted(Repeats::new(telemetry.metrics()));
+        let dedup = Arc::new(dedup);
         let (stop, _) = watch::channel(Stop::Not);
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
@@ -112,6 +115,7 @@ impl Sidecar {
                         Pages {
                             serving: health.serving(),
                             config,
+                            metrics: Arc::clone(telemetry.metrics()),
                             control: control.clone(),
                         },
                     )
@@ -180,7 +184,7 @@ impl Sidecar {
             let _ = joined.await;
         }
         let telemetry = Arc::clone(&self.telemetry);
-        let _ = tokio::task::spawn_blocking(move || telemetry.traces().stop(FLUSH)).await;
+        let _ = tokio::task::spawn_blocking(move || telemetry.stop(FLUSH)).await;
         finished
     }
 }
@@ -277,6 +281,9 @@ fn announce(config: &Config, sidecar: &Sidecar) {
     }
     if let Some(traces) = sidecar.telemetry.traces().told() {
         info!(traces, "traces are exported");
+    }
+    if let Some(metrics) = sidecar.telemetry.metrics_told() {
+        info!(metrics, "metrics are exported");
     }
     if let Some(address) = sidecar.admin {
         info!(%address, "admin pages");

@@ -69,11 +69,20 @@ pub struct Config {
     pub admin_quit: bool,
     /// What is exported of calls that sampling left out.
     pub tracing: Tracing,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The clouds, by name; at least one.
     pub targets: BTreeMap<String, TargetConfig>,
     /// The file that was read; `None` = there was none, and the one target `default` is assumed.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Metrics {
+    /// Actions that the metrics of runs tell apart, 1 to 10,000.
+    pub max_actions: usize,
 }
 
 /// How calls with a `request_id` are remembered.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::provider::Provider;
+use crate::telemetry::metrics::TargetMetrics;
 
 /// One configured target.
 pub struct Target {
@@ -20,6 +21,8 @@ pub struct Target {
     pub region: String,
     /// The longest any call to it may take; callers may ask for less.
     pub request_timeout: Duration,
+    /// What is counted for it.
+    pub metrics: Arc<TargetMetrics>,
 }
 
 /// All targets.

@@ -1,4 +1,4 @@
-//! What operators see of the process: its log and its traces.
+//! What operators see of the process: its log, its traces and its numbers.
 //!
 //! Knows calls as facts ([`Finished`]); knows neither gRPC nor HTTP upstreams nor clouds.
 
@@ -7,11 +7,13 @@ use std::time::Duration;
 
 pub mod finished;
 pub mod log;
+pub mod metrics;
 pub mod otlp;
 pub mod trace;
 
 pub use finished::{Failure, Finished, Place};
 pub use log::{Format, Lines, Log};
+use metrics::{Calls, Export, Metrics};
 pub use trace::{Begun, Incoming, Keep, Parent, Propagation, Traces};
 
 /// Longest time that the end of the process is held up to export what is left.
@@ -23,25 +25,68 @@ pub struct Telemetry {
     log: Option<Log>,
     lines: Lines,
     traces: Traces,
+    metrics: Arc<Metrics>,
+    /// Calls that never reached a target.
+    nowhere: Arc<Calls>,
+    export: Option<Export>,
 }
 
 impl Telemetry {
     /// Access lines go to `log`, if there is one.
     #[must_use]
-    pub fn new(log: Option<Log>, lines: Lines, traces: Traces) -> Arc<Self> {
-        Arc::new(Self { log, lines, traces })
+    pub fn new(log: Option<Log>, lines: Lines, traces: Traces, metrics: Arc<Metrics>) -> Self {
+        Self {
+            log,
+            lines,
+            traces,
+            nowhere: Calls::new(&metrics, ""),
+            metrics,
+            export: None,
+        }
+    }
+
+    /// The same, with its numbers exported too.
+    #[must_use]
+    pub fn exporting(self, export: Option<Export>) -> Self {
+        Self { export, ..self }
     }
 
     /// Passes trace headers on, and shows nothing.
     #[must_use]
     pub fn off() -> Arc<Self> {
-        Self::new(None, Lines::Off, Traces::off())
+        Arc::new(Self::new(None, Lines::Off, Traces::off(), Metrics::new(1)))
     }
 
     /// The traces.
     #[must_use]
     pub fn traces(&self) -> &Traces {
         &self.traces
+    }
+
+    /// The numbers.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Where the numbers are exported to, for the log's first lines; `None` when they are not.
+    #[must_use]
+    pub fn metrics_told(&self) -> Option<&str> {
+        self.export.as_ref().map(Export::told)
+    }
+
+    /// Exports what is left, within `bound` for each signal; nothing is exported afterwards.
+    pub fn stop(&self, bound: Duration) {
+        self.traces.stop(bound);
+        if let Some(export) = &self.export {
+            export.stop(bound);
+        }
+    }
+
+    /// The numbers of calls that never reached a target.
+    #[must_use]
+    pub fn nowhere(&self) -> &Calls {
+        &self.nowhere
     }
 
     /// True when what a call was about is worth noting: its line or its spans may show it.

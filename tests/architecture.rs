@@ -31,10 +31,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "json",
             "names",
             "proto",
+            "telemetry",
             "transport",
         ],
     ),
-    ("target", &["credentials", "error", "provider", "transport"]),
+    (
+        "target",
+        &["credentials", "error", "provider", "telemetry", "transport"],
+    ),
     ("telemetry", &["call", "clock", "error"]),
     (
         "transport",

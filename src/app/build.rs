@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::warn;
 use url::Url;
 
-use super::StartError;
+use super::{StartError, readings};
 use crate::config::{self, Cloud, Config, TargetConfig};
 use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
 use crate::env::Env;
@@ -16,6 +16,7 @@ use crate::provider::Provider;
 use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Target, Targets};
+use crate::telemetry::metrics::{Export, Metrics, TargetMetrics};
 use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces};
 use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
@@ -54,11 +55,11 @@ enum Prepared {
 }
 
 impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env) -> Result<Self, StartError> {
+    pub(super) fn new(config: &Config, env: &Env, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
         let targets = config
             .targets
             .iter()
-            .map(|(name, target)| plan(name, target, env))
+            .map(|(name, target)| plan(name, target, env, metrics))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             targets,
@@ -96,6 +97,7 @@ impl Plan {
             region,
             provider: self.provider(transport).map_err(fault)?,
             request_timeout: self.config.timeouts.request,
+            metrics: Arc::clone(&self.transport.metrics),
         })
     }
 
@@ -145,26 +147,33 @@ pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
     };
     let mut warnings = Vec::new();
     let traces = Traces::start(&|name| env.get(name), keep, &mut warnings);
+    let metrics = Metrics::new(config.metrics.max_actions);
+    let export = Export::start(&metrics, &|name| env.get(name), &mut warnings);
     for warning in warnings {
         warn!("{warning}");
     }
-    Telemetry::new(Log::installed(), lines, traces)
+    Arc::new(Telemetry::new(Log::installed(), lines, traces, metrics).exporting(export))
 }
 
-fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError> {
+fn plan(name: &str, config: &TargetConfig, env: &Env, metrics: &Arc<Metrics>) -> Result<Plan, StartError> {
     let fault = |why: String| StartError(format!("target {name}: {why}"));
     let tls = tls(config).map_err(fault)?;
-    let transport = transport_settings(config, tls.as_ref());
+    let metrics = TargetMetrics::new(metrics, name);
+    let (cloud, region) = place(&config.cloud);
+    metrics.describe(cloud, &region);
+    let transport = transport_settings(config, tls.as_ref(), &metrics);
+    let shared = Shared::new(&transport);
+    readings::of_target(&metrics, &shared);
     Ok(Plan {
         name: name.to_owned(),
         config: config.clone(),
-        shared: Shared::new(&transport),
+        shared,
         transport,
         cloud: match &config.cloud {
             Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
-            Cloud::FunctionGraph(place) => {
-                Prepared::FunctionGraph(function_graph(place, config, tls.as_ref(), env).map_err(fault)?)
-            }
+            Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
+                function_graph(place, config, tls.as_ref(), env, &metrics).map_err(fault)?,
+            ),
         },
     })
 }
@@ -174,6 +183,7 @@ fn function_graph(
     config: &TargetConfig,
     tls: Option<&Tls>,
     env: &Env,
+    metrics: &Arc<TargetMetrics>,
 ) -> Result<functiongraph::Settings, String> {
     let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
     let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam)?;
@@ -184,7 +194,7 @@ fn function_graph(
         _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
     };
     // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport_settings(config, tls);
+    let mut settings = transport_settings(config, tls, metrics);
     settings.tls = tls.filter(|_| is_https(iam)).cloned();
     let iam = Transport::new(&settings, Shared::new(&settings));
     Ok(functiongraph::Settings {
@@ -268,7 +278,11 @@ fn is_https(url: Option<&Url>) -> bool {
     url.is_none_or(|url| url.scheme() == "https")
 }
 
-fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
+fn transport_settings(
+    config: &TargetConfig,
+    tls: Option<&Tls>,
+    metrics: &Arc<TargetMetrics>,
+) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     let breaker = &config.breaker;
     transport::Settings {
@@ -302,6 +316,7 @@ fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Se
             open: breaker.open,
             max_open: breaker.max_open,
         },
+        metrics: Arc::clone(metrics),
     }
 }
 

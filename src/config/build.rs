@@ -11,7 +11,7 @@ use super::listen::Listen;
 use super::suggest::nearest;
 use super::target::TargetConfig;
 use super::walk::Found;
-use super::{AccessLog, Config, Log, LogFormat, LogLevel, RequestIds, Tracing};
+use super::{AccessLog, Config, Log, LogFormat, LogLevel, Metrics, RequestIds, Tracing};
 use crate::env::Env;
 use reader::Reader;
 
@@ -71,6 +71,9 @@ pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Optio
         tracing: Tracing {
             keep_failures: top.bool("tracing.keep_failures"),
             keep_slower_than: top.duration("tracing.keep_slower_than"),
+        },
+        metrics: Metrics {
+            max_actions: usize::try_from(top.integer("metrics.max_actions")).ok()?,
         },
         targets,
         file: None,

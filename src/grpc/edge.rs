@@ -16,6 +16,7 @@ use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::target::Target;
 use crate::telemetry::Telemetry;
+use crate::telemetry::metrics::InFlight;
 
 /// One call between its arrival and its answer.
 pub(super) struct Edge {
@@ -25,6 +26,7 @@ pub(super) struct Edge {
     idempotent: bool,
     /// Shown when the edge lets the call go.
     seen: Seen,
+    _in_flight: InFlight,
 }
 
 impl Edge {
@@ -65,6 +67,7 @@ impl Edge {
         call.previous_attempts = previous_attempts(metadata);
         call.record = begun.record;
         Ok(Self {
+            _in_flight: target.metrics.calls.begin(),
             target,
             call,
             observed,

@@ -132,6 +132,11 @@ impl Drop for Inner {
             .get()
             .copied()
             .unwrap_or_else(|| (Instant::now(), name(Code::Cancelled)));
+        let counted = match &seen.target {
+            Some(target) => &target.metrics.calls,
+            None => self.telemetry.nowhere(),
+        };
+        counted.ended(self.method, code, ended.saturating_duration_since(self.started));
         self.telemetry.finished(Finished {
             method: self.method,
             started: self.started,

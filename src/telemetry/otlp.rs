@@ -6,6 +6,6 @@
 mod connect;
 mod settings;
 
-pub use connect::{ConnectError, Connection};
+pub use connect::{ConnectError, Connection, Http};
 pub use settings::{Protocol, Read, Settings, Signal, resource};
 pub(super) use settings::{millis, number};

@@ -118,6 +118,13 @@ pub(super) static KEYS: &[Key] = &[
         Default::Is("info"),
         "The least important lines that are still written.",
     ),
+    key("metrics", Kind::Section, Default::Nothing, "What is counted."),
+    key(
+        "metrics.max_actions",
+        Kind::Integer(1, 10_000),
+        Default::Is("100"),
+        "How many actions the metrics of runs tell apart; those that are called later are counted together as other.",
+    ),
     key(
         "access_log",
         Kind::Word(&["off", "errors", "all"]),
