@@ -202,9 +202,8 @@ impl Transport {
             };
             shared.throttle.learn(&error, pass.began);
             pass.record(Sign::of(&error));
-            // What an earlier attempt may have done stays true when a later one is refused.
             execution = execution.max(error.execution);
-            let error = error.execution(execution);
+            let error = after(error, execution);
             if error.may_retry(request.idempotent)
                 && let Err(refusal) = shared.breaker.check()
             {
@@ -386,6 +385,20 @@ pub fn signed_off_by(signed: SystemTime, headers: &HeaderMap) -> Option<Duration
 /// theirs would be, no earlier.
 fn not_before(error: Error, refusal: &Error) -> Error {
     error.with(|facts| facts.retry_after = facts.retry_after.max(refusal.retry_after))
+}
+
+/// What an earlier attempt may have done stays true when a later one is refused, and the message must not deny it.
+fn after(error: Error, execution: Execution) -> Error {
+    if error.execution == execution {
+        return error;
+    }
+    error.with(|facts| {
+        facts.execution = execution;
+        facts.message.push_str(match execution {
+            Execution::Completed => " An earlier attempt was carried out.",
+            _ => " An earlier attempt may have been carried out.",
+        });
+    })
 }
 
 /// Adds what only the transport saw.
