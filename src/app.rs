@@ -8,27 +8,32 @@ use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use tokio::sync::watch;
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, watch as watched};
 use tracing::{info, warn};
 
 use crate::admin::{self, Pages};
-use crate::config::{Config, Listen, effective_json};
+use crate::config::{Config, Listen};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 
+mod blueprint;
 mod build;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod listen;
+mod reload;
 mod serve;
+mod watch;
 
-use build::Blueprint;
+use blueprint::{Blueprint, Built};
 use listen::Bound;
+use reload::{State, Update};
 
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
+pub use reload::Reloaded;
 pub use serve::serve;
 
 /// A running sidecar. Dropping it stops it without a drain.
@@ -37,9 +42,13 @@ pub struct Sidecar {
     addresses: Vec<Listen>,
     admin: Option<SocketAddr>,
     health: Health,
-    stop: watch::Sender<Stop>,
+    stop: watched::Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
-    drain_timeout: Duration,
+    /// What is served now.
+    config: Config,
+    blueprint: Arc<Blueprint>,
+    updates: Vec<mpsc::UnboundedSender<Update>>,
+    state: State,
 }
 
 /// How far a shutdown has come.
@@ -64,7 +73,8 @@ impl Sidecar {
     pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
         let blueprint = Arc::new(Blueprint::new(config, env)?);
         // Built once here so that a mistake shows before anything listens.
-        blueprint.targets()?;
+        blueprint.build(&Built::default())?;
+        let state = State::new(config);
         let bound = config
             .listen
             .iter()
@@ -72,20 +82,21 @@ impl Sidecar {
             .collect::<Result<Vec<_>, _>>()?;
         let mut admin = config
             .admin
-            .map(|address| bind_admin(address, config))
+            .map(bind_admin)
             .transpose()?;
-        let admin_address = admin
-            .as_ref()
-            .and_then(|(listener, _)| listener.local_addr().ok());
+        let admin_address = admin.as_ref().and_then(|listener| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
         let dedup = Arc::new(Dedup::new(Window::default()));
-        let (stop, _) = watch::channel(Stop::Not);
+        let (stop, _) = watched::channel(Stop::Not);
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
         };
         let mut threads = Vec::with_capacity(config.threads);
+        let mut updates = Vec::with_capacity(config.threads);
         for number in 0..config.threads {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            updates.push(sender);
             let worker = Worker {
                 blueprint: Arc::clone(&blueprint),
                 listeners: bound.iter().map(Bound::share).collect::<Result<_, _>>()?,
@@ -93,15 +104,14 @@ impl Sidecar {
                 dedup: Arc::clone(&dedup),
                 limits,
                 stop: stop.subscribe(),
+                updates: receiver,
                 // One thread is enough for pages that people and probes read.
-                admin: admin.take().map(|(listener, config)| {
-                    (
-                        listener,
-                        Pages {
-                            serving: health.serving(),
-                            config,
-                        },
-                    )
+                admin: admin.take().map(|listener| {
+                    let pages = Pages {
+                        serving: health.serving(),
+                        config: state.shown(),
+                    };
+                    (listener, pages)
                 }),
             };
             let thread = std::thread::Builder::new()
@@ -116,7 +126,10 @@ impl Sidecar {
             health,
             stop,
             threads,
-            drain_timeout: config.drain_timeout,
+            config: config.clone(),
+            blueprint,
+            updates,
+            state,
         })
     }
 
@@ -151,7 +164,7 @@ impl Sidecar {
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
         let mut joined = std::pin::pin!(joined);
-        if tokio::time::timeout(self.drain_timeout, &mut joined)
+        if tokio::time::timeout(self.config.drain_timeout, &mut joined)
             .await
             .is_ok()
         {
@@ -176,7 +189,8 @@ struct Worker {
     health: Health,
     dedup: Arc<Dedup>,
     limits: Limits,
-    stop: watch::Receiver<Stop>,
+    stop: watched::Receiver<Stop>,
+    updates: mpsc::UnboundedReceiver<Update>,
     admin: Option<(TcpListener, Pages)>,
 }
 
@@ -187,10 +201,13 @@ impl Worker {
             Err(fault) => return warn!("a serving thread cannot run: {fault}"),
         };
         runtime.block_on(async move {
-            let targets = match self.blueprint.targets() {
-                Ok(targets) => Arc::new(targets),
+            let built = match self.blueprint.build(&Built::default()) {
+                Ok(built) => built,
                 Err(fault) => return warn!("a serving thread cannot run: {fault}"),
             };
+            let targets = Arc::new(ArcSwap::from_pointee(self.blueprint.targets(&built)));
+            // Ends with the thread.
+            tokio::spawn(reload::follow(self.updates, Arc::clone(&targets), built));
             let services = Services::new(targets, self.dedup);
             let router = Router::new(&services, &self.health, self.limits);
             let mut stop = self.stop.clone();
@@ -212,12 +229,12 @@ impl Worker {
     }
 }
 
-fn bind_admin(address: SocketAddr, config: &Config) -> Result<(TcpListener, Arc<str>), StartError> {
+fn bind_admin(address: SocketAddr) -> Result<TcpListener, StartError> {
     let fault =
         |why: std::io::Error| StartError(format!("cannot listen on {address} for the admin pages ({why})"));
     let listener = TcpListener::bind(address).map_err(fault)?;
     listener.set_nonblocking(true).map_err(fault)?;
-    Ok((listener, effective_json(config).into()))
+    Ok(listener)
 }
 
 impl fmt::Display for StartError {

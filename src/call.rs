@@ -13,6 +13,8 @@ pub struct Call {
     pub deadline: Instant,
     /// W3C trace headers to pass on, already checked: (name, value).
     pub trace: Vec<(&'static str, String)>,
+    /// Which configuration the call sees from beginning to end: 1 for the one at the start, one more with each reload.
+    pub config_generation: u64,
     /// Signed HTTP requests sent so far.
     pub attempts: u32,
     /// Whether the latest request may be repeated without harm: by its nature, the caller's word or the configuration.
@@ -28,6 +30,7 @@ impl Call {
         Self {
             deadline,
             trace: Vec::new(),
+            config_generation: 0,
             attempts: 0,
             idempotent: false,
             upstream_request_id: None,

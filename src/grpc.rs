@@ -5,9 +5,12 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::target::Targets;
 
 mod action;
+mod asked;
 mod deadline;
 mod dedup;
 mod edge;
@@ -28,14 +31,15 @@ pub use status::DOMAIN;
 /// The four services of `faas.v1` over the configured targets.
 #[derive(Clone, Debug)]
 pub struct Services {
-    targets: Arc<Targets>,
+    /// Read once a call, so that a call sees one configuration from beginning to end.
+    targets: Arc<ArcSwap<Targets>>,
     dedup: Arc<Dedup>,
 }
 
 impl Services {
-    /// Serves `targets`; `dedup` is shared by all listeners and threads.
+    /// Serves what `targets` holds when a call begins; `dedup` is shared by all listeners and threads.
     #[must_use]
-    pub fn new(targets: Arc<Targets>, dedup: Arc<Dedup>) -> Self {
+    pub fn new(targets: Arc<ArcSwap<Targets>>, dedup: Arc<Dedup>) -> Self {
         Self { targets, dedup }
     }
 }

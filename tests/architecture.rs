@@ -34,7 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
-    ("target", &["credentials", "error", "provider", "transport"]),
+    ("target", &["credentials", "error", "names", "provider", "transport"]),
     ("telemetry", &[]),
     (
         "transport",

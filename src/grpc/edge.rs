@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
+use super::asked::Asked;
 use super::status::{Context, status};
 use super::{deadline, trace};
 use crate::call::Call;
@@ -43,27 +45,35 @@ impl LateFacts {
 impl Edge {
     /// `idempotent` is the operation's own nature or the caller's word.
     pub(super) fn open(
-        targets: &Targets,
-        target: &str,
+        targets: &ArcSwap<Targets>,
+        asked: &impl Asked,
         metadata: &MetadataMap,
         idempotent: bool,
     ) -> Result<Self, Status> {
-        let target = targets.get(target).map_err(|error| {
+        let targets = targets.load();
+        let config_generation = targets.config_generation;
+        let target = targets.get(asked.target()).map_err(|error| {
             status(
                 &error,
                 &Context {
-                    target,
+                    target: asked.target(),
+                    config_generation,
                     ..Context::default()
                 },
             )
         })?;
         let mut call = Call::new(deadline::deadline(metadata, target.request_timeout));
         call.trace = trace::context(metadata);
-        Ok(Self {
+        call.config_generation = config_generation;
+        let edge = Self {
             target,
             call,
             idempotent,
-        })
+        };
+        match edge.target.allow.as_ref().map(|allow| asked.check(allow)) {
+            Some(Err(refused)) => Err(edge.status(&refused)),
+            _ => Ok(edge),
+        }
     }
 
     /// The answer to the caller.
@@ -93,6 +103,7 @@ impl Edge {
             &Context {
                 target: &self.target.name,
                 provider: self.target.provider.name(),
+                config_generation: self.call.config_generation,
                 attempts: self.call.attempts,
                 upstream_request_id: self.call.upstream_request_id.as_deref(),
                 idempotent: self.idempotent || self.call.idempotent,
@@ -106,7 +117,7 @@ macro_rules! unary {
     ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
         let (metadata, _, message) = $request.into_parts();
         let mut edge =
-            $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
+            $crate::grpc::edge::Edge::open(&$services.targets, &message, &metadata, $idempotent)?;
         let result = edge.target.provider.$method(&mut edge.call, message).await;
         edge.close(result)
     }};

@@ -21,17 +21,19 @@ macro_rules! once {
         use prost::Message as _;
         let (metadata, _, message) = $request.into_parts();
         let mut edge =
-            $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
+            $crate::grpc::edge::Edge::open(&$services.targets, &message, &metadata, $idempotent)?;
         let key = ($label, edge.target.name.clone(), $id);
         let bytes = message.encode_to_vec();
-        let (target, deadline, trace) = (
+        let (target, deadline, trace, config_generation) = (
             std::sync::Arc::clone(&edge.target),
             edge.call.deadline,
             edge.call.trace.clone(),
+            edge.call.config_generation,
         );
         let work = || async move {
             let mut call = $crate::call::Call::new(deadline);
             call.trace = trace;
+            call.config_generation = config_generation;
             let result = target.provider.$method(&mut call, message).await;
             $crate::grpc::dedup::Outcome {
                 result: result.map(|answer| bytes::Bytes::from(answer.encode_to_vec())),
@@ -101,7 +103,7 @@ impl InvocationService for Services {
         request: Request<WatchActivationRequest>,
     ) -> Result<Response<Self::WatchActivationStream>, Status> {
         let (metadata, _, message) = request.into_parts();
-        let mut edge = Edge::open(&self.targets, &message.target, &metadata, true)?;
+        let mut edge = Edge::open(&self.targets, &message, &metadata, true)?;
         // A watched activation has few states, so the channel stays short whatever the reader does.
         let (states, receiver) = mpsc::unbounded_channel();
         let facts = LateFacts::default();

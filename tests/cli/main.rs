@@ -124,5 +124,5 @@ fn the_schema_is_json_and_the_table_is_markdown() {
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert!(schema["$defs"]["ncp"]["properties"]["site"].is_object());
     let output = sidecar(&["schema", "--format", "markdown"], &[]);
-    assert!(text(&output.stdout).starts_with("| key | value | default | meaning |\n"));
+    assert!(text(&output.stdout).starts_with("| key | value | default | change | meaning |\n"));
 }
