@@ -128,13 +128,22 @@ impl Shown {
         let mut text = String::from("ok\n");
         for (subject, problem) in &self.problems {
             let (since, what) = (&problem.since, &problem.text);
-            let _ = writeln!(text, "warning: {subject}: since {since} the last good one is in use: {what}");
+            let _ = writeln!(
+                text,
+                "warning: {subject}: since {since} the last good one is in use: {what}"
+            );
         }
         if !self.waiting.is_empty() {
-            let _ = writeln!(text, "warning: a restart is needed for {}", self.waiting.join(", "));
+            let _ = writeln!(
+                text,
+                "warning: a restart is needed for {}",
+                self.waiting.join(", ")
+            );
         }
         if self.open {
-            text.push_str("warning: other machines can call without saying who they are (allow_remote_clients)\n");
+            text.push_str(
+                "warning: other machines can call without saying who they are (allow_remote_clients)\n",
+            );
         }
         text
     }

@@ -18,8 +18,11 @@ use crate::config::{Config, Listen};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 
+mod accept;
 mod blueprint;
 mod build;
+mod connection;
+mod door;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod listen;
@@ -28,6 +31,7 @@ mod serve;
 mod watch;
 
 use blueprint::{Blueprint, Built};
+use door::Door;
 use listen::Bound;
 use reload::{State, Update};
 
@@ -47,6 +51,7 @@ pub struct Sidecar {
     /// What is served now.
     config: Config,
     blueprint: Arc<Blueprint>,
+    door: Arc<Door>,
     updates: Vec<mpsc::UnboundedSender<Update>>,
     state: State,
 }
@@ -74,16 +79,14 @@ impl Sidecar {
         let blueprint = Arc::new(Blueprint::new(config, env)?);
         // Built once here so that a mistake shows before anything listens.
         blueprint.build(&Built::default())?;
+        let door = Arc::new(Door::load(config)?);
         let state = State::new(config);
         let bound = config
             .listen
             .iter()
-            .map(Bound::bind)
+            .map(|address| Bound::bind(address, config.unix_socket))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut admin = config
-            .admin
-            .map(bind_admin)
-            .transpose()?;
+        let mut admin = config.admin.map(bind_admin).transpose()?;
         let admin_address = admin.as_ref().and_then(|listener| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
@@ -99,6 +102,7 @@ impl Sidecar {
             updates.push(sender);
             let worker = Worker {
                 blueprint: Arc::clone(&blueprint),
+                door: Arc::clone(&door),
                 listeners: bound.iter().map(Bound::share).collect::<Result<_, _>>()?,
                 health: health.clone(),
                 dedup: Arc::clone(&dedup),
@@ -128,6 +132,7 @@ impl Sidecar {
             threads,
             config: config.clone(),
             blueprint,
+            door,
             updates,
             state,
         })
@@ -185,6 +190,7 @@ impl Drop for Sidecar {
 /// One serving thread.
 struct Worker {
     blueprint: Arc<Blueprint>,
+    door: Arc<Door>,
     listeners: Vec<Bound>,
     health: Health,
     dedup: Arc<Dedup>,
@@ -218,7 +224,7 @@ impl Worker {
             let serving = self
                 .listeners
                 .into_iter()
-                .map(|bound| bound.serve(router.clone(), self.stop.clone()));
+                .map(|bound| accept::serve(bound, router.clone(), Arc::clone(&self.door), self.stop.clone()));
             tokio::select! {
                 _ = futures_util::future::join_all(serving) => {}
                 _ = stop.wait_for(|stop| *stop == Stop::Now) => {}
@@ -257,7 +263,11 @@ fn announce(config: &Config, sidecar: &Sidecar) {
     }
     for address in &sidecar.addresses {
         if !address.is_local() {
-            warn!(%address, "listening beyond this machine: whoever reaches this address can use the configured accounts");
+            if config.is_open() {
+                warn!(%address, "OPEN: whoever reaches this address can use the configured accounts, for neither a certificate nor a token is asked for");
+            } else if config.tls.is_none() {
+                warn!(%address, "tokens and data can be read on the way to this address: set tls.cert_file and tls.key_file");
+            }
         }
         info!(%address, "listening");
     }

@@ -11,6 +11,7 @@ use crate::target::Targets;
 
 mod action;
 mod asked;
+mod auth;
 mod deadline;
 mod dedup;
 mod edge;
@@ -23,9 +24,10 @@ mod status;
 mod trace;
 mod trigger;
 
+pub use auth::Tokens;
 pub use dedup::{Dedup, Window};
 pub use health::Health;
-pub use router::{Limits, Router};
+pub use router::{Limits, Pending, Router};
 pub use status::DOMAIN;
 
 /// The four services of `faas.v1` over the configured targets.

@@ -34,7 +34,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
-    ("target", &["credentials", "error", "names", "provider", "transport"]),
+    (
+        "target",
+        &["credentials", "error", "names", "provider", "transport"],
+    ),
     ("telemetry", &[]),
     (
         "transport",

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
@@ -48,11 +48,12 @@ impl Sidecar {
     pub async fn reload(&mut self, config: Config, env: &Env) -> Result<Reloaded, StartError> {
         let next = self.config.reloaded(config.clone());
         let waiting = differences(&next, &config);
-        if next == self.config {
+        let taken = differences(&self.config, &next);
+        if taken.is_empty() {
             self.state.waits_for(&waiting);
             return Ok(Reloaded {
                 config_generation: self.blueprint.generation,
-                taken: Vec::new(),
+                taken,
                 waiting,
             });
         }
@@ -74,10 +75,10 @@ impl Sidecar {
             // A thread that is gone serves nothing that could be wrong.
             end.await.unwrap_or(Ok(()))?;
         }
-        let taken = differences(&self.config, &next);
         self.blueprint = blueprint;
         self.config = next;
-        self.state.holds(&self.config, self.blueprint.generation, &waiting);
+        self.state
+            .holds(&self.config, self.blueprint.generation, &waiting);
         Ok(Reloaded {
             config_generation: self.blueprint.generation,
             taken,
@@ -97,13 +98,18 @@ impl Sidecar {
         self.state.report(subject, problem);
     }
 
-    /// The files that targets read beside their keys.
+    /// The files that are read beside the configuration and keys.
     pub(super) fn files(&self) -> Vec<PathBuf> {
-        self.blueprint.files()
+        let mut files = self.blueprint.files();
+        files.extend(self.door.files());
+        files
     }
 
-    /// Reads those files again. What cannot be used never replaces what works.
-    pub(super) fn refresh(&self) {
+    /// Reads certificates and tokens again. What cannot be used never replaces what works, and is told by the pages.
+    pub fn refresh(&self) {
+        for (subject, outcome) in self.door.refresh() {
+            self.refreshed(subject, outcome);
+        }
         for (target, outcome) in self.blueprint.refresh() {
             let subject = format!("certificates of target {target}");
             self.refreshed(&subject, outcome);
@@ -204,7 +210,10 @@ impl State {
 
     fn knows(&self, subject: &str, text: &str) -> bool {
         let shown = self.0.borrow();
-        shown.problems.get(subject).is_some_and(|problem| problem.text == text)
+        shown
+            .problems
+            .get(subject)
+            .is_some_and(|problem| problem.text == text)
     }
 
     fn change(&self, change: impl FnOnce(&mut Shown)) {

@@ -124,7 +124,10 @@ mod tests {
         watch.files([]);
         std::fs::write(at("other"), "y").unwrap();
         let told = tokio::time::timeout(Duration::from_millis(500), watch.changed()).await;
-        assert!(told.is_err(), "a directory that is watched no more must be silent");
+        assert!(
+            told.is_err(),
+            "a directory that is watched no more must be silent"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -23,11 +23,8 @@ impl Config {
     /// Whether addresses that other machines can reach are open to whoever reaches them.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        let identified = self.auth.is_some()
-            || self
-                .tls
-                .as_ref()
-                .is_some_and(|tls| tls.client_ca_file.is_some());
+        let identified =
+            self.auth.is_some() || self.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
         !identified && self.listen.iter().any(|address| !address.is_local())
     }
 }

@@ -98,7 +98,10 @@ fn flat(value: &Value) -> BTreeMap<String, Value> {
 }
 
 fn needs_restart(path: &str) -> bool {
-    let pattern = match path.strip_prefix("targets.").and_then(|rest| rest.split_once('.')) {
+    let pattern = match path
+        .strip_prefix("targets.")
+        .and_then(|rest| rest.split_once('.'))
+    {
         Some((_, key)) => format!("targets.*.{key}"),
         None => path.to_owned(),
     };

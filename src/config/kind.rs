@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::keys::{Key, Kind};
 use super::callers::AllowRule;
+use super::keys::{Key, Kind};
 use super::listen::{self, Listen};
 use super::suggest::nearest;
 use super::tree::{Node, Scalar, Value};

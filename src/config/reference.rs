@@ -8,7 +8,8 @@ use super::kind::wanted;
 /// One table, a row a key.
 #[must_use]
 pub fn reference() -> String {
-    let mut text = String::from("| key | value | default | change | meaning |\n| --- | --- | --- | --- | --- |\n");
+    let mut text =
+        String::from("| key | value | default | change | meaning |\n| --- | --- | --- | --- | --- |\n");
     for key in keys::all() {
         let default = match key.default {
             Default::Is(value) => format!("`{value}`"),
@@ -67,6 +68,10 @@ mod tests {
         for line in text.lines() {
             assert_eq!(line.matches('|').count(), 6, "{line}");
         }
-        assert!(text.contains("| `targets.<name>.site` (ncp only) | `public`, `fin`, `gov` | `public` | reload |"));
+        assert!(
+            text.contains(
+                "| `targets.<name>.site` (ncp only) | `public`, `fin`, `gov` | `public` | reload |"
+            )
+        );
     }
 }

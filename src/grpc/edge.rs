@@ -116,8 +116,7 @@ impl Edge {
 macro_rules! unary {
     ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
         let (metadata, _, message) = $request.into_parts();
-        let mut edge =
-            $crate::grpc::edge::Edge::open(&$services.targets, &message, &metadata, $idempotent)?;
+        let mut edge = $crate::grpc::edge::Edge::open(&$services.targets, &message, &metadata, $idempotent)?;
         let result = edge.target.provider.$method(&mut edge.call, message).await;
         edge.close(result)
     }};

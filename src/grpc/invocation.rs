@@ -20,8 +20,7 @@ macro_rules! once {
     ($services:expr, $request:expr, $method:ident, $label:literal, $id:expr, $idempotent:expr) => {{
         use prost::Message as _;
         let (metadata, _, message) = $request.into_parts();
-        let mut edge =
-            $crate::grpc::edge::Edge::open(&$services.targets, &message, &metadata, $idempotent)?;
+        let mut edge = $crate::grpc::edge::Edge::open(&$services.targets, &message, &metadata, $idempotent)?;
         let key = ($label, edge.target.name.clone(), $id);
         let bytes = message.encode_to_vec();
         let (target, deadline, trace, config_generation) = (

@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue};
@@ -17,9 +17,10 @@ use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::auth::Tokens;
 use super::edge::{CallFacts, LateFacts};
 use super::reflection::Reflection;
-use super::status::{bare, panicked, unsendable};
+use super::status::{Context, bare, panicked, status, unsendable};
 use super::{Health, Services};
 use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::health::health_server::HealthServer;
@@ -43,7 +44,8 @@ pub struct Limits {
 }
 
 type Answer = http::Response<Body>;
-type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+/// An answer on its way.
+pub type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// All services of one listener.
 #[derive(Clone, Debug)]
@@ -54,6 +56,7 @@ pub struct Router {
     trigger: TriggerServiceServer<Services>,
     health: HealthServer<Health>,
     reflection: Reflection,
+    tokens: Option<Arc<Tokens>>,
 }
 
 impl Router {
@@ -76,22 +79,47 @@ impl Router {
             trigger: limited!(TriggerServiceServer),
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
+            tokens: None,
         }
     }
 
-    fn dispatch(&mut self, request: http::Request<Body>) -> Pending {
+    /// The same, for callers that must bring one of these tokens; health alone is asked without.
+    #[must_use]
+    pub fn guarded(self, tokens: Option<Arc<Tokens>>) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// The answer to one request, whatever becomes of it.
+    pub fn answer(&self, request: http::Request<Body>) -> Pending {
+        let answer = self.dispatch(request);
+        Box::pin(async move {
+            match AssertUnwindSafe(answer).catch_unwind().await {
+                Ok(answer) => answer.map(finish),
+                Err(_) => Ok(panicked().into_http()),
+            }
+        })
+    }
+
+    fn dispatch(&self, request: http::Request<Body>) -> Pending {
         let service = request
             .uri()
             .path()
             .get(1..)
             .and_then(|path| path.split('/').next())
             .unwrap_or_default();
+        if let Some(tokens) = &self.tokens
+            && service != "grpc.health.v1.Health"
+            && let Err(refused) = tokens.check(request.headers())
+        {
+            let status = status(&refused, &Context::default());
+            return Box::pin(std::future::ready(Ok(status.into_http())));
+        }
         match service {
-            "faas.v1.InvocationService" => self.invocation.call(request),
-            "faas.v1.ActionService" => self.action.call(request),
-            "faas.v1.PackageService" => self.package.call(request),
-            "faas.v1.TriggerService" => self.trigger.call(request),
-            "grpc.health.v1.Health" => self.health.call(request),
+            "faas.v1.InvocationService" => self.invocation.clone().call(request),
+            "faas.v1.ActionService" => self.action.clone().call(request),
+            "faas.v1.PackageService" => self.package.clone().call(request),
+            "faas.v1.TriggerService" => self.trigger.clone().call(request),
+            "grpc.health.v1.Health" => self.health.clone().call(request),
             "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request),
             "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request),
             _ => {
@@ -101,26 +129,6 @@ impl Router {
                 )))
             }
         }
-    }
-}
-
-impl Service<http::Request<Body>> for Router {
-    type Response = Answer;
-    type Error = Infallible;
-    type Future = Pending;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Pending {
-        let answer = self.dispatch(request);
-        Box::pin(async move {
-            match AssertUnwindSafe(answer).catch_unwind().await {
-                Ok(answer) => answer.map(finish),
-                Err(_) => Ok(panicked().into_http()),
-            }
-        })
     }
 }
 

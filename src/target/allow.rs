@@ -101,10 +101,9 @@ impl Allow {
         let covered = |rule: &Rule| {
             rule.operations.contains(&operation)
                 && match subject {
-                    Subject::Action(package, action) => rule
-                        .actions
-                        .iter()
-                        .any(|pattern| pattern.covers(package, action)),
+                    Subject::Action(package, action) => {
+                        rule.actions.iter().any(|pattern| pattern.covers(package, action))
+                    }
                     Subject::Trigger(name) => rule.triggers.iter().any(|pattern| pattern.covers(name)),
                 }
         };
@@ -125,12 +124,7 @@ impl Allow {
             "The sidecar's configuration does not allow {operation} on {kind} {name}; to allow it, add \
              {{{kind}s: [{quoted}], operations: [{operation}]}} to {place}."
         );
-        Error::new(
-            Kind::PermissionDenied,
-            "NOT_ALLOWED_BY_CONFIGURATION",
-            message,
-        )
-        .resource(kind, name)
+        Error::new(Kind::PermissionDenied, "NOT_ALLOWED_BY_CONFIGURATION", message).resource(kind, name)
     }
 }
 
@@ -165,7 +159,11 @@ mod tests {
                 package,
                 "{subject:?}"
             );
-            assert_eq!(of_some.check(Operation::Read, subject).is_ok(), some, "{subject:?}");
+            assert_eq!(
+                of_some.check(Operation::Read, subject).is_ok(),
+                some,
+                "{subject:?}"
+            );
             assert_eq!(of_all.check(Operation::Read, subject).is_ok(), all, "{subject:?}");
             assert!(of_all.check(Operation::Write, subject).is_err(), "{subject:?}");
         }

@@ -22,6 +22,8 @@ mod paging;
 mod privacy;
 mod process;
 mod quirks;
+mod reload;
+mod reload_under_load;
 mod request_ids;
 mod results;
 mod retries;

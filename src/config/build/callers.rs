@@ -23,7 +23,10 @@ pub(super) fn unix_socket(top: &mut Reader<'_>) -> UnixSocket {
 pub(super) fn tls(top: &mut Reader<'_>, env: &Env) -> Option<Tls> {
     let [cert_file, key_file, client_ca_file] =
         ["tls.cert_file", "tls.key_file", "tls.client_ca_file"].map(|key| file(top, key, env));
-    for (key, absent) in [("tls.cert_file", cert_file.is_none()), ("tls.key_file", key_file.is_none())] {
+    for (key, absent) in [
+        ("tls.cert_file", cert_file.is_none()),
+        ("tls.key_file", key_file.is_none()),
+    ] {
         let other = cert_file.is_some() || key_file.is_some() || client_ca_file.is_some();
         if absent && other && !top.stands(key) {
             top.missing(key, "TLS needs both tls.cert_file and tls.key_file");

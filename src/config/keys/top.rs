@@ -45,7 +45,10 @@ const MODE: Rule = Rule {
     pattern: "^0?[0-7]{3}$",
     says: "three octal digits, such as \"0660\", in quotes",
     obeys: |text| {
-        let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
+        let digits = text
+            .strip_prefix('0')
+            .filter(|rest| rest.len() == 3)
+            .unwrap_or(text);
         digits.len() == 3 && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte))
     },
 };

@@ -17,7 +17,11 @@ pub(super) fn rules(items: &[Node]) -> Result<Vec<AllowRule>, String> {
     let rules = items
         .iter()
         .enumerate()
-        .map(|(index, item)| rule(item, &mut |fault| faults.push(format!("rule {}: {fault}", index + 1))))
+        .map(|(index, item)| {
+            rule(item, &mut |fault| {
+                faults.push(format!("rule {}: {fault}", index + 1))
+            })
+        })
         .collect();
     if faults.is_empty() {
         Ok(rules)
@@ -40,7 +44,11 @@ fn rule(item: &Node, fault: &mut dyn FnMut(String)) -> AllowRule {
             _ => {
                 fault(match nearest(name, KEYS) {
                     Some(key) => format!("{} is not a known key; did you mean {key}?", quoted(name)),
-                    None => format!("{} is not a known key; the keys are {}", quoted(name), KEYS.join(", ")),
+                    None => format!(
+                        "{} is not a known key; the keys are {}",
+                        quoted(name),
+                        KEYS.join(", ")
+                    ),
                 });
                 continue;
             }
@@ -55,21 +63,34 @@ fn rule(item: &Node, fault: &mut dyn FnMut(String)) -> AllowRule {
             fault(format!("actions: {why}"));
         }
     }
-    if let Some(text) = rule.triggers.iter().find(|text| text.is_empty() || text.contains('/')) {
-        fault(format!("triggers: {} is no name, nor a pattern of names with *", quoted(text)));
+    if let Some(text) = rule
+        .triggers
+        .iter()
+        .find(|text| text.is_empty() || text.contains('/'))
+    {
+        fault(format!(
+            "triggers: {} is no name, nor a pattern of names with *",
+            quoted(text)
+        ));
     }
     for text in &rule.operations {
         if !OPERATIONS.contains(&text.as_str()) {
             let words = OPERATIONS.join(", ");
             fault(match nearest(text, OPERATIONS.iter().copied()) {
-                Some(word) => format!("operations: {} is not one of {words}; did you mean {word}?", quoted(text)),
+                Some(word) => format!(
+                    "operations: {} is not one of {words}; did you mean {word}?",
+                    quoted(text)
+                ),
                 None => format!("operations: {} is not one of {words}", quoted(text)),
             });
         }
     }
     let stands = |key: &str| entries.iter().any(|(name, ..)| name == key);
     if !stands("operations") {
-        fault(format!("operations is missing; write some of {}", OPERATIONS.join(", ")));
+        fault(format!(
+            "operations is missing; write some of {}",
+            OPERATIONS.join(", ")
+        ));
     }
     if !stands("actions") && !stands("triggers") {
         fault("has neither actions nor triggers, so that it allows nothing; write one of them".to_owned());
