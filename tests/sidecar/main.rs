@@ -10,12 +10,15 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
 
+mod allow;
 mod bad_actions;
 mod bad_fields;
 mod bad_triggers;
 mod bad_upstream;
+mod callers;
 mod deadlines;
 mod error_bodies;
+mod floods;
 mod many;
 mod operations;
 mod paging;
@@ -28,6 +31,7 @@ mod request_ids;
 mod results;
 mod retries;
 mod server;
+mod slow_callers;
 #[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
 mod support;
 mod tls;

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod bench;
 pub mod details;
+pub mod frames;
 pub mod refused;
 pub mod signature;
 pub mod upstream;
