@@ -20,7 +20,7 @@ use crate::support::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
 
 const SOON: Duration = Duration::from_secs(10);
 /// How long a flood may go on when nothing stops it.
-const FLOOD: Duration = Duration::from_secs(3);
+const FLOOD: Duration = Duration::from_millis(1500);
 /// What one flood may add to the process, in KiB: windows and buffers of a connection, and room for the allocator.
 const MORE_MEMORY: u64 = 24 << 10;
 /// The code of a GOAWAY that says: too much (RFC 9113 §7).
@@ -107,7 +107,7 @@ impl Sidecar {
         let (answers, written) = tokio::join!(
             async {
                 // In the middle of it.
-                tokio::time::sleep(FLOOD / 6).await;
+                tokio::time::sleep(FLOOD / 4).await;
                 self.call().await
             },
             write_on(&mut stream, repeated)

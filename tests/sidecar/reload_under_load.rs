@@ -27,7 +27,7 @@ use crate::support::bench::{hello, text};
 use crate::support::details::bare;
 use crate::support::upstream::{ACCESS_KEY, SECRET_KEY};
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 /// Rounds of the file; each writes a wrong one and then a right one.
 const ROUNDS: usize = 24;
 const CALLERS: usize = 4;

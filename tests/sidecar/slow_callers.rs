@@ -133,14 +133,15 @@ async fn connections_beyond_the_bound_wait_until_one_ends() {
     .await;
     assert!(waits.is_err(), "a third connection must not be served");
     drop(first);
-    let mut fourth = HealthClient::new(channel(&bench.sidecar));
-    let served = timeout(SOON, fourth.check(HealthCheckRequest::default()));
-    served.await.unwrap().unwrap();
+    let served = timeout(SOON, third.check(HealthCheckRequest::default())).await;
+    served.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn streams_beyond_the_bound_wait_and_large_metadata_is_refused() {
     let (bench, _) = bench("max_streams: 1, max_header_size: 4KiB").await;
+    // The client knows the bound once it has heard the server's settings.
+    bench.assert_healthy().await;
     bench
         .upstream
         .push(content("[]").after(Duration::from_millis(300)));
@@ -154,7 +155,7 @@ async fn streams_beyond_the_bound_wait_and_large_metadata_is_refused() {
     }
     let seen = bench.upstream.received();
     assert!(
-        seen[1].at - seen[0].at >= Duration::from_millis(250),
+        seen[2].at - seen[1].at >= Duration::from_millis(250),
         "both ran at once"
     );
 
@@ -163,6 +164,6 @@ async fn streams_beyond_the_bound_wait_and_large_metadata_is_refused() {
         .metadata_mut()
         .insert("x-large", "v".repeat(5 << 10).parse().unwrap());
     bench.invocations().invoke(request).await.unwrap_err();
-    assert_eq!(bench.upstream.received().len(), 2);
+    assert_eq!(bench.upstream.received().len(), 3);
     bench.assert_healthy().await;
 }
