@@ -14,13 +14,14 @@ use tokio::sync::{mpsc, watch as watched};
 use tracing::{info, warn};
 
 use crate::admin::{self, Pages};
-use crate::config::{Config, Listen};
+use crate::config::{self, Config, Listen};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 
 mod accept;
 mod blueprint;
 mod build;
+mod clocks;
 mod connection;
 mod door;
 #[cfg(feature = "emulator")]
@@ -35,6 +36,7 @@ use door::Door;
 use listen::Bound;
 use reload::{State, Update};
 
+pub use clocks::{HostClock, host_clocks};
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
 pub use reload::Reloaded;
@@ -90,7 +92,7 @@ impl Sidecar {
         let admin_address = admin.as_ref().and_then(|listener| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
-        let dedup = Arc::new(Dedup::new(Window::default()));
+        let dedup = Arc::new(Dedup::new(window(&config.request_ids)));
         let (stop, _) = watched::channel(Stop::Not);
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
@@ -232,6 +234,14 @@ impl Worker {
         });
         // Connections that idle in a pool must not hold the exit back.
         runtime.shutdown_background();
+    }
+}
+
+fn window(ids: &config::RequestIds) -> Window {
+    Window {
+        duration: ids.window,
+        max_entries: ids.max_entries,
+        max_bytes: usize::try_from(ids.max_size).unwrap_or(usize::MAX),
     }
 }
 

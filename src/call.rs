@@ -13,6 +13,11 @@ pub struct Call {
     pub deadline: Instant,
     /// W3C trace headers to pass on, already checked: (name, value).
     pub trace: Vec<(&'static str, String)>,
+    /// How often the caller's own retry policy has sent this call before (gRFC A6, `grpc-previous-rpc-attempts`);
+    /// 0 = this is the first time.
+    pub previous_attempts: u32,
+    /// Whether this call, being a retry, has been paid for from a retry budget.
+    pub retry_paid: bool,
     /// Which configuration the call sees from beginning to end: 1 for the one at the start, one more with each reload.
     pub config_generation: u64,
     /// Signed HTTP requests sent so far.
@@ -30,6 +35,8 @@ impl Call {
         Self {
             deadline,
             trace: Vec::new(),
+            previous_attempts: 0,
+            retry_paid: false,
             config_generation: 0,
             attempts: 0,
             idempotent: false,

@@ -10,13 +10,14 @@ use arc_swap::ArcSwap;
 use crate::target::Targets;
 
 mod action;
-mod asked;
+mod arriving;
 mod auth;
 mod deadline;
 mod dedup;
 mod edge;
 mod health;
 mod invocation;
+mod needs;
 mod package;
 mod reflection;
 mod router;

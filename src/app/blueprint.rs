@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use super::StartError;
 use super::build;
 use crate::config::{Config, TargetConfig, Timeouts};
@@ -16,7 +18,7 @@ use crate::credentials::Credentials;
 use crate::env::Env;
 use crate::provider::functiongraph;
 use crate::target::{Allow, Target, Targets};
-use crate::transport::{self, Shared, Tls};
+use crate::transport::{self, Shared, Tls, Transport};
 
 /// One configuration, ready to be built from.
 pub(super) struct Blueprint {
@@ -90,6 +92,18 @@ impl Blueprint {
     pub(super) fn targets(&self, built: &Built) -> Targets {
         let targets = built.0.iter().map(|(_, target)| Arc::clone(target)).collect();
         Targets::new(targets, &self.default, self.generation)
+    }
+
+    /// Each target's name, a transport to its host, and the root of that host.
+    pub(super) fn hosts(&self) -> Result<Vec<(String, Transport, Url)>, StartError> {
+        let host = |plan: &Arc<Plan>| {
+            let way = &plan.way;
+            let url =
+                build::host(&way.config).map_err(|why| StartError(format!("target {}: {why}", plan.name)))?;
+            let transport = Transport::new(&way.transport, Arc::clone(&way.shared));
+            Ok((plan.name.clone(), transport, url))
+        };
+        self.plans.iter().map(host).collect()
     }
 
     /// The files of certificates that the targets read.

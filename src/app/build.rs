@@ -70,7 +70,7 @@ pub(super) fn way(config: TargetConfig, env: &Env, old: Option<&Way>) -> Result<
 /// A provider for one thread.
 pub(super) fn provider(way: &Way) -> Result<Arc<dyn Provider>, String> {
     let config = &way.config;
-    let transport = Transport::new(&way.transport, Arc::clone(&way.shared))?;
+    let transport = Transport::new(&way.transport, Arc::clone(&way.shared));
     match (&config.cloud, &way.cloud) {
         (Cloud::Ncp(place), Prepared::Ncp(credentials)) => {
             let settings = ncp::Settings {
@@ -85,6 +85,20 @@ pub(super) fn provider(way: &Way) -> Result<Arc<dyn Provider>, String> {
         }
         _ => Err("the plan is of another cloud than the configuration".to_owned()),
     }
+}
+
+/// The root of the host that a target's functions are called at.
+pub(super) fn host(config: &TargetConfig) -> Result<Url, String> {
+    let mut url = match (&config.base_url, &config.cloud) {
+        (Some(url), _) => url.clone(),
+        (None, Cloud::Ncp(place)) => endpoint(place, config)?.origin(),
+        (None, Cloud::FunctionGraph(place)) => {
+            let host = functiongraph::functions_host(&place.region);
+            Url::parse(&host).map_err(|fault| fault.to_string())?
+        }
+    };
+    url.set_path("/");
+    Ok(url)
 }
 
 /// The rules of `allow`; none allows nothing.
@@ -137,7 +151,7 @@ fn function_graph(
     // IAM is asked rarely, so one transport serves all threads.
     let mut settings = transport_settings(config, tls);
     settings.tls = tls.filter(|_| is_https(iam)).cloned();
-    let iam = Transport::new(&settings, Shared::new(&settings))?;
+    let iam = Transport::new(&settings, Shared::new(&settings));
     Ok(functiongraph::Settings {
         access: Access::new(endpoint, iam, auth),
         wait: config.wait,
@@ -218,6 +232,7 @@ fn is_https(url: Option<&Url>) -> bool {
 
 fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
+    let breaker = &config.breaker;
     transport::Settings {
         tls: tls.filter(|_| is_https(config.base_url.as_ref())).cloned(),
         retry: transport::Retry {
@@ -231,12 +246,23 @@ fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Se
             connect: timeouts.connect,
             attempt: timeouts.attempt,
             idle: timeouts.idle,
+            max_connection_age: timeouts.max_connection_age,
         },
         limits: transport::Limits {
             max_in_flight: limits.max_in_flight,
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout.min(Duration::from_secs(3600)),
             max_response_size: usize::try_from(limits.max_response_size).unwrap_or(usize::MAX),
+            adaptive_rate: limits.adaptive_rate,
+        },
+        breaker: transport::BreakerSettings {
+            enabled: breaker.enabled,
+            consecutive_failures: breaker.consecutive_failures,
+            success_rate: breaker.success_rate,
+            min_requests: breaker.min_requests,
+            window: breaker.window,
+            open: breaker.open,
+            max_open: breaker.max_open,
         },
     }
 }

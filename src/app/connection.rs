@@ -187,7 +187,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Answers {
         self.life.total.fetch_add(1, Ordering::Relaxed);
         let message_timeout = self.message_timeout;
         let request = request.map(|body| {
-            tonic::body::Body::new(Arriving {
+            tonic::body::Body::new(Message {
                 body,
                 message_timeout,
                 pause: None,
@@ -220,13 +220,13 @@ impl Drop for Calling {
 }
 
 /// A caller's message, which must not pause for too long. What is there already costs no timer.
-struct Arriving {
+struct Message {
     body: Incoming,
     message_timeout: Duration,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-impl Body for Arriving {
+impl Body for Message {
     type Data = Bytes;
     type Error = Status;
 

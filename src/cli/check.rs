@@ -1,6 +1,7 @@
 //! `check`: is the configuration right, what does it mean, and what would it change?
 
 mod diff;
+mod online;
 
 use clap::{Args, ValueEnum};
 
@@ -22,11 +23,16 @@ With --diff the differences to another configuration are printed instead, one li
 anew says so. The other is a running sidecar, by its admin address, or a file. The exit code is 0 when
 nothing differs, 3 when something does, 1 when the sidecar cannot be asked.
 
+With --online each target's host is asked for its time too, with one request that carries no key. What it
+says goes to standard error; the exit code is 1 when a host cannot be reached. A clock that is off is no
+failure: signatures are corrected by what the host's answers show.
+
 Examples:
   faas-sidecar check --config faas.yaml
   faas-sidecar check --config faas.yaml --diff 127.0.0.1:9901     what would a reload change?
   faas-sidecar check --config new.yaml --diff old.yaml
   faas-sidecar check --config faas.yaml --format json | jq .targets
+  faas-sidecar check --config faas.yaml --online > /dev/null
   FAAS_SIDECAR_LOG_LEVEL=debug faas-sidecar check";
 
 /// Arguments of `check`.
@@ -40,8 +46,11 @@ pub struct CheckArgs {
     #[arg(long, value_enum, default_value_t = CheckFormat::Yaml)]
     pub format: CheckFormat,
     /// Print what differs from a running sidecar (the host:port of its admin pages) or from another file
-    #[arg(long, value_name = "ADDRESS|FILE")]
+    #[arg(long, value_name = "ADDRESS|FILE", conflicts_with = "online")]
     pub diff: Option<Base>,
+    /// Ask each target's host for its time, and compare it with this machine's
+    #[arg(long)]
+    pub online: bool,
 }
 
 /// How the configuration is printed.
@@ -55,12 +64,19 @@ pub enum CheckFormat {
 
 pub(super) fn run(args: CheckArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     let sources = args.config.sources(env);
-    match (read(&sources, io), &args.diff) {
-        (Ok(config), Some(base)) => diff::run(&config, base, args.format, &sources, io),
-        (Ok(config), None) => io.print(&match args.format {
-            CheckFormat::Yaml => effective(&config),
-            CheckFormat::Json => effective_json(&config),
-        }),
-        (Err(exit), _) => exit,
+    let config = match read(&sources, io) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    if let Some(base) = &args.diff {
+        return diff::run(&config, base, args.format, &sources, io);
+    }
+    let printed = io.print(&match args.format {
+        CheckFormat::Yaml => effective(&config),
+        CheckFormat::Json => effective_json(&config),
+    });
+    match printed {
+        Exit::Clean if args.online => online::check(&config, env, io),
+        printed => printed,
     }
 }

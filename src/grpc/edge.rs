@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tonic::metadata::MetadataMap;
-use tonic::{Response, Status};
+use tonic::{Extensions, Response, Status};
 
-use super::asked::Asked;
+use super::needs::Needs;
 use super::status::{Context, status};
 use super::{deadline, trace};
 use crate::call::Call;
@@ -46,31 +46,32 @@ impl Edge {
     /// `idempotent` is the operation's own nature or the caller's word.
     pub(super) fn open(
         targets: &ArcSwap<Targets>,
-        asked: &impl Asked,
-        metadata: &MetadataMap,
+        needs: &impl Needs,
+        (metadata, extensions): (&MetadataMap, &Extensions),
         idempotent: bool,
     ) -> Result<Self, Status> {
         let targets = targets.load();
         let config_generation = targets.config_generation;
-        let target = targets.get(asked.target()).map_err(|error| {
+        let target = targets.get(needs.target()).map_err(|error| {
             status(
                 &error,
                 &Context {
-                    target: asked.target(),
+                    target: needs.target(),
                     config_generation,
                     ..Context::default()
                 },
             )
         })?;
-        let mut call = Call::new(deadline::deadline(metadata, target.request_timeout));
+        let mut call = Call::new(deadline::deadline(extensions, target.request_timeout));
         call.trace = trace::context(metadata);
         call.config_generation = config_generation;
+        call.previous_attempts = previous_attempts(metadata);
         let edge = Self {
             target,
             call,
             idempotent,
         };
-        match edge.target.allow.as_ref().map(|allow| asked.check(allow)) {
+        match edge.target.allow.as_ref().map(|allow| needs.check(allow)) {
             Some(Err(refused)) => Err(edge.status(&refused)),
             _ => Ok(edge),
         }
@@ -112,14 +113,56 @@ impl Edge {
     }
 }
 
+/// How often the client's own retry policy has sent this call before (gRFC A6, "Retry Attempt Metadata"); what is no
+/// plain number is as if absent.
+fn previous_attempts(metadata: &MetadataMap) -> u32 {
+    metadata
+        .get("grpc-previous-rpc-attempts")
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
+}
+
 /// One unary method: open, ask the provider, close.
 macro_rules! unary {
     ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
-        let (metadata, _, message) = $request.into_parts();
-        let mut edge = $crate::grpc::edge::Edge::open(&$services.targets, &message, &metadata, $idempotent)?;
+        let (metadata, extensions, message) = $request.into_parts();
+        let mut edge = $crate::grpc::edge::Edge::open(
+            &$services.targets,
+            &message,
+            (&metadata, &extensions),
+            $idempotent,
+        )?;
         let result = edge.target.provider.$method(&mut edge.call, message).await;
         edge.close(result)
     }};
 }
 
 pub(super) use unary;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_own_retries_are_told_by_a_plain_number() {
+        for (text, expected) in [
+            ("1", 1),
+            ("4", 4),
+            ("0", 0),
+            ("", 0),
+            ("+1", 0),
+            ("-1", 0),
+            ("1.0", 0),
+            (" 1", 0),
+            ("one", 0),
+            ("99999999999", 0),
+        ] {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-previous-rpc-attempts", text.parse().unwrap());
+            assert_eq!(previous_attempts(&metadata), expected, "{text:?}");
+        }
+        assert_eq!(previous_attempts(&MetadataMap::new()), 0);
+    }
+}

@@ -17,7 +17,9 @@ use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::arriving::Arriving;
 use super::auth::Tokens;
+use super::deadline::Asked;
 use super::edge::{CallFacts, LateFacts};
 use super::reflection::Reflection;
 use super::status::{Context, bare, panicked, status, unsendable};
@@ -90,7 +92,11 @@ impl Router {
     }
 
     /// The answer to one request, whatever becomes of it.
-    pub fn answer(&self, request: http::Request<Body>) -> Pending {
+    pub fn answer(&self, mut request: http::Request<Body>) -> Pending {
+        if let Some(asked) = Asked::read(request.headers()) {
+            request.extensions_mut().insert(asked);
+            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+        }
         let answer = self.dispatch(request);
         Box::pin(async move {
             match AssertUnwindSafe(answer).catch_unwind().await {

@@ -34,7 +34,7 @@ impl Line {
             .unwrap();
         let upstream = runtime.block_on(Upstream::start());
         let settings = transport::Settings::default();
-        let make = || Transport::new(&settings, Shared::new(&settings)).unwrap();
+        let make = || Transport::new(&settings, Shared::new(&settings));
         let keys = KeyPair {
             access_key: ACCESS_KEY.to_owned(),
             secret_key: Secret::new(SECRET_KEY.to_owned()),

@@ -241,7 +241,7 @@ impl Make {
             },
             ..transport::Settings::default()
         };
-        let transport = || Transport::new(&settings, Shared::new(&settings)).unwrap();
+        let transport = || Transport::new(&settings, Shared::new(&settings));
         let endpoint = Endpoint::new(REGION, self.project, Some(&upstream.url()), Some(&iam.url())).unwrap();
         let settings = Settings {
             access: Access::new(endpoint, transport(), self.auth),

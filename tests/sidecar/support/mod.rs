@@ -4,6 +4,8 @@ pub mod answer;
 pub mod bench;
 pub mod details;
 pub mod frames;
+pub mod raw;
 pub mod refused;
 pub mod signature;
+pub mod tls;
 pub mod upstream;

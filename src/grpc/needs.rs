@@ -8,7 +8,7 @@ use crate::proto::*;
 use crate::target::{Allow, Operation, Subject};
 
 /// A request of one of our services.
-pub(super) trait Asked {
+pub(super) trait Needs {
     /// The target that it names; empty = the default one.
     fn target(&self) -> &str;
 
@@ -19,7 +19,7 @@ pub(super) trait Asked {
 /// Requests about one action.
 macro_rules! action {
     ($($request:ident: $operation:ident),* $(,)?) => {$(
-        impl Asked for $request {
+        impl Needs for $request {
             fn target(&self) -> &str {
                 &self.target
             }
@@ -34,7 +34,7 @@ macro_rules! action {
 /// Requests about a whole package.
 macro_rules! package {
     ($($request:ident: $operation:ident),* $(,)?) => {$(
-        impl Asked for $request {
+        impl Needs for $request {
             fn target(&self) -> &str {
                 &self.target
             }
@@ -49,7 +49,7 @@ macro_rules! package {
 /// Requests about one trigger.
 macro_rules! trigger {
     ($($request:ident: $operation:ident),* $(,)?) => {$(
-        impl Asked for $request {
+        impl Needs for $request {
             fn target(&self) -> &str {
                 &self.target
             }
@@ -64,7 +64,7 @@ macro_rules! trigger {
 /// Requests with rules of their own.
 macro_rules! own {
     ($($request:ident: |$message:ident, $allow:ident| $check:expr;)*) => {$(
-        impl Asked for $request {
+        impl Needs for $request {
             fn target(&self) -> &str {
                 &self.target
             }
