@@ -38,7 +38,10 @@ pub(super) fn way(config: TargetConfig, env: &Env, old: Option<&Way>) -> Result<
     let tls = tls(&config, old)?;
     let transport = transport_settings(&config, tls.as_ref());
     let shared = old
-        .filter(|old| old.config.retry == config.retry && old.config.limits == config.limits)
+        .filter(|old| {
+            let was = &old.config;
+            was.retry == config.retry && was.limits == config.limits && was.breaker == config.breaker
+        })
         .map_or_else(|| Shared::new(&transport), |old| Arc::clone(&old.shared));
     let cloud = match (&config.cloud, old.map(|old| (&old.config, &old.cloud))) {
         (Cloud::Ncp(_), Some((was, Prepared::Ncp(keys)))) if was.credentials == config.credentials => {

@@ -3,20 +3,19 @@
 //! Written frame by frame against the real process: rapid reset (CVE-2023-44487), CONTINUATION (CVE-2024-27316), pings,
 //! settings and empty frames (CVE-2019-9512, -9515, -9518).
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use faas_sidecar::proto::ListPackagesRequest;
 use faas_sidecar::proto::package_service_client::PackageServiceClient;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use tonic::transport::Endpoint;
 
 use crate::support::answer::content;
 use crate::support::frames::*;
-use crate::support::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
+use crate::support::spawned::Spawned;
+use crate::support::upstream::Upstream;
 
 const SOON: Duration = Duration::from_secs(10);
 /// How long a flood may go on when nothing stops it.
@@ -27,8 +26,7 @@ const MORE_MEMORY: u64 = 24 << 10;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
 struct Sidecar {
-    child: Child,
-    address: String,
+    process: Spawned,
     upstream: Upstream,
 }
 
@@ -41,33 +39,9 @@ impl Sidecar {
             upstream.url()
         );
         std::fs::write(file.path(), text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))
-            .args(["serve", "--config", file.path().to_str().unwrap()])
-            .env_clear()
-            .envs([
-                ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
-                ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
-            ])
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = timeout(SOON, log.next_line()).await.unwrap().unwrap().unwrap();
-            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if event["message"] == "listening" {
-                break event["address"].as_str().unwrap().to_owned();
-            }
-        };
-        // A pipe that nobody reads would stop the process.
-        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        let sidecar = Self {
-            child,
-            address,
-            upstream,
-        };
+        let mut process = Spawned::start(file.path(), &[]).await;
+        process.ignore_log();
+        let sidecar = Self { process, upstream };
         sidecar.call().await;
         sidecar
     }
@@ -76,7 +50,7 @@ impl Sidecar {
     async fn call(&self) -> Duration {
         self.upstream.push(content("[]"));
         let began = Instant::now();
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.process.address)).unwrap();
         let mut client = PackageServiceClient::new(endpoint.connect().await.unwrap());
         let answer = timeout(SOON, client.list_packages(ListPackagesRequest::default())).await;
         answer.unwrap().unwrap();
@@ -85,7 +59,7 @@ impl Sidecar {
 
     /// Resident memory in KiB.
     fn memory(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.child.id().unwrap());
+        let path = format!("/proc/{}/status", self.process.id());
         let status = std::fs::read_to_string(path).unwrap();
         let line = status
             .lines()
@@ -102,7 +76,7 @@ impl Sidecar {
         repeated: impl Fn(u32) -> Vec<u8>,
     ) -> Option<(Vec<u8>, Option<u32>)> {
         let before = self.memory();
-        let mut stream = begin(&self.address).await;
+        let mut stream = begin(&self.process.address).await;
         stream.write_all(beginning).await.unwrap();
         let (answers, written) = tokio::join!(
             async {

@@ -20,6 +20,7 @@ mod cancels;
 mod clock;
 mod connections;
 mod deadlines;
+mod egress;
 mod error_bodies;
 mod floods;
 mod http2;

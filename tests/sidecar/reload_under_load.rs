@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,17 +16,14 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::support::bench::{hello, text};
 use crate::support::details::bare;
-use crate::support::upstream::{ACCESS_KEY, SECRET_KEY};
+use crate::support::spawned::Spawned;
 
-const SOON: Duration = Duration::from_secs(30);
 /// Rounds of the file; each writes a wrong one and then a right one.
 const ROUNDS: usize = 24;
 const CALLERS: usize = 4;
@@ -105,61 +101,6 @@ async fn answer(
     Ok(response)
 }
 
-struct Process {
-    child: Child,
-    log: Lines<BufReader<ChildStderr>>,
-}
-
-impl Process {
-    async fn start(file: &Path) -> (Self, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))
-            .args(["serve", "--config", file.to_str().unwrap()])
-            .env_clear()
-            .envs([
-                ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
-                ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
-            ])
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut process = Self { child, log };
-        let address = process.hear("listening").await["address"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        process.hear("ready").await;
-        (process, address)
-    }
-
-    /// The next event whose message begins so.
-    async fn hear(&mut self, message: &str) -> serde_json::Value {
-        let heard = timeout(SOON, async {
-            loop {
-                let line = self.log.next_line().await.unwrap().unwrap();
-                let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-                if event["message"].as_str().unwrap_or_default().starts_with(message) {
-                    return event;
-                }
-            }
-        });
-        heard
-            .await
-            .unwrap_or_else(|_| panic!("nothing in the log begins with {message:?}"))
-    }
-
-    fn hang_up(&self) {
-        let id = self.child.id().unwrap().to_string();
-        let sent = std::process::Command::new("kill")
-            .args(["-HUP", &id])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-    }
-}
-
 /// The configuration that leads `main` to a cloud; `still` is the same in all of them.
 fn config(main: &Cloud, wait: &str, still: &Cloud) -> String {
     let retry = "retry: {initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 1000}}";
@@ -219,7 +160,8 @@ async fn no_call_ends_because_of_a_reload_and_each_sees_one_configuration() {
     let file = directory.path().join("faas.yaml");
     let good = [config(&first, "10s", &still), config(&second, "20s", &still)];
     replace(&file, &good[0]);
-    let (mut process, address) = Process::start(&file).await;
+    let mut process = Spawned::start(&file, &[]).await;
+    let address = process.address.clone();
     let channel = Endpoint::from_shared(format!("http://{address}"))
         .unwrap()
         .connect_lazy();
@@ -260,10 +202,10 @@ async fn no_call_ends_because_of_a_reload_and_each_sees_one_configuration() {
             }
             4 => {
                 replace(&file, "");
-                process.hang_up();
+                process.signal("HUP");
                 process.hear("the configuration was refused").await;
                 replace(&file, next);
-                process.hang_up();
+                process.signal("HUP");
             }
             _ => replace(&file, next),
         }

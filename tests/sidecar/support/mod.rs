@@ -7,5 +7,6 @@ pub mod frames;
 pub mod raw;
 pub mod refused;
 pub mod signature;
+pub mod spawned;
 pub mod tls;
 pub mod upstream;
