@@ -1,6 +1,8 @@
-//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`.
+//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`, `/metrics`,
+//! `/loglevel`, `/quitquitquit`.
 //!
-//! Knows no other room: it is handed what it shows. Liveness never depends on an upstream, and no page holds a secret.
+//! It is handed what it shows, and knows telemetry: its numbers, and the log's level to change it. Liveness never depends
+//! on an upstream, and no page holds a secret.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -20,6 +22,12 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tracing::warn;
 
+use crate::telemetry::metrics::{Format, Metrics};
+
+mod control;
+
+pub use control::Control;
+
 /// A client that does not finish its request head within this time is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -30,6 +38,10 @@ pub struct Pages {
     pub serving: watch::Receiver<bool>,
     /// The configuration, and what is wrong with it.
     pub config: watch::Receiver<Arc<Shown>>,
+    /// The numbers of the process.
+    pub metrics: Arc<Metrics>,
+    /// What they may change.
+    pub control: Control,
 }
 
 /// The configuration that holds, and what is wrong with what should hold.
@@ -99,6 +111,9 @@ pub async fn serve(listener: TcpListener, pages: Pages) {
 
 impl Pages {
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if let Some(answer) = self.control.answer(request) {
+            return answer;
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return page(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "use GET\n");
         }
@@ -112,11 +127,21 @@ impl Pages {
                 "text/plain",
                 "draining: the process is shutting down\n",
             ),
+            "/metrics" => {
+                let accept = request.headers().get(header::ACCEPT);
+                let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let format = Format::accepted(accept);
+                page(
+                    StatusCode::OK,
+                    format.content_type(),
+                    &self.metrics.render(format),
+                )
+            }
             "/config" => page(StatusCode::OK, "application/json", &self.config.borrow().page()),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "pages: /livez /readyz /startupz /config\n",
+                "pages: /livez /readyz /startupz /config /metrics /loglevel /quitquitquit\n",
             ),
         }
     }

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, watch as watched};
+use tokio::sync::{Notify, mpsc, watch as watched};
 use tracing::{info, warn};
 
-use crate::admin::{self, Pages};
+use crate::admin::{self, Control, Pages};
 use crate::config::{self, Config, Listen};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
+use crate::telemetry::metrics::Repeats;
+use crate::telemetry::{FLUSH, Log, Telemetry};
 
 mod accept;
 mod blueprint;
@@ -27,6 +29,7 @@ mod door;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod listen;
+mod readings;
 mod reload;
 mod serve;
 mod watch;
@@ -56,6 +59,8 @@ pub struct Sidecar {
     door: Arc<Door>,
     updates: Vec<mpsc::UnboundedSender<Update>>,
     state: State,
+    telemetry: Arc<Telemetry>,
+    quit: Arc<Notify>,
 }
 
 /// How far a shutdown has come.
@@ -78,11 +83,13 @@ impl Sidecar {
     /// # Errors
     /// When an address cannot be bound, or a CA file cannot be read.
     pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
-        let blueprint = Arc::new(Blueprint::new(config, env)?);
+        let telemetry = build::telemetry(config, env);
+        let blueprint = Arc::new(Blueprint::new(config, env, telemetry.metrics())?);
         // Built once here so that a mistake shows before anything listens.
         blueprint.build(&Built::default())?;
         let door = Arc::new(Door::load(config)?);
-        let state = State::new(config);
+        let state = State::new(config, telemetry.metrics());
+        blueprint.watched();
         let bound = config
             .listen
             .iter()
@@ -92,10 +99,16 @@ impl Sidecar {
         let admin_address = admin.as_ref().and_then(|listener| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
-        let dedup = Arc::new(Dedup::new(window(&config.request_ids)));
+        let dedup = Dedup::new(window(&config.request_ids)).counted(Repeats::new(telemetry.metrics()));
+        let dedup = Arc::new(dedup);
         let (stop, _) = watched::channel(Stop::Not);
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
+        };
+        let quit = Arc::new(Notify::new());
+        let control = Control {
+            level: Log::installed().map(|log| log.level().clone()),
+            quit: config.admin_quit.then(|| Arc::clone(&quit)),
         };
         let mut threads = Vec::with_capacity(config.threads);
         let mut updates = Vec::with_capacity(config.threads);
@@ -109,6 +122,7 @@ impl Sidecar {
                 health: health.clone(),
                 dedup: Arc::clone(&dedup),
                 limits,
+                telemetry: Arc::clone(&telemetry),
                 stop: stop.subscribe(),
                 updates: receiver,
                 // One thread is enough for pages that people and probes read.
@@ -116,6 +130,8 @@ impl Sidecar {
                     let pages = Pages {
                         serving: health.serving(),
                         config: state.shown(),
+                        metrics: Arc::clone(telemetry.metrics()),
+                        control: control.clone(),
                     };
                     (listener, pages)
                 }),
@@ -137,6 +153,8 @@ impl Sidecar {
             door,
             updates,
             state,
+            telemetry,
+            quit,
         })
     }
 
@@ -161,7 +179,8 @@ impl Sidecar {
         self.admin
     }
 
-    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout.
+    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout; then what is
+    /// left to export is exported, within a bound of its own.
     ///
     /// Answers true when all of them did.
     pub async fn drain(mut self) -> bool {
@@ -171,15 +190,16 @@ impl Sidecar {
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
         let mut joined = std::pin::pin!(joined);
-        if tokio::time::timeout(self.config.drain_timeout, &mut joined)
+        let finished = tokio::time::timeout(self.config.drain_timeout, &mut joined)
             .await
-            .is_ok()
-        {
-            return true;
+            .is_ok();
+        if !finished {
+            self.stop.send_replace(Stop::Now);
+            let _ = joined.await;
         }
-        self.stop.send_replace(Stop::Now);
-        let _ = joined.await;
-        false
+        let telemetry = Arc::clone(&self.telemetry);
+        let _ = tokio::task::spawn_blocking(move || telemetry.stop(FLUSH)).await;
+        finished
     }
 }
 
@@ -197,6 +217,7 @@ struct Worker {
     health: Health,
     dedup: Arc<Dedup>,
     limits: Limits,
+    telemetry: Arc<Telemetry>,
     stop: watched::Receiver<Stop>,
     updates: mpsc::UnboundedReceiver<Update>,
     admin: Option<(TcpListener, Pages)>,
@@ -217,7 +238,7 @@ impl Worker {
             // Ends with the thread.
             tokio::spawn(reload::follow(self.updates, Arc::clone(&targets), built));
             let services = Services::new(targets, self.dedup);
-            let router = Router::new(&services, &self.health, self.limits);
+            let router = Router::new(&services, &self.health, self.limits, self.telemetry);
             let mut stop = self.stop.clone();
             if let Some((listener, pages)) = self.admin {
                 // Not awaited: the pages answer until the thread ends.
@@ -280,6 +301,12 @@ fn announce(config: &Config, sidecar: &Sidecar) {
             }
         }
         info!(%address, "listening");
+    }
+    if let Some(traces) = sidecar.telemetry.traces().told() {
+        info!(traces, "traces are exported");
+    }
+    if let Some(metrics) = sidecar.telemetry.metrics_told() {
+        info!(metrics, "metrics are exported");
     }
     if let Some(address) = sidecar.admin {
         info!(%address, "admin pages");

@@ -17,11 +17,14 @@ mod dedup;
 mod edge;
 mod health;
 mod invocation;
+mod methods;
 mod needs;
+mod observe;
 mod package;
 mod reflection;
 mod router;
 mod status;
+mod subject;
 mod trace;
 mod trigger;
 

@@ -12,12 +12,13 @@ use std::time::Duration;
 use url::Url;
 
 use super::StartError;
-use super::build;
+use super::{build, readings};
 use crate::config::{Config, TargetConfig, Timeouts};
 use crate::credentials::Credentials;
 use crate::env::Env;
 use crate::provider::functiongraph;
 use crate::target::{Allow, Target, Targets};
+use crate::telemetry::metrics::{Metrics, TargetMetrics};
 use crate::transport::{self, Shared, Tls, Transport};
 
 /// One configuration, ready to be built from.
@@ -26,6 +27,7 @@ pub(super) struct Blueprint {
     default: String,
     /// Counts configurations: 1 at the start.
     pub(super) generation: u64,
+    metrics: Arc<Metrics>,
 }
 
 /// One target.
@@ -33,6 +35,8 @@ struct Plan {
     name: String,
     config: TargetConfig,
     default_deny: bool,
+    /// One for all configurations, so that its counts go on.
+    metrics: Arc<TargetMetrics>,
     way: Arc<Way>,
 }
 
@@ -57,26 +61,42 @@ pub(super) enum Prepared {
 pub(super) struct Built(Vec<(Arc<Plan>, Arc<Target>)>);
 
 impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env) -> Result<Self, StartError> {
-        Self::made(config, env, &[], 1)
+    pub(super) fn new(config: &Config, env: &Env, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
+        Self::made(config, env, metrics, &[], 1)
     }
 
     /// The next configuration, which keeps what did not change.
     pub(super) fn next(&self, config: &Config, env: &Env) -> Result<Self, StartError> {
-        Self::made(config, env, &self.plans, self.generation + 1)
+        Self::made(config, env, &self.metrics, &self.plans, self.generation + 1)
     }
 
-    fn made(config: &Config, env: &Env, old: &[Arc<Plan>], generation: u64) -> Result<Self, StartError> {
+    fn made(
+        config: &Config,
+        env: &Env,
+        metrics: &Arc<Metrics>,
+        old: &[Arc<Plan>],
+        generation: u64,
+    ) -> Result<Self, StartError> {
         let plan = |(name, target): (&String, &TargetConfig)| {
             let old = old.iter().find(|plan| plan.name == *name);
-            Plan::made(name, target, config.default_deny, env, old)
+            Plan::made(name, target, config.default_deny, env, metrics, old)
                 .map_err(|why| StartError(format!("target {name}: {why}")))
         };
         Ok(Self {
             plans: config.targets.iter().map(plan).collect::<Result<_, _>>()?,
             default: config.default_target.clone(),
             generation,
+            metrics: Arc::clone(metrics),
         })
+    }
+
+    /// Has the numbers of these targets shown from now on, in the place of those of the configuration before.
+    pub(super) fn watched(&self) {
+        for plan in &self.plans {
+            let (cloud, region) = build::place(&plan.config.cloud);
+            plan.metrics.describe(cloud, &region);
+            readings::of_target(&plan.metrics, &plan.way.shared);
+        }
     }
 
     /// Targets for one thread, which keeps those of `old` that are the same.
@@ -127,6 +147,7 @@ impl Plan {
         config: &TargetConfig,
         default_deny: bool,
         env: &Env,
+        metrics: &Arc<Metrics>,
         old: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, String> {
         if let Some(old) = old
@@ -135,15 +156,20 @@ impl Plan {
         {
             return Ok(Arc::clone(old));
         }
+        let metrics = old.map_or_else(
+            || TargetMetrics::new(metrics, name),
+            |old| Arc::clone(&old.metrics),
+        );
         let on_the_way = on_the_way(config);
         let way = match old {
             Some(old) if old.way.config == on_the_way => Arc::clone(&old.way),
-            _ => Arc::new(build::way(on_the_way, env, old.map(|old| &*old.way))?),
+            _ => Arc::new(build::way(on_the_way, env, &metrics, old.map(|old| &*old.way))?),
         };
         Ok(Arc::new(Self {
             name: name.to_owned(),
             config: config.clone(),
             default_deny,
+            metrics,
             way,
         }))
     }
@@ -159,8 +185,12 @@ impl Plan {
             Some((plan, target)) if Arc::ptr_eq(&plan.way, &self.way) => Arc::clone(&target.provider),
             _ => build::provider(&self.way).map_err(fault)?,
         };
+        let (cloud, region) = build::place(&self.config.cloud);
         Ok(Arc::new(Target {
             name: self.name.clone(),
+            cloud,
+            region,
+            metrics: Arc::clone(&self.metrics),
             provider,
             allow: self.allow().map_err(fault)?,
             request_timeout: self.config.timeouts.request,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::warn;
 use url::Url;
 
 use super::blueprint::{Prepared, Way};
-use crate::config::{self, AllowRule, Cloud, TargetConfig};
+use crate::config::{self, AllowRule, Cloud, Config, TargetConfig};
 use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
 use crate::env::Env;
 use crate::names::{NamePattern, Pattern};
@@ -15,6 +16,8 @@ use crate::provider::Provider;
 use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Allow, Operation, Rule};
+use crate::telemetry::metrics::{Export, Metrics, TargetMetrics};
+use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces};
 use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
 /// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
@@ -32,11 +35,16 @@ const HUAWEI_KEYS: KeyNames = KeyNames {
 };
 
 /// A target's way to its cloud, which keeps of `old` what is the same. The configuration has no rules for callers.
-pub(super) fn way(config: TargetConfig, env: &Env, old: Option<&Way>) -> Result<Way, String> {
+pub(super) fn way(
+    config: TargetConfig,
+    env: &Env,
+    metrics: &Arc<TargetMetrics>,
+    old: Option<&Way>,
+) -> Result<Way, String> {
     // What was learnt of another upstream says nothing about this one.
     let old = old.filter(|old| old.config.cloud == config.cloud && old.config.base_url == config.base_url);
     let tls = tls(&config, old)?;
-    let transport = transport_settings(&config, tls.as_ref());
+    let transport = transport_settings(&config, tls.as_ref(), metrics);
     let shared = old
         .filter(|old| {
             let was = &old.config;
@@ -58,7 +66,7 @@ pub(super) fn way(config: TargetConfig, env: &Env, old: Option<&Way>) -> Result<
             })
         }
         (Cloud::FunctionGraph(place), _) => {
-            Prepared::FunctionGraph(function_graph(place, &config, tls.as_ref(), env)?)
+            Prepared::FunctionGraph(function_graph(place, &config, tls.as_ref(), env, metrics)?)
         }
     };
     Ok(Way {
@@ -137,11 +145,34 @@ fn same_account(was: &TargetConfig, is: &TargetConfig) -> bool {
     account(was) == account(is)
 }
 
+/// The process's telemetry. What is wrong with it is told and never keeps the sidecar from starting.
+pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
+    let slower_than = config.tracing.keep_slower_than;
+    let keep = Keep {
+        failures: config.tracing.keep_failures,
+        slower_than: (!slower_than.is_zero()).then_some(slower_than),
+    };
+    let lines = match config.access_log {
+        config::AccessLog::Off => Lines::Off,
+        config::AccessLog::Errors => Lines::Errors,
+        config::AccessLog::All => Lines::All,
+    };
+    let mut warnings = Vec::new();
+    let traces = Traces::start(&|name| env.get(name), keep, &mut warnings);
+    let metrics = Metrics::new(config.metrics.max_actions);
+    let export = Export::start(&metrics, &|name| env.get(name), &mut warnings);
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    Arc::new(Telemetry::new(Log::installed(), lines, traces, metrics).exporting(export))
+}
+
 fn function_graph(
     place: &config::FunctionGraph,
     config: &TargetConfig,
     tls: Option<&Tls>,
     env: &Env,
+    metrics: &Arc<TargetMetrics>,
 ) -> Result<functiongraph::Settings, String> {
     let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
     let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam)?;
@@ -152,7 +183,7 @@ fn function_graph(
         _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
     };
     // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport_settings(config, tls);
+    let mut settings = transport_settings(config, tls, metrics);
     settings.tls = tls.filter(|_| is_https(iam)).cloned();
     let iam = Transport::new(&settings, Shared::new(&settings));
     Ok(functiongraph::Settings {
@@ -182,6 +213,24 @@ fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, Stri
         config::Platform::Classic => Platform::Classic,
     };
     Endpoint::new(site, region, version, config.base_url.as_ref(), platform)
+}
+
+/// Cloud and region for spans. The conventions list neither cloud yet; the names follow those of the others
+/// (`alibaba_cloud`, `tencent_cloud`).
+pub(super) fn place(cloud: &Cloud) -> (&'static str, String) {
+    match cloud {
+        Cloud::Ncp(place) => {
+            let region = match (place.site, place.region) {
+                (config::Site::Fin, _) => "fin",
+                (config::Site::Gov, _) => "gov",
+                (config::Site::Public, config::Region::Kr) => "kr",
+                (config::Site::Public, config::Region::Sg) => "sg",
+                (config::Site::Public, config::Region::Jp) => "jp",
+            };
+            ("naver_cloud", region.to_owned())
+        }
+        Cloud::FunctionGraph(place) => ("huawei_cloud", place.region.clone()),
+    }
 }
 
 fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
@@ -233,7 +282,11 @@ fn is_https(url: Option<&Url>) -> bool {
     url.is_none_or(|url| url.scheme() == "https")
 }
 
-fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
+fn transport_settings(
+    config: &TargetConfig,
+    tls: Option<&Tls>,
+    metrics: &Arc<TargetMetrics>,
+) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     let breaker = &config.breaker;
     transport::Settings {
@@ -267,6 +320,7 @@ fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Se
             open: breaker.open,
             max_open: breaker.max_open,
         },
+        metrics: Arc::clone(metrics),
     }
 }
 

@@ -93,7 +93,9 @@ pub fn serve_emulated(config: &Config, sources: &Sources) -> Result<(), StartErr
     runtime()?.block_on(async {
         let clouds = EmulatedClouds::default();
         let mut emulators = Emulators::start(config.clone(), &clouds).await?;
-        let (config, env) = (emulators.config().clone(), emulators.env());
+        // Traces go where the operator says, whatever answers the calls.
+        let env = emulators.env().with_process("OTEL_");
+        let config = emulators.config().clone();
         until_signal(&config, sources, &env, async |config| {
             emulators.adapt(config, &clouds).await
         })

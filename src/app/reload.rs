@@ -1,5 +1,6 @@
 //! A new configuration for a sidecar that runs: taken up whole or not at all, while calls in flight finish on the old.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,6 +17,15 @@ use crate::clock;
 use crate::config::{Config, Difference, diff, effective_json};
 use crate::env::Env;
 use crate::target::Targets;
+use crate::telemetry::Log;
+use crate::telemetry::metrics::{Metrics, names};
+
+/// The subject under which a refused configuration is reported.
+const CONFIGURATION: &str = "configuration";
+/// Outcomes of a reload, as the metrics name them.
+pub(super) const TAKEN: &str = "taken";
+pub(super) const UNCHANGED: &str = "unchanged";
+pub(super) const REFUSED: &str = "refused";
 
 /// What a reload came to.
 #[derive(Debug)]
@@ -34,9 +44,11 @@ pub(super) struct Update {
     done: oneshot::Sender<Result<(), StartError>>,
 }
 
-/// What the pages show of the configuration and of what is wrong with it.
-#[derive(Debug)]
-pub(super) struct State(watch::Sender<Arc<Shown>>);
+/// What the pages and the metrics show of the configuration, and of what is wrong with it.
+pub(super) struct State {
+    shown: watch::Sender<Arc<Shown>>,
+    metrics: Arc<Metrics>,
+}
 
 impl Sidecar {
     /// Takes up a checked configuration: each thread builds its targets from it and puts them in the place of the old
@@ -75,6 +87,12 @@ impl Sidecar {
             // A thread that is gone serves nothing that could be wrong.
             end.await.unwrap_or(Ok(()))?;
         }
+        blueprint.watched();
+        if let Some(log) = Log::installed()
+            && let Ok(level) = next.log.level.name().parse()
+        {
+            log.level().configure(level);
+        }
         self.blueprint = blueprint;
         self.config = next;
         self.state
@@ -90,6 +108,12 @@ impl Sidecar {
     #[must_use]
     pub fn config_generation(&self) -> u64 {
         self.blueprint.generation
+    }
+
+    /// Notes that the configuration was read, and why it was refused if it was.
+    pub(super) fn configured(&self, outcome: &str, refused: Option<String>) {
+        self.state.count(outcome);
+        self.report(CONFIGURATION, refused);
     }
 
     /// Notes what is wrong with one thing that is read again and again (`configuration`, `tls`), or that it is well. The
@@ -164,14 +188,28 @@ fn differences(before: &Config, after: &Config) -> Vec<Difference> {
 }
 
 impl State {
-    pub(super) fn new(config: &Config) -> Self {
-        let state = Self(watch::Sender::new(Arc::default()));
+    pub(super) fn new(config: &Config, metrics: &Arc<Metrics>) -> Self {
+        let state = Self {
+            shown: watch::Sender::new(Arc::default()),
+            metrics: Arc::clone(metrics),
+        };
         state.holds(config, 1, &[]);
+        metrics.family(&names::CONFIG_RELOADED).gauge(&[]).set(1);
         state
     }
 
+    /// Counts one reading of the configuration; one that says nothing new is no reload.
+    fn count(&self, outcome: &str) {
+        if outcome != UNCHANGED {
+            let reloads = self.metrics.family(&names::CONFIG_RELOADS);
+            reloads.counter(&[outcome]).add(1);
+        }
+        let good = i64::from(outcome != REFUSED);
+        self.metrics.family(&names::CONFIG_RELOADED).gauge(&[]).set(good);
+    }
+
     pub(super) fn shown(&self) -> watch::Receiver<Arc<Shown>> {
-        self.0.subscribe()
+        self.shown.subscribe()
     }
 
     fn holds(&self, config: &Config, generation: u64, waiting: &[Difference]) {
@@ -182,11 +220,16 @@ impl State {
             shown.waiting = waiting.iter().map(|found| found.path.clone()).collect();
             shown.open = config.is_open();
         });
+        let generation = i64::try_from(generation).unwrap_or(i64::MAX);
+        self.metrics
+            .family(&names::CONFIG_GENERATION)
+            .gauge(&[])
+            .set(generation);
     }
 
     fn waits_for(&self, waiting: &[Difference]) {
         let waiting: Vec<_> = waiting.iter().map(|found| found.path.clone()).collect();
-        if self.0.borrow().waiting != waiting {
+        if self.shown.borrow().waiting != waiting {
             self.change(|shown| shown.waiting = waiting);
         }
     }
@@ -194,7 +237,7 @@ impl State {
     fn report(&self, subject: &str, problem: Option<String>) {
         let same = match &problem {
             Some(text) => self.knows(subject, text),
-            None => !self.0.borrow().problems.contains_key(subject),
+            None => !self.shown.borrow().problems.contains_key(subject),
         };
         if same {
             return;
@@ -209,7 +252,7 @@ impl State {
     }
 
     fn knows(&self, subject: &str, text: &str) -> bool {
-        let shown = self.0.borrow();
+        let shown = self.shown.borrow();
         shown
             .problems
             .get(subject)
@@ -217,7 +260,7 @@ impl State {
     }
 
     fn change(&self, change: impl FnOnce(&mut Shown)) {
-        self.0.send_modify(|shown| change(Arc::make_mut(shown)));
+        self.shown.send_modify(|shown| change(Arc::make_mut(shown)));
     }
 }
 
@@ -228,4 +271,10 @@ fn now() -> String {
         .unwrap_or(now)
         .format(&Rfc3339)
         .unwrap_or_default()
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shown.borrow().fmt(f)
+    }
 }

@@ -1,18 +1,17 @@
 //! The `serve` command's life: start, tell, wait for signals and changes of files, drain.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use super::reload::{REFUSED, TAKEN, UNCHANGED};
 use super::watch::Watch;
 use super::{Sidecar, StartError, announce};
 use crate::config::{Config, Sources, load};
 use crate::env::Env;
-
-/// The subject under which a refused configuration is reported.
-const CONFIGURATION: &str = "configuration";
 
 /// Serves until SIGTERM or SIGINT, then drains; a second signal ends the drain at once. On SIGHUP, and when the file
 /// changes, `sources` is read again.
@@ -58,10 +57,12 @@ pub(super) async fn until_signal(
         adapt,
     };
     let mut watch = Watch::new();
+    let quit = Arc::clone(&keeper.sidecar.quit);
     loop {
         watch.files(keeper.files());
         tokio::select! {
             () = either(&mut terminate, &mut interrupt) => break,
+            () = quit.notified() => break,
             _ = hangup.recv() => keeper.reload().await,
             () = watch.changed() => keeper.look().await,
         }
@@ -119,38 +120,44 @@ impl<A: AsyncFnMut(Config) -> Result<Config, StartError>> Keeper<'_, A> {
 
     async fn configuration(&mut self) {
         let generation = self.sidecar.config_generation();
-        let refused = match load(self.sources) {
+        let outcome = match load(self.sources) {
             Ok(config) => match (self.adapt)(config).await {
-                Ok(config) => self.take(config).await.err().map(|why| why.to_string()),
-                Err(why) => Some(why.to_string()),
+                Ok(config) => self.take(config).await.map_err(|why| why.to_string()),
+                Err(why) => Err(why.to_string()),
             },
-            Err(faults) => Some(faults.to_string()),
+            Err(faults) => Err(faults.to_string()),
         };
-        if let Some(why) = &refused {
-            error!(
-                config_generation = generation,
-                "the configuration was refused, and the one before stays in use:\n{why}"
-            );
+        match outcome {
+            Ok(outcome) => self.sidecar.configured(outcome, None),
+            Err(why) => {
+                error!(
+                    config_generation = generation,
+                    "the configuration was refused, and the one before stays in use:\n{why}"
+                );
+                self.sidecar.configured(REFUSED, Some(why));
+            }
         }
-        self.sidecar.report(CONFIGURATION, refused);
     }
 
-    async fn take(&mut self, config: Config) -> Result<(), StartError> {
+    /// What it came to, as the metrics name it.
+    async fn take(&mut self, config: Config) -> Result<&'static str, StartError> {
         let before = self.sidecar.config_generation();
         let reloaded = self.sidecar.reload(config, self.env).await?;
         let config_generation = reloaded.config_generation;
-        if config_generation == before {
+        let outcome = if config_generation == before {
             info!(config_generation, "the configuration says nothing new");
+            UNCHANGED
         } else {
             info!(config_generation, "reloaded");
-        }
+            TAKEN
+        };
         for difference in reloaded.taken {
             info!(config_generation, "{difference}");
         }
         for difference in reloaded.waiting {
             warn!(config_generation, "not taken up: {difference}");
         }
-        Ok(())
+        Ok(outcome)
     }
 }
 

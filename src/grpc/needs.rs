@@ -1,17 +1,15 @@
-//! What each request asks for: its target, and the operations and subjects that the configuration must allow.
+//! What each request needs: the operations and subjects that the configuration must allow.
 //!
 //! A call that makes the cloud run an action later (a sequence's parts, a trigger's link) needs `invoke` on that action
 //! too, or `write` on one action would be a way to run all of them.
 
+use super::subject::Subject;
 use crate::error::Result;
 use crate::proto::*;
-use crate::target::{Allow, Operation, Subject};
+use crate::target::{Allow, Operation, Subject as About};
 
 /// A request of one of our services.
-pub(super) trait Needs {
-    /// The target that it names; empty = the default one.
-    fn target(&self) -> &str;
-
+pub(super) trait Needs: Subject {
     /// Lets it pass, or refuses it with the first thing that is not allowed.
     fn check(&self, allow: &Allow) -> Result<()>;
 }
@@ -20,10 +18,6 @@ pub(super) trait Needs {
 macro_rules! action {
     ($($request:ident: $operation:ident),* $(,)?) => {$(
         impl Needs for $request {
-            fn target(&self) -> &str {
-                &self.target
-            }
-
             fn check(&self, allow: &Allow) -> Result<()> {
                 allow.check(Operation::$operation, one(&self.package_name, &self.action_name))
             }
@@ -35,12 +29,8 @@ macro_rules! action {
 macro_rules! package {
     ($($request:ident: $operation:ident),* $(,)?) => {$(
         impl Needs for $request {
-            fn target(&self) -> &str {
-                &self.target
-            }
-
             fn check(&self, allow: &Allow) -> Result<()> {
-                allow.check(Operation::$operation, Subject::Action(package(&self.package_name), "*"))
+                allow.check(Operation::$operation, About::Action(package(&self.package_name), "*"))
             }
         }
     )*};
@@ -50,12 +40,8 @@ macro_rules! package {
 macro_rules! trigger {
     ($($request:ident: $operation:ident),* $(,)?) => {$(
         impl Needs for $request {
-            fn target(&self) -> &str {
-                &self.target
-            }
-
             fn check(&self, allow: &Allow) -> Result<()> {
-                allow.check(Operation::$operation, Subject::Trigger(&self.trigger_name))
+                allow.check(Operation::$operation, About::Trigger(&self.trigger_name))
             }
         }
     )*};
@@ -65,10 +51,6 @@ macro_rules! trigger {
 macro_rules! own {
     ($($request:ident: |$message:ident, $allow:ident| $check:expr;)*) => {$(
         impl Needs for $request {
-            fn target(&self) -> &str {
-                &self.target
-            }
-
             fn check(&self, $allow: &Allow) -> Result<()> {
                 let $message = self;
                 $check
@@ -113,12 +95,12 @@ trigger! {
 }
 
 own! {
-    ListPackagesRequest: |_message, allow| allow.check(Operation::Read, Subject::Action("*", "*"));
-    ListTriggersRequest: |_message, allow| allow.check(Operation::Read, Subject::Trigger("*"));
+    ListPackagesRequest: |_message, allow| allow.check(Operation::Read, About::Action("*", "*"));
+    ListTriggersRequest: |_message, allow| allow.check(Operation::Read, About::Trigger("*"));
     ListActivationsRequest: |message, allow| {
         let whole = message.package_name.is_empty() && message.action_name.is_empty();
         let subject = if whole {
-            Subject::Action("*", "*")
+            About::Action("*", "*")
         } else {
             one(&message.package_name, &message.action_name)
         };
@@ -134,13 +116,13 @@ own! {
         })
     };
     LinkActionRequest: |message, allow| {
-        allow.check(Operation::Write, Subject::Trigger(&message.trigger_name))?;
+        allow.check(Operation::Write, About::Trigger(&message.trigger_name))?;
         allow.check(Operation::Invoke, one(&message.package_name, &message.action_name))
     };
 }
 
-fn one<'a>(package_name: &'a str, action_name: &'a str) -> Subject<'a> {
-    Subject::Action(package(package_name), action_name)
+fn one<'a>(package_name: &'a str, action_name: &'a str) -> About<'a> {
+    About::Action(package(package_name), action_name)
 }
 
 /// "No package" has two spellings, and the rules know one.

@@ -20,7 +20,8 @@ use tower::Service;
 use super::arriving::Arriving;
 use super::auth::Tokens;
 use super::deadline::Asked;
-use super::edge::{CallFacts, LateFacts};
+use super::methods::{self, Method};
+use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
 use super::status::{Context, bare, panicked, status, unsendable};
 use super::{Health, Services};
@@ -29,6 +30,7 @@ use crate::proto::health::health_server::HealthServer;
 use crate::proto::invocation_service_server::InvocationServiceServer;
 use crate::proto::package_service_server::PackageServiceServer;
 use crate::proto::trigger_service_server::TriggerServiceServer;
+use crate::telemetry::Telemetry;
 
 /// The services of `faas.v1`, as health checks name them.
 pub(super) const SERVICES: [&str; 4] = [
@@ -59,12 +61,13 @@ pub struct Router {
     health: HealthServer<Health>,
     reflection: Reflection,
     tokens: Option<Arc<Tokens>>,
+    telemetry: Arc<Telemetry>,
 }
 
 impl Router {
-    /// Puts the services behind one path match, within `limits`.
+    /// Puts the services behind one path match, within `limits`; `telemetry` sees every call.
     #[must_use]
-    pub fn new(services: &Services, health: &Health, limits: Limits) -> Self {
+    pub fn new(services: &Services, health: &Health, limits: Limits, telemetry: Arc<Telemetry>) -> Self {
         let size = limits.max_message_size;
         macro_rules! limited {
             ($server:ident) => {
@@ -82,6 +85,7 @@ impl Router {
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
             tokens: None,
+            telemetry,
         }
     }
 
@@ -91,8 +95,21 @@ impl Router {
         Self { tokens, ..self }
     }
 
+    /// Begins to watch a call of ours.
+    fn watch(&self, request: &mut http::Request<Body>) -> Option<Guard> {
+        let method = match methods::find(request.uri().path()) {
+            Method::Known(method) => method,
+            Method::Other => "_OTHER",
+            Method::Unwatched => return None,
+        };
+        let observed = Observed::new(&self.telemetry, method);
+        request.extensions_mut().insert(observed.clone());
+        Some(observed.guard())
+    }
+
     /// The answer to one request, whatever becomes of it.
     pub fn answer(&self, mut request: http::Request<Body>) -> Pending {
+        let guard = self.watch(&mut request);
         if let Some(asked) = Asked::read(request.headers()) {
             request.extensions_mut().insert(asked);
             request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
@@ -100,8 +117,11 @@ impl Router {
         let answer = self.dispatch(request);
         Box::pin(async move {
             match AssertUnwindSafe(answer).catch_unwind().await {
-                Ok(answer) => answer.map(finish),
-                Err(_) => Ok(panicked().into_http()),
+                Ok(answer) => answer.map(|answer| finish(answer, guard)),
+                Err(_) => {
+                    end(guard.as_ref(), Code::Internal);
+                    Ok(panicked().into_http())
+                }
             }
         })
     }
@@ -138,27 +158,42 @@ impl Router {
     }
 }
 
-/// Details on every error, trailers on every answer.
-fn finish(mut answer: Answer) -> Answer {
-    if let Some(status) = without_details(answer.headers()) {
-        return status.into_http();
-    }
-    if let Some(facts) = answer.extensions_mut().remove::<CallFacts>() {
-        return with_trailers(answer, move || facts.clone());
-    }
-    match answer.extensions_mut().remove::<LateFacts>() {
-        Some(facts) => with_trailers(answer, move || facts.get()),
-        None => answer,
+fn end(guard: Option<&Guard>, code: Code) {
+    if let Some(guard) = guard {
+        guard.end(code);
     }
 }
 
-fn with_trailers(answer: Answer, facts: impl Fn() -> CallFacts + Send + 'static) -> Answer {
+/// Details on every error, trailers on every answer.
+fn finish(answer: Answer, guard: Option<Guard>) -> Answer {
+    if let Some(status) = without_details(answer.headers()) {
+        end(guard.as_ref(), status.code());
+        return status.into_http();
+    }
+    let Some(guard) = guard else { return answer };
+    match code(answer.headers()) {
+        // An error has no body: its trailers are its headers.
+        Some(code) => guard.end(code),
+        None => return with_trailers(answer, guard),
+    }
+    answer
+}
+
+fn with_trailers(answer: Answer, guard: Guard) -> Answer {
     answer.map(|body| {
         Body::new(body.map_frame(move |frame| match frame.into_trailers() {
-            Ok(trailers) => Frame::trailers(trail(trailers, &facts())),
+            Ok(trailers) => {
+                let trailers = trail(trailers, &guard.facts());
+                guard.end(code(&trailers).unwrap_or(Code::Ok));
+                Frame::trailers(trailers)
+            }
             Err(frame) => frame,
         }))
     })
+}
+
+fn code(headers: &HeaderMap) -> Option<Code> {
+    Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()))
 }
 
 fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {

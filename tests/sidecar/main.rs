@@ -26,6 +26,7 @@ mod floods;
 mod http2;
 mod load;
 mod many;
+mod metrics;
 mod operations;
 mod paging;
 mod phases;
@@ -42,3 +43,4 @@ mod slow_callers;
 #[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
 mod support;
 mod tls;
+mod tracing;

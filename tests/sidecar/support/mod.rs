@@ -2,8 +2,10 @@
 
 pub mod answer;
 pub mod bench;
+pub mod collector;
 pub mod details;
 pub mod frames;
+pub mod leak;
 pub mod raw;
 pub mod refused;
 pub mod signature;
