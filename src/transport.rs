@@ -182,6 +182,7 @@ impl Transport {
         call.idempotent = request.idempotent;
         let shared = &*self.shared;
         // Asked before the queue too: nobody should wait there for a refusal.
+        self.in_time(call)?;
         shared.breaker.check()?;
         let arrived = call.request_begins();
         let _slot = shared.limiter.enter(call).await?;
@@ -279,6 +280,15 @@ impl Transport {
         })
     }
 
+    /// The time left, if an answer can come within it.
+    fn in_time(&self, call: &Call) -> Result<Duration> {
+        let left = call.remaining();
+        if left.is_zero() || self.client.hopeless(left) {
+            return Err(Call::out_of_time(Execution::NotStarted));
+        }
+        Ok(left)
+    }
+
     /// One signed HTTP exchange.
     async fn exchange(
         &self,
@@ -287,10 +297,7 @@ impl Transport {
         protocol: &dyn Protocol,
         at: &Reading,
     ) -> std::result::Result<Response, Refused> {
-        let left = call.remaining();
-        if left.is_zero() || self.client.hopeless(left) {
-            return Err(Call::out_of_time(Execution::NotStarted).into());
-        }
+        let left = self.in_time(call)?;
         let refitted = protocol.refit(request, left)?;
         let request = refitted.as_ref().unwrap_or(request);
         let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
