@@ -64,6 +64,7 @@ pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> O
         credentials: credentials?,
         wait,
         idempotent_actions,
+        allow: reader.given_allow("allow"),
         retry: retry?,
         timeouts,
         limits,
@@ -170,7 +171,11 @@ fn ordered(reader: &mut Reader<'_>, section: &str, first: &str, second: &str) ->
     let (first_key, second_key) = (format!("{section}.{first}"), format!("{section}.{second}"));
     let (shorter, longer) = (reader.duration(&first_key), reader.duration(&second_key));
     if shorter > longer {
-        let given = if reader.stands(&first_key) { first_key } else { second_key };
+        let given = if reader.stands(&first_key) {
+            first_key
+        } else {
+            second_key
+        };
         let (shorter, longer) = (format_duration(shorter), format_duration(longer));
         reader.fault(
             &given,
