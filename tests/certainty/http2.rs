@@ -68,7 +68,8 @@ async fn over_http2_no_call_lies_runs_twice_outlives_its_deadline_or_is_lost() {
     let settings = format!(
         "ca_file: {}\n\
          retry: {{max_attempts: 3, initial_backoff: 1ms, max_backoff: 4ms, budget: {{ratio: 1, min_per_second: 1000}}}}\n\
-         limits: {{max_in_flight: 1000, max_queue: 0}}\n\
+         limits: {{max_in_flight: 1000, max_queue: 0, adaptive_rate: false}}\n\
+         breaker: {{enabled: false}}\n\
          timeouts: {{idle: 1s}}",
         upstream.authority.path().display()
     );
