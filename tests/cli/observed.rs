@@ -74,7 +74,11 @@ fn the_level_changes_for_a_while_and_comes_back() {
     let back = server
         .process
         .event("the log's level is the configured one again");
-    assert_eq!(back["level"], "INFO", "{back}");
+    assert_eq!(
+        (&back["level"], &back["log_level"]),
+        (&"INFO".into(), &"info".into()),
+        "{back}"
+    );
     sidecar(&["invoke", "--address", &server.address, "heard"], &[]);
     assert_eq!(server.process.event("call")["subject"], "-/heard");
     for wrong in [

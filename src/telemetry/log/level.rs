@@ -82,7 +82,13 @@ impl Level {
         };
         let mine = self.0.generation.fetch_add(1, Ordering::SeqCst) + 1;
         // Told while the log still, or already, hears it.
-        let tell = || info!(level, ?duration, "the log's level is changed for a while");
+        let tell = || {
+            info!(
+                log_level = level,
+                ?duration,
+                "the log's level is changed for a while"
+            )
+        };
         let heard = self.hears_access_lines();
         if heard {
             tell();
