@@ -79,7 +79,14 @@ async fn no_fault_makes_a_call_lie_run_twice_outlive_its_deadline_or_be_lost() {
         .collect();
     let targets: String = lanes
         .iter()
-        .map(|lane| target(&lane.target(), lane.shared.cloud, &lane.url(), &settings(lane.number)))
+        .map(|lane| {
+            target(
+                &lane.target(),
+                lane.shared.cloud,
+                &lane.url(),
+                &settings(lane.number),
+            )
+        })
         .collect();
     let sidecar = start(&targets);
     let (pulse, began) = (Pulse::start(), Instant::now());

@@ -71,7 +71,11 @@ async fn a_put_whose_code_was_not_sent_is_never_completed() {
     for changed in [page(), cut()] {
         let error = put_fails(vec![function(), changed]).await;
         assert_eq!(error.execution, Execution::Unknown);
-        assert!(error.message.ends_with("The code was not sent."), "{}", error.message);
+        assert!(
+            error.message.ends_with("The code was not sent."),
+            "{}",
+            error.message
+        );
     }
 }
 

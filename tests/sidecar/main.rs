@@ -44,3 +44,4 @@ mod slow_callers;
 mod support;
 mod tls;
 mod tracing;
+mod upstream_identity;

@@ -381,7 +381,8 @@ async fn what_an_earlier_attempt_may_have_done_is_not_forgotten() {
     );
     told.assert(Code::ResourceExhausted, "THROTTLE_LIMITED", "unknown", "gateway");
     assert!(
-        told.message.ends_with("An earlier attempt may have been carried out."),
+        told.message
+            .ends_with("An earlier attempt may have been carried out."),
         "{}",
         told.message
     );

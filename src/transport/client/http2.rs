@@ -188,7 +188,10 @@ mod tests {
         watch.wrote(&goodbye(0));
         assert_eq!(frames.received(3), Received::Request);
         watch.read(&goodbye(1));
-        assert_eq!((frames.received(1), frames.received(3)), (Received::Request, Received::Refused));
+        assert_eq!(
+            (frames.received(1), frames.received(3)),
+            (Received::Request, Received::Refused)
+        );
         assert_eq!(frames.received(5), Received::Nothing);
     }
 

@@ -232,7 +232,10 @@ fn a_platform_that_failed_is_an_error() {
         // Half an envelope is neither an envelope nor what the function returned.
         (
             200,
-            &[("content-type", "application/json"), ("x-cff-response-version", "v1")],
+            &[
+                ("content-type", "application/json"),
+                ("x-cff-response-version", "v1"),
+            ],
             r#"{"request_id":"r","result":"{\"a\":"#,
             Kind::Internal,
             Execution::Completed,
