@@ -17,6 +17,7 @@ use crate::admin::{self, Pages};
 use crate::config::{self, Config, Listen, effective_json};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
+use crate::memory::Memory;
 
 mod build;
 mod clocks;
@@ -64,7 +65,8 @@ impl Sidecar {
     /// # Errors
     /// When an address cannot be bound, or a CA file cannot be read.
     pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
-        let blueprint = Arc::new(Blueprint::new(config, env)?);
+        let memory = Memory::new(usize::try_from(config.max_body_memory).unwrap_or(usize::MAX));
+        let blueprint = Arc::new(Blueprint::new(config, env, &memory)?);
         // Built once here so that a mistake shows before anything listens.
         blueprint.targets()?;
         let bound = config
@@ -85,6 +87,7 @@ impl Sidecar {
         let (stop, _) = watch::channel(Stop::Not);
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
+            memory,
         };
         let mut threads = Vec::with_capacity(config.threads);
         for number in 0..config.threads {
@@ -93,7 +96,7 @@ impl Sidecar {
                 listeners: bound.iter().map(Bound::share).collect::<Result<_, _>>()?,
                 health: health.clone(),
                 dedup: Arc::clone(&dedup),
-                limits,
+                limits: limits.clone(),
                 stop: stop.subscribe(),
                 // One thread is enough for pages that people and probes read.
                 admin: admin.take().map(|(listener, config)| {

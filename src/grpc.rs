@@ -13,6 +13,7 @@ mod deadline;
 mod dedup;
 mod edge;
 mod health;
+mod intake;
 mod invocation;
 mod package;
 mod reflection;

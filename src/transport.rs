@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::call::Call;
 use crate::error::{Error, Execution, Result};
+use crate::memory::Held;
 
 mod breaker;
 mod client;
@@ -232,7 +233,7 @@ impl Transport {
         let call = Call::new(Instant::now() + within);
         let at = self.shared.skew.read();
         let answer = self.client.send(&call, &request, &[], within).await;
-        let response = answer.map_err(|(error, _)| error)?;
+        let (response, _) = answer.map_err(|(error, _)| error)?;
         Ok(self.shared.skew.measure(&at, &response.headers))
     }
 
@@ -281,11 +282,14 @@ impl Transport {
         let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         let signature = protocol.sign(request, at.upstream())?;
         call.attempts += 1;
+        // An earlier answer of this call has been read, or was a failure.
+        call.memory = Held::default();
         let sent = self.client.send(call, request, &signature, bound).await;
-        let response = sent.map_err(|(failure, headers)| {
+        let (response, held) = sent.map_err(|(failure, headers)| {
             call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
             failure
         })?;
+        call.memory = held;
         if let Some(id) = protocol.request_id(&response.headers) {
             call.upstream_request_id = Some(id);
         }

@@ -9,6 +9,7 @@ use super::StartError;
 use crate::config::{self, Cloud, Config, TargetConfig};
 use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
 use crate::env::Env;
+use crate::memory::{self, Memory};
 use crate::names::Pattern;
 use crate::proto::Platform;
 use crate::provider::Provider;
@@ -31,6 +32,9 @@ const HUAWEI_KEYS: KeyNames = KeyNames {
     security_token: &["HUAWEICLOUD_SDK_SECURITY_TOKEN"],
 };
 
+// Two rooms that do not know each other speak of the same cost.
+const _: () = assert!(config::MESSAGE_COST == memory::FACTOR as u64);
+
 /// Everything that targets are made of; each serving thread makes its own from it.
 pub(super) struct Blueprint {
     targets: Vec<Plan>,
@@ -52,11 +56,11 @@ enum Prepared {
 }
 
 impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env) -> Result<Self, StartError> {
+    pub(super) fn new(config: &Config, env: &Env, memory: &Memory) -> Result<Self, StartError> {
         let targets = config
             .targets
             .iter()
-            .map(|(name, target)| plan(name, target, env))
+            .map(|(name, target)| plan(name, target, env, memory))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             targets,
@@ -126,10 +130,10 @@ impl Plan {
     }
 }
 
-fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError> {
+fn plan(name: &str, config: &TargetConfig, env: &Env, memory: &Memory) -> Result<Plan, StartError> {
     let fault = |why: String| StartError(format!("target {name}: {why}"));
     let tls = tls(config).map_err(fault)?;
-    let transport = transport_settings(config, tls.as_ref());
+    let transport = transport_settings(config, tls.as_ref(), memory);
     Ok(Plan {
         name: name.to_owned(),
         config: config.clone(),
@@ -137,9 +141,9 @@ fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError
         transport,
         cloud: match &config.cloud {
             Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
-            Cloud::FunctionGraph(place) => {
-                Prepared::FunctionGraph(function_graph(place, config, tls.as_ref(), env).map_err(fault)?)
-            }
+            Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
+                function_graph(place, config, tls.as_ref(), (env, memory)).map_err(fault)?,
+            ),
         },
     })
 }
@@ -148,7 +152,7 @@ fn function_graph(
     place: &config::FunctionGraph,
     config: &TargetConfig,
     tls: Option<&Tls>,
-    env: &Env,
+    (env, memory): (&Env, &Memory),
 ) -> Result<functiongraph::Settings, String> {
     let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
     let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam)?;
@@ -159,7 +163,7 @@ fn function_graph(
         _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
     };
     // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport_settings(config, tls);
+    let mut settings = transport_settings(config, tls, memory);
     settings.tls = tls.filter(|_| is_https(iam)).cloned();
     let iam = Transport::new(&settings, Shared::new(&settings));
     Ok(functiongraph::Settings {
@@ -225,7 +229,7 @@ fn is_https(url: Option<&Url>) -> bool {
     url.is_none_or(|url| url.scheme() == "https")
 }
 
-fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
+fn transport_settings(config: &TargetConfig, tls: Option<&Tls>, memory: &Memory) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     let breaker = &config.breaker;
     transport::Settings {
@@ -259,6 +263,7 @@ fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Se
             open: breaker.open,
             max_open: breaker.max_open,
         },
+        memory: memory.clone(),
     }
 }
 

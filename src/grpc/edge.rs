@@ -9,6 +9,7 @@ use super::status::{Context, status};
 use super::{deadline, trace};
 use crate::call::Call;
 use crate::error::Result;
+use crate::memory::Held;
 use crate::target::{Target, Targets};
 
 /// One call between its arrival and its answer.
@@ -23,6 +24,9 @@ pub(super) struct Edge {
 pub(super) struct CallFacts {
     pub(super) attempts: u32,
     pub(super) upstream_request_id: Option<String>,
+    /// What the answer takes of the bound on memory; given back when the answer has been sent.
+    #[allow(dead_code, reason = "it is its end that counts")]
+    pub(super) memory: Option<Arc<Held>>,
 }
 
 /// The same for a stream, whose answer begins before its facts are known; set before the stream ends.
@@ -75,11 +79,13 @@ impl Edge {
                 let Call {
                     attempts,
                     upstream_request_id,
+                    memory,
                     ..
                 } = self.call;
                 response.extensions_mut().insert(CallFacts {
                     attempts,
                     upstream_request_id,
+                    memory: memory.counts().then(|| Arc::new(memory)),
                 });
                 Ok(response)
             }

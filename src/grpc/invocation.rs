@@ -50,6 +50,7 @@ macro_rules! once {
                 facts: $crate::grpc::edge::CallFacts {
                     attempts: call.attempts,
                     upstream_request_id: call.upstream_request_id,
+                    memory: None,
                 },
             }
         };
@@ -164,6 +165,7 @@ impl InvocationService for Services {
             late.set(CallFacts {
                 attempts,
                 upstream_request_id,
+                memory: None,
             });
             if let Some(status) = failure {
                 let _ = states.send(Err(status));

@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
@@ -20,9 +21,11 @@ use tower::Service;
 use super::arriving::Arriving;
 use super::deadline::Asked;
 use super::edge::{CallFacts, LateFacts};
+use super::intake::Intake;
 use super::reflection::Reflection;
 use super::status::{bare, panicked, unsendable};
 use super::{Health, Services};
+use crate::memory::{Held, Memory};
 use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::health::health_server::HealthServer;
 use crate::proto::invocation_service_server::InvocationServiceServer;
@@ -38,24 +41,38 @@ pub(super) const SERVICES: [&str; 4] = [
 ];
 
 /// Bounds of the edge.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Largest message either way, in bytes.
     pub max_message_size: usize,
+    /// Room for the messages in flight, shared with the answers of all targets.
+    pub memory: Memory,
 }
 
 type Answer = http::Response<Body>;
 type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
-/// All services of one listener.
+/// All services of one listener; clones are the same services.
 #[derive(Clone, Debug)]
-pub struct Router {
+pub struct Router(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     package: PackageServiceServer<Services>,
     action: ActionServiceServer<Services>,
     invocation: InvocationServiceServer<Services>,
     trigger: TriggerServiceServer<Services>,
     health: HealthServer<Health>,
     reflection: Reflection,
+    limits: Limits,
+}
+
+/// A service of `faas.v1`, whose messages are counted.
+enum Own {
+    Package,
+    Action,
+    Invocation,
+    Trigger,
 }
 
 impl Router {
@@ -71,39 +88,65 @@ impl Router {
                     .accept_compressed(Gzip)
             };
         }
-        Self {
+        Self(Arc::new(Inner {
             package: limited!(PackageServiceServer),
             action: limited!(ActionServiceServer),
             invocation: limited!(InvocationServiceServer),
             trigger: limited!(TriggerServiceServer),
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
+            limits,
+        }))
+    }
+}
+
+impl Inner {
+    async fn answer(&self, mut request: http::Request<Body>) -> Result<Answer, Infallible> {
+        if let Some(asked) = Asked::read(request.headers()) {
+            request.extensions_mut().insert(asked);
+            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
         }
+        let own = match service(request.uri()) {
+            "faas.v1.InvocationService" => Own::Invocation,
+            "faas.v1.ActionService" => Own::Action,
+            "faas.v1.PackageService" => Own::Package,
+            "faas.v1.TriggerService" => Own::Trigger,
+            _ => return self.other(request).await,
+        };
+        let (head, body) = request.into_parts();
+        let limits = &self.limits;
+        let (body, held) = match Intake::read(body, &limits.memory, limits.max_message_size).await {
+            Ok(read) => read,
+            Err(refusal) => return Ok(refusal.into_http()),
+        };
+        let request = http::Request::from_parts(head, body);
+        let answer = match own {
+            Own::Invocation => self.invocation.clone().call(request),
+            Own::Action => self.action.clone().call(request),
+            Own::Package => self.package.clone().call(request),
+            Own::Trigger => self.trigger.clone().call(request),
+        };
+        answer.await.map(|answer| finish(answer, held))
     }
 
-    fn dispatch(&mut self, request: http::Request<Body>) -> Pending {
-        let service = request
-            .uri()
-            .path()
-            .get(1..)
-            .and_then(|path| path.split('/').next())
-            .unwrap_or_default();
-        match service {
-            "faas.v1.InvocationService" => self.invocation.call(request),
-            "faas.v1.ActionService" => self.action.call(request),
-            "faas.v1.PackageService" => self.package.call(request),
-            "faas.v1.TriggerService" => self.trigger.call(request),
-            "grpc.health.v1.Health" => self.health.call(request),
+    async fn other(&self, request: http::Request<Body>) -> Result<Answer, Infallible> {
+        let answer = match service(request.uri()) {
+            "grpc.health.v1.Health" => self.health.clone().call(request),
             "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request),
             "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request),
             _ => {
                 let message = format!("There is no method {} here.", request.uri().path());
-                Box::pin(std::future::ready(Ok(
-                    bare(Code::Unimplemented, &message).into_http()
-                )))
+                return Ok(bare(Code::Unimplemented, &message).into_http());
             }
-        }
+        };
+        answer.await.map(|answer| finish(answer, Held::default()))
     }
+}
+
+/// `/{service}/{method}`.
+fn service(uri: &http::Uri) -> &str {
+    let path = uri.path().get(1..).unwrap_or_default();
+    path.split_once('/').map_or(path, |(service, _)| service)
 }
 
 impl Service<http::Request<Body>> for Router {
@@ -115,40 +158,38 @@ impl Service<http::Request<Body>> for Router {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: http::Request<Body>) -> Pending {
-        if let Some(asked) = Asked::read(request.headers()) {
-            request.extensions_mut().insert(asked);
-            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
-        }
-        let answer = self.dispatch(request);
+    fn call(&mut self, request: http::Request<Body>) -> Pending {
+        let inner = Arc::clone(&self.0);
         Box::pin(async move {
-            match AssertUnwindSafe(answer).catch_unwind().await {
-                Ok(answer) => answer.map(finish),
-                Err(_) => Ok(panicked().into_http()),
-            }
+            let answer = AssertUnwindSafe(inner.answer(request)).catch_unwind().await;
+            answer.unwrap_or_else(|_| Ok(panicked().into_http()))
         })
     }
 }
 
-/// Details on every error, trailers on every answer.
-fn finish(mut answer: Answer) -> Answer {
+/// Details on every error, trailers on every answer; what the request takes of the bound on memory goes with the answer.
+fn finish(mut answer: Answer, held: Held) -> Answer {
     if let Some(status) = without_details(answer.headers()) {
         return status.into_http();
     }
     if let Some(facts) = answer.extensions_mut().remove::<CallFacts>() {
-        return with_trailers(answer, move || facts.clone());
+        return with_trailers(answer, held, move || facts.clone());
     }
     match answer.extensions_mut().remove::<LateFacts>() {
-        Some(facts) => with_trailers(answer, move || facts.get()),
+        Some(facts) => with_trailers(answer, held, move || facts.get()),
         None => answer,
     }
 }
 
-fn with_trailers(answer: Answer, facts: impl Fn() -> CallFacts + Send + 'static) -> Answer {
+fn with_trailers(answer: Answer, held: Held, facts: impl Fn() -> CallFacts + Send + 'static) -> Answer {
     answer.map(|body| {
-        Body::new(body.map_frame(move |frame| match frame.into_trailers() {
-            Ok(trailers) => Frame::trailers(trail(trailers, &facts())),
-            Err(frame) => frame,
+        Body::new(body.map_frame(move |frame| {
+            // Lives as long as the body does.
+            let _ = &held;
+            match frame.into_trailers() {
+                Ok(trailers) => Frame::trailers(trail(trailers, &facts())),
+                Err(frame) => frame,
+            }
         }))
     })
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::tls::Tls;
+use crate::memory::Memory;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Settings {
     pub limits: Limits,
     /// When calls are refused because the upstream is sick.
     pub breaker: Breaker,
+    /// Room for the bodies of answers, shared with all targets.
+    pub memory: Memory,
 }
 
 /// Retry rules.
@@ -114,6 +117,7 @@ impl Default for Settings {
                 open: Duration::from_secs(1),
                 max_open: Duration::from_secs(30),
             },
+            memory: Memory::new(256 << 20),
         }
     }
 }

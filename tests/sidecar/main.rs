@@ -22,6 +22,7 @@ mod error_bodies;
 mod http2;
 mod load;
 mod many;
+mod memory;
 mod operations;
 mod paging;
 mod phases;
