@@ -15,10 +15,13 @@ mod edge;
 mod health;
 mod intake;
 mod invocation;
+mod methods;
+mod observe;
 mod package;
 mod reflection;
 mod router;
 mod status;
+mod subject;
 mod trace;
 mod trigger;
 

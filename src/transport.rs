@@ -4,6 +4,8 @@
 //! Knows no cloud: a provider hands in a [`Protocol`]. Signing and classification stand inside the loop, because an old
 //! signature is refused and the retry decision needs a classified error, not an HTTP status.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,9 +14,10 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::call::Call;
+use crate::call::{Call, Why};
 use crate::error::{Error, Execution, Result};
 use crate::memory::Held;
+use crate::telemetry::metrics::{Attempt, TargetMetrics};
 
 mod breaker;
 mod client;
@@ -102,6 +105,7 @@ pub struct Transport {
     client: Client,
     shared: Arc<Shared>,
     timeouts: Timeouts,
+    metrics: Arc<TargetMetrics>,
 }
 
 /// What one target's transports share across threads: slots, retry budget, circuit, learnt rate and the upstream's clock.
@@ -119,7 +123,7 @@ impl Shared {
     #[must_use]
     pub fn new(settings: &Settings) -> Arc<Self> {
         Arc::new(Self {
-            limiter: Limiter::new(&settings.limits),
+            limiter: Limiter::new(&settings.limits).telling(settings.metrics.queue_waits.clone()),
             policy: Policy::new(&settings.retry),
             breaker: Breaker::new(&settings.breaker),
             throttle: Throttle::new(settings.limits.adaptive_rate),
@@ -155,7 +159,14 @@ impl Transport {
             client: Client::new(settings),
             shared,
             timeouts: settings.timeouts,
+            metrics: Arc::clone(&settings.metrics),
         }
+    }
+
+    /// What is counted for the target.
+    #[must_use]
+    pub fn metrics(&self) -> &TargetMetrics {
+        &self.metrics
     }
 
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
@@ -173,7 +184,9 @@ impl Transport {
         let shared = &*self.shared;
         // Asked before the queue too: nobody should wait there for a refusal.
         shared.breaker.check()?;
+        let arrived = call.request_begins();
         let _slot = shared.limiter.enter(call).await?;
+        call.queued(arrived);
         shared.policy.admit(call)?;
         let mut pass = shared.pass(call).await?;
         let mut attempt = 0;
@@ -199,7 +212,10 @@ impl Transport {
             }
             let left = call.remaining();
             match shared.policy.next(attempt, request.idempotent, &error, left) {
-                Next::Retry(pause) => tokio::time::sleep(pause).await,
+                Next::Retry(pause) => {
+                    call.pauses(Why::BackOff, Instant::now(), pause);
+                    tokio::time::sleep(pause).await;
+                }
                 Next::Stop => return Err(error),
                 Next::Spent => return Err(error.with(|facts| facts.retries_spent = true)),
             }
@@ -282,14 +298,40 @@ impl Transport {
         let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         let signature = protocol.sign(request, at.upstream())?;
         call.attempts += 1;
+        call.attempt_begins(&request.method, &request.url, request.body.len());
         // An earlier answer of this call has been read, or was a failure.
         call.memory = Held::default();
+        let counted = self
+            .metrics
+            .requests
+            .begin(&request.method, &request.url, request.body.len());
         let sent = self.client.send(call, request, &signature, bound).await;
-        let (response, held) = sent.map_err(|(failure, headers)| {
+        let sent = sent.map(|(response, held)| {
+            call.memory = held;
+            response
+        });
+        count(counted, &sent);
+        let judged = self.judge(call, request, protocol, at, sent);
+        call.attempt_ended(match &judged {
+            Ok(response) => Ok((response.status.as_u16(), response.body.len())),
+            Err(refused) => Err(&refused.error),
+        });
+        judged
+    }
+
+    /// What an exchange came to.
+    fn judge(
+        &self,
+        call: &mut Call,
+        request: &Request,
+        protocol: &dyn Protocol,
+        at: &Reading,
+        sent: std::result::Result<Response, (Error, HeaderMap)>,
+    ) -> std::result::Result<Response, Refused> {
+        let response = sent.map_err(|(failure, headers)| {
             call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
             failure
         })?;
-        call.memory = held;
         if let Some(id) = protocol.request_id(&response.headers) {
             call.upstream_request_id = Some(id);
         }
@@ -305,6 +347,17 @@ impl Transport {
             self.shared.skew.accepted(at, &response.headers, host);
         }
         Ok(response)
+    }
+}
+
+/// Tells the metrics how an attempt ended. Reasons of failed attempts are our own words, all of them constants.
+fn count(attempt: Attempt, sent: &std::result::Result<Response, (Error, HeaderMap)>) {
+    match sent {
+        Ok(response) => attempt.answered(response.status, response.body.len()),
+        Err((error, _)) => match error.reason {
+            Cow::Borrowed(reason) => attempt.failed(reason, error.http_status),
+            Cow::Owned(_) => attempt.failed("_OTHER", error.http_status),
+        },
     }
 }
 
@@ -342,6 +395,23 @@ fn describe(error: Error, call: &Call) -> Error {
             facts.upstream_request_id.clone_from(&call.upstream_request_id);
         }
     })
+}
+
+/// True when the head of an answer proves that the cloud carried the request out: a good status, on a document of the
+/// cloud's own kind. A page with a good status is some proxy's word, and proves nothing.
+#[must_use]
+pub fn proves_completion(status: StatusCode, headers: &HeaderMap) -> bool {
+    let is_document = |kind: &HeaderValue| {
+        let kind = kind.to_str().unwrap_or_default();
+        // `application/json`, `application/problem+json`, with or without parameters.
+        kind.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+            .ends_with("json")
+    };
+    status.is_success() && headers.get(http::header::CONTENT_TYPE).is_none_or(is_document)
 }
 
 /// `Retry-After` as seconds or as a date (RFC 9110 §10.2.3); nonsense is as if it were absent. A date counts from the

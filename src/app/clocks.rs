@@ -7,6 +7,7 @@ use super::build::Blueprint;
 use crate::config::Config;
 use crate::env::Env;
 use crate::memory::Memory;
+use crate::telemetry::metrics::Metrics;
 
 /// How long one host may take to answer.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -29,7 +30,7 @@ pub struct HostClock {
 /// When a target cannot be set up, as with a CA file that cannot be read.
 pub async fn host_clocks(config: &Config, env: &Env) -> Result<Vec<HostClock>, StartError> {
     // A few small answers, so that their bound does not matter.
-    let blueprint = Blueprint::new(config, env, &Memory::new(0))?;
+    let blueprint = Blueprint::new(config, env, &Metrics::new(1), &Memory::new(0))?;
     let mut clocks = Vec::new();
     for (target, transport, url) in blueprint.hosts()? {
         let host = url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();

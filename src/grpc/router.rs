@@ -20,8 +20,9 @@ use tower::Service;
 
 use super::arriving::Arriving;
 use super::deadline::Asked;
-use super::edge::{CallFacts, LateFacts};
 use super::intake::Intake;
+use super::methods::{self, Method};
+use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
 use super::status::{bare, panicked, unsendable};
 use super::{Health, Services};
@@ -31,6 +32,7 @@ use crate::proto::health::health_server::HealthServer;
 use crate::proto::invocation_service_server::InvocationServiceServer;
 use crate::proto::package_service_server::PackageServiceServer;
 use crate::proto::trigger_service_server::TriggerServiceServer;
+use crate::telemetry::Telemetry;
 
 /// The services of `faas.v1`, as health checks name them.
 pub(super) const SERVICES: [&str; 4] = [
@@ -65,9 +67,10 @@ struct Inner {
     health: HealthServer<Health>,
     reflection: Reflection,
     limits: Limits,
+    telemetry: Arc<Telemetry>,
 }
 
-/// A service of `faas.v1`, whose messages are counted.
+/// A service of `faas.v1`: its messages are counted.
 enum Own {
     Package,
     Action,
@@ -76,9 +79,9 @@ enum Own {
 }
 
 impl Router {
-    /// Puts the services behind one path match, within `limits`.
+    /// Puts the services behind one path match, within `limits`; `telemetry` sees every call.
     #[must_use]
-    pub fn new(services: &Services, health: &Health, limits: Limits) -> Self {
+    pub fn new(services: &Services, health: &Health, limits: Limits, telemetry: Arc<Telemetry>) -> Self {
         let size = limits.max_message_size;
         macro_rules! limited {
             ($server:ident) => {
@@ -96,28 +99,38 @@ impl Router {
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
             limits,
+            telemetry,
         }))
     }
 }
 
 impl Inner {
-    async fn answer(&self, mut request: http::Request<Body>) -> Result<Answer, Infallible> {
-        if let Some(asked) = Asked::read(request.headers()) {
-            request.extensions_mut().insert(asked);
-            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
-        }
+    /// Begins to watch a call of ours.
+    fn watch(&self, request: &mut http::Request<Body>) -> Option<Guard> {
+        let method = match methods::find(request.uri().path()) {
+            Method::Known(method) => method,
+            Method::Other => "_OTHER",
+            Method::Unwatched => return None,
+        };
+        let observed = Observed::new(&self.telemetry, method);
+        request.extensions_mut().insert(observed.clone());
+        Some(observed.guard())
+    }
+
+    /// The service's own answer, and what its request takes of the bound on memory.
+    async fn dispatch(&self, request: http::Request<Body>) -> Result<(Answer, Held), Infallible> {
         let own = match service(request.uri()) {
             "faas.v1.InvocationService" => Own::Invocation,
             "faas.v1.ActionService" => Own::Action,
             "faas.v1.PackageService" => Own::Package,
             "faas.v1.TriggerService" => Own::Trigger,
-            _ => return self.other(request).await,
+            _ => return Ok((self.other(request).await?, Held::default())),
         };
         let (head, body) = request.into_parts();
         let limits = &self.limits;
         let (body, held) = match Intake::read(body, &limits.memory, limits.max_message_size).await {
             Ok(read) => read,
-            Err(refusal) => return Ok(refusal.into_http()),
+            Err(refusal) => return Ok((refusal.into_http(), Held::default())),
         };
         let request = http::Request::from_parts(head, body);
         let answer = match own {
@@ -126,24 +139,23 @@ impl Inner {
             Own::Package => self.package.clone().call(request),
             Own::Trigger => self.trigger.clone().call(request),
         };
-        answer.await.map(|answer| finish(answer, held))
+        Ok((answer.await?, held))
     }
 
     async fn other(&self, request: http::Request<Body>) -> Result<Answer, Infallible> {
-        let answer = match service(request.uri()) {
-            "grpc.health.v1.Health" => self.health.clone().call(request),
-            "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request),
-            "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request),
+        match service(request.uri()) {
+            "grpc.health.v1.Health" => self.health.clone().call(request).await,
+            "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request).await,
+            "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request).await,
             _ => {
                 let message = format!("There is no method {} here.", request.uri().path());
-                return Ok(bare(Code::Unimplemented, &message).into_http());
+                Ok(bare(Code::Unimplemented, &message).into_http())
             }
-        };
-        answer.await.map(|answer| finish(answer, Held::default()))
+        }
     }
 }
 
-/// `/{service}/{method}`.
+/// The first part of `/{service}/{method}`.
 fn service(uri: &http::Uri) -> &str {
     let path = uri.path().get(1..).unwrap_or_default();
     path.split_once('/').map_or(path, |(service, _)| service)
@@ -158,40 +170,66 @@ impl Service<http::Request<Body>> for Router {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Pending {
+    fn call(&mut self, mut request: http::Request<Body>) -> Pending {
         let inner = Arc::clone(&self.0);
+        let guard = inner.watch(&mut request);
+        if let Some(asked) = Asked::read(request.headers()) {
+            request.extensions_mut().insert(asked);
+            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+        }
         Box::pin(async move {
-            let answer = AssertUnwindSafe(inner.answer(request)).catch_unwind().await;
-            answer.unwrap_or_else(|_| Ok(panicked().into_http()))
+            match AssertUnwindSafe(inner.dispatch(request)).catch_unwind().await {
+                Ok(answer) => answer.map(|(answer, held)| finish(answer, guard, held)),
+                Err(_) => {
+                    end(guard.as_ref(), Code::Internal);
+                    Ok(panicked().into_http())
+                }
+            }
         })
     }
 }
 
-/// Details on every error, trailers on every answer; what the request takes of the bound on memory goes with the answer.
-fn finish(mut answer: Answer, held: Held) -> Answer {
-    if let Some(status) = without_details(answer.headers()) {
-        return status.into_http();
-    }
-    if let Some(facts) = answer.extensions_mut().remove::<CallFacts>() {
-        return with_trailers(answer, held, move || facts.clone());
-    }
-    match answer.extensions_mut().remove::<LateFacts>() {
-        Some(facts) => with_trailers(answer, held, move || facts.get()),
-        None => answer,
+fn end(guard: Option<&Guard>, code: Code) {
+    if let Some(guard) = guard {
+        guard.end(code);
     }
 }
 
-fn with_trailers(answer: Answer, held: Held, facts: impl Fn() -> CallFacts + Send + 'static) -> Answer {
+/// Details on every error, trailers on every answer; what the request takes of the bound on memory it keeps until the
+/// answer has been sent.
+fn finish(answer: Answer, guard: Option<Guard>, held: Held) -> Answer {
+    if let Some(status) = without_details(answer.headers()) {
+        end(guard.as_ref(), status.code());
+        return status.into_http();
+    }
+    let Some(guard) = guard else { return answer };
+    match code(answer.headers()) {
+        // An error has no body: its trailers are its headers.
+        Some(code) => guard.end(code),
+        None => return with_trailers(answer, guard, held),
+    }
+    answer
+}
+
+fn with_trailers(answer: Answer, guard: Guard, held: Held) -> Answer {
     answer.map(|body| {
         Body::new(body.map_frame(move |frame| {
             // Lives as long as the body does.
-            let _ = &held;
+            let _held = &held;
             match frame.into_trailers() {
-                Ok(trailers) => Frame::trailers(trail(trailers, &facts())),
+                Ok(trailers) => {
+                    let trailers = trail(trailers, &guard.facts());
+                    guard.end(code(&trailers).unwrap_or(Code::Ok));
+                    Frame::trailers(trailers)
+                }
                 Err(frame) => frame,
             }
         }))
     })
+}
+
+fn code(headers: &HeaderMap) -> Option<Code> {
+    Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()))
 }
 
 fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {

@@ -161,7 +161,7 @@ impl Ncp {
     }
 
     fn not_understood(&self, response: &Response, what: &str) -> Error {
-        not_understood(response.status, what)
+        not_understood(response, what)
             .with(|facts| facts.upstream_request_id = self.request_id(&response.headers))
     }
 

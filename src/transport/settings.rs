@@ -1,9 +1,11 @@
 //! What a target's configuration says about its transport; checked by the configuration room.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::tls::Tls;
 use crate::memory::Memory;
+use crate::telemetry::metrics::TargetMetrics;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub struct Settings {
     pub breaker: Breaker,
     /// Room for the bodies of answers, shared with all targets.
     pub memory: Memory,
+    /// What is counted for the target.
+    pub metrics: Arc<TargetMetrics>,
 }
 
 /// Retry rules.
@@ -118,6 +122,7 @@ impl Default for Settings {
                 max_open: Duration::from_secs(30),
             },
             memory: Memory::new(256 << 20),
+            metrics: TargetMetrics::unread(),
         }
     }
 }

@@ -23,6 +23,7 @@ pub struct Answer {
     pub attempts: u32,
     /// The call that a good answer is of, by its own words.
     pub of: Option<u64>,
+    #[allow(dead_code, reason = "told in histories")]
     pub message: String,
 }
 
@@ -61,10 +62,12 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
             let answer = caller.invocations().invoke(within(bound, run())).await;
             told(answer, |answer| {
                 let activation = answer.activation.unwrap_or_default();
-                if !activation.success {
-                    return None;
+                match activation.status() {
+                    ActivationStatus::Success => result_id(&activation),
+                    // The deadline left no time to wait: an id, and no result.
+                    ActivationStatus::Running => id_of(&activation.activation_id),
+                    _ => None,
                 }
-                result_id(&activation)
             })
         }
         Operation::InvokeAsync => {
@@ -78,7 +81,9 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 ..InvokeAsyncRequest::default()
             };
             let answer = caller.invocations().invoke_async(within(bound, request)).await;
-            told(answer, |answer| id_of(&answer.activation.unwrap_or_default().activation_id))
+            told(answer, |answer| {
+                id_of(&answer.activation.unwrap_or_default().activation_id)
+            })
         }
         Operation::GetActivation => {
             let request = GetActivationRequest {
@@ -88,7 +93,9 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 ..GetActivationRequest::default()
             };
             let answer = caller.invocations().get_activation(within(bound, request)).await;
-            told(answer, |answer| id_of(&answer.activation.unwrap_or_default().activation_id))
+            told(answer, |answer| {
+                id_of(&answer.activation.unwrap_or_default().activation_id)
+            })
         }
         Operation::PutAction => {
             let request = PutActionRequest {
@@ -131,6 +138,13 @@ fn action(cloud: Cloud) -> Action {
             timeout: Some(prost_types::Duration { seconds, nanos: 0 }),
             memory_mb: 256,
         }),
+        vpc: match cloud {
+            Cloud::Ncp => vec![Vpc {
+                vpc_no: 1001,
+                subnet_no: 2002,
+            }],
+            Cloud::FunctionGraph => Vec::new(),
+        },
         ..Action::default()
     }
 }

@@ -76,7 +76,7 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
         _ => {}
     }
     let head = wire.head().await?;
-    let (call, step) = asked(&head, shared.cloud);
+    let Asked { call, step, form } = asked(&head, shared.cloud);
     match fault {
         Fault::InBody(bytes, end) if head.length > 0 => {
             let some = usize::try_from(bytes).unwrap() % head.length;
@@ -99,10 +99,7 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
             if executed {
                 shared.ledger.execute(call, step);
             }
-            return wire
-                .write(&shared.cloud.said(said).bytes())
-                .await
-                .then_some(wire);
+            return wire.write(&shared.cloud.said(said).bytes()).await.then_some(wire);
         }
         Fault::CarriedOutLate(millis) => sleep(Duration::from_millis(millis.into())).await,
         _ => {}
@@ -111,7 +108,7 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
         shared.cloud.gone()
     } else {
         shared.ledger.execute(call, step);
-        shared.cloud.good(step, call)
+        shared.cloud.good(form, call)
     };
     respond(wire, fault, &answer).await
 }
@@ -169,7 +166,9 @@ async fn respond(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
             doubled.headers.extend(answer.headers.clone());
             wire.write(&doubled.bytes()).await
         }
-        Fault::Chunked | Fault::ChunkGarbage | Fault::ChunksCut(_) => return chunked(wire, fault, answer).await,
+        Fault::Chunked | Fault::ChunkGarbage | Fault::ChunksCut(_) => {
+            return chunked(wire, fault, answer).await;
+        }
         Fault::Interim(count) => {
             for status in ["100 Continue", "102 Processing", "103 Early Hints"]
                 .iter()
@@ -197,7 +196,13 @@ async fn respond(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
 async fn chunked(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
     let chunked = answer.clone().header("Transfer-Encoding", "chunked");
     let (first, second) = answer.body.split_at(answer.body.len() / 2);
-    let chunk = |text: &str| if text.is_empty() { String::new() } else { format!("{:x}\r\n{text}\r\n", text.len()) };
+    let chunk = |text: &str| {
+        if text.is_empty() {
+            String::new()
+        } else {
+            format!("{:x}\r\n{text}\r\n", text.len())
+        }
+    };
     let mut text = format!("{}{}", chunked.head(None), chunk(first));
     match fault {
         Fault::ChunkGarbage => text.push_str("no length\r\nno data\r\n"),
@@ -210,12 +215,18 @@ async fn chunked(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
     wire.write(text.as_bytes()).await.then_some(wire)
 }
 
-/// Whose request it is, and what it asks for.
-fn asked(head: &Head, cloud: Cloud) -> (u64, Step) {
+/// What a request says of itself.
+struct Asked {
+    call: u64,
+    step: Step,
+    /// The step whose answer is due.
+    form: Step,
+}
+
+fn asked(head: &Head, cloud: Cloud) -> Asked {
     let path = head.target.split('?').next().unwrap_or_default();
     let call = number_after(&head.target, "call-").unwrap_or_else(|| panic!("{} names no call", head.target));
     let step = match (cloud, head.method.as_str()) {
-        (Cloud::Ncp, "POST") if head.target.contains("timeout=0") => Step::RunAsync,
         (Cloud::Ncp, "POST") => Step::Run,
         (_, "GET") if path.ends_with("/config") => Step::Look,
         (_, "GET") => Step::Read,
@@ -226,7 +237,12 @@ fn asked(head: &Head, cloud: Cloud) -> (u64, Step) {
         (_, "POST") if path.ends_with("/invocations") => Step::Run,
         _ => panic!("unexpected request {} {}", head.method, head.target),
     };
-    (call, step)
+    // NCP has one request for both: whoever waits for nothing is answered an id.
+    let form = match step {
+        Step::Run if head.target.ends_with("timeout=0") => Step::RunAsync,
+        step => step,
+    };
+    Asked { call, step, form }
 }
 
 /// A run's body must be the one that belongs to its call: bodies that were mixed up would be worse than any fault.
@@ -235,9 +251,10 @@ fn check(call: u64, step: Step, body: &[u8], shared: &Shared) {
         let text = String::from_utf8_lossy(body);
         let named = number_after(&text, "\"id\":");
         if named != Some(call) || !text.ends_with('}') {
-            shared
-                .ledger
-                .broken(format!("the body of call {call} is that of {named:?}, {} bytes", body.len()));
+            shared.ledger.broken(format!(
+                "the body of call {call} is that of {named:?}, {} bytes",
+                body.len()
+            ));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::upstream::Lane;
 async fn an_answer_cut_at_any_byte_is_unknown_within_its_head_and_completed_within_its_body() {
     let _turn = crate::TURN.lock().await;
     let ledger = Ledger::default();
-    let lanes = Cloud::ALL.map(|cloud| Lane::new(0, cloud, &ledger));
+    let lanes = [0, 1].map(|number| Lane::new(number, Cloud::ALL[number], &ledger));
     let settings = "retry: {max_attempts: 1}";
     let targets: String = lanes
         .iter()
@@ -30,17 +30,19 @@ async fn an_answer_cut_at_any_byte_is_unknown_within_its_head_and_completed_with
 /// Cuts a run's answer after 1, 2, 3, … bytes; how many places there are.
 async fn cut_everywhere(lane: &Lane, sidecar: &faas_sidecar::app::Sidecar) -> usize {
     let caller = Caller::new(sidecar);
-    let answer = lane.shared.cloud.good(Step::Run, 0);
+    let number = u64::try_from(lane.number).unwrap();
+    let answer = lane.shared.cloud.good(Step::Run, number);
     let head = answer.bytes().len() - answer.body.len();
     let in_head = (0..head - 1).map(|at| (Fault::InAnswerHead as fn(u16, End) -> Fault, at, "unknown"));
-    let in_body = (0..answer.body.len()).map(|at| (Fault::InAnswerBody as fn(u16, End) -> Fault, at, "completed"));
+    let in_body =
+        (0..answer.body.len()).map(|at| (Fault::InAnswerBody as fn(u16, End) -> Fault, at, "completed"));
     let mut places = 0;
     for (fault, at, expected) in in_head.chain(in_body) {
         for end in [End::Close, End::Reset] {
             let fault = fault(u16::try_from(at).unwrap(), end);
-            lane.arm(0, [fault]);
+            lane.arm(number, [fault]);
             let plan = Plan {
-                number: 0,
+                number,
                 cloud: lane.shared.cloud,
                 operation: Operation::Invoke,
                 idempotent: false,
@@ -51,7 +53,7 @@ async fn cut_everywhere(lane: &Lane, sidecar: &faas_sidecar::app::Sidecar) -> us
                 faults: Vec::new(),
             };
             let told = perform(&caller, &lane.target(), &plan).await;
-            let executions = lane.shared.ledger.close(0).count(Step::Run);
+            let executions = lane.shared.ledger.close(number).count(Step::Run);
             assert_eq!(
                 (told.execution.as_deref(), told.attempts, executions),
                 (Some(expected), 1, 1),

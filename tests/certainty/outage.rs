@@ -46,7 +46,9 @@ async fn a_total_outage_is_not_amplified_beyond_a_tenth() {
         ("503", Fault::Answers(Said::Unavailable, false)),
         ("429", Fault::Answers(Said::GatewayThrottle(true), false)),
     ];
-    let lanes: Vec<_> = (0..kinds.len()).map(|number| Lane::new(number, Cloud::Ncp, &ledger)).collect();
+    let lanes: Vec<_> = (0..kinds.len())
+        .map(|number| Lane::new(number, Cloud::Ncp, &ledger))
+        .collect();
     // As it comes, but for pauses that would make the proof long.
     let settings = "retry: {initial_backoff: 5ms, max_backoff: 20ms}";
     let targets: String = lanes
@@ -67,7 +69,10 @@ async fn a_total_outage_is_not_amplified_beyond_a_tenth() {
             allowed / calls,
             outage.took.as_secs_f64()
         );
-        assert!(attempts <= allowed, "{name}: {attempts} attempts for {calls} calls, {allowed} allowed");
+        assert!(
+            attempts <= allowed,
+            "{name}: {attempts} attempts for {calls} calls, {allowed} allowed"
+        );
     }
 }
 

@@ -106,8 +106,8 @@ impl Plan {
     /// The steps that make the call's execution: all of them make it complete, one of them makes it begun.
     pub fn steps(&self) -> &'static [Step] {
         match (self.operation, self.cloud) {
-            (Operation::Invoke, _) => &[Step::Run],
-            (Operation::InvokeAsync, _) => &[Step::RunAsync],
+            (Operation::Invoke, _) | (Operation::InvokeAsync, Cloud::Ncp) => &[Step::Run],
+            (Operation::InvokeAsync, Cloud::FunctionGraph) => &[Step::RunAsync],
             (Operation::GetActivation, _) => &[Step::Read],
             (Operation::PutAction, Cloud::Ncp) => &[Step::Put],
             (Operation::PutAction, Cloud::FunctionGraph) => &[Step::Put, Step::PutCode],

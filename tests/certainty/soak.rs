@@ -82,7 +82,12 @@ async fn no_fault_makes_a_call_lie_run_twice_outlive_its_deadline_or_be_lost() {
     let (ended, mut ends) = unbounded_channel();
     for lane in &lanes {
         let caller = Caller::new(&sidecar);
-        tokio::spawn(drive_all(Arc::clone(&work), Arc::clone(lane), caller, ended.clone()));
+        tokio::spawn(drive_all(
+            Arc::clone(&work),
+            Arc::clone(lane),
+            caller,
+            ended.clone(),
+        ));
     }
     drop(ended);
 
@@ -116,7 +121,9 @@ async fn no_fault_makes_a_call_lie_run_twice_outlive_its_deadline_or_be_lost() {
     drop(pulse);
 
     let unwell = unwell(&sidecar, &lanes, SLOTS, first + calls).await;
-    let grown = early.zip(resident()).map(|(early, late)| late.saturating_sub(early));
+    let grown = early
+        .zip(resident())
+        .map(|(early, late)| late.saturating_sub(early));
     println!(
         "afterwards       {} of {} lanes well, all slots free, no connection left; {} KiB more memory than after a quarter",
         lanes.len() - unwell.len(),
@@ -137,14 +144,25 @@ async fn no_fault_makes_a_call_lie_run_twice_outlive_its_deadline_or_be_lost() {
         tally.wrong,
         tally.shown.join("\n")
     );
-    assert_eq!(late, Vec::<u64>::new(), "seed {seed}: calls that went on after they had been judged");
-    assert_eq!(unwell, Vec::<String>::new(), "seed {seed}: lanes that are not well");
+    assert_eq!(
+        late,
+        Vec::<u64>::new(),
+        "seed {seed}: calls that went on after they had been judged"
+    );
+    assert_eq!(
+        unwell,
+        Vec::<String>::new(),
+        "seed {seed}: lanes that are not well"
+    );
     let (overrun, number) = tally.worst_overrun;
     assert!(
         overrun <= bound,
         "seed {seed}: call {number} was answered {overrun:?} after its deadline; the bound is {bound:?}"
     );
-    assert!(grown.is_none_or(|bytes| bytes < 64 << 20), "{grown:?} bytes more memory");
+    assert!(
+        grown.is_none_or(|bytes| bytes < 64 << 20),
+        "{grown:?} bytes more memory"
+    );
     // A sidecar that refuses everything would never lie: most calls must have come through to the upstream.
     assert!(
         tally.requests * 10 >= calls * 6,

@@ -12,8 +12,8 @@ use crate::ledger::{Event, Truth};
 use crate::plan::{Plan, Repeat};
 use crate::verdict::{Wrong, history, judge, overrun};
 
-/// Histories that are shown in full when something is wrong.
-const SHOWN: usize = 5;
+/// Histories that are shown in full, of each thing that is wrong.
+const SHOWN: u64 = 2;
 
 /// What became of the calls under one fault.
 #[derive(Clone, Debug, Default)]
@@ -66,10 +66,12 @@ impl Tally {
         self.worst_overrun = self.worst_overrun.max((late, plan.number));
         let wrong = judge(plan, tries, truth);
         for what in &wrong {
-            *self.wrong.entry(name(*what)).or_default() += 1;
-        }
-        if !wrong.is_empty() && self.shown.len() < SHOWN {
-            self.shown.push(format!("{wrong:?} in call {}", history(plan, tries, truth)));
+            let count = self.wrong.entry(name(*what)).or_default();
+            *count += 1;
+            if *count <= SHOWN {
+                self.shown
+                    .push(format!("{}: {}", name(*what), history(plan, tries, truth)));
+            }
         }
         for one in tries {
             self.answer(one, truth, executed > 0);
@@ -127,7 +129,15 @@ impl Tally {
         writeln!(
             out,
             "{:<44} {:>7} {:>8} {:>7} {:>11} {:>7} {:>9} {:>9} {:>6}",
-            "last fault met", "tries", "executed", "OK", "not_started", "unknown", "completed", "cancelled", "missed"
+            "last fault met",
+            "tries",
+            "executed",
+            "OK",
+            "not_started",
+            "unknown",
+            "completed",
+            "cancelled",
+            "missed"
         )
         .unwrap();
         for (name, row) in &self.rows {
@@ -167,7 +177,12 @@ impl Tally {
             as_f64(self.executions) / as_f64(calls)
         )
         .unwrap();
-        writeln!(out, "attempts         {:.3} an answer", as_f64(self.attempts) / as_f64(self.answers.max(1))).unwrap();
+        writeln!(
+            out,
+            "attempts         {:.3} an answer",
+            as_f64(self.attempts) / as_f64(self.answers.max(1))
+        )
+        .unwrap();
         for what in [
             Wrong::DoubleRun,
             Wrong::SaidNotStarted,

@@ -2,6 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
 
 #[cfg(feature = "emulator")]
+#[path = "../sidecar/support/leak.rs"]
+mod leak;
+#[cfg(feature = "emulator")]
+mod observed;
+#[cfg(feature = "emulator")]
 mod process;
 #[cfg(feature = "emulator")]
 mod running;

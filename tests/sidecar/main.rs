@@ -23,6 +23,7 @@ mod http2;
 mod load;
 mod many;
 mod memory;
+mod metrics;
 mod operations;
 mod paging;
 mod phases;
@@ -36,3 +37,4 @@ mod server;
 #[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
 mod support;
 mod tls;
+mod tracing;

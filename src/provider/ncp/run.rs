@@ -17,6 +17,7 @@ use crate::call::Call;
 use crate::error::{Error, Execution, Faults, Result};
 use crate::json;
 use crate::proto::*;
+use crate::provider::runs;
 use crate::transport::{Protocol, Request, Response};
 
 /// What the cloud may take beyond the hold it was asked for before an attempt is given up …
@@ -120,8 +121,22 @@ impl Ncp {
         })
     }
 
-    /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known then.
+    /// Starts a run as [`Self::begin`] does, and counts it.
     async fn start(
+        &self,
+        call: &mut Call,
+        asked: &Asked,
+        wait: Duration,
+        encoding: JsonEncoding,
+    ) -> Result<Activation> {
+        let told = self.begin(call, asked, wait, encoding).await;
+        let (package, name) = (asked.action.package(), asked.action.name());
+        runs::count(&self.transport.metrics().functions, package, name, &told);
+        told
+    }
+
+    /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known then.
+    async fn begin(
         &self,
         call: &mut Call,
         asked: &Asked,

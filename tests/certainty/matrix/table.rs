@@ -11,10 +11,11 @@ const BEGIN: &str = "<!-- matrix: written by `UPDATE_DOCS=1 cargo test --test ce
 const END: &str = "<!-- end of matrix -->";
 
 /// What one caller was told, and what happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Cell {
     code: &'static str,
-    reason: String,
+    /// The clouds' own words, which do not tell two outcomes apart.
+    reasons: Vec<String>,
     execution: String,
     attempts: u32,
     executions: usize,
@@ -30,11 +31,16 @@ impl Cell {
     pub fn new(answer: &Answer, executions: usize) -> Self {
         Self {
             code: name(answer.code),
-            reason: answer.reason.clone(),
+            reasons: vec![answer.reason.clone()],
             execution: answer.execution.clone().unwrap_or_else(|| "-".to_owned()),
             attempts: answer.attempts,
             executions,
         }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        let facts = |cell: &Self| (cell.code, cell.attempts, cell.executions);
+        facts(self) == facts(other) && self.execution == other.execution
     }
 }
 
@@ -47,39 +53,66 @@ impl Row {
     }
 
     pub fn add(&mut self, asked: &'static str, cloud: Cloud, cell: Cell) {
-        match self.outcomes.iter_mut().find(|(known, _)| *known == cell) {
-            Some((_, callers)) => callers.push((asked, cloud)),
+        match self.outcomes.iter_mut().find(|(known, _)| known.is_like(&cell)) {
+            Some((known, callers)) => {
+                callers.push((asked, cloud));
+                let new = |reason: &String| !known.reasons.contains(reason);
+                let new: Vec<_> = cell.reasons.into_iter().filter(new).collect();
+                known.reasons.extend(new);
+            }
             None => self.outcomes.push((cell, vec![(asked, cloud)])),
         }
     }
 
-    /// `run, async run, put (ncp)`: a cloud is named where the two differ.
-    fn callers(callers: &[(&'static str, Cloud)]) -> String {
-        let mut names: Vec<String> = Vec::new();
-        for (asked, cloud) in callers {
-            let both = Cloud::ALL.iter().all(|cloud| callers.contains(&(asked, *cloud)));
-            let name = if both { (*asked).to_owned() } else { format!("{asked} ({})", cloud.name()) };
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    /// Callers in words: `run, async run, put (ncp)`; a cloud is named where the two differ.
+    fn callers(&self, at: usize) -> String {
+        if self.outcomes.len() == 1 {
+            return "any".to_owned();
         }
-        names.join(", ")
+        let others: Vec<_> = (0..self.outcomes.len())
+            .filter(|other| *other != at)
+            .flat_map(|other| self.outcomes[other].1.clone())
+            .collect();
+        match others[..] {
+            [_] => format!("any but {}", listed(&others)),
+            _ => listed(&self.outcomes[at].1),
+        }
     }
 }
 
+fn listed(callers: &[(&'static str, Cloud)]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for (asked, cloud) in callers {
+        let both = Cloud::ALL.iter().all(|cloud| callers.contains(&(asked, *cloud)));
+        let name = if both {
+            (*asked).to_owned()
+        } else {
+            format!("{asked} ({})", cloud.name())
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(", ")
+}
 /// The table.
 pub fn markdown(rows: &[Row]) -> String {
     let mut out = String::from(
         "| every attempt meets | asked for | answer | `execution` | attempts | executions |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for row in rows {
-        for (at, (cell, callers)) in row.outcomes.iter().enumerate() {
+        for (at, (cell, _)) in row.outcomes.iter().enumerate() {
             let fault = if at == 0 { row.fault } else { "" };
-            let callers = if row.outcomes.len() == 1 { "any".to_owned() } else { Row::callers(callers) };
-            let answer = match cell.reason.as_str() {
-                "-" => cell.code.to_owned(),
-                reason => format!("{} `{reason}`", cell.code),
-            };
+            let mut answer = cell.code.to_owned();
+            // DEADLINE_EXCEEDED by that very name needs no second word.
+            for reason in cell
+                .reasons
+                .iter()
+                .filter(|reason| *reason != "-" && *reason != cell.code)
+            {
+                write!(answer, " `{reason}`").unwrap();
+            }
+            let callers = row.callers(at);
             writeln!(
                 out,
                 "| {fault} | {callers} | {answer} | {} | {} | {} |",
