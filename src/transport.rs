@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::call::{Call, Why};
 use crate::error::{Error, Execution, Result};
+use crate::memory::Held;
 use crate::telemetry::metrics::{Attempt, TargetMetrics};
 
 mod breaker;
@@ -248,7 +249,7 @@ impl Transport {
         let call = Call::new(Instant::now() + within);
         let at = self.shared.skew.read();
         let answer = self.client.send(&call, &request, &[], within).await;
-        let response = answer.map_err(|(error, _)| error)?;
+        let (response, _) = answer.map_err(|(error, _)| error)?;
         Ok(self.shared.skew.measure(&at, &response.headers))
     }
 
@@ -304,11 +305,17 @@ impl Transport {
         let signature = protocol.sign(request, at.upstream())?;
         call.attempts += 1;
         call.attempt_begins(&request.method, &request.url, request.body.len());
+        // An earlier answer of this call has been read, or was a failure.
+        call.memory = Held::default();
         let counted = self
             .metrics
             .requests
             .begin(&request.method, &request.url, request.body.len());
         let sent = self.client.send(call, request, &signature, bound).await;
+        let sent = sent.map(|(response, held)| {
+            call.memory = held;
+            response
+        });
         count(counted, &sent);
         let judged = self.judge(call, request, protocol, at, sent);
         call.attempt_ended(match &judged {
