@@ -28,14 +28,14 @@ const SLOTS: usize = 4;
 /// What an upstream may still do about a call after its end; `CarriedOutLate` takes 400 ms at most.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Quick retries, and patience that is shorter than some stalls. On most lanes breaker and learnt rate are off: they keep
+/// Quick retries, and less patience for an attempt than some stalls need. On most lanes breaker and learnt rate are off: they keep
 /// calls from an upstream that fails as much as this one, and what is asked here is what its failures do to calls. Every
 /// eighth pair of lanes has them on.
 fn settings(lane: usize) -> String {
     let learns = lane % 16 < 2;
     format!(
         "retry: {{max_attempts: 3, initial_backoff: 1ms, max_backoff: 4ms, budget: {{ratio: 1, min_per_second: 1000}}}}\n\
-         timeouts: {{connect: 1s, attempt: 300ms, request: 8s, idle: 1s}}\n\
+         timeouts: {{connect: 1s, attempt: 1s, request: 8s, idle: 1s}}\n\
          limits: {{max_in_flight: {SLOTS}, max_queue: 0, adaptive_rate: {learns}}}\n\
          breaker: {{enabled: {learns}, open: 50ms, max_open: 100ms}}"
     )
