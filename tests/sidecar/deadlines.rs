@@ -356,7 +356,12 @@ async fn a_watch_ends_with_its_deadline_and_with_a_lasting_error() {
         ActivationStatus::Running
     );
     let over = told(&stream.message().await.unwrap_err());
-    over.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "not_started", "sidecar");
+    over.assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "not_started",
+        "sidecar",
+    );
     assert!(over.message.contains("the run goes on"), "{}", over.message);
 
     let bench = Bench::new().await;

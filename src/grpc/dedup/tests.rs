@@ -214,7 +214,10 @@ async fn a_call_that_was_lost_may_have_run_and_does_not_run_again() {
     let outcome = bench.dedup.run(key(), b"m", deadline, panics).await.unwrap();
     assert_eq!(outcome.result.as_ref().unwrap_err().reason, "SIDECAR_BUG");
     let error = bench.call("a", "m", None).await.unwrap_err();
-    assert_eq!((error.reason.as_ref(), error.execution), ("SIDECAR_BUG", Execution::Unknown));
+    assert_eq!(
+        (error.reason.as_ref(), error.execution),
+        ("SIDECAR_BUG", Execution::Unknown)
+    );
     assert_eq!(bench.runs(), 0);
 }
 
