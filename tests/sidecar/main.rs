@@ -45,3 +45,4 @@ mod slow_callers;
 mod support;
 mod tls;
 mod tracing;
+mod upstream_identity;

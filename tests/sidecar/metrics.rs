@@ -47,7 +47,9 @@ impl Page {
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
         let (head, text) = answer.split_once("\r\n\r\n").unwrap();
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        // Refusals say something else.
+        let is_page = head.starts_with("HTTP/1.1 200");
+        let lines = text.lines().filter(|line| is_page && !line.starts_with('#'));
         let samples = lines.map(|line| {
             let (series, value) = line.rsplit_once(' ').unwrap();
             (series.to_owned(), value.parse().unwrap())
