@@ -1,8 +1,13 @@
 //! The real binary: usage, `check` and `schema` here; `sign` and what needs a running sidecar in the modules.
 #![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+#![allow(
+    unreachable_pub,
+    reason = "the modules of a test have no other crate to show themselves to"
+)]
 
 #[cfg(feature = "emulator")]
 #[path = "../sidecar/support/leak.rs"]
+#[allow(unreachable_pub, reason = "shared with the tests of the whole sidecar")]
 mod leak;
 #[cfg(feature = "emulator")]
 mod observed;

@@ -27,6 +27,7 @@ mod http2;
 mod load;
 mod many;
 mod metrics;
+mod metrics_otlp;
 mod operations;
 mod paging;
 mod phases;
