@@ -183,6 +183,7 @@ impl Transport {
         call.idempotent = request.idempotent;
         let shared = &*self.shared;
         // Asked before the queue too: nobody should wait there for a refusal.
+        self.in_time(call)?;
         shared.breaker.check()?;
         let arrived = call.request_begins();
         let _slot = shared.limiter.enter(call).await?;
@@ -202,9 +203,8 @@ impl Transport {
             };
             shared.throttle.learn(&error, pass.began);
             pass.record(Sign::of(&error));
-            // What an earlier attempt may have done stays true when a later one is refused.
             execution = execution.max(error.execution);
-            let error = error.execution(execution);
+            let error = after(error, execution);
             if error.may_retry(request.idempotent)
                 && let Err(refusal) = shared.breaker.check()
             {
@@ -281,6 +281,15 @@ impl Transport {
         })
     }
 
+    /// The time left, if an answer can come within it.
+    fn in_time(&self, call: &Call) -> Result<Duration> {
+        let left = call.remaining();
+        if left.is_zero() || self.client.hopeless(left) {
+            return Err(Call::out_of_time(Execution::NotStarted));
+        }
+        Ok(left)
+    }
+
     /// One signed HTTP exchange.
     async fn exchange(
         &self,
@@ -289,10 +298,7 @@ impl Transport {
         protocol: &dyn Protocol,
         at: &Reading,
     ) -> std::result::Result<Response, Refused> {
-        let left = call.remaining();
-        if left.is_zero() || self.client.hopeless(left) {
-            return Err(Call::out_of_time(Execution::NotStarted).into());
-        }
+        let left = self.in_time(call)?;
         let refitted = protocol.refit(request, left)?;
         let request = refitted.as_ref().unwrap_or(request);
         let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
@@ -386,6 +392,20 @@ pub fn signed_off_by(signed: SystemTime, headers: &HeaderMap) -> Option<Duration
 /// theirs would be, no earlier.
 fn not_before(error: Error, refusal: &Error) -> Error {
     error.with(|facts| facts.retry_after = facts.retry_after.max(refusal.retry_after))
+}
+
+/// What an earlier attempt may have done stays true when a later one is refused, and the message must not deny it.
+fn after(error: Error, execution: Execution) -> Error {
+    if error.execution == execution {
+        return error;
+    }
+    error.with(|facts| {
+        facts.execution = execution;
+        facts.message.push_str(match execution {
+            Execution::Completed => " An earlier attempt was carried out.",
+            _ => " An earlier attempt may have been carried out.",
+        });
+    })
 }
 
 /// Adds what only the transport saw.

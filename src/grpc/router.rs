@@ -7,7 +7,6 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue};
@@ -19,12 +18,13 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::arriving::Arriving;
+use super::auth::Tokens;
 use super::deadline::Asked;
 use super::intake::Intake;
 use super::methods::{self, Method};
 use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
-use super::status::{bare, panicked, unsendable};
+use super::status::{Context, bare, panicked, status, unsendable};
 use super::{Health, Services};
 use crate::memory::{Held, Memory};
 use crate::proto::action_service_server::ActionServiceServer;
@@ -52,14 +52,19 @@ pub struct Limits {
 }
 
 type Answer = http::Response<Body>;
-type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+/// An answer on its way.
+pub type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// All services of one listener; clones are the same services.
 #[derive(Clone, Debug)]
-pub struct Router(Arc<Inner>);
+pub struct Router {
+    services: Arc<All>,
+    tokens: Option<Arc<Tokens>>,
+    telemetry: Arc<Telemetry>,
+}
 
 #[derive(Debug)]
-struct Inner {
+struct All {
     package: PackageServiceServer<Services>,
     action: ActionServiceServer<Services>,
     invocation: InvocationServiceServer<Services>,
@@ -67,7 +72,6 @@ struct Inner {
     health: HealthServer<Health>,
     reflection: Reflection,
     limits: Limits,
-    telemetry: Arc<Telemetry>,
 }
 
 /// A service of `faas.v1`: its messages are counted.
@@ -91,7 +95,7 @@ impl Router {
                     .accept_compressed(Gzip)
             };
         }
-        Self(Arc::new(Inner {
+        let services = All {
             package: limited!(PackageServiceServer),
             action: limited!(ActionServiceServer),
             invocation: limited!(InvocationServiceServer),
@@ -99,12 +103,20 @@ impl Router {
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
             limits,
+        };
+        Self {
+            services: Arc::new(services),
+            tokens: None,
             telemetry,
-        }))
+        }
     }
-}
 
-impl Inner {
+    /// The same, for callers that must bring one of these tokens; health alone is asked without.
+    #[must_use]
+    pub fn guarded(self, tokens: Option<Arc<Tokens>>) -> Self {
+        Self { tokens, ..self }
+    }
+
     /// Begins to watch a call of ours.
     fn watch(&self, request: &mut http::Request<Body>) -> Option<Guard> {
         let method = match methods::find(request.uri().path()) {
@@ -117,6 +129,41 @@ impl Inner {
         Some(observed.guard())
     }
 
+    /// The answer to one request, whatever becomes of it.
+    pub fn answer(&self, mut request: http::Request<Body>) -> Pending {
+        let guard = self.watch(&mut request);
+        if let Some(asked) = Asked::read(request.headers()) {
+            request.extensions_mut().insert(asked);
+            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+        }
+        let refused = self.refused(&request);
+        let services = Arc::clone(&self.services);
+        Box::pin(async move {
+            if let Some(refused) = refused {
+                return Ok(finish(refused.into_http(), guard, Held::default()));
+            }
+            match AssertUnwindSafe(services.dispatch(request)).catch_unwind().await {
+                Ok(answer) => answer.map(|(answer, held)| finish(answer, guard, held)),
+                Err(_) => {
+                    end(guard.as_ref(), Code::Internal);
+                    Ok(panicked().into_http())
+                }
+            }
+        })
+    }
+
+    /// The refusal of a caller without a token that it needs.
+    fn refused(&self, request: &http::Request<Body>) -> Option<Status> {
+        let tokens = self.tokens.as_ref()?;
+        if service(request.uri()) == "grpc.health.v1.Health" {
+            return None;
+        }
+        let refused = tokens.check(request.headers()).err()?;
+        Some(status(&refused, &Context::default()))
+    }
+}
+
+impl All {
     /// The service's own answer, and what its request takes of the bound on memory.
     async fn dispatch(&self, request: http::Request<Body>) -> Result<(Answer, Held), Infallible> {
         let own = match service(request.uri()) {
@@ -159,34 +206,6 @@ impl Inner {
 fn service(uri: &http::Uri) -> &str {
     let path = uri.path().get(1..).unwrap_or_default();
     path.split_once('/').map_or(path, |(service, _)| service)
-}
-
-impl Service<http::Request<Body>> for Router {
-    type Response = Answer;
-    type Error = Infallible;
-    type Future = Pending;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: http::Request<Body>) -> Pending {
-        let inner = Arc::clone(&self.0);
-        let guard = inner.watch(&mut request);
-        if let Some(asked) = Asked::read(request.headers()) {
-            request.extensions_mut().insert(asked);
-            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
-        }
-        Box::pin(async move {
-            match AssertUnwindSafe(inner.dispatch(request)).catch_unwind().await {
-                Ok(answer) => answer.map(|(answer, held)| finish(answer, guard, held)),
-                Err(_) => {
-                    end(guard.as_ref(), Code::Internal);
-                    Ok(panicked().into_http())
-                }
-            }
-        })
-    }
 }
 
 fn end(guard: Option<&Guard>, code: Code) {

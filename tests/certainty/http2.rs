@@ -47,7 +47,11 @@ fn plan(seed: u64, number: u64) -> Plan {
         cancel: dice
             .percent(8)
             .then(|| Duration::from_micros(dice.between(0, 40_000))),
-        repeat: if dice.percent(10) { Repeat::After(1) } else { Repeat::Never },
+        repeat: if dice.percent(10) {
+            Repeat::After(1)
+        } else {
+            Repeat::Never
+        },
         faults: Vec::new(),
     }
 }
@@ -64,7 +68,8 @@ async fn over_http2_no_call_lies_runs_twice_outlives_its_deadline_or_is_lost() {
     let settings = format!(
         "ca_file: {}\n\
          retry: {{max_attempts: 3, initial_backoff: 1ms, max_backoff: 4ms, budget: {{ratio: 1, min_per_second: 1000}}}}\n\
-         limits: {{max_in_flight: 1000, max_queue: 0}}\n\
+         limits: {{max_in_flight: 1000, max_queue: 0, adaptive_rate: false}}\n\
+         breaker: {{enabled: false}}\n\
          timeouts: {{idle: 1s}}",
         upstream.authority.path().display()
     );
@@ -104,10 +109,18 @@ async fn over_http2_no_call_lies_runs_twice_outlives_its_deadline_or_is_lost() {
     for (_, plan, tries) in settling {
         tally.add(&plan, &tries, &ledger.close(plan.number));
     }
-    print!("over HTTP/2: {} connections\n{}", upstream.connections(), tally.told(seed, took));
+    print!(
+        "over HTTP/2: {} connections\n{}",
+        upstream.connections(),
+        tally.told(seed, took)
+    );
     let bound = OVERRUN + pulse.worst();
     let (late, broken) = ledger.rest();
-    assert_eq!((lost, tally.calls), (0, calls), "seed {seed}: calls without an answer, calls judged");
+    assert_eq!(
+        (lost, tally.calls),
+        (0, calls),
+        "seed {seed}: calls without an answer, calls judged"
+    );
     assert_eq!(broken, Vec::<String>::new(), "seed {seed}");
     assert!(
         tally.wrong.is_empty(),
@@ -115,10 +128,21 @@ async fn over_http2_no_call_lies_runs_twice_outlives_its_deadline_or_is_lost() {
         tally.wrong,
         tally.shown.join("\n")
     );
-    assert_eq!(late, Vec::<u64>::new(), "seed {seed}: calls that went on after they had been judged");
+    assert_eq!(
+        late,
+        Vec::<u64>::new(),
+        "seed {seed}: calls that went on after they had been judged"
+    );
     let (overrun, number) = tally.worst_overrun;
-    assert!(overrun <= bound, "seed {seed}: call {number} was answered {overrun:?} late; the bound is {bound:?}");
-    assert!(tally.requests * 10 >= calls * 6, "only {} requests of {calls} calls", tally.requests);
+    assert!(
+        overrun <= bound,
+        "seed {seed}: call {number} was answered {overrun:?} late; the bound is {bound:?}"
+    );
+    assert!(
+        tally.requests * 10 >= calls * 6,
+        "only {} requests of {calls} calls",
+        tally.requests
+    );
 }
 
 async fn drive(caller: &Caller, plan: &Plan) -> Option<Vec<Try>> {
@@ -131,7 +155,11 @@ async fn drive(caller: &Caller, plan: &Plan) -> Option<Vec<Try>> {
 
 async fn one(caller: &Caller, plan: &Plan, cancel: Option<Duration>) -> Option<Try> {
     let began = Instant::now();
-    let answer = timeout(cancel.unwrap_or(plan.deadline + LOST), perform(caller, "h2", plan)).await;
+    let answer = timeout(
+        cancel.unwrap_or(plan.deadline + LOST),
+        perform(caller, "h2", plan),
+    )
+    .await;
     if answer.is_err() && cancel.is_none() {
         return None;
     }

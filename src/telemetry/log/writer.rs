@@ -1,7 +1,7 @@
 //! The log's way out: lines gather in a bounded buffer, and one thread writes them to standard error.
 //!
 //! A call never waits for a slow reader of the log: what does not fit is dropped and counted, and the log says how many
-//! lines are missing. Lines written within a few milliseconds leave in one system call.
+//! lines are missing. Access lines of the same few milliseconds leave in one system call.
 
 use std::io::{self, Write};
 use std::mem;
@@ -33,7 +33,7 @@ struct Waiting {
     lines: Vec<u8>,
     /// The thread is writing what it took.
     busy: bool,
-    /// Nobody needs to wait for the gathering.
+    /// Something among the lines is to leave at once.
     urgent: bool,
 }
 
@@ -53,8 +53,12 @@ impl Writer {
         writer
     }
 
-    /// Takes one whole line, its end included.
+    /// Takes one whole line, its end included, which leaves with those that follow it soon.
     pub fn line(&self, line: &[u8]) {
+        self.take(line, false);
+    }
+
+    fn take(&self, line: &[u8], urgent: bool) {
         let mut waiting = self.0.waiting();
         if waiting.lines.len() + line.len() > MAX_WAITING {
             drop(waiting);
@@ -63,8 +67,9 @@ impl Writer {
         }
         let first = waiting.lines.is_empty();
         waiting.lines.extend_from_slice(line);
+        waiting.urgent |= urgent;
         drop(waiting);
-        if first {
+        if first || urgent {
             self.0.wake.notify_one();
         }
     }
@@ -80,8 +85,8 @@ impl Writer {
         let mut waiting = self.0.waiting();
         waiting.urgent = true;
         self.0.wake.notify_one();
-        let done = |waiting: &mut Waiting| waiting.busy || !waiting.lines.is_empty();
-        drop(self.0.written.wait_timeout_while(waiting, bound, done));
+        let unwritten = |waiting: &mut Waiting| waiting.busy || !waiting.lines.is_empty();
+        drop(self.0.written.wait_timeout_while(waiting, bound, unwritten));
     }
 }
 
@@ -99,11 +104,12 @@ impl Shared {
                 self.written.notify_all();
                 waiting = self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
-            if !mem::take(&mut waiting.urgent) {
-                // A flush ends it early; a new line does not, since the buffer is not empty.
+            if !waiting.urgent {
+                // A flush or an urgent line ends it early; another line does not, since the buffer is not empty.
                 let gathered = self.wake.wait_timeout(waiting, GATHER);
                 waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
             }
+            waiting.urgent = false;
             mem::swap(&mut waiting.lines, &mut taken);
             waiting.busy = true;
             drop(waiting);
@@ -133,9 +139,9 @@ fn missing(lines: u64) -> String {
 pub struct Line(Writer);
 
 impl Write for Line {
-    /// The formatter hands over one event at once, with its end of line.
+    /// The formatter hands over one event at once, with its end of line. Events are rare, and someone may wait for one.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.line(bytes);
+        self.0.take(bytes, true);
         Ok(bytes.len())
     }
 

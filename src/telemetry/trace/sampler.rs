@@ -111,7 +111,7 @@ mod tests {
                 let ours = ours.samples(None, trace);
                 assert_eq!(
                     ours,
-                    decision == opentelemetry::trace::SamplingDecision::RecordAndSample,
+                    decision == opentelemetry_sdk::trace::SamplingDecision::RecordAndSample,
                     "{share} {trace}"
                 );
                 picked += u32::from(ours);

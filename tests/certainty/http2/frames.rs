@@ -37,7 +37,13 @@ pub struct Frame {
 
 /// Takes the first whole frame off `unused`.
 pub fn take(unused: &mut Vec<u8>) -> Option<Frame> {
-    let length = usize::try_from(u32::from_be_bytes([0, *unused.first()?, *unused.get(1)?, *unused.get(2)?])).unwrap();
+    let length = usize::try_from(u32::from_be_bytes([
+        0,
+        *unused.first()?,
+        *unused.get(1)?,
+        *unused.get(2)?,
+    ]))
+    .unwrap();
     if unused.len() < HEADER + length {
         return None;
     }
@@ -72,7 +78,11 @@ pub fn pong(payload: &[u8]) -> Vec<u8> {
 /// Room for as many bytes again, on the connection and on the stream.
 pub fn room(stream: u32, bytes: usize) -> Vec<u8> {
     let bytes = u32::try_from(bytes).unwrap().to_be_bytes();
-    [frame(WINDOW_UPDATE, 0, 0, &bytes), frame(WINDOW_UPDATE, 0, stream, &bytes)].concat()
+    [
+        frame(WINDOW_UPDATE, 0, 0, &bytes),
+        frame(WINDOW_UPDATE, 0, stream, &bytes),
+    ]
+    .concat()
 }
 
 pub fn reset(stream: u32, reason: u32) -> Vec<u8> {

@@ -197,7 +197,9 @@ impl Connection {
         }
         let text = String::from_utf8_lossy(body);
         let Some(call) = call_of(&text) else {
-            return self.ledger.broken(format!("a body of {} bytes names no call", body.len()));
+            return self
+                .ledger
+                .broken(format!("a body of {} bytes names no call", body.len()));
         };
         let ledger = &self.ledger;
         let attempt = ledger.read(call, Step::Run);

@@ -28,7 +28,6 @@ fn attempt(started: Instant, answer: Option<(u16, Option<usize>)>, failure: Opti
         resend: 0,
         answer,
         upstream_request_id: None,
-        config_generation: 3,
         failure: failure.map(|reason| (reason.into(), Execution::Unknown)),
     }
 }
@@ -36,10 +35,8 @@ fn attempt(started: Instant, answer: Option<(u16, Option<usize>)>, failure: Opti
 fn built(code: &'static str, attempts: Vec<Attempt>) -> Vec<SpanData> {
     let context = context();
     let started = Instant::now() - Duration::from_secs(1);
-    let record = Record {
-        attempts,
-        ..Record::default()
-    };
+    let mut record = Record::new(None);
+    record.attempts = attempts;
     let mut call = Finished {
         method: "faas.v1.InvocationService/Invoke",
         started,
@@ -52,6 +49,7 @@ fn built(code: &'static str, attempts: Vec<Attempt>) -> Vec<SpanData> {
         }),
         subject: "p/a",
         invokes: true,
+        config_generation: 3,
         failure: Some(Failure {
             reason: "WHY".into(),
             execution: Execution::Unknown,
