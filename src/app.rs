@@ -35,7 +35,7 @@ mod reload;
 mod serve;
 mod watch;
 
-use blueprint::{Blueprint, Built, Common};
+use blueprint::{Blueprint, Built, Lasting};
 use door::Door;
 use listen::Bound;
 use reload::{State, Update};
@@ -86,11 +86,11 @@ impl Sidecar {
     pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
         let telemetry = build::telemetry(config, env);
         let memory = Memory::new(usize::try_from(config.max_body_memory).unwrap_or(usize::MAX));
-        let common = Common {
+        let lasting = Lasting {
             metrics: Arc::clone(telemetry.metrics()),
             memory: memory.clone(),
         };
-        let blueprint = Arc::new(Blueprint::new(config, env, &common)?);
+        let blueprint = Arc::new(Blueprint::new(config, env, &lasting)?);
         // Built once here so that a mistake shows before anything listens.
         blueprint.build(&Built::default())?;
         let door = Arc::new(Door::load(config)?);

@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use tokio::sync::Notify;
 
-/// What a byte of a body costs in all while its call goes on. Measured: the resident size grows by about four times what
-/// is in flight (`docs/performance.md`).
+/// What a byte of a body costs in all while its call goes on: the frames it came in, the message, its JSON and the message
+/// sent on, of which not all live at once. An estimate from above; the chart's advice on memory uses the same.
 pub const FACTOR: usize = 4;
 
 /// Bodies up to this many bytes are not counted.

@@ -172,8 +172,7 @@ impl Transport {
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
     ///
     /// # Errors
-    /// The last attempt's classified error; `call` holds how many attempts were made. Before the first attempt also what
-    /// the load rules refuse: no slot, a spent retry budget, no token of the learnt rate, an open circuit.
+    /// The last attempt's classified error; `call` holds how many attempts were made. Or what the load rules refuse.
     pub async fn send(
         &self,
         call: &mut Call,
@@ -388,8 +387,7 @@ pub fn signed_off_by(signed: SystemTime, headers: &HeaderMap) -> Option<Duration
     skew::off_by(signed, headers)
 }
 
-/// A retry that the load rules refuse: the last attempt's error stays the truth, and another try is worth as much as
-/// theirs would be, no earlier.
+/// A retry that the load rules refuse: the last error stays the truth, and their pause holds for the caller, too.
 fn not_before(error: Error, refusal: &Error) -> Error {
     error.with(|facts| facts.retry_after = facts.retry_after.max(refusal.retry_after))
 }

@@ -28,12 +28,12 @@ pub(super) struct Blueprint {
     default: String,
     /// Counts configurations: 1 at the start.
     pub(super) generation: u64,
-    common: Common,
+    lasting: Lasting,
 }
 
-/// What all targets of the process share, whatever the configuration.
+/// What outlives every configuration.
 #[derive(Clone)]
-pub(super) struct Common {
+pub(super) struct Lasting {
     pub(super) metrics: Arc<Metrics>,
     pub(super) memory: Memory,
 }
@@ -69,32 +69,32 @@ pub(super) enum Prepared {
 pub(super) struct Built(Vec<(Arc<Plan>, Arc<Target>)>);
 
 impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env, common: &Common) -> Result<Self, StartError> {
-        Self::made(config, env, common, &[], 1)
+    pub(super) fn new(config: &Config, env: &Env, lasting: &Lasting) -> Result<Self, StartError> {
+        Self::made(config, env, lasting, &[], 1)
     }
 
     /// The next configuration, which keeps what did not change.
     pub(super) fn next(&self, config: &Config, env: &Env) -> Result<Self, StartError> {
-        Self::made(config, env, &self.common, &self.plans, self.generation + 1)
+        Self::made(config, env, &self.lasting, &self.plans, self.generation + 1)
     }
 
     fn made(
         config: &Config,
         env: &Env,
-        common: &Common,
+        lasting: &Lasting,
         old: &[Arc<Plan>],
         generation: u64,
     ) -> Result<Self, StartError> {
         let plan = |(name, target): (&String, &TargetConfig)| {
             let old = old.iter().find(|plan| plan.name == *name);
-            Plan::made(name, target, config.default_deny, env, common, old)
+            Plan::made(name, target, config.default_deny, env, lasting, old)
                 .map_err(|why| StartError(format!("target {name}: {why}")))
         };
         Ok(Self {
             plans: config.targets.iter().map(plan).collect::<Result<_, _>>()?,
             default: config.default_target.clone(),
             generation,
-            common: common.clone(),
+            lasting: lasting.clone(),
         })
     }
 
@@ -155,7 +155,7 @@ impl Plan {
         config: &TargetConfig,
         default_deny: bool,
         env: &Env,
-        common: &Common,
+        lasting: &Lasting,
         old: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, String> {
         if let Some(old) = old
@@ -165,15 +165,15 @@ impl Plan {
             return Ok(Arc::clone(old));
         }
         let metrics = old.map_or_else(
-            || TargetMetrics::new(&common.metrics, name),
+            || TargetMetrics::new(&lasting.metrics, name),
             |old| Arc::clone(&old.metrics),
         );
         let on_the_way = on_the_way(config);
         let way = match old {
             Some(old) if old.way.config == on_the_way => Arc::clone(&old.way),
             _ => {
-                let shared = (&metrics, &common.memory);
-                Arc::new(build::way(on_the_way, env, shared, old.map(|old| &*old.way))?)
+                let old = old.map(|old| &*old.way);
+                Arc::new(build::way(on_the_way, env, &metrics, &lasting.memory, old)?)
             }
         };
         Ok(Arc::new(Self {

@@ -42,7 +42,8 @@ const _: () = assert!(config::MESSAGE_COST == memory::FACTOR as u64);
 pub(super) fn way(
     config: TargetConfig,
     env: &Env,
-    (metrics, memory): (&Arc<TargetMetrics>, &Memory),
+    metrics: &Arc<TargetMetrics>,
+    memory: &Memory,
     old: Option<&Way>,
 ) -> Result<Way, String> {
     // What was learnt of another upstream says nothing about this one.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::StartError;
-use super::blueprint::{Blueprint, Common};
+use super::blueprint::{Blueprint, Lasting};
 use crate::config::Config;
 use crate::env::Env;
 use crate::memory::Memory;
@@ -30,11 +30,11 @@ pub struct HostClock {
 /// When a target cannot be set up, as with a CA file that cannot be read.
 pub async fn host_clocks(config: &Config, env: &Env) -> Result<Vec<HostClock>, StartError> {
     // A few small answers, so that their bound does not matter.
-    let common = Common {
+    let lasting = Lasting {
         metrics: Metrics::new(1),
         memory: Memory::new(0),
     };
-    let blueprint = Blueprint::new(config, env, &common)?;
+    let blueprint = Blueprint::new(config, env, &lasting)?;
     let mut clocks = Vec::new();
     for (target, transport, url) in blueprint.hosts()? {
         let host = url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();

@@ -26,7 +26,6 @@ use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
 use super::status::{Context, bare, panicked, status, unsendable};
 use super::{Health, Services};
-use crate::error::Error;
 use crate::memory::{Held, Memory};
 use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::health::health_server::HealthServer;
@@ -59,12 +58,13 @@ pub type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Sen
 /// All services of one listener; clones are the same services.
 #[derive(Clone, Debug)]
 pub struct Router {
-    services: Arc<Servers>,
+    services: Arc<All>,
     tokens: Option<Arc<Tokens>>,
+    telemetry: Arc<Telemetry>,
 }
 
 #[derive(Debug)]
-struct Servers {
+struct All {
     package: PackageServiceServer<Services>,
     action: ActionServiceServer<Services>,
     invocation: InvocationServiceServer<Services>,
@@ -72,7 +72,6 @@ struct Servers {
     health: HealthServer<Health>,
     reflection: Reflection,
     limits: Limits,
-    telemetry: Arc<Telemetry>,
 }
 
 /// A service of `faas.v1`: its messages are counted.
@@ -96,18 +95,19 @@ impl Router {
                     .accept_compressed(Gzip)
             };
         }
+        let services = All {
+            package: limited!(PackageServiceServer),
+            action: limited!(ActionServiceServer),
+            invocation: limited!(InvocationServiceServer),
+            trigger: limited!(TriggerServiceServer),
+            health: HealthServer::new(health.clone()),
+            reflection: Reflection::default(),
+            limits,
+        };
         Self {
-            services: Arc::new(Servers {
-                package: limited!(PackageServiceServer),
-                action: limited!(ActionServiceServer),
-                invocation: limited!(InvocationServiceServer),
-                trigger: limited!(TriggerServiceServer),
-                health: HealthServer::new(health.clone()),
-                reflection: Reflection::default(),
-                limits,
-                telemetry,
-            }),
+            services: Arc::new(services),
             tokens: None,
+            telemetry,
         }
     }
 
@@ -117,41 +117,6 @@ impl Router {
         Self { tokens, ..self }
     }
 
-    /// The answer to one request, whatever becomes of it.
-    pub fn answer(&self, mut request: http::Request<Body>) -> Pending {
-        let services = Arc::clone(&self.services);
-        let guard = services.watch(&mut request);
-        if let Err(refused) = self.admit(&request) {
-            let answer = status(&refused, &Context::default()).into_http();
-            let answer = finish(answer, guard, Held::default());
-            return Box::pin(std::future::ready(Ok(answer)));
-        }
-        if let Some(asked) = Asked::read(request.headers()) {
-            request.extensions_mut().insert(asked);
-            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
-        }
-        Box::pin(async move {
-            match AssertUnwindSafe(services.dispatch(request)).catch_unwind().await {
-                Ok(answer) => answer.map(|(answer, held)| finish(answer, guard, held)),
-                Err(_) => {
-                    end(guard.as_ref(), Code::Internal);
-                    Ok(panicked().into_http())
-                }
-            }
-        })
-    }
-
-    fn admit(&self, request: &http::Request<Body>) -> Result<(), Error> {
-        match &self.tokens {
-            Some(tokens) if service(request.uri()) != "grpc.health.v1.Health" => {
-                tokens.check(request.headers())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Servers {
     /// Begins to watch a call of ours.
     fn watch(&self, request: &mut http::Request<Body>) -> Option<Guard> {
         let method = match methods::find(request.uri().path()) {
@@ -164,6 +129,41 @@ impl Servers {
         Some(observed.guard())
     }
 
+    /// The answer to one request, whatever becomes of it.
+    pub fn answer(&self, mut request: http::Request<Body>) -> Pending {
+        let guard = self.watch(&mut request);
+        if let Some(asked) = Asked::read(request.headers()) {
+            request.extensions_mut().insert(asked);
+            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+        }
+        let refused = self.refused(&request);
+        let services = Arc::clone(&self.services);
+        Box::pin(async move {
+            if let Some(refused) = refused {
+                return Ok(finish(refused.into_http(), guard, Held::default()));
+            }
+            match AssertUnwindSafe(services.dispatch(request)).catch_unwind().await {
+                Ok(answer) => answer.map(|(answer, held)| finish(answer, guard, held)),
+                Err(_) => {
+                    end(guard.as_ref(), Code::Internal);
+                    Ok(panicked().into_http())
+                }
+            }
+        })
+    }
+
+    /// The refusal of a caller without a token that it needs.
+    fn refused(&self, request: &http::Request<Body>) -> Option<Status> {
+        let tokens = self.tokens.as_ref()?;
+        if service(request.uri()) == "grpc.health.v1.Health" {
+            return None;
+        }
+        let refused = tokens.check(request.headers()).err()?;
+        Some(status(&refused, &Context::default()))
+    }
+}
+
+impl All {
     /// The service's own answer, and what its request takes of the bound on memory.
     async fn dispatch(&self, request: http::Request<Body>) -> Result<(Answer, Held), Infallible> {
         let own = match service(request.uri()) {

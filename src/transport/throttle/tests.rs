@@ -185,6 +185,18 @@ async fn calls_wait_in_turn_and_who_would_wait_too_long_is_refused_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_refusal_in_a_quiet_hour_holds_up_neither_its_retry_nor_the_next_call() {
+    let throttle = Throttle::new(true);
+    throttle.take(Duration::ZERO).unwrap();
+    throttle.learn(&throttled(), Instant::now());
+    let began = Instant::now();
+    for _ in 0..3 {
+        throttle.take(SECOND).unwrap().wait().await;
+    }
+    assert!(began.elapsed() <= SECOND, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_goes_away_leaves_the_token_to_the_next() {
     let throttle = Throttle::new(true);
     for _ in 0..10 {
