@@ -1,8 +1,10 @@
-//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`.
+//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`,
+//! `/credentials`.
 //!
 //! Knows no other room: it is handed what it shows. Liveness never depends on an upstream, and no page holds a secret.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,34 @@ pub struct Pages {
     pub serving: watch::Receiver<bool>,
     /// The effective configuration as JSON, credentials as their source.
     pub config: Arc<str>,
+    /// The state of the credentials.
+    pub credentials: Credentials,
+}
+
+/// Tells the state of the credentials when asked.
+#[derive(Clone)]
+pub struct Credentials {
+    page: Arc<dyn Fn() -> String + Send + Sync>,
+    unready: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+}
+
+impl Credentials {
+    /// `page` is the state of all as JSON, `unready` one sentence on why the default target has none.
+    pub fn new(
+        page: impl Fn() -> String + Send + Sync + 'static,
+        unready: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            page: Arc::new(page),
+            unready: Arc::new(unready),
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials")
+    }
 }
 
 /// Serves the pages on a bound listener for as long as it is polled.
@@ -64,19 +94,28 @@ impl Pages {
         }
         match request.uri().path() {
             "/livez" | "/startupz" => page(StatusCode::OK, "text/plain", "ok\n"),
-            "/readyz" if *self.serving.borrow() => page(StatusCode::OK, "text/plain", "ok\n"),
-            "/readyz" => page(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "text/plain",
-                "draining: the process is shutting down\n",
-            ),
+            "/readyz" => match self.unready() {
+                None => page(StatusCode::OK, "text/plain", "ok\n"),
+                Some(why) => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", &format!("{why}\n")),
+            },
+            "/credentials" => page(StatusCode::OK, "application/json", &(self.credentials.page)()),
             "/config" => page(StatusCode::OK, "application/json", &self.config),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "pages: /livez /readyz /startupz /config\n",
+                "pages: /livez /readyz /startupz /config /credentials\n",
             ),
         }
+    }
+}
+
+impl Pages {
+    /// Why no calls should come here now.
+    fn unready(&self) -> Option<String> {
+        if !*self.serving.borrow() {
+            return Some("draining: the process is shutting down".to_owned());
+        }
+        (self.credentials.unready)().map(|why| format!("credentials: {why}"))
     }
 }
 

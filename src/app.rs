@@ -21,6 +21,7 @@ use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 mod build;
 #[cfg(feature = "emulator")]
 mod emulated;
+mod keys;
 mod listen;
 mod serve;
 
@@ -84,6 +85,7 @@ impl Sidecar {
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
         };
+        let credentials = credentials_page(config, blueprint.reports());
         let mut threads = Vec::with_capacity(config.threads);
         for number in 0..config.threads {
             let worker = Worker {
@@ -100,6 +102,7 @@ impl Sidecar {
                         Pages {
                             serving: health.serving(),
                             config,
+                            credentials: credentials.clone(),
                         },
                     )
                 }),
@@ -220,6 +223,15 @@ fn bind_admin(address: SocketAddr, config: &Config) -> Result<(TcpListener, Arc<
     Ok((listener, effective_json(config).into()))
 }
 
+fn credentials_page(config: &Config, reports: Vec<(String, keys::Report)>) -> admin::Credentials {
+    let reports = Arc::new(reports);
+    let (all, default) = (Arc::clone(&reports), config.default_target.clone());
+    admin::Credentials::new(
+        move || keys::page(&all),
+        move || keys::unready(&default, &reports),
+    )
+}
+
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -236,7 +248,7 @@ fn announce(config: &Config, sidecar: &Sidecar) {
         );
     }
     for (name, target) in &config.targets {
-        info!(target = %name, provider = target.cloud.provider().name(), credentials = ?target.credentials, "target");
+        info!(target = %name, provider = target.cloud.provider().name(), credentials = ?target.credentials.source, "target");
     }
     for address in &sidecar.addresses {
         if !address.is_local() {

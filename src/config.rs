@@ -34,8 +34,8 @@ pub use reference::reference;
 pub use schema::schema;
 pub use sources::{CONFIG_VARIABLE, Sources, load};
 pub use target::{
-    ApiVersion, Budget, Cloud, Credentials, FunctionGraph, Limits, Ncp, Platform, Region, Retry, Site,
-    TargetConfig, Timeouts,
+    ApiVersion, BaseKey, Budget, Cloud, CredentialSource, Credentials, FunctionGraph, Limits, Ncp, Platform,
+    Region, Retry, Site, TargetConfig, Timeouts,
 };
 
 /// Everything the sidecar is told, checked and with defaults filled in. Holds no secret.

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use super::StartError;
-use crate::config::{self, Cloud, Config, TargetConfig};
-use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
+use super::keys::{self, Background, Report};
+use crate::config::{self, Cloud, Config, CredentialSource, TargetConfig};
+use crate::credentials::{Agency, Credentials, Issuer, KeyNames, Origin, Trial};
 use crate::env::Env;
 use crate::names::Pattern;
 use crate::proto::Platform;
 use crate::provider::Provider;
-use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
+use crate::provider::functiongraph::{self, Access, Asker, Auth, FunctionGraph, TemporaryKeys};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Target, Targets};
 use crate::transport::{self, Shared, Transport};
@@ -33,6 +36,8 @@ const HUAWEI_KEYS: KeyNames = KeyNames {
 pub(super) struct Blueprint {
     targets: Vec<Plan>,
     default: String,
+    /// Keeps the keys that can change, if any can.
+    _background: Option<Background>,
 }
 
 struct Plan {
@@ -51,15 +56,25 @@ enum Prepared {
 
 impl Blueprint {
     pub(super) fn new(config: &Config, env: &Env) -> Result<Self, StartError> {
+        let mut background = None;
         let targets = config
             .targets
             .iter()
-            .map(|(name, target)| plan(name, target, env))
+            .map(|(name, target)| plan(name, target, env, &mut background))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             targets,
             default: config.default_target.clone(),
+            _background: background,
         })
+    }
+
+    /// The state of each target's credentials, by target.
+    pub(super) fn reports(&self) -> Vec<(String, Report)> {
+        self.targets
+            .iter()
+            .map(|plan| (plan.name.clone(), plan.report()))
+            .collect()
     }
 
     /// Targets for one thread.
@@ -70,6 +85,19 @@ impl Blueprint {
 }
 
 impl Plan {
+    fn report(&self) -> Report {
+        match &self.cloud {
+            Prepared::Ncp(credentials) => {
+                let credentials = credentials.clone();
+                Arc::new(move || credentials.status())
+            }
+            Prepared::FunctionGraph(settings) => {
+                let access = settings.access.clone();
+                Arc::new(move || access.status())
+            }
+        }
+    }
+
     fn target(&self) -> Result<Target, StartError> {
         let fault = |why: String| StartError(format!("target {}: {why}", self.name));
         let transport = Transport::new(&self.transport, Arc::clone(&self.shared)).map_err(fault)?;
@@ -99,53 +127,155 @@ impl Plan {
     }
 }
 
-fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError> {
+fn plan(
+    name: &str,
+    config: &TargetConfig,
+    env: &Env,
+    background: &mut Option<Background>,
+) -> Result<Plan, StartError> {
     let transport = transport_settings(config);
+    if keys::local(&config.credentials.source, NCP_KEYS, env).is_none_or(|source| source.changes())
+        && background.is_none()
+    {
+        *background = Some(Background::start()?);
+    }
+    let background = background.as_ref();
+    let cloud = match &config.cloud {
+        Cloud::Ncp(place) => ncp_keys(place, config, env, background).map(Prepared::Ncp),
+        Cloud::FunctionGraph(place) => {
+            function_graph(place, config, env, background).map(Prepared::FunctionGraph)
+        }
+    };
     Ok(Plan {
         name: name.to_owned(),
         config: config.clone(),
         shared: Shared::new(&transport),
         transport,
-        cloud: match &config.cloud {
-            Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
-            Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
-                function_graph(place, config, env)
-                    .map_err(|why| StartError(format!("target {name}: {why}")))?,
-            ),
-        },
+        cloud: cloud.map_err(|why| StartError(format!("target {name}: {why}")))?,
     })
+}
+
+/// A transport of its own for what is asked rarely: one serves all threads.
+fn aside(config: &TargetConfig, url: Option<&Url>) -> Result<Transport, String> {
+    let mut settings = transport_settings(config);
+    settings.tls = url.is_none_or(|url| url.scheme() == "https");
+    Transport::new(&settings, Shared::new(&settings))
+}
+
+fn ncp_keys(
+    place: &config::Ncp,
+    config: &TargetConfig,
+    env: &Env,
+    background: Option<&Background>,
+) -> Result<Credentials, String> {
+    let source = &config.credentials.source;
+    let origin = match keys::local(source, NCP_KEYS, env) {
+        Some(local) if !local.changes() => return Ok(Credentials::load(local)),
+        Some(local) => Origin::Local(local),
+        None => Origin::Issued(match source {
+            CredentialSource::ServerRole { metadata_url } => {
+                let url = keys::metadata_url(metadata_url.as_ref(), ncp::ServerRole::URL)?;
+                Box::new(ncp::ServerRole::new(&url)?)
+            }
+            CredentialSource::Sts { base, duration } => {
+                let url = match &place.sts_url {
+                    Some(url) => url.clone(),
+                    None => Url::parse(ncp::sts_host(site(place))).map_err(|fault| fault.to_string())?,
+                };
+                Box::new(ncp::Sts {
+                    transport: aside(config, Some(&url))?,
+                    url,
+                    base: keys::base(base, NCP_KEYS, env),
+                    duration: *duration,
+                })
+            }
+            other => keys::exec(other, env).ok_or("the source is of another cloud")?,
+        }),
+    };
+    let trial = ncp::KeyTrial {
+        endpoint: endpoint(place, config)?,
+        transport: aside(config, config.base_url.as_ref())?,
+    };
+    keep(background, origin, config, trial)
 }
 
 fn function_graph(
     place: &config::FunctionGraph,
     config: &TargetConfig,
     env: &Env,
+    background: Option<&Background>,
 ) -> Result<functiongraph::Settings, String> {
-    let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
-    let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam)?;
-    let auth = match &config.credentials {
-        config::Credentials::IamPassword { directory } => Auth::Login(LoginSource::Files {
-            directory: directory.clone(),
-        }),
-        _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
+    let (project, iam_url) = (place.project_id.as_deref(), place.iam_url.as_ref());
+    let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam_url)?;
+    let iam = || aside(config, iam_url);
+    let source = &config.credentials.source;
+    let temporary = |asker, duration| -> Result<Box<dyn Issuer>, String> {
+        Ok(Box::new(TemporaryKeys::new(
+            endpoint.clone(),
+            iam()?,
+            asker,
+            duration,
+        )))
     };
-    // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport_settings(config);
-    settings.tls = iam.is_none_or(|url| url.scheme() == "https");
-    let iam = Transport::new(&settings, Shared::new(&settings))?;
+    let origin = match (source, keys::local(source, HUAWEI_KEYS, env)) {
+        (CredentialSource::IamPassword { .. }, _) => None,
+        (_, Some(local)) => Some(Origin::Local(local)),
+        (CredentialSource::EcsMetadata { metadata_url }, None) => {
+            let url = keys::metadata_url(metadata_url.as_ref(), functiongraph::EcsMetadata::URL)?;
+            Some(Origin::Issued(Box::new(functiongraph::EcsMetadata::new(&url)?)))
+        }
+        (CredentialSource::TemporaryKeys { directory, duration }, None) => {
+            let asker = Asker::Login(keys::login(directory));
+            Some(Origin::Issued(temporary(asker, *duration)?))
+        }
+        (
+            CredentialSource::Agency {
+                base,
+                agency_name,
+                agency_domain,
+                duration,
+            },
+            None,
+        ) => {
+            let agency = Agency {
+                name: agency_name.clone(),
+                domain: agency_domain.clone(),
+            };
+            let asker = Asker::Key(keys::base(base, HUAWEI_KEYS, env), agency);
+            Some(Origin::Issued(temporary(asker, *duration)?))
+        }
+        (other, None) => Some(Origin::Issued(
+            keys::exec(other, env).ok_or("the source is of another cloud")?,
+        )),
+    };
+    let auth = match (origin, source) {
+        (Some(Origin::Local(local)), _) if !local.changes() => Auth::Keys(Credentials::load(local)),
+        (Some(origin), _) => {
+            let functions = aside(config, config.base_url.as_ref())?;
+            let trial = functiongraph::KeyTrial::new(endpoint.clone(), iam()?, functions);
+            Auth::Keys(keep(background, origin, config, trial)?)
+        }
+        (None, CredentialSource::IamPassword { directory }) => Auth::Login(keys::login(directory)),
+        (None, _) => return Err("the source is of another cloud".to_owned()),
+    };
     Ok(functiongraph::Settings {
-        access: Access::new(endpoint, iam, auth),
+        access: Access::new(endpoint.clone(), iam()?, auth),
         wait: config.wait,
         idempotent_actions: patterns(config)?,
     })
 }
 
+fn keep(
+    background: Option<&Background>,
+    origin: Origin,
+    config: &TargetConfig,
+    trial: impl Trial,
+) -> Result<Credentials, String> {
+    let background = background.ok_or("its keys are kept by nobody")?;
+    Ok(background.keep(origin, config.credentials.verify, Arc::new(trial)))
+}
+
 fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, String> {
-    let site = match place.site {
-        config::Site::Public => ncp::Site::Public,
-        config::Site::Fin => ncp::Site::Fin,
-        config::Site::Gov => ncp::Site::Gov,
-    };
     let region = match place.region {
         config::Region::Kr => ncp::Region::Kr,
         config::Region::Sg => ncp::Region::Sg,
@@ -159,7 +289,15 @@ fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, Stri
         config::Platform::Vpc => Platform::Vpc,
         config::Platform::Classic => Platform::Classic,
     };
-    Endpoint::new(site, region, version, config.base_url.as_ref(), platform)
+    Endpoint::new(site(place), region, version, config.base_url.as_ref(), platform)
+}
+
+fn site(place: &config::Ncp) -> ncp::Site {
+    match place.site {
+        config::Site::Public => ncp::Site::Public,
+        config::Site::Fin => ncp::Site::Fin,
+        config::Site::Gov => ncp::Site::Gov,
+    }
 }
 
 fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
@@ -203,25 +341,4 @@ fn transport_settings(config: &TargetConfig) -> transport::Settings {
 )]
 fn ratio(share: f64) -> f32 {
     share as f32
-}
-
-fn source(config: &TargetConfig, names: KeyNames, env: &Env) -> Source {
-    match &config.credentials {
-        config::Credentials::Env => {
-            let env = env.clone();
-            Source::Env {
-                names,
-                read: Arc::new(move |name| env.get(name)),
-            }
-        }
-        config::Credentials::Files { directory } | config::Credentials::IamPassword { directory } => {
-            Source::Files {
-                directory: directory.clone(),
-            }
-        }
-        config::Credentials::NcloudConfigure { file, profile } => Source::NcloudConfigure {
-            file: file.clone(),
-            profile: profile.clone(),
-        },
-    }
 }

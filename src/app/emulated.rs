@@ -8,7 +8,7 @@ use url::Url;
 
 use super::StartError;
 use super::serve::{runtime, until_signal};
-use crate::config::{self, Cloud, Config, Credentials, TargetConfig};
+use crate::config::{self, Cloud, Config, CredentialSource, TargetConfig};
 use crate::emulator::Running;
 use crate::emulator::functiongraph::{self, Project};
 use crate::emulator::ncp;
@@ -118,7 +118,7 @@ fn lead(target: &mut TargetConfig, base_url: &str) -> Result<(), StartError> {
     }
     target.base_url = Some(url);
     target.ca_file = None;
-    target.credentials = Credentials::Env;
+    target.credentials = CredentialSource::Env.into();
     Ok(())
 }
 

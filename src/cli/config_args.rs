@@ -105,7 +105,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Word(_) => "WORD",
         Kind::Path => "PATH",
         Kind::Url => "URL",
-        Kind::Text(_) | Kind::Section | Kind::Targets | Kind::Patterns => "NAME",
+        Kind::Text(_) | Kind::Section | Kind::Targets | Kind::Patterns | Kind::Texts(_) => "NAME",
     }
 }
 

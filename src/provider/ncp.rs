@@ -3,49 +3,52 @@
 //! Facts: NCP API documents "Cloud Functions" (compute-cloudfunctions and compute-cloudfunctions-v2), read 2026-10. Where
 //! nobody states a fact the comment says INFERRED, and decoding is tolerant.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderValue, Method, header};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use url::Url;
 
 use super::checks::to_body;
 use super::status::{json_fault, not_understood};
-use super::{Observer, Provider, paging};
+use super::{Observer, Provider, fall_over, paging};
 use crate::call::Call;
-use crate::clock::epoch_millis;
 use crate::credentials::Credentials;
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::names::Pattern;
 use crate::proto::*;
-use crate::transport::{Protocol, Request, Response, Transport, retry_after};
+use crate::transport::{Request, Response, Transport};
 
 mod action;
 mod action_put;
 mod activation;
+mod auth;
 mod endpoint;
 mod errors;
 mod package;
 mod poll;
 mod rules;
+mod server_role;
 mod sign;
+mod sts;
 mod time;
+mod trial;
 mod trigger;
 mod trigger_put;
 mod trigger_read;
 mod wire;
 
 pub use endpoint::{ApiVersion, Endpoint, Region, Site};
+pub use server_role::ServerRole;
 pub use sign::Signer;
+pub use sts::{Sts, sts_host};
+pub use trial::KeyTrial;
 
-const TIMESTAMP: HeaderName = HeaderName::from_static("x-ncp-apigw-timestamp");
-const ACCESS_KEY: HeaderName = HeaderName::from_static("x-ncp-iam-access-key");
-const SIGNATURE: HeaderName = HeaderName::from_static("x-ncp-apigw-signature-v2");
+use auth::{Judge, Key, Keys, Prepared, Sealed};
+
 /// Sent on every request, GET and DELETE included, as the newest documents ask.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -67,20 +70,8 @@ pub struct Ncp {
     wait: Duration,
     idempotent_actions: Vec<Pattern>,
     transport: Transport,
-    credentials: Credentials,
-    signer: ArcSwapOption<Prepared>,
+    keys: Keys,
 }
-
-/// A signer and the generation of keys that it was made from.
-#[derive(Debug)]
-struct Prepared {
-    generation: u64,
-    signer: Signer,
-    access_key: HeaderValue,
-}
-
-/// Runs differ in one thing: an error status may carry an activation, which is a result.
-struct Run<'a>(&'a Ncp);
 
 impl Ncp {
     /// Puts the parts together; opens no connection.
@@ -91,8 +82,7 @@ impl Ncp {
             wait: settings.wait,
             idempotent_actions: settings.idempotent_actions,
             transport,
-            credentials,
-            signer: ArcSwapOption::empty(),
+            keys: Keys::new(credentials),
         }
     }
 
@@ -108,7 +98,43 @@ impl Ncp {
     }
 
     async fn send(&self, call: &mut Call, request: Request) -> Result<Response> {
-        self.transport.send(call, &request, self).await
+        self.send_judged(call, &request, auth::judge).await
+    }
+
+    /// Sends with the present key; if that is refused, once more with the other of two live keys.
+    async fn send_judged(&self, call: &mut Call, request: &Request, judge: Judge) -> Result<Response> {
+        let Keys { credentials, .. } = &self.keys;
+        credentials.ready(call.deadline).await?;
+        let sealed = Sealed::new(Key::Current(&self.keys), judge);
+        let first = self.transport.send(call, request, &sealed).await;
+        if fall_over::taken(&first) {
+            credentials.accepted(sealed.used());
+        }
+        if !fall_over::refused(&first, request) {
+            return first;
+        }
+        // Boxed: few calls come here, and all of them would carry its state.
+        Box::pin(async {
+            let used = sealed.used();
+            let Some(other) = credentials.alternative(used, call.deadline).await else {
+                return first;
+            };
+            let Ok(prepared) = other
+                .keys
+                .as_ref()
+                .map(|keys| Prepared::new(other.generation, keys))
+            else {
+                return first;
+            };
+            let sealed = Sealed::new(Key::This(prepared?), judge);
+            let second = self.transport.send(call, request, &sealed).await;
+            if fall_over::taken(&second) {
+                credentials.fell_back(used, other.generation);
+                credentials.accepted(other.generation);
+            }
+            fall_over::better(first, second)
+        })
+        .await
     }
 
     async fn get(&self, call: &mut Call, url: Url) -> Result<Response> {
@@ -145,111 +171,35 @@ impl Ncp {
 
     /// An activation, in its envelope or (as Apache OpenWhisk answers) without.
     fn run_content<'a>(&self, response: &'a Response) -> Result<wire::Activation<'a>> {
-        match self.content(response) {
-            Ok(activation) => Ok(activation),
-            Err(error) => serde_json::from_slice::<wire::Activation<'a>>(&response.body)
-                .ok()
-                .filter(|bare| bare.activation_id.is_some())
-                .ok_or(error),
-        }
+        run_content(response).map_err(|fault| self.not_understood(response, &json_fault(&fault)))
     }
 
     fn not_understood(&self, response: &Response, what: &str) -> Error {
         not_understood(response.status, what)
-            .with(|facts| facts.upstream_request_id = self.request_id(&response.headers))
-    }
-
-    fn prepared(&self) -> Result<Arc<Prepared>> {
-        let snapshot = self.credentials.current()?;
-        if let Some(prepared) = self.signer.load_full()
-            && prepared.generation == snapshot.generation
-        {
-            return Ok(prepared);
-        }
-        let unusable = |why: String| {
-            Error::new(
-                Kind::Unauthenticated,
-                "CREDENTIALS_UNUSABLE",
-                format!("The sidecar's key cannot be used: {why}."),
-            )
-            .component(Component::Sidecar)
-        };
-        let keys = snapshot.keys.as_ref().map_err(|why| unusable(why.clone()))?;
-        let prepared = Arc::new(Prepared {
-            generation: snapshot.generation,
-            signer: Signer::new(keys).map_err(unusable)?,
-            access_key: HeaderValue::from_str(&keys.access_key).map_err(|_| {
-                unusable("the access key holds a character that no header can carry".to_owned())
-            })?,
-        });
-        self.signer.store(Some(Arc::clone(&prepared)));
-        Ok(prepared)
+            .with(|facts| facts.upstream_request_id = auth::request_id(&response.headers))
     }
 }
 
-impl Protocol for Ncp {
-    fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
-        let prepared = self.prepared()?;
-        let mut digits = itoa::Buffer::new();
-        let timestamp = digits.format(epoch_millis(now));
-        let target = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
-        let signature = prepared.signer.sign(request.method.as_str(), target, timestamp);
-        let value = |text: &str| {
-            HeaderValue::from_str(text).map_err(|fault| {
-                Error::new(
-                    Kind::Internal,
-                    "SIGNATURE_NOT_SENDABLE",
-                    format!("A signature header is not valid: {fault}."),
-                )
-            })
-        };
-        Ok(vec![
-            (TIMESTAMP, value(timestamp)?),
-            (ACCESS_KEY, prepared.access_key.clone()),
-            (SIGNATURE, value(&signature)?),
-        ])
-    }
-
-    fn classify(&self, _request: &Request, response: &Response) -> Result<()> {
-        if response.status.is_success() {
-            return Ok(());
-        }
-        Err(errors::classify(response.status, &response.body).with(|facts| {
-            facts.retry_after = retry_after(&response.headers, crate::clock::now());
-            facts.upstream_request_id = self.request_id(&response.headers);
-        }))
-    }
-
-    fn request_id(&self, headers: &HeaderMap) -> Option<String> {
-        ["x-ncp-apigw-request-id", "x-ncp-trace-id"]
-            .iter()
-            .find_map(|name| headers.get(*name)?.to_str().ok())
-            .map(ToOwned::to_owned)
+fn run_content<'a>(response: &'a Response) -> serde_json::Result<wire::Activation<'a>> {
+    match serde_json::from_slice::<wire::Envelope<wire::Activation<'a>>>(&response.body) {
+        Ok(envelope) => Ok(envelope.content),
+        Err(fault) => serde_json::from_slice::<wire::Activation<'a>>(&response.body)
+            .ok()
+            .filter(|bare| bare.activation_id.is_some())
+            .ok_or(fault),
     }
 }
 
-impl Protocol for Run<'_> {
-    fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
-        self.0.sign(request, now)
+/// Runs differ in one thing: an error status may carry an activation, which is a result. OpenWhisk answers 502 and 500
+/// when a function failed, with the activation as the body; NCP documents neither (INFERRED), so any status with an
+/// activation that has a response is a result.
+fn judge_run(response: &Response) -> Result<()> {
+    let is_result =
+        || run_content(response).is_ok_and(|found| found.activation_id.is_some() && found.response.is_some());
+    if response.status.is_server_error() && is_result() {
+        return Ok(());
     }
-
-    /// OpenWhisk answers 502 and 500 when a function failed, with the activation as the body; NCP documents neither
-    /// (INFERRED), so any status with an activation that has a response is a result.
-    fn classify(&self, request: &Request, response: &Response) -> Result<()> {
-        let is_result = || {
-            self.0
-                .run_content(response)
-                .is_ok_and(|found| found.activation_id.is_some() && found.response.is_some())
-        };
-        if response.status.is_server_error() && is_result() {
-            return Ok(());
-        }
-        self.0.classify(request, response)
-    }
-
-    fn request_id(&self, headers: &HeaderMap) -> Option<String> {
-        self.0.request_id(headers)
-    }
+    auth::judge(response)
 }
 
 #[async_trait]

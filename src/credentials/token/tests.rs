@@ -14,6 +14,10 @@ struct Counter {
 impl Fetch for Counter {
     type Value = u64;
 
+    fn describe(&self) -> String {
+        "a counter".to_owned()
+    }
+
     async fn fetch(&self) -> Result<Fetched<u64>> {
         let count = self.fetches.fetch_add(1, Ordering::Relaxed) + 1;
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::action::{ActionName, no_version};
 use super::rules::{self, PARAMETERS_MAX, WAIT_MAX_MS};
-use super::{Ncp, Run, poll, time, wire};
+use super::{Ncp, judge_run, poll, time, wire};
 use crate::call::Call;
 use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::json;
@@ -129,8 +129,7 @@ impl Ncp {
         let mut request = self.request(Method::POST, url, asked.arguments.clone(), idempotent);
         request.attempt_timeout = Some(Duration::from_millis(held) + RUN_GRACE);
         let response = self
-            .transport
-            .send(call, &request, &Run(self))
+            .send_judged(call, &request, judge_run)
             .await
             .map_err(|error| error.resource("action", asked.action.full()))?;
         let started = self.activation(&response, &asked.action, encoding)?;
