@@ -16,7 +16,7 @@ use crate::provider::Provider;
 use crate::provider::functiongraph::{self, Access, Asker, Auth, FunctionGraph, TemporaryKeys};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Target, Targets};
-use crate::transport::{self, Shared, Transport};
+use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
 /// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
 const NCP_KEYS: KeyNames = KeyNames {
@@ -82,6 +82,18 @@ impl Blueprint {
         let targets = self.targets.iter().map(Plan::target).collect::<Result<_, _>>()?;
         Ok(Targets::new(targets, &self.default))
     }
+
+    /// Each target's name, a transport to its host, and the root of that host.
+    pub(super) fn hosts(&self) -> Result<Vec<(String, Transport, Url)>, StartError> {
+        let host = |plan: &Plan| {
+            let transport = Transport::new(&plan.transport, Arc::clone(&plan.shared));
+            let url = plan
+                .host()
+                .map_err(|why| StartError(format!("target {}: {why}", plan.name)))?;
+            Ok((plan.name.clone(), transport, url))
+        };
+        self.targets.iter().map(host).collect()
+    }
 }
 
 impl Plan {
@@ -100,12 +112,25 @@ impl Plan {
 
     fn target(&self) -> Result<Target, StartError> {
         let fault = |why: String| StartError(format!("target {}: {why}", self.name));
-        let transport = Transport::new(&self.transport, Arc::clone(&self.shared)).map_err(fault)?;
+        let transport = Transport::new(&self.transport, Arc::clone(&self.shared));
         Ok(Target {
             name: self.name.clone(),
             provider: self.provider(transport).map_err(fault)?,
             request_timeout: self.config.timeouts.request,
         })
+    }
+
+    fn host(&self) -> Result<Url, String> {
+        let mut url = match (&self.config.base_url, &self.config.cloud) {
+            (Some(url), _) => url.clone(),
+            (None, Cloud::Ncp(place)) => endpoint(place, &self.config)?.origin(),
+            (None, Cloud::FunctionGraph(place)) => {
+                let host = functiongraph::functions_host(&place.region);
+                Url::parse(&host).map_err(|fault| fault.to_string())?
+            }
+        };
+        url.set_path("/");
+        Ok(url)
     }
 
     fn provider(&self, transport: Transport) -> Result<Box<dyn Provider>, String> {
@@ -133,7 +158,9 @@ fn plan(
     env: &Env,
     background: &mut Option<Background>,
 ) -> Result<Plan, StartError> {
-    let transport = transport_settings(config);
+    let fault = |why: String| StartError(format!("target {name}: {why}"));
+    let tls = tls(config).map_err(fault)?;
+    let transport = transport_settings(config, tls.as_ref());
     if keys::local(&config.credentials.source, NCP_KEYS, env).is_none_or(|source| source.changes())
         && background.is_none()
     {
@@ -141,9 +168,9 @@ fn plan(
     }
     let background = background.as_ref();
     let cloud = match &config.cloud {
-        Cloud::Ncp(place) => ncp_keys(place, config, env, background).map(Prepared::Ncp),
+        Cloud::Ncp(place) => ncp_keys(place, config, tls.as_ref(), env, background).map(Prepared::Ncp),
         Cloud::FunctionGraph(place) => {
-            function_graph(place, config, env, background).map(Prepared::FunctionGraph)
+            function_graph(place, config, tls.as_ref(), env, background).map(Prepared::FunctionGraph)
         }
     };
     Ok(Plan {
@@ -151,20 +178,21 @@ fn plan(
         config: config.clone(),
         shared: Shared::new(&transport),
         transport,
-        cloud: cloud.map_err(|why| StartError(format!("target {name}: {why}")))?,
+        cloud: cloud.map_err(fault)?,
     })
 }
 
 /// A transport of its own for what is asked rarely: one serves all threads.
-fn aside(config: &TargetConfig, url: Option<&Url>) -> Result<Transport, String> {
-    let mut settings = transport_settings(config);
-    settings.tls = url.is_none_or(|url| url.scheme() == "https");
+fn aside(config: &TargetConfig, tls: Option<&Tls>, url: Option<&Url>) -> Transport {
+    let mut settings = transport_settings(config, tls);
+    settings.tls = tls.filter(|_| is_https(url)).cloned();
     Transport::new(&settings, Shared::new(&settings))
 }
 
 fn ncp_keys(
     place: &config::Ncp,
     config: &TargetConfig,
+    tls: Option<&Tls>,
     env: &Env,
     background: Option<&Background>,
 ) -> Result<Credentials, String> {
@@ -183,7 +211,7 @@ fn ncp_keys(
                     None => Url::parse(ncp::sts_host(site(place))).map_err(|fault| fault.to_string())?,
                 };
                 Box::new(ncp::Sts {
-                    transport: aside(config, Some(&url))?,
+                    transport: aside(config, tls, Some(&url)),
                     url,
                     base: keys::base(base, NCP_KEYS, env),
                     duration: *duration,
@@ -194,7 +222,7 @@ fn ncp_keys(
     };
     let trial = ncp::KeyTrial {
         endpoint: endpoint(place, config)?,
-        transport: aside(config, config.base_url.as_ref())?,
+        transport: aside(config, tls, config.base_url.as_ref()),
     };
     keep(background, origin, config, trial)
 }
@@ -202,20 +230,16 @@ fn ncp_keys(
 fn function_graph(
     place: &config::FunctionGraph,
     config: &TargetConfig,
+    tls: Option<&Tls>,
     env: &Env,
     background: Option<&Background>,
 ) -> Result<functiongraph::Settings, String> {
     let (project, iam_url) = (place.project_id.as_deref(), place.iam_url.as_ref());
     let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam_url)?;
-    let iam = || aside(config, iam_url);
+    let iam = || aside(config, tls, iam_url);
     let source = &config.credentials.source;
-    let temporary = |asker, duration| -> Result<Box<dyn Issuer>, String> {
-        Ok(Box::new(TemporaryKeys::new(
-            endpoint.clone(),
-            iam()?,
-            asker,
-            duration,
-        )))
+    let temporary = |asker, duration| -> Box<dyn Issuer> {
+        Box::new(TemporaryKeys::new(endpoint.clone(), iam(), asker, duration))
     };
     let origin = match (source, keys::local(source, HUAWEI_KEYS, env)) {
         (CredentialSource::IamPassword { .. }, _) => None,
@@ -226,7 +250,7 @@ fn function_graph(
         }
         (CredentialSource::TemporaryKeys { directory, duration }, None) => {
             let asker = Asker::Login(keys::login(directory));
-            Some(Origin::Issued(temporary(asker, *duration)?))
+            Some(Origin::Issued(temporary(asker, *duration)))
         }
         (
             CredentialSource::Agency {
@@ -242,7 +266,7 @@ fn function_graph(
                 domain: agency_domain.clone(),
             };
             let asker = Asker::Key(keys::base(base, HUAWEI_KEYS, env), agency);
-            Some(Origin::Issued(temporary(asker, *duration)?))
+            Some(Origin::Issued(temporary(asker, *duration)))
         }
         (other, None) => Some(Origin::Issued(
             keys::exec(other, env).ok_or("the source is of another cloud")?,
@@ -251,15 +275,15 @@ fn function_graph(
     let auth = match (origin, source) {
         (Some(Origin::Local(local)), _) if !local.changes() => Auth::Keys(Credentials::load(local)),
         (Some(origin), _) => {
-            let functions = aside(config, config.base_url.as_ref())?;
-            let trial = functiongraph::KeyTrial::new(endpoint.clone(), iam()?, functions);
+            let functions = aside(config, tls, config.base_url.as_ref());
+            let trial = functiongraph::KeyTrial::new(endpoint.clone(), iam(), functions);
             Auth::Keys(keep(background, origin, config, trial)?)
         }
         (None, CredentialSource::IamPassword { directory }) => Auth::Login(keys::login(directory)),
         (None, _) => return Err("the source is of another cloud".to_owned()),
     };
     Ok(functiongraph::Settings {
-        access: Access::new(endpoint.clone(), iam()?, auth),
+        access: Access::new(endpoint.clone(), iam(), auth),
         wait: config.wait,
         idempotent_actions: patterns(config)?,
     })
@@ -308,11 +332,40 @@ fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
         .collect()
 }
 
-fn transport_settings(config: &TargetConfig) -> transport::Settings {
+/// One handle for all of a target's connections, so that one reading of the files is good for all; `None` = everything is
+/// plain HTTP.
+fn tls(config: &TargetConfig) -> Result<Option<Tls>, String> {
+    let beside = match &config.cloud {
+        Cloud::FunctionGraph(place) => is_https(place.iam_url.as_ref()),
+        Cloud::Ncp(place) => {
+            matches!(config.credentials.source, CredentialSource::Sts { .. })
+                && is_https(place.sts_url.as_ref())
+        }
+    };
+    if !is_https(config.base_url.as_ref()) && !beside {
+        return Ok(None);
+    }
+    let client = match (&config.client_cert_file, &config.client_key_file) {
+        (Some(certificate), Some(key)) => Some(ClientFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }),
+        _ => None,
+    };
+    let ca_file = config.ca_file.clone();
+    Tls::load(TlsFiles { ca_file, client }).map(Some)
+}
+
+/// The clouds' own hosts speak TLS alone.
+fn is_https(url: Option<&Url>) -> bool {
+    url.is_none_or(|url| url.scheme() == "https")
+}
+
+fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
+    let breaker = &config.breaker;
     transport::Settings {
-        tls: config.base_url.as_ref().is_none_or(|url| url.scheme() == "https"),
-        ca_file: config.ca_file.clone(),
+        tls: tls.filter(|_| is_https(config.base_url.as_ref())).cloned(),
         retry: transport::Retry {
             max_attempts: retry.max_attempts,
             initial_backoff: retry.initial_backoff,
@@ -331,6 +384,16 @@ fn transport_settings(config: &TargetConfig) -> transport::Settings {
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout.min(Duration::from_secs(3600)),
             max_response_size: usize::try_from(limits.max_response_size).unwrap_or(usize::MAX),
+            adaptive_rate: limits.adaptive_rate,
+        },
+        breaker: transport::BreakerSettings {
+            enabled: breaker.enabled,
+            consecutive_failures: breaker.consecutive_failures,
+            success_rate: breaker.success_rate,
+            min_requests: breaker.min_requests,
+            window: breaker.window,
+            open: breaker.open,
+            max_open: breaker.max_open,
         },
     }
 }

@@ -23,6 +23,10 @@ pub struct TargetConfig {
     pub allow_plaintext: bool,
     /// Certificate authorities in place of the built-in ones.
     pub ca_file: Option<PathBuf>,
+    /// The certificate chain shown to the upstream; there with `client_key_file` or not at all.
+    pub client_cert_file: Option<PathBuf>,
+    /// Its key.
+    pub client_key_file: Option<PathBuf>,
     /// Where the keys come from.
     pub credentials: Credentials,
     /// How long an Invoke that does not say waits; at most `timeouts.request`.
@@ -36,6 +40,8 @@ pub struct TargetConfig {
     pub timeouts: Timeouts,
     /// How much may go on at once.
     pub limits: Limits,
+    /// When calls are refused because the cloud is sick.
+    pub breaker: Breaker,
 }
 
 /// What only one cloud has.
@@ -309,6 +315,30 @@ pub struct Limits {
     /// The largest answer read, in bytes.
     #[serde(serialize_with = "serialize_size")]
     pub max_response_size: u64,
+    /// Whether the rate that the cloud allows is learnt from its 429s.
+    pub adaptive_rate: bool,
+}
+
+/// When calls are refused because the cloud is sick.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Breaker {
+    /// False = never.
+    pub enabled: bool,
+    /// Failures in a row that open the circuit; 0 = that signal is off.
+    pub consecutive_failures: u32,
+    /// Least share of successes in the window, 0 to 1; 0 = that signal is off.
+    pub success_rate: f64,
+    /// Requests that the window must hold before the share counts; at least 1.
+    pub min_requests: u32,
+    /// How far back the share looks.
+    #[serde(serialize_with = "serialize_duration")]
+    pub window: Duration,
+    /// Upper bound of the first pause before a probe; at most `max_open`.
+    #[serde(serialize_with = "serialize_duration")]
+    pub open: Duration,
+    /// Upper bound of any pause.
+    #[serde(serialize_with = "serialize_duration")]
+    pub max_open: Duration,
 }
 
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 /// How long before its end a value is fetched again: a fifth of its life, at most this, and up to half as much again at
 /// random, so that many sidecars started together do not ask together.
-const AHEAD_MAX: Duration = Duration::from_secs(30 * 60);
+pub(super) const AHEAD_MAX: Duration = Duration::from_secs(30 * 60);
 /// Pause after a failed fetch; it doubles with each failure in a row.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The same when the login itself was refused: clouds lock accounts after a few of those.
-const PAUSE_REFUSED: Duration = Duration::from_secs(15);
+pub(super) const PAUSE_REFUSED: Duration = Duration::from_secs(15);
 /// Longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 

@@ -19,21 +19,33 @@ use crate::proto::*;
 macro_rules! once {
     ($services:expr, $request:expr, $method:ident, $label:literal, $id:expr, $idempotent:expr) => {{
         use prost::Message as _;
-        let (metadata, _, message) = $request.into_parts();
-        let mut edge =
-            $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
-        let key = ($label, edge.target.name.clone(), $id);
+        let (metadata, extensions, message) = $request.into_parts();
+        let mut edge = $crate::grpc::edge::Edge::open(
+            &$services.targets,
+            &message.target,
+            (&metadata, &extensions),
+            $idempotent,
+        )?;
+        let key = $crate::grpc::dedup::Key::new($label, &edge.target.name, &$id);
         let bytes = message.encode_to_vec();
         let (target, deadline, trace) = (
             std::sync::Arc::clone(&edge.target),
             edge.call.deadline,
             edge.call.trace.clone(),
         );
+        let previous_attempts = edge.call.previous_attempts;
         let work = || async move {
             let mut call = $crate::call::Call::new(deadline);
             call.trace = trace;
+            call.previous_attempts = previous_attempts;
             let result = target.provider.$method(&mut call, message).await;
+            let started = result
+                .as_ref()
+                .ok()
+                .map($crate::grpc::invocation::Started::activation_id);
             $crate::grpc::dedup::Outcome {
+                activation_id: started.unwrap_or_default().to_owned(),
+                idempotent: call.idempotent,
                 result: result.map(|answer| bytes::Bytes::from(answer.encode_to_vec())),
                 facts: $crate::grpc::edge::CallFacts {
                     attempts: call.attempts,
@@ -56,6 +68,29 @@ macro_rules! once {
     }};
 }
 pub(super) use once;
+
+/// An answer that names what it started.
+pub(super) trait Started {
+    fn activation_id(&self) -> &str;
+}
+
+impl Started for InvokeResponse {
+    fn activation_id(&self) -> &str {
+        self.activation.as_ref().map_or("", |run| &run.activation_id)
+    }
+}
+
+impl Started for InvokeAsyncResponse {
+    fn activation_id(&self) -> &str {
+        self.activation.as_ref().map_or("", |run| &run.activation_id)
+    }
+}
+
+impl Started for FireTriggerResponse {
+    fn activation_id(&self) -> &str {
+        &self.activation_id
+    }
+}
 
 #[tonic::async_trait]
 impl InvocationService for Services {
@@ -100,8 +135,8 @@ impl InvocationService for Services {
         &self,
         request: Request<WatchActivationRequest>,
     ) -> Result<Response<Self::WatchActivationStream>, Status> {
-        let (metadata, _, message) = request.into_parts();
-        let mut edge = Edge::open(&self.targets, &message.target, &metadata, true)?;
+        let (metadata, extensions, message) = request.into_parts();
+        let mut edge = Edge::open(&self.targets, &message.target, (&metadata, &extensions), true)?;
         // A watched activation has few states, so the channel stays short whatever the reader does.
         let (states, receiver) = mpsc::unbounded_channel();
         let facts = LateFacts::default();

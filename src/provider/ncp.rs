@@ -3,7 +3,7 @@
 //! Facts: NCP API documents "Cloud Functions" (compute-cloudfunctions and compute-cloudfunctions-v2), read 2026-10. Where
 //! nobody states a fact the comment says INFERRED, and decoding is tolerant.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,6 +31,7 @@ mod errors;
 mod package;
 mod poll;
 mod rules;
+mod run;
 mod server_role;
 mod sign;
 mod sts;
@@ -47,7 +48,7 @@ pub use sign::Signer;
 pub use sts::{Sts, sts_host};
 pub use trial::KeyTrial;
 
-use auth::{Judge, Key, Keys, Prepared, Sealed};
+use auth::{Form, Key, Keys, Plain, Prepared, Sealed};
 
 /// Sent on every request, GET and DELETE included, as the newest documents ask.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -86,6 +87,11 @@ impl Ncp {
         }
     }
 
+    /// The upstream's time.
+    fn now(&self) -> SystemTime {
+        self.transport.now()
+    }
+
     fn request(&self, method: Method, url: Url, body: Bytes, idempotent: bool) -> Request {
         Request {
             method,
@@ -98,14 +104,14 @@ impl Ncp {
     }
 
     async fn send(&self, call: &mut Call, request: Request) -> Result<Response> {
-        self.send_judged(call, &request, auth::judge).await
+        self.send_as(call, &request, &Plain).await
     }
 
     /// Sends with the present key; if that is refused, once more with the other of two live keys.
-    async fn send_judged(&self, call: &mut Call, request: &Request, judge: Judge) -> Result<Response> {
+    async fn send_as(&self, call: &mut Call, request: &Request, form: &dyn Form) -> Result<Response> {
         let Keys { credentials, .. } = &self.keys;
         credentials.ready(call.deadline).await?;
-        let sealed = Sealed::new(Key::Current(&self.keys), judge);
+        let sealed = Sealed::new(Key::Current(&self.keys), form, &self.transport);
         let first = self.transport.send(call, request, &sealed).await;
         if fall_over::taken(&first) {
             credentials.accepted(sealed.used());
@@ -126,7 +132,7 @@ impl Ncp {
             else {
                 return first;
             };
-            let sealed = Sealed::new(Key::This(prepared?), judge);
+            let sealed = Sealed::new(Key::This(prepared?), form, &self.transport);
             let second = self.transport.send(call, request, &sealed).await;
             if fall_over::taken(&second) {
                 credentials.fell_back(used, other.generation);
@@ -171,35 +177,19 @@ impl Ncp {
 
     /// An activation, in its envelope or (as Apache OpenWhisk answers) without.
     fn run_content<'a>(&self, response: &'a Response) -> Result<wire::Activation<'a>> {
-        run_content(response).map_err(|fault| self.not_understood(response, &json_fault(&fault)))
+        match self.content(response) {
+            Ok(activation) => Ok(activation),
+            Err(error) => serde_json::from_slice::<wire::Activation<'a>>(&response.body)
+                .ok()
+                .filter(|bare| bare.activation_id.is_some())
+                .ok_or(error),
+        }
     }
 
     fn not_understood(&self, response: &Response, what: &str) -> Error {
-        not_understood(response.status, what)
+        not_understood(response, what)
             .with(|facts| facts.upstream_request_id = auth::request_id(&response.headers))
     }
-}
-
-fn run_content<'a>(response: &'a Response) -> serde_json::Result<wire::Activation<'a>> {
-    match serde_json::from_slice::<wire::Envelope<wire::Activation<'a>>>(&response.body) {
-        Ok(envelope) => Ok(envelope.content),
-        Err(fault) => serde_json::from_slice::<wire::Activation<'a>>(&response.body)
-            .ok()
-            .filter(|bare| bare.activation_id.is_some())
-            .ok_or(fault),
-    }
-}
-
-/// Runs differ in one thing: an error status may carry an activation, which is a result. OpenWhisk answers 502 and 500
-/// when a function failed, with the activation as the body; NCP documents neither (INFERRED), so any status with an
-/// activation that has a response is a result.
-fn judge_run(response: &Response) -> Result<()> {
-    let is_result =
-        || run_content(response).is_ok_and(|found| found.activation_id.is_some() && found.response.is_some());
-    if response.status.is_server_error() && is_result() {
-        return Ok(());
-    }
-    auth::judge(response)
 }
 
 #[async_trait]

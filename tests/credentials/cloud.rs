@@ -21,6 +21,7 @@ pub struct Keys {
     pub runs: AtomicUsize,
     pub refused: AtomicUsize,
     pub trials: AtomicUsize,
+    pub refused_trials: AtomicUsize,
 }
 
 pub struct Cloud {
@@ -65,7 +66,12 @@ impl Keys {
     fn answer(&self, asked: &Asked) -> Reply {
         let is_run = asked.method == "POST";
         let Some(id) = self.signer(asked) else {
-            self.refused.fetch_add(usize::from(is_run), Ordering::Relaxed);
+            let count = if is_run {
+                &self.refused
+            } else {
+                &self.refused_trials
+            };
+            count.fetch_add(1, Ordering::Relaxed);
             return status(
                 401,
                 r#"{"error":{"errorCode":"200","message":"Authentication Failed"}}"#,

@@ -24,10 +24,10 @@ fn dated(body: &str) -> Reply {
 
 fn transport() -> Transport {
     let settings = transport::Settings {
-        tls: false,
+        tls: None,
         ..transport::Settings::default()
     };
-    Transport::new(&settings, Shared::new(&settings)).unwrap()
+    Transport::new(&settings, Shared::new(&settings))
 }
 
 fn fixed(id: &str, secret: &str) -> Source {

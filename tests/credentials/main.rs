@@ -5,6 +5,10 @@
     clippy::panic,
     reason = "a test that cannot go on ends there"
 )]
+#![allow(
+    unreachable_pub,
+    reason = "the modules of a test have no other crate to show themselves to"
+)]
 #![allow(clippy::disallowed_methods, reason = "tests read the clock")]
 
 mod cloud;

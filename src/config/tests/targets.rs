@@ -3,7 +3,7 @@ use super::*;
 fn ncp(keys: &str) -> Ncp {
     let config = good(&target(&format!("provider: ncp\n{keys}")));
     match &config.targets["t"].cloud {
-        Cloud::Ncp(ncp) => *ncp,
+        Cloud::Ncp(ncp) => ncp.clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -78,6 +78,7 @@ fn sites_regions_and_versions_bring_their_platform() {
         region,
         api_version,
         platform,
+        sts_url: None,
     };
     assert_eq!(ncp(""), made(Public, Kr, V2_1, Vpc));
     assert_eq!(ncp("api_version: \"2.0\""), made(Public, Kr, V2_0, Classic));

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::*;
+use crate::credentials::pace::{AHEAD_MAX, PAUSE_REFUSED};
 
 const LIFE: Duration = Duration::from_secs(24 * 3600);
 

@@ -6,20 +6,22 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::Instant;
 
+use super::errors;
 use super::guard::Guard;
 use super::iam::TokenSource;
 use super::sign::{self, Parts, Signer};
+use crate::clock::epoch_millis;
 use crate::credentials::token::Renewing;
 use crate::credentials::{Credentials, KeyPair, LoginSource};
 use crate::error::{Component, Error, Kind, Result};
-use crate::transport::{Protocol, Request, Response};
+use crate::transport::{Protocol, Request, Response, signed_off_by};
 
 static HOST: HeaderName = header::HOST;
 static SDK_DATE: HeaderName = HeaderName::from_static("x-sdk-date");
@@ -68,7 +70,10 @@ pub(super) enum Proof<'a> {
         /// These, in place of the current ones.
         with: Option<Box<Prepared>>,
         body_hash: String,
+        /// The generation of the keys that signed last, 0 before.
         used: AtomicU64,
+        /// The time that they signed for, in milliseconds since 1970.
+        signed: AtomicU64,
     },
     /// A token.
     Token(HeaderValue),
@@ -103,6 +108,7 @@ impl Keys {
             with: None,
             body_hash: hash(body).await,
             used: AtomicU64::new(0),
+            signed: AtomicU64::new(0),
         }
     }
 
@@ -123,6 +129,7 @@ impl Keys {
             with: Some(Box::new(Prepared::new(other.generation, keys).ok()?)),
             body_hash: body_hash.clone(),
             used: AtomicU64::new(0),
+            signed: AtomicU64::new(0),
         })
     }
 
@@ -240,6 +247,7 @@ impl Protocol for Sealed<'_> {
                 with,
                 body_hash,
                 used,
+                signed,
             } => {
                 let current;
                 let prepared = match with {
@@ -251,6 +259,7 @@ impl Protocol for Sealed<'_> {
                 };
                 let headers = keys.sign(request, self, prepared, body_hash, now)?;
                 used.store(prepared.generation, Ordering::Relaxed);
+                signed.store(epoch_millis(now), Ordering::Relaxed);
                 Ok(headers)
             }
         }
@@ -258,9 +267,20 @@ impl Protocol for Sealed<'_> {
 
     fn classify(&self, _request: &Request, response: &Response) -> Result<()> {
         let judged = (self.judge)(response);
-        if let Proof::Signature { keys, used, .. } = &self.proof {
-            keys.guard
-                .note(used.load(Ordering::Relaxed), judged.as_ref().err());
+        if let Proof::Signature {
+            keys, used, signed, ..
+        } = &self.proof
+        {
+            let refusal = judged.as_ref().err();
+            let signed = UNIX_EPOCH + Duration::from_millis(signed.load(Ordering::Relaxed));
+            // Many calls may be refused together when a clock steps, and each is signed again with the right time: the
+            // key is as good as before.
+            let by_clock = refusal.and_then(errors::clock_fault).is_some_and(|least| {
+                signed_off_by(signed, &response.headers).is_some_and(|off_by| off_by >= least)
+            });
+            if !by_clock {
+                keys.guard.note(used.load(Ordering::Relaxed), refusal);
+            }
         }
         judged.map_err(|error| match request_id(&response.headers) {
             Some(id) => error.with(|facts| facts.upstream_request_id = Some(id)),
@@ -270,6 +290,14 @@ impl Protocol for Sealed<'_> {
 
     fn request_id(&self, headers: &HeaderMap) -> Option<String> {
         request_id(headers)
+    }
+
+    /// A token has no time that could be wrong.
+    fn clock_fault(&self, error: &Error) -> Option<Duration> {
+        match self.proof {
+            Proof::Signature { .. } => errors::clock_fault(error),
+            Proof::Token(_) | Proof::Nothing => None,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::error::{Component, Error, Execution, Kind};
+use crate::error::{Component, Error, Execution, Kind, Scope};
 use crate::provider::status::{by_http_status, plain};
 use crate::transport::{Response, retry_after};
 
@@ -25,6 +25,17 @@ use table::{GATEWAY, Row, SERVICE};
 /// A key is locked for five minutes after more than five refused signatures in a row (gateway 0301, "AK access failed
 /// to reach the limit").
 pub(super) const LOCKED: Duration = Duration::from_secs(300);
+
+/// How far off a signature's time was at least when `error` is about it: the gateway says so in words of its own
+/// (`signature expired`), and takes 15 minutes (API Request Signing Guide). INFERRED: a gateway with other words means the
+/// same by a refusal that names no cause.
+pub(super) fn clock_fault(error: &Error) -> Option<Duration> {
+    match error.reason.as_ref() {
+        "SIGNATURE_EXPIRED" => Some(Duration::from_secs(60)),
+        "AUTHENTICATION_FAILED" if error.kind == Kind::Unauthenticated => Some(Duration::from_secs(14 * 60)),
+        _ => None,
+    }
+}
 
 /// Accepts a success, or says what the answer means.
 pub(super) fn judge(response: &Response) -> Result<(), Error> {
@@ -102,8 +113,16 @@ fn service(&(code, reason, kind, sentence): &Row, status: StatusCode, said: &Sai
         (Kind::Internal | Kind::Unavailable | Kind::DeadlineExceeded, _) => Execution::Unknown,
         _ => Execution::NotStarted,
     };
+    // Codes above 1000 each speak of one function or its network. The limits behind 0429 are per function too (400
+    // instances each, user manual "Quotas"), which nobody can tell from an overload of the service (INFERRED).
+    let scope = if code == 429 || code > 1000 {
+        Scope::Resource
+    } else {
+        Scope::Upstream
+    };
     told(kind, reason, sentence, said)
         .component(Component::Service)
+        .scope(scope)
         .execution(execution)
         .transient(transient || (status.is_server_error() && kind == Kind::Internal && code < 1000))
         .with(|facts| {

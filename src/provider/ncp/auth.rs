@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -11,11 +11,14 @@ use super::{Signer, errors};
 use crate::clock::epoch_millis;
 use crate::credentials::{Credentials, KeyPair};
 use crate::error::{Component, Error, Kind, Result};
-use crate::transport::{Protocol, Request, Response, retry_after};
+use crate::transport::{Protocol, Request, Response, Transport, retry_after};
 
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-ncp-apigw-timestamp");
 const ACCESS_KEY: HeaderName = HeaderName::from_static("x-ncp-iam-access-key");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-ncp-apigw-signature-v2");
+/// The gateway refuses a time that is 5 minutes off (NCP docs: common-ncpapi) with the same words as a wrong key. A little
+/// less, as its `Date` counts whole seconds and another of its machines may have answered.
+const CLOCK_FAULT: Duration = Duration::from_secs(4 * 60);
 
 type Headers = Vec<(HeaderName, HeaderValue)>;
 
@@ -42,13 +45,29 @@ pub(super) enum Key<'a> {
     This(Prepared),
 }
 
-/// Says what an answer means.
-pub(super) type Judge = fn(&Response) -> Result<()>;
+/// What differs between requests beside the key.
+pub(super) trait Form: Send + Sync {
+    /// See [`Protocol::refit`].
+    fn refit(&self, _request: &Request, _left: Duration) -> Result<Option<Request>> {
+        Ok(None)
+    }
+
+    /// Says what an answer means; `now` is the upstream's time.
+    fn judge(&self, response: &Response, now: SystemTime) -> Result<()> {
+        judge(response, now)
+    }
+}
+
+/// Nothing does.
+pub(super) struct Plain;
+
+impl Form for Plain {}
 
 /// A request's protocol with the transport.
 pub(super) struct Sealed<'a> {
     key: Key<'a>,
-    judge: Judge,
+    form: &'a dyn Form,
+    transport: &'a Transport,
     /// The generation that signed last; 0 = nothing was signed.
     used: AtomicU64,
 }
@@ -113,10 +132,11 @@ impl Keys {
 }
 
 impl<'a> Sealed<'a> {
-    pub(super) fn new(key: Key<'a>, judge: Judge) -> Self {
+    pub(super) fn new(key: Key<'a>, form: &'a dyn Form, transport: &'a Transport) -> Self {
         Self {
             key,
-            judge,
+            form,
+            transport,
             used: AtomicU64::new(0),
         }
     }
@@ -138,22 +158,30 @@ impl Protocol for Sealed<'_> {
         }
     }
 
+    fn refit(&self, request: &Request, left: Duration) -> Result<Option<Request>> {
+        self.form.refit(request, left)
+    }
+
     fn classify(&self, _request: &Request, response: &Response) -> Result<()> {
-        (self.judge)(response)
+        self.form.judge(response, self.transport.now())
     }
 
     fn request_id(&self, headers: &HeaderMap) -> Option<String> {
         request_id(headers)
     }
+
+    fn clock_fault(&self, error: &Error) -> Option<Duration> {
+        (error.kind == Kind::Unauthenticated).then_some(CLOCK_FAULT)
+    }
 }
 
 /// By code and status alone.
-pub(super) fn judge(response: &Response) -> Result<()> {
+pub(super) fn judge(response: &Response, now: SystemTime) -> Result<()> {
     if response.status.is_success() {
         return Ok(());
     }
     Err(errors::classify(response.status, &response.body).with(|facts| {
-        facts.retry_after = retry_after(&response.headers, crate::clock::now());
+        facts.retry_after = retry_after(&response.headers, now);
         facts.upstream_request_id = request_id(&response.headers);
     }))
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
 
-use super::auth::{self, Key, Prepared, Sealed};
+use super::auth::{Key, Plain, Prepared, Sealed};
 use super::{JSON, Site};
 use crate::call::Call;
 use crate::credentials::{Issued, Issuer, Source, answered_at, decode};
@@ -69,7 +69,7 @@ impl Issuer for Sts {
             idempotent: true,
             attempt_timeout: None,
         };
-        let sealed = Sealed::new(Key::This(Prepared::new(1, &base)?), auth::judge);
+        let sealed = Sealed::new(Key::This(Prepared::new(1, &base)?), &Plain, &self.transport);
         let mut call = Call::new(Instant::now() + TIMEOUT);
         let response = self
             .transport

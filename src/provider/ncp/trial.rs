@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Method, header};
 use tokio::time::Instant;
 
-use super::auth::{self, Key, Prepared, Sealed};
+use super::auth::{Key, Plain, Prepared, Sealed};
 use super::{Endpoint, JSON};
 use crate::call::Call;
 use crate::credentials::{KeyPair, Trial, Verdict};
@@ -44,7 +44,7 @@ impl Trial for KeyTrial {
             attempt_timeout: None,
         };
         let mut call = Call::new(Instant::now() + TIMEOUT);
-        let sealed = Sealed::new(Key::This(prepared), auth::judge);
+        let sealed = Sealed::new(Key::This(prepared), &Plain, &self.transport);
         fall_over::verdict(&self.transport.send(&mut call, &request, &sealed).await)
     }
 }
