@@ -1,10 +1,13 @@
-//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`,
-//! `/credentials`.
+//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`, `/credentials`,
+//! `/metrics`,
+//! `/loglevel`, `/quitquitquit`.
 //!
-//! Knows no other room: it is handed what it shows. Liveness never depends on an upstream, and no page holds a secret.
+//! It is handed what it shows, and knows telemetry: its numbers, and the log's level to change it. Liveness never depends
+//! on an upstream, and no page holds a secret.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +18,16 @@ use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tracing::warn;
+
+use crate::telemetry::metrics::{Format, Metrics};
+
+mod control;
+
+pub use control::Control;
 
 /// A client that does not finish its request head within this time is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,10 +37,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Pages {
     /// True until the sidecar shuts down.
     pub serving: watch::Receiver<bool>,
-    /// The effective configuration as JSON, credentials as their source.
-    pub config: Arc<str>,
+    /// The configuration, and what is wrong with it.
+    pub config: watch::Receiver<Arc<Shown>>,
     /// The state of the credentials.
     pub credentials: Credentials,
+    /// The numbers of the process.
+    pub metrics: Arc<Metrics>,
+    /// What they may change.
+    pub control: Control,
 }
 
 /// Tells the state of the credentials when asked.
@@ -56,6 +71,42 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials")
     }
+}
+
+/// The configuration that holds, and what is wrong with what should hold.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// Counts configurations: 1 for the one at the start, one more with each reload.
+    pub generation: u64,
+    /// Since when it holds, as RFC 3339.
+    pub since: String,
+    /// The effective configuration as a JSON document, credentials as their source.
+    pub configuration: Arc<str>,
+    /// Keys whose new values wait for a restart.
+    pub waiting: Vec<String>,
+    /// What could not be read or used last time, by subject; what was good before is in use.
+    pub problems: BTreeMap<String, Problem>,
+    /// Whether an address that other machines can reach asks no caller who it is.
+    pub open: bool,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    /// Since when, as RFC 3339.
+    pub since: String,
+    /// One sentence or a numbered list; never a secret.
+    pub text: String,
+}
+
+/// The page `/config`.
+#[derive(Serialize)]
+struct Page<'a> {
+    generation: u64,
+    since: &'a str,
+    needs_restart: &'a [String],
+    problems: &'a BTreeMap<String, Problem>,
+    configuration: Option<&'a RawValue>,
 }
 
 /// Serves the pages on a bound listener for as long as it is polled.
@@ -89,21 +140,34 @@ pub async fn serve(listener: TcpListener, pages: Pages) {
 
 impl Pages {
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if let Some(answer) = self.control.answer(request) {
+            return answer;
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return page(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "use GET\n");
         }
         match request.uri().path() {
             "/livez" | "/startupz" => page(StatusCode::OK, "text/plain", "ok\n"),
             "/readyz" => match self.unready() {
-                None => page(StatusCode::OK, "text/plain", "ok\n"),
+                None => page(StatusCode::OK, "text/plain", &self.config.borrow().ready()),
                 Some(why) => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", &format!("{why}\n")),
             },
             "/credentials" => page(StatusCode::OK, "application/json", &(self.credentials.page)()),
-            "/config" => page(StatusCode::OK, "application/json", &self.config),
+            "/metrics" => {
+                let accept = request.headers().get(header::ACCEPT);
+                let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let format = Format::accepted(accept);
+                page(
+                    StatusCode::OK,
+                    format.content_type(),
+                    &self.metrics.render(format),
+                )
+            }
+            "/config" => page(StatusCode::OK, "application/json", &self.config.borrow().page()),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "pages: /livez /readyz /startupz /config /credentials\n",
+                "pages: /livez /readyz /startupz /config /credentials /metrics /loglevel /quitquitquit\n",
             ),
         }
     }
@@ -116,6 +180,44 @@ impl Pages {
             return Some("draining: the process is shutting down".to_owned());
         }
         (self.credentials.unready)().map(|why| format!("credentials: {why}"))
+    }
+}
+
+impl Shown {
+    /// Ready, and what an operator should know all the same.
+    fn ready(&self) -> String {
+        let mut text = String::from("ok\n");
+        for (subject, problem) in &self.problems {
+            let (since, what) = (&problem.since, &problem.text);
+            let _ = writeln!(
+                text,
+                "warning: {subject}: since {since} the last good one is in use: {what}"
+            );
+        }
+        if !self.waiting.is_empty() {
+            let _ = writeln!(
+                text,
+                "warning: a restart is needed for {}",
+                self.waiting.join(", ")
+            );
+        }
+        if self.open {
+            text.push_str(
+                "warning: other machines can call without saying who they are (allow_remote_clients)\n",
+            );
+        }
+        text
+    }
+
+    fn page(&self) -> String {
+        let page = Page {
+            generation: self.generation,
+            since: &self.since,
+            needs_restart: &self.waiting,
+            problems: &self.problems,
+            configuration: serde_json::from_str(&self.configuration).ok(),
+        };
+        serde_json::to_string_pretty(&page).unwrap_or_default() + "\n"
     }
 }
 

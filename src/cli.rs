@@ -16,6 +16,7 @@ pub mod invoke;
 mod io;
 mod keys;
 mod probe;
+mod reach;
 mod runtime;
 mod schema;
 mod serve;
@@ -29,7 +30,7 @@ use clap::{Parser, Subcommand};
 use crate::env::Env;
 
 pub use address::{ADDRESS_VARIABLE, Address};
-pub use check::CheckArgs;
+pub use check::{Base, CheckArgs};
 pub use config_args::ConfigArgs;
 #[cfg(feature = "emulator")]
 pub use demo::DemoArgs;
@@ -40,6 +41,7 @@ pub use invoke::InvokeArgs;
 pub use io::Io;
 pub use keys::{KeyArgs, Keys};
 pub use probe::ProbeArgs;
+pub use reach::{Reach, ReachArgs};
 pub use schema::SchemaArgs;
 pub use serve::ServeArgs;
 pub use sign::SignArgs;
@@ -50,6 +52,7 @@ Exit codes:
   0   clean
   1   failed
   2   the function ran and failed (invoke)
+  3   something differs (check --diff)
   64  wrong usage
   78  bad configuration";
 

@@ -16,6 +16,7 @@ mod lenient;
 pub mod ncp;
 mod paging;
 mod pauses;
+mod runs;
 pub mod status;
 
 /// Receives the states of a watched activation; answers false when nobody listens any more.

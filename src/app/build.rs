@@ -1,305 +1,172 @@
-//! Configuration → each room's own settings → targets.
+//! Configuration → each room's own settings → a target's way to its cloud.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::warn;
 use url::Url;
 
-use super::StartError;
-use super::keys::{self, Background, Report};
-use crate::config::{self, Cloud, Config, CredentialSource, TargetConfig};
-use crate::credentials::{Agency, Credentials, Issuer, KeyNames, Origin, Trial};
+use super::blueprint::{Prepared, Way};
+use super::keys::{self, Background};
+use crate::config::{self, AllowRule, Cloud, Config, CredentialSource, TargetConfig};
 use crate::env::Env;
-use crate::names::Pattern;
+use crate::names::{NamePattern, Pattern};
 use crate::proto::Platform;
 use crate::provider::Provider;
-use crate::provider::functiongraph::{self, Access, Asker, Auth, FunctionGraph, TemporaryKeys};
+use crate::provider::functiongraph::{self, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
-use crate::target::{Target, Targets};
+use crate::target::{Allow, Operation, Rule};
+use crate::telemetry::metrics::{Export, Metrics, TargetMetrics};
+use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces};
 use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
-/// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
-const NCP_KEYS: KeyNames = KeyNames {
-    access_key: &["NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY"],
-    secret_key: &["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"],
-    security_token: &[],
-};
-
-/// Names of Huawei Cloud's environment variables (`huaweicloudsdkcore` 3.1.219, `auth/provider.py`).
-const HUAWEI_KEYS: KeyNames = KeyNames {
-    access_key: &["HUAWEICLOUD_SDK_AK"],
-    secret_key: &["HUAWEICLOUD_SDK_SK"],
-    security_token: &["HUAWEICLOUD_SDK_SECURITY_TOKEN"],
-};
-
-/// Everything that targets are made of; each serving thread makes its own from it.
-pub(super) struct Blueprint {
-    targets: Vec<Plan>,
-    default: String,
-    /// Keeps the keys that can change, if any can.
-    _background: Option<Background>,
-}
-
-struct Plan {
-    name: String,
+/// A target's way to its cloud, which keeps of `old` what is the same. The configuration has no rules for callers.
+pub(super) fn way(
     config: TargetConfig,
-    transport: transport::Settings,
-    shared: Arc<Shared>,
-    cloud: Prepared,
-}
-
-/// What one cloud's providers share across threads.
-enum Prepared {
-    Ncp(Credentials),
-    FunctionGraph(functiongraph::Settings),
-}
-
-impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env) -> Result<Self, StartError> {
-        let mut background = None;
-        let targets = config
-            .targets
-            .iter()
-            .map(|(name, target)| plan(name, target, env, &mut background))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            targets,
-            default: config.default_target.clone(),
-            _background: background,
-        })
-    }
-
-    /// The state of each target's credentials, by target.
-    pub(super) fn reports(&self) -> Vec<(String, Report)> {
-        self.targets
-            .iter()
-            .map(|plan| (plan.name.clone(), plan.report()))
-            .collect()
-    }
-
-    /// Targets for one thread.
-    pub(super) fn targets(&self) -> Result<Targets, StartError> {
-        let targets = self.targets.iter().map(Plan::target).collect::<Result<_, _>>()?;
-        Ok(Targets::new(targets, &self.default))
-    }
-
-    /// Each target's name, a transport to its host, and the root of that host.
-    pub(super) fn hosts(&self) -> Result<Vec<(String, Transport, Url)>, StartError> {
-        let host = |plan: &Plan| {
-            let transport = Transport::new(&plan.transport, Arc::clone(&plan.shared));
-            let url = plan
-                .host()
-                .map_err(|why| StartError(format!("target {}: {why}", plan.name)))?;
-            Ok((plan.name.clone(), transport, url))
-        };
-        self.targets.iter().map(host).collect()
-    }
-}
-
-impl Plan {
-    fn report(&self) -> Report {
-        match &self.cloud {
-            Prepared::Ncp(credentials) => {
-                let credentials = credentials.clone();
-                Arc::new(move || credentials.status())
-            }
-            Prepared::FunctionGraph(settings) => {
-                let access = settings.access.clone();
-                Arc::new(move || access.status())
-            }
-        }
-    }
-
-    fn target(&self) -> Result<Target, StartError> {
-        let fault = |why: String| StartError(format!("target {}: {why}", self.name));
-        let transport = Transport::new(&self.transport, Arc::clone(&self.shared));
-        Ok(Target {
-            name: self.name.clone(),
-            provider: self.provider(transport).map_err(fault)?,
-            request_timeout: self.config.timeouts.request,
-        })
-    }
-
-    fn host(&self) -> Result<Url, String> {
-        let mut url = match (&self.config.base_url, &self.config.cloud) {
-            (Some(url), _) => url.clone(),
-            (None, Cloud::Ncp(place)) => endpoint(place, &self.config)?.origin(),
-            (None, Cloud::FunctionGraph(place)) => {
-                let host = functiongraph::functions_host(&place.region);
-                Url::parse(&host).map_err(|fault| fault.to_string())?
-            }
-        };
-        url.set_path("/");
-        Ok(url)
-    }
-
-    fn provider(&self, transport: Transport) -> Result<Box<dyn Provider>, String> {
-        let config = &self.config;
-        match (&config.cloud, &self.cloud) {
-            (Cloud::Ncp(place), Prepared::Ncp(credentials)) => {
-                let settings = ncp::Settings {
-                    endpoint: endpoint(place, config)?,
-                    wait: config.wait,
-                    idempotent_actions: patterns(config)?,
-                };
-                Ok(Box::new(Ncp::new(settings, transport, credentials.clone())))
-            }
-            (Cloud::FunctionGraph(_), Prepared::FunctionGraph(settings)) => {
-                Ok(Box::new(FunctionGraph::new(settings.clone(), transport)))
-            }
-            _ => Err("the plan is of another cloud than the configuration".to_owned()),
-        }
-    }
-}
-
-fn plan(
-    name: &str,
-    config: &TargetConfig,
     env: &Env,
-    background: &mut Option<Background>,
-) -> Result<Plan, StartError> {
-    let fault = |why: String| StartError(format!("target {name}: {why}"));
-    let tls = tls(config).map_err(fault)?;
-    let transport = transport_settings(config, tls.as_ref());
-    if keys::local(&config.credentials.source, NCP_KEYS, env).is_none_or(|source| source.changes())
-        && background.is_none()
-    {
-        *background = Some(Background::start()?);
-    }
-    let background = background.as_ref();
-    let cloud = match &config.cloud {
-        Cloud::Ncp(place) => ncp_keys(place, config, tls.as_ref(), env, background).map(Prepared::Ncp),
-        Cloud::FunctionGraph(place) => {
-            function_graph(place, config, tls.as_ref(), env, background).map(Prepared::FunctionGraph)
-        }
+    metrics: &Arc<TargetMetrics>,
+    background: &Background,
+    old: Option<&Way>,
+) -> Result<Way, String> {
+    // What was learnt of another upstream says nothing about this one.
+    let old = old.filter(|old| old.config.cloud == config.cloud && old.config.base_url == config.base_url);
+    let tls = tls(&config, old)?;
+    let transport = transport_settings(&config, tls.as_ref(), metrics);
+    let shared = old
+        .filter(|old| {
+            let was = &old.config;
+            was.retry == config.retry && was.limits == config.limits && was.breaker == config.breaker
+        })
+        .map_or_else(|| Shared::new(&transport), |old| Arc::clone(&old.shared));
+    let aside = |url: Option<&Url>| {
+        let mut settings = transport.clone();
+        settings.tls = tls.as_ref().filter(|_| is_https(url)).cloned();
+        Transport::new(&settings, Shared::new(&settings))
     };
-    Ok(Plan {
-        name: name.to_owned(),
-        config: config.clone(),
-        shared: Shared::new(&transport),
-        transport,
-        cloud: cloud.map_err(fault)?,
-    })
-}
-
-/// A transport of its own for what is asked rarely: one serves all threads.
-fn aside(config: &TargetConfig, tls: Option<&Tls>, url: Option<&Url>) -> Transport {
-    let mut settings = transport_settings(config, tls);
-    settings.tls = tls.filter(|_| is_https(url)).cloned();
-    Transport::new(&settings, Shared::new(&settings))
-}
-
-fn ncp_keys(
-    place: &config::Ncp,
-    config: &TargetConfig,
-    tls: Option<&Tls>,
-    env: &Env,
-    background: Option<&Background>,
-) -> Result<Credentials, String> {
-    let source = &config.credentials.source;
-    let origin = match keys::local(source, NCP_KEYS, env) {
-        Some(local) if !local.changes() => return Ok(Credentials::load(local)),
-        Some(local) => Origin::Local(local),
-        None => Origin::Issued(match source {
-            CredentialSource::ServerRole { metadata_url } => {
-                let url = keys::metadata_url(metadata_url.as_ref(), ncp::ServerRole::URL)?;
-                Box::new(ncp::ServerRole::new(&url)?)
-            }
-            CredentialSource::Sts { base, duration } => {
-                let url = match &place.sts_url {
-                    Some(url) => url.clone(),
-                    None => Url::parse(ncp::sts_host(site(place))).map_err(|fault| fault.to_string())?,
-                };
-                Box::new(ncp::Sts {
-                    transport: aside(config, tls, Some(&url)),
-                    url,
-                    base: keys::base(base, NCP_KEYS, env),
-                    duration: *duration,
-                })
-            }
-            other => keys::exec(other, env).ok_or("the source is of another cloud")?,
+    let aside = keys::Aside {
+        transport: &aside,
+        env,
+        background,
+    };
+    let cloud = match (&config.cloud, old.map(|old| (&old.config, &old.cloud))) {
+        (Cloud::Ncp(_), Some((was, Prepared::Ncp(keys)))) if was.credentials == config.credentials => {
+            Prepared::Ncp(keys.clone())
+        }
+        (Cloud::Ncp(place), _) => Prepared::Ncp(keys::ncp(place, &config, &aside)?),
+        (Cloud::FunctionGraph(_), Some((was, Prepared::FunctionGraph(settings))))
+            if same_account(was, &config) =>
+        {
+            Prepared::FunctionGraph(functiongraph::Settings {
+                wait: config.wait,
+                idempotent_actions: patterns(&config)?,
+                ..settings.clone()
+            })
+        }
+        (Cloud::FunctionGraph(place), _) => Prepared::FunctionGraph(functiongraph::Settings {
+            access: keys::access(place, &config, &aside)?,
+            wait: config.wait,
+            idempotent_actions: patterns(&config)?,
         }),
     };
-    let trial = ncp::KeyTrial {
-        endpoint: endpoint(place, config)?,
-        transport: aside(config, tls, config.base_url.as_ref()),
-    };
-    keep(background, origin, config, trial)
-}
-
-fn function_graph(
-    place: &config::FunctionGraph,
-    config: &TargetConfig,
-    tls: Option<&Tls>,
-    env: &Env,
-    background: Option<&Background>,
-) -> Result<functiongraph::Settings, String> {
-    let (project, iam_url) = (place.project_id.as_deref(), place.iam_url.as_ref());
-    let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam_url)?;
-    let iam = || aside(config, tls, iam_url);
-    let source = &config.credentials.source;
-    let temporary = |asker, duration| -> Box<dyn Issuer> {
-        Box::new(TemporaryKeys::new(endpoint.clone(), iam(), asker, duration))
-    };
-    let origin = match (source, keys::local(source, HUAWEI_KEYS, env)) {
-        (CredentialSource::IamPassword { .. }, _) => None,
-        (_, Some(local)) => Some(Origin::Local(local)),
-        (CredentialSource::EcsMetadata { metadata_url }, None) => {
-            let url = keys::metadata_url(metadata_url.as_ref(), functiongraph::EcsMetadata::URL)?;
-            Some(Origin::Issued(Box::new(functiongraph::EcsMetadata::new(&url)?)))
-        }
-        (CredentialSource::TemporaryKeys { directory, duration }, None) => {
-            let asker = Asker::Login(keys::login(directory));
-            Some(Origin::Issued(temporary(asker, *duration)))
-        }
-        (
-            CredentialSource::Agency {
-                base,
-                agency_name,
-                agency_domain,
-                duration,
-            },
-            None,
-        ) => {
-            let agency = Agency {
-                name: agency_name.clone(),
-                domain: agency_domain.clone(),
-            };
-            let asker = Asker::Key(keys::base(base, HUAWEI_KEYS, env), agency);
-            Some(Origin::Issued(temporary(asker, *duration)))
-        }
-        (other, None) => Some(Origin::Issued(
-            keys::exec(other, env).ok_or("the source is of another cloud")?,
-        )),
-    };
-    let auth = match (origin, source) {
-        (Some(Origin::Local(local)), _) if !local.changes() => Auth::Keys(Credentials::load(local)),
-        (Some(origin), _) => {
-            let functions = aside(config, tls, config.base_url.as_ref());
-            let trial = functiongraph::KeyTrial::new(endpoint.clone(), iam(), functions);
-            Auth::Keys(keep(background, origin, config, trial)?)
-        }
-        (None, CredentialSource::IamPassword { directory }) => Auth::Login(keys::login(directory)),
-        (None, _) => return Err("the source is of another cloud".to_owned()),
-    };
-    Ok(functiongraph::Settings {
-        access: Access::new(endpoint.clone(), iam(), auth),
-        wait: config.wait,
-        idempotent_actions: patterns(config)?,
+    Ok(Way {
+        config,
+        transport,
+        shared,
+        tls,
+        cloud,
     })
 }
 
-fn keep(
-    background: Option<&Background>,
-    origin: Origin,
-    config: &TargetConfig,
-    trial: impl Trial,
-) -> Result<Credentials, String> {
-    let background = background.ok_or("its keys are kept by nobody")?;
-    Ok(background.keep(origin, config.credentials.verify, Arc::new(trial)))
+/// A provider for one thread.
+pub(super) fn provider(way: &Way) -> Result<Arc<dyn Provider>, String> {
+    let config = &way.config;
+    let transport = Transport::new(&way.transport, Arc::clone(&way.shared));
+    match (&config.cloud, &way.cloud) {
+        (Cloud::Ncp(place), Prepared::Ncp(credentials)) => {
+            let settings = ncp::Settings {
+                endpoint: endpoint(place, config)?,
+                wait: config.wait,
+                idempotent_actions: patterns(config)?,
+            };
+            Ok(Arc::new(Ncp::new(settings, transport, credentials.clone())))
+        }
+        (Cloud::FunctionGraph(_), Prepared::FunctionGraph(settings)) => {
+            Ok(Arc::new(FunctionGraph::new(settings.clone(), transport)))
+        }
+        _ => Err("the plan is of another cloud than the configuration".to_owned()),
+    }
 }
 
-fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, String> {
+/// The root of the host that a target's functions are called at.
+pub(super) fn host(config: &TargetConfig) -> Result<Url, String> {
+    let mut url = match (&config.base_url, &config.cloud) {
+        (Some(url), _) => url.clone(),
+        (None, Cloud::Ncp(place)) => endpoint(place, config)?.origin(),
+        (None, Cloud::FunctionGraph(place)) => {
+            let host = functiongraph::functions_host(&place.region);
+            Url::parse(&host).map_err(|fault| fault.to_string())?
+        }
+    };
+    url.set_path("/");
+    Ok(url)
+}
+
+/// The rules of `allow`; none allows nothing.
+pub(super) fn allow(target: &str, rules: &[AllowRule]) -> Result<Allow, String> {
+    let rule = |rule: &AllowRule| {
+        Ok(Rule {
+            actions: rule
+                .actions
+                .iter()
+                .map(|text| Pattern::parse(text))
+                .collect::<Result<_, String>>()?,
+            triggers: rule.triggers.iter().map(|text| NamePattern::new(text)).collect(),
+            operations: rule
+                .operations
+                .iter()
+                .flat_map(|word| Operation::named(word))
+                .collect(),
+        })
+    };
+    let rules = rules.iter().map(rule).collect::<Result<_, String>>()?;
+    Ok(Allow::new(format!("targets.{target}.allow"), rules))
+}
+
+/// Whether one `Access` (token, held-back key, project, way to IAM) serves both: they differ in the functions' part alone.
+fn same_account(was: &TargetConfig, is: &TargetConfig) -> bool {
+    let account = |config: &TargetConfig| TargetConfig {
+        wait: Duration::ZERO,
+        idempotent_actions: Vec::new(),
+        // IAM is asked rarely: the bounds of the functions' calls mean nothing there.
+        limits: was.limits,
+        ..config.clone()
+    };
+    account(was) == account(is)
+}
+
+/// The process's telemetry. What is wrong with it is told and never keeps the sidecar from starting.
+pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
+    let slower_than = config.tracing.keep_slower_than;
+    let keep = Keep {
+        failures: config.tracing.keep_failures,
+        slower_than: (!slower_than.is_zero()).then_some(slower_than),
+    };
+    let lines = match config.access_log {
+        config::AccessLog::Off => Lines::Off,
+        config::AccessLog::Errors => Lines::Errors,
+        config::AccessLog::All => Lines::All,
+    };
+    let mut warnings = Vec::new();
+    let traces = Traces::start(&|name| env.get(name), keep, &mut warnings);
+    let metrics = Metrics::new(config.metrics.max_actions);
+    let export = Export::start(&metrics, &|name| env.get(name), &mut warnings);
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    Arc::new(Telemetry::new(Log::installed(), lines, traces, metrics).exporting(export))
+}
+
+pub(super) fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, String> {
     let region = match place.region {
         config::Region::Kr => ncp::Region::Kr,
         config::Region::Sg => ncp::Region::Sg,
@@ -316,11 +183,29 @@ fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, Stri
     Endpoint::new(site(place), region, version, config.base_url.as_ref(), platform)
 }
 
-fn site(place: &config::Ncp) -> ncp::Site {
+pub(super) fn site(place: &config::Ncp) -> ncp::Site {
     match place.site {
         config::Site::Public => ncp::Site::Public,
         config::Site::Fin => ncp::Site::Fin,
         config::Site::Gov => ncp::Site::Gov,
+    }
+}
+
+/// Cloud and region for spans. The conventions list neither cloud yet; the names follow those of the others
+/// (`alibaba_cloud`, `tencent_cloud`).
+pub(super) fn place(cloud: &Cloud) -> (&'static str, String) {
+    match cloud {
+        Cloud::Ncp(place) => {
+            let region = match (place.site, place.region) {
+                (config::Site::Fin, _) => "fin",
+                (config::Site::Gov, _) => "gov",
+                (config::Site::Public, config::Region::Kr) => "kr",
+                (config::Site::Public, config::Region::Sg) => "sg",
+                (config::Site::Public, config::Region::Jp) => "jp",
+            };
+            ("naver_cloud", region.to_owned())
+        }
+        Cloud::FunctionGraph(place) => ("huawei_cloud", place.region.clone()),
     }
 }
 
@@ -334,7 +219,7 @@ fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
 
 /// One handle for all of a target's connections, so that one reading of the files is good for all; `None` = everything is
 /// plain HTTP.
-fn tls(config: &TargetConfig) -> Result<Option<Tls>, String> {
+fn tls(config: &TargetConfig, old: Option<&Way>) -> Result<Option<Tls>, String> {
     let beside = match &config.cloud {
         Cloud::FunctionGraph(place) => is_https(place.iam_url.as_ref()),
         Cloud::Ncp(place) => {
@@ -344,6 +229,21 @@ fn tls(config: &TargetConfig) -> Result<Option<Tls>, String> {
     };
     if !is_https(config.base_url.as_ref()) && !beside {
         return Ok(None);
+    }
+    let files = |config: &TargetConfig| {
+        let TargetConfig {
+            ca_file,
+            client_cert_file,
+            client_key_file,
+            ..
+        } = config;
+        [ca_file, client_cert_file, client_key_file].map(Clone::clone)
+    };
+    if let Some(old) = old
+        && let Some(tls) = &old.tls
+        && files(&old.config) == files(config)
+    {
+        return Ok(Some(tls.clone()));
     }
     let client = match (&config.client_cert_file, &config.client_key_file) {
         (Some(certificate), Some(key)) => Some(ClientFiles {
@@ -361,7 +261,11 @@ fn is_https(url: Option<&Url>) -> bool {
     url.is_none_or(|url| url.scheme() == "https")
 }
 
-fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
+fn transport_settings(
+    config: &TargetConfig,
+    tls: Option<&Tls>,
+    metrics: &Arc<TargetMetrics>,
+) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     let breaker = &config.breaker;
     transport::Settings {
@@ -395,6 +299,7 @@ fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Se
             open: breaker.open,
             max_open: breaker.max_open,
         },
+        metrics: Arc::clone(metrics),
     }
 }
 

@@ -4,7 +4,7 @@
 //! if some target's keys can change.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,26 +14,86 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use url::Url;
 
-use super::StartError;
-use crate::config::{BaseKey, CredentialSource};
+use super::build;
+use crate::config::{self, BaseKey, CredentialSource, TargetConfig};
 use crate::credentials::{
-    Credentials, Exec, Issuer, Keeping, KeyNames, LoginSource, Origin, Pace, Source, Status, Trial,
+    Agency, Credentials, Exec, Issuer, Keeping, KeyNames, LoginSource, Origin, Pace, Source, Status, Trial,
 };
 use crate::env::Env;
+use crate::provider::functiongraph::{self, Access, Asker, Auth, TemporaryKeys};
+use crate::provider::ncp;
+use crate::transport::Transport;
+
+/// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
+const NCP_KEYS: KeyNames = KeyNames {
+    access_key: &["NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY"],
+    secret_key: &["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"],
+    security_token: &[],
+};
+
+/// Names of Huawei Cloud's environment variables (`huaweicloudsdkcore` 3.1.219, `auth/provider.py`).
+const HUAWEI_KEYS: KeyNames = KeyNames {
+    access_key: &["HUAWEICLOUD_SDK_AK"],
+    secret_key: &["HUAWEICLOUD_SDK_SK"],
+    security_token: &["HUAWEICLOUD_SDK_SECURITY_TOKEN"],
+};
 
 /// Tells a target's credentials' state.
 pub(super) type Report = Arc<dyn Fn() -> Status + Send + Sync>;
 
-/// The thread that keeps keys; it ends when this is dropped.
-pub(super) struct Background {
+/// The state of all targets' credentials.
+pub(super) struct Reports {
+    pub(super) default: String,
+    pub(super) targets: Vec<(String, Report)>,
+}
+
+/// What a source needs beside its configuration.
+pub(super) struct Aside<'a> {
+    /// Makes a transport of its own for what is asked rarely: one serves all threads.
+    pub(super) transport: &'a dyn Fn(Option<&Url>) -> Transport,
+    pub(super) env: &'a Env,
+    pub(super) background: &'a Background,
+}
+
+/// The thread that keeps keys: started by the first that can change, ended when this is dropped.
+#[derive(Default)]
+pub(super) struct Background(Mutex<Option<Running>>);
+
+struct Running {
     handle: Handle,
     _stop: oneshot::Sender<()>,
 }
 
 impl Background {
-    pub(super) fn start() -> Result<Self, StartError> {
-        let fault =
-            |why: std::io::Error| StartError(format!("the credentials thread cannot be started ({why})"));
+    /// Keeps keys from `origin` up to date.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    fn keep(
+        &self,
+        origin: Origin,
+        verify: Option<bool>,
+        trial: Arc<dyn Trial>,
+    ) -> Result<Credentials, String> {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = match &mut *running {
+            Some(running) => running,
+            empty => empty.insert(Running::start()?),
+        };
+        let keeping = Keeping {
+            verify: verify.unwrap_or(false),
+            trial: Some(trial),
+            pace: Pace::default(),
+        };
+        let (credentials, kept) = Credentials::keep(origin, keeping);
+        running.handle.spawn(kept);
+        Ok(credentials)
+    }
+}
+
+impl Running {
+    fn start() -> Result<Self, String> {
+        let fault = |why: std::io::Error| format!("the credentials thread cannot be started ({why})");
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -50,18 +110,6 @@ impl Background {
             .map_err(fault)?;
         Ok(Self { handle, _stop: stop })
     }
-
-    /// Keeps keys from `origin` up to date.
-    pub(super) fn keep(&self, origin: Origin, verify: Option<bool>, trial: Arc<dyn Trial>) -> Credentials {
-        let keeping = Keeping {
-            verify: verify.unwrap_or(false),
-            trial: Some(trial),
-            pace: Pace::default(),
-        };
-        let (credentials, kept) = Credentials::keep(origin, keeping);
-        self.handle.spawn(kept);
-        credentials
-    }
 }
 
 impl fmt::Debug for Background {
@@ -70,8 +118,112 @@ impl fmt::Debug for Background {
     }
 }
 
+/// The keys of a target on NAVER Cloud.
+pub(super) fn ncp(
+    place: &config::Ncp,
+    config: &TargetConfig,
+    aside: &Aside<'_>,
+) -> Result<Credentials, String> {
+    let env = aside.env;
+    let source = &config.credentials.source;
+    let origin = match local(source, NCP_KEYS, env) {
+        Some(local) if !local.changes() => return Ok(Credentials::load(local)),
+        Some(local) => Origin::Local(local),
+        None => Origin::Issued(match source {
+            CredentialSource::ServerRole { metadata_url } => {
+                let url = metadata_at(metadata_url.as_ref(), ncp::ServerRole::URL)?;
+                Box::new(ncp::ServerRole::new(&url)?)
+            }
+            CredentialSource::Sts { base, duration } => {
+                let url = match &place.sts_url {
+                    Some(url) => url.clone(),
+                    None => {
+                        Url::parse(ncp::sts_host(build::site(place))).map_err(|fault| fault.to_string())?
+                    }
+                };
+                Box::new(ncp::Sts {
+                    transport: (aside.transport)(Some(&url)),
+                    url,
+                    base: base_key(base, NCP_KEYS, env),
+                    duration: *duration,
+                })
+            }
+            other => exec(other, env).ok_or("the source is of another cloud")?,
+        }),
+    };
+    let trial = ncp::KeyTrial {
+        endpoint: build::endpoint(place, config)?,
+        transport: (aside.transport)(config.base_url.as_ref()),
+    };
+    aside
+        .background
+        .keep(origin, config.credentials.verify, Arc::new(trial))
+}
+
+/// Who a target on Huawei Cloud is there.
+pub(super) fn access(
+    place: &config::FunctionGraph,
+    config: &TargetConfig,
+    aside: &Aside<'_>,
+) -> Result<Access, String> {
+    let env = aside.env;
+    let (project, iam_url) = (place.project_id.as_deref(), place.iam_url.as_ref());
+    let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam_url)?;
+    let iam = || (aside.transport)(iam_url);
+    let source = &config.credentials.source;
+    let temporary = |asker, duration| -> Box<dyn Issuer> {
+        Box::new(TemporaryKeys::new(endpoint.clone(), iam(), asker, duration))
+    };
+    let origin = match (source, local(source, HUAWEI_KEYS, env)) {
+        (CredentialSource::IamPassword { .. }, _) => None,
+        (_, Some(local)) => Some(Origin::Local(local)),
+        (CredentialSource::EcsMetadata { metadata_url }, None) => {
+            let url = metadata_at(metadata_url.as_ref(), functiongraph::EcsMetadata::URL)?;
+            Some(Origin::Issued(Box::new(functiongraph::EcsMetadata::new(&url)?)))
+        }
+        (CredentialSource::TemporaryKeys { directory, duration }, None) => {
+            let asker = Asker::Login(login(directory));
+            Some(Origin::Issued(temporary(asker, *duration)))
+        }
+        (
+            CredentialSource::Agency {
+                base,
+                agency_name,
+                agency_domain,
+                duration,
+            },
+            None,
+        ) => {
+            let agency = Agency {
+                name: agency_name.clone(),
+                domain: agency_domain.clone(),
+            };
+            let asker = Asker::Key(base_key(base, HUAWEI_KEYS, env), agency);
+            Some(Origin::Issued(temporary(asker, *duration)))
+        }
+        (other, None) => Some(Origin::Issued(
+            exec(other, env).ok_or("the source is of another cloud")?,
+        )),
+    };
+    let auth = match (origin, source) {
+        (Some(Origin::Local(local)), _) if !local.changes() => Auth::Keys(Credentials::load(local)),
+        (Some(origin), _) => {
+            let functions = (aside.transport)(config.base_url.as_ref());
+            let trial = functiongraph::KeyTrial::new(endpoint.clone(), iam(), functions);
+            Auth::Keys(
+                aside
+                    .background
+                    .keep(origin, config.credentials.verify, Arc::new(trial))?,
+            )
+        }
+        (None, CredentialSource::IamPassword { directory }) => Auth::Login(login(directory)),
+        (None, _) => return Err("the source is of another cloud".to_owned()),
+    };
+    Ok(Access::new(endpoint.clone(), iam(), auth))
+}
+
 /// The source on this machine that the configuration names; `None` = someone else gives the keys.
-pub(super) fn local(source: &CredentialSource, names: KeyNames, env: &Env) -> Option<Source> {
+fn local(source: &CredentialSource, names: KeyNames, env: &Env) -> Option<Source> {
     match source {
         CredentialSource::Env => Some(variables(names, env)),
         CredentialSource::Files { directory } => Some(Source::Files {
@@ -86,7 +238,7 @@ pub(super) fn local(source: &CredentialSource, names: KeyNames, env: &Env) -> Op
 }
 
 /// The permanent key that asks for temporary ones.
-pub(super) fn base(base: &BaseKey, names: KeyNames, env: &Env) -> Source {
+fn base_key(base: &BaseKey, names: KeyNames, env: &Env) -> Source {
     match base {
         BaseKey::Env => variables(names, env),
         BaseKey::Files { directory } => Source::Files {
@@ -96,7 +248,7 @@ pub(super) fn base(base: &BaseKey, names: KeyNames, env: &Env) -> Source {
 }
 
 /// A command, which knows no cloud.
-pub(super) fn exec(source: &CredentialSource, env: &Env) -> Option<Box<dyn Issuer>> {
+fn exec(source: &CredentialSource, env: &Env) -> Option<Box<dyn Issuer>> {
     let CredentialSource::Exec {
         command,
         args,
@@ -117,33 +269,36 @@ pub(super) fn exec(source: &CredentialSource, env: &Env) -> Option<Box<dyn Issue
 }
 
 /// A login's files.
-pub(super) fn login(directory: &std::path::Path) -> LoginSource {
+fn login(directory: &std::path::Path) -> LoginSource {
     LoginSource::Files {
         directory: directory.to_owned(),
     }
 }
 
 /// The metadata service: the documented address unless the configuration names another.
-pub(super) fn metadata_url(given: Option<&Url>, documented: &str) -> Result<Url, String> {
+fn metadata_at(given: Option<&Url>, documented: &str) -> Result<Url, String> {
     match given {
         Some(url) => Ok(url.clone()),
         None => Url::parse(documented).map_err(|fault| fault.to_string()),
     }
 }
 
-/// Why the default target cannot be used yet; `None` = it can.
-pub(super) fn unready(default: &str, reports: &[(String, Report)]) -> Option<String> {
-    let (name, report) = reports.iter().find(|(name, _)| name == default)?;
-    report().ready.err().map(|why| format!("target {name}: {why}"))
-}
+impl Reports {
+    /// Why the default target cannot be used yet; `None` = it can.
+    pub(super) fn unready(&self) -> Option<String> {
+        let (name, report) = self.targets.iter().find(|(name, _)| *name == self.default)?;
+        report().ready.err().map(|why| format!("target {name}: {why}"))
+    }
 
-/// The state of all credentials as JSON.
-pub(super) fn page(reports: &[(String, Report)]) -> String {
-    let targets: serde_json::Map<String, Value> = reports
-        .iter()
-        .map(|(name, report)| (name.clone(), shown(&report())))
-        .collect();
-    format!("{:#}\n", Value::Object(targets))
+    /// The state of all credentials as JSON.
+    pub(super) fn page(&self) -> String {
+        let targets: serde_json::Map<String, Value> = self
+            .targets
+            .iter()
+            .map(|(name, report)| (name.clone(), shown(&report())))
+            .collect();
+        format!("{:#}\n", Value::Object(targets))
+    }
 }
 
 fn shown(status: &Status) -> Value {

@@ -1,8 +1,10 @@
 //! `serve`: the sidecar itself.
 
+use std::time::Duration;
+
 use clap::Args;
 
-use super::config_args::ConfigArgs;
+use super::config_args::{ConfigArgs, read};
 use super::exit::Exit;
 use super::io::Io;
 use crate::app;
@@ -10,12 +12,16 @@ use crate::config::{Log, LogFormat};
 use crate::env::Env;
 use crate::telemetry;
 
+/// Longest time that the end of the process waits for a slow reader of the log.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 const HELP: &str = "\
 Without a file there is one target, named default: the public NAVER Cloud in Korea, with keys from
 NCLOUD_ACCESS_KEY_ID and NCLOUD_SECRET_ACCESS_KEY. The log says so.
 
 The log line `ready` means that calls are accepted. SIGTERM ends the sidecar cleanly: new calls are
-refused, calls in flight finish within drain_timeout, and the exit code is 0.
+refused, calls in flight finish within drain_timeout, and the exit code is 0. SIGHUP, or a change of
+the file, has the configuration read again; a wrong one is refused and the one before stays in use.
 
 Examples:
   faas-sidecar serve --config faas.yaml
@@ -43,19 +49,23 @@ pub struct ServeArgs {
 pub(super) fn run(args: ServeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     #[cfg(feature = "emulator")]
     let emulator = args.emulator;
-    let config = match args.config.load(env, io) {
+    let sources = args.config.sources(env);
+    let config = match read(&sources, io) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
     start_log(&config.log);
     #[cfg(feature = "emulator")]
     if emulator {
-        return done(app::serve_emulated(&config), io);
+        return done(app::serve_emulated(&config, &sources), io);
     }
-    done(app::serve(&config, env), io)
+    done(app::serve(&config, &sources), io)
 }
 
 fn done(served: Result<(), app::StartError>, io: &mut Io<'_>) -> Exit {
+    if let Some(log) = telemetry::Log::installed() {
+        log.flush(LAST_LINES);
+    }
     match served {
         Ok(()) => Exit::Clean,
         Err(why) => {
@@ -71,7 +81,7 @@ fn start_log(log: &Log) {
         LogFormat::Json => telemetry::Format::Json,
     };
     // Both sides use the same five words.
-    telemetry::init(
+    telemetry::Log::install(
         format,
         log.level
             .name()

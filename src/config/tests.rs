@@ -1,5 +1,6 @@
 //! Whole files in, configurations or fault lists out.
 
+mod callers;
 mod credentials;
 mod faults;
 mod precedence;

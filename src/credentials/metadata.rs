@@ -61,15 +61,7 @@ impl Metadata {
     /// # Errors
     /// When the HTTP client cannot be built.
     pub fn new(base: &Url, session: Session) -> std::result::Result<Self, String> {
-        // Plain HTTP needs no roots; without this the client would look for some.
-        let tls =
-            rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-                .with_safe_default_protocol_versions()
-                .map_err(|fault| format!("TLS: {fault}"))?
-                .with_root_certificates(rustls::RootCertStore::empty())
-                .with_no_client_auth();
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()

@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue};
@@ -18,16 +18,19 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::arriving::Arriving;
+use super::auth::Tokens;
 use super::deadline::Asked;
-use super::edge::{CallFacts, LateFacts};
+use super::methods::{self, Method};
+use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
-use super::status::{bare, panicked, unsendable};
+use super::status::{Context, bare, panicked, status, unsendable};
 use super::{Health, Services};
 use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::health::health_server::HealthServer;
 use crate::proto::invocation_service_server::InvocationServiceServer;
 use crate::proto::package_service_server::PackageServiceServer;
 use crate::proto::trigger_service_server::TriggerServiceServer;
+use crate::telemetry::Telemetry;
 
 /// The services of `faas.v1`, as health checks name them.
 pub(super) const SERVICES: [&str; 4] = [
@@ -45,7 +48,8 @@ pub struct Limits {
 }
 
 type Answer = http::Response<Body>;
-type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+/// An answer on its way.
+pub type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// All services of one listener.
 #[derive(Clone, Debug)]
@@ -56,12 +60,14 @@ pub struct Router {
     trigger: TriggerServiceServer<Services>,
     health: HealthServer<Health>,
     reflection: Reflection,
+    tokens: Option<Arc<Tokens>>,
+    telemetry: Arc<Telemetry>,
 }
 
 impl Router {
-    /// Puts the services behind one path match, within `limits`.
+    /// Puts the services behind one path match, within `limits`; `telemetry` sees every call.
     #[must_use]
-    pub fn new(services: &Services, health: &Health, limits: Limits) -> Self {
+    pub fn new(services: &Services, health: &Health, limits: Limits, telemetry: Arc<Telemetry>) -> Self {
         let size = limits.max_message_size;
         macro_rules! limited {
             ($server:ident) => {
@@ -78,22 +84,68 @@ impl Router {
             trigger: limited!(TriggerServiceServer),
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
+            tokens: None,
+            telemetry,
         }
     }
 
-    fn dispatch(&mut self, request: http::Request<Body>) -> Pending {
+    /// The same, for callers that must bring one of these tokens; health alone is asked without.
+    #[must_use]
+    pub fn guarded(self, tokens: Option<Arc<Tokens>>) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// Begins to watch a call of ours.
+    fn watch(&self, request: &mut http::Request<Body>) -> Option<Guard> {
+        let method = match methods::find(request.uri().path()) {
+            Method::Known(method) => method,
+            Method::Other => "_OTHER",
+            Method::Unwatched => return None,
+        };
+        let observed = Observed::new(&self.telemetry, method);
+        request.extensions_mut().insert(observed.clone());
+        Some(observed.guard())
+    }
+
+    /// The answer to one request, whatever becomes of it.
+    pub fn answer(&self, mut request: http::Request<Body>) -> Pending {
+        let guard = self.watch(&mut request);
+        if let Some(asked) = Asked::read(request.headers()) {
+            request.extensions_mut().insert(asked);
+            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+        }
+        let answer = self.dispatch(request);
+        Box::pin(async move {
+            match AssertUnwindSafe(answer).catch_unwind().await {
+                Ok(answer) => answer.map(|answer| finish(answer, guard)),
+                Err(_) => {
+                    end(guard.as_ref(), Code::Internal);
+                    Ok(panicked().into_http())
+                }
+            }
+        })
+    }
+
+    fn dispatch(&self, request: http::Request<Body>) -> Pending {
         let service = request
             .uri()
             .path()
             .get(1..)
             .and_then(|path| path.split('/').next())
             .unwrap_or_default();
+        if let Some(tokens) = &self.tokens
+            && service != "grpc.health.v1.Health"
+            && let Err(refused) = tokens.check(request.headers())
+        {
+            let status = status(&refused, &Context::default());
+            return Box::pin(std::future::ready(Ok(status.into_http())));
+        }
         match service {
-            "faas.v1.InvocationService" => self.invocation.call(request),
-            "faas.v1.ActionService" => self.action.call(request),
-            "faas.v1.PackageService" => self.package.call(request),
-            "faas.v1.TriggerService" => self.trigger.call(request),
-            "grpc.health.v1.Health" => self.health.call(request),
+            "faas.v1.InvocationService" => self.invocation.clone().call(request),
+            "faas.v1.ActionService" => self.action.clone().call(request),
+            "faas.v1.PackageService" => self.package.clone().call(request),
+            "faas.v1.TriggerService" => self.trigger.clone().call(request),
+            "grpc.health.v1.Health" => self.health.clone().call(request),
             "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request),
             "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request),
             _ => {
@@ -106,51 +158,42 @@ impl Router {
     }
 }
 
-impl Service<http::Request<Body>> for Router {
-    type Response = Answer;
-    type Error = Infallible;
-    type Future = Pending;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: http::Request<Body>) -> Pending {
-        if let Some(asked) = Asked::read(request.headers()) {
-            request.extensions_mut().insert(asked);
-            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
-        }
-        let answer = self.dispatch(request);
-        Box::pin(async move {
-            match AssertUnwindSafe(answer).catch_unwind().await {
-                Ok(answer) => answer.map(finish),
-                Err(_) => Ok(panicked().into_http()),
-            }
-        })
+fn end(guard: Option<&Guard>, code: Code) {
+    if let Some(guard) = guard {
+        guard.end(code);
     }
 }
 
 /// Details on every error, trailers on every answer.
-fn finish(mut answer: Answer) -> Answer {
+fn finish(answer: Answer, guard: Option<Guard>) -> Answer {
     if let Some(status) = without_details(answer.headers()) {
+        end(guard.as_ref(), status.code());
         return status.into_http();
     }
-    if let Some(facts) = answer.extensions_mut().remove::<CallFacts>() {
-        return with_trailers(answer, move || facts.clone());
+    let Some(guard) = guard else { return answer };
+    match code(answer.headers()) {
+        // An error has no body: its trailers are its headers.
+        Some(code) => guard.end(code),
+        None => return with_trailers(answer, guard),
     }
-    match answer.extensions_mut().remove::<LateFacts>() {
-        Some(facts) => with_trailers(answer, move || facts.get()),
-        None => answer,
-    }
+    answer
 }
 
-fn with_trailers(answer: Answer, facts: impl Fn() -> CallFacts + Send + 'static) -> Answer {
+fn with_trailers(answer: Answer, guard: Guard) -> Answer {
     answer.map(|body| {
         Body::new(body.map_frame(move |frame| match frame.into_trailers() {
-            Ok(trailers) => Frame::trailers(trail(trailers, &facts())),
+            Ok(trailers) => {
+                let trailers = trail(trailers, &guard.facts());
+                guard.end(code(&trailers).unwrap_or(Code::Ok));
+                Frame::trailers(trailers)
+            }
             Err(frame) => frame,
         }))
     })
+}
+
+fn code(headers: &HeaderMap) -> Option<Code> {
+    Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()))
 }
 
 fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {

@@ -23,7 +23,6 @@ pub struct Answer {
     pub attempts: u32,
     /// The call that a good answer is of, by its own words.
     pub of: Option<u64>,
-    #[allow(dead_code, reason = "told in histories")]
     pub message: String,
 }
 

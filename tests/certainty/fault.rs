@@ -1,6 +1,7 @@
 //! What an upstream may do to one request or its connection.
 
 use crate::dice::Dice;
+use crate::http2::StreamFault;
 
 /// How a connection ends, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +109,17 @@ pub enum Fault {
     EndsAfterAnswer(End),
     /// An answer of refusal or failure; carried out before it or not.
     Answers(Said, bool),
+    /// Something that only HTTP/2 has.
+    OnStream(StreamFault),
+}
+
+impl From<StreamFault> for Fault {
+    fn from(fault: StreamFault) -> Self {
+        match fault {
+            StreamFault::None => Self::None,
+            fault => Self::OnStream(fault),
+        }
+    }
 }
 
 impl Fault {
@@ -221,6 +233,7 @@ impl Fault {
             | Self::LengthTooShort
             | Self::ChunkGarbage
             | Self::ChunksCut(_) => Some("completed"),
+            Self::OnStream(fault) => fault.knowable(),
             _ => None,
         }
     }
@@ -261,6 +274,7 @@ impl Fault {
             Self::ChunksCut(end) => format!("last chunk missing, {}", how(end)),
             Self::HeadersTwice => "every header twice".to_owned(),
             Self::SaysClose => "Connection: close".to_owned(),
+            Self::OnStream(fault) => fault.name(),
             Self::EndsAfterAnswer(end) => format!("{} after the answer", how(end)),
             Self::Answers(said, executed) => {
                 let when = match (said.is_refusal(), executed) {

@@ -191,6 +191,7 @@ impl Tally {
             Wrong::CrossedAnswer,
             Wrong::Unsaid,
             Wrong::CalledCancelled,
+            Wrong::Contradicts,
         ] {
             let count = self.wrong.get(name(what)).copied().unwrap_or(0);
             writeln!(out, "{:<44} {count}", name(what)).unwrap();
@@ -222,6 +223,7 @@ fn name(wrong: Wrong) -> &'static str {
         Wrong::SaidOk => "lie: OK, but not executed",
         Wrong::CrossedAnswer => "lie: OK, with another call's result",
         Wrong::Unsaid => "error that says nothing of execution",
+        Wrong::Contradicts => "message that denies what execution admits",
         Wrong::CalledCancelled => "CANCELLED, though nobody cancelled",
     }
 }

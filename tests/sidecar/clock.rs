@@ -89,10 +89,10 @@ async fn a_step_under_many_calls_in_flight_fails_none_of_them() {
         }
         let asked = bench.upstream.received().len() - before;
         assert!((31..=60).contains(&asked), "{asked} requests for 30 calls");
-        bench.invoke(hello()).await.ok();
-        assert!(bench.upstream.received().last().unwrap().signed);
+        // What is left of the script is used up by calls that are signed well at once.
         while bench.upstream.unused() > 0 {
             bench.invoke(hello()).await.unwrap();
+            assert!(bench.upstream.received().last().unwrap().signed);
         }
     }
 }

@@ -2,9 +2,13 @@
 
 pub mod answer;
 pub mod bench;
+pub mod collector;
 pub mod details;
+pub mod frames;
+pub mod leak;
 pub mod raw;
 pub mod refused;
 pub mod signature;
+pub mod spawned;
 pub mod tls;
 pub mod upstream;
