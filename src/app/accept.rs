@@ -60,14 +60,20 @@ pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut sto
             _ = stop.wait_for(|stop| *stop >= Stop::Drain) => break,
             slot = slot(&door) => slot,
         };
-        let (router, door, stop, alive) = (router.clone(), Arc::clone(&door), stop.clone(), alive.clone());
+        let (router, door, mut stop, alive) =
+            (router.clone(), Arc::clone(&door), stop.clone(), alive.clone());
         tokio::spawn(async move {
             let _held = (slot, alive);
             let socket: Box<dyn Socket> = match (caller, door.tls()) {
                 (Caller::Local(socket), _) => socket,
                 (Caller::Tcp(socket), None) => Box::new(socket),
                 (Caller::Tcp(socket), Some(tls)) => {
-                    match handshake(socket, tls, door.bounds.handshake_timeout).await {
+                    let shaken = tokio::select! {
+                        // Who has not even begun has no call to finish.
+                        _ = stop.wait_for(|stop| *stop >= Stop::Drain) => return,
+                        shaken = handshake(socket, tls, door.bounds.handshake_timeout) => shaken,
+                    };
+                    match shaken {
                         Ok(socket) => socket,
                         Err(why) => return debug!("a caller's TLS handshake failed: {why}"),
                     }

@@ -84,6 +84,10 @@ pub(super) async fn serve(
             // How a connection ends is its caller's business; failed calls were told already.
             _ = connection.as_mut() => return,
             () = told_to_drain(&mut stop), if !leaving => {
+                // Who has not even begun has no call to finish.
+                if !life.begun.load(Ordering::Relaxed) {
+                    return;
+                }
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
             }

@@ -75,10 +75,6 @@ pub struct AllowRule {
     pub operations: Vec<String>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes the field by reference"
-)]
 fn serialize_mode<S: Serializer>(mode: &u32, out: S) -> Result<S::Ok, S::Error> {
     out.collect_str(&format_args!("{mode:04o}"))
 }

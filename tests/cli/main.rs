@@ -7,6 +7,7 @@
 
 #[cfg(feature = "emulator")]
 #[path = "../sidecar/support/leak.rs"]
+#[allow(unreachable_pub, reason = "shared with the tests of the whole sidecar")]
 mod leak;
 #[cfg(feature = "emulator")]
 mod observed;

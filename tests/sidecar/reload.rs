@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use faas_sidecar::app::Sidecar;
 use faas_sidecar::config::{self, Config, Sources};
 use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
@@ -12,6 +14,7 @@ use tonic::transport::Channel;
 use crate::support::answer::html;
 use crate::support::bench::{connect, hello, keys, start, success};
 use crate::support::details::{bare, told};
+use crate::support::spawned::Spawned;
 use crate::support::upstream::Upstream;
 
 fn read(text: &str) -> Config {
@@ -229,4 +232,112 @@ async fn a_target_that_is_gone_is_not_found_and_one_that_came_is() {
     assert!(error.message().contains("next"), "{}", error.message());
     house.second.push(success("{}"));
     house.client().invoke(named("next")).await.unwrap();
+}
+
+/// An admin page of the process.
+async fn page(admin: &str, path: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(admin).await.unwrap();
+    let ask = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn a_wrong_file_is_told_by_log_pages_and_metrics_until_a_right_one_comes() {
+    let upstream = Upstream::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("faas.yaml");
+    let good = |wait: &str| {
+        format!(
+            "admin: \"127.0.0.1:0\"\n{}",
+            text(&upstream, &format!(", wait: {wait}"))
+        )
+    };
+    let put = |text: &str| {
+        std::fs::write(file.with_extension("new"), text).unwrap();
+        std::fs::rename(file.with_extension("new"), &file).unwrap();
+    };
+    put(&good("10s"));
+    let mut process = Spawned::start(&file, &[]).await;
+    let admin = process.admin.clone().unwrap();
+    let config =
+        async || -> serde_json::Value { serde_json::from_str(&page(&admin, "/config").await).unwrap() };
+
+    put("targets: {main: {provider: ncp, secret_key: hunter2}}");
+    let event = process.hear("the configuration was refused").await;
+    assert_eq!(
+        (&event["level"], &event["config_generation"]),
+        (&"ERROR".into(), &1.into())
+    );
+    let ready = page(&admin, "/readyz").await;
+    assert!(
+        ready.starts_with("ok\nwarning: configuration: since 20"),
+        "{ready}"
+    );
+    let shown = config().await;
+    assert_eq!(shown["generation"], 1);
+    assert!(
+        shown["problems"]["configuration"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("looks like a secret")
+    );
+    assert_eq!(shown["configuration"]["targets"]["main"]["wait"], "10s");
+    let metrics = page(&admin, "/metrics").await;
+    assert!(
+        metrics.contains("faas_sidecar_config_last_reload_success 0"),
+        "{metrics}"
+    );
+    for text in [ready, shown.to_string(), metrics] {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    // What it would change is seen before it is put in place.
+    let next = directory.path().join("next.yaml");
+    std::fs::write(&next, format!("threads: 2\n{}", good("20s"))).unwrap();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))
+        .args(["check", "--config", next.to_str().unwrap(), "--diff", &admin])
+        .env_clear()
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "~ targets.main.wait: \"10s\" -> \"20s\"\n~ threads: 1 -> 2  (needs a restart)\n"
+    );
+
+    put(&std::fs::read_to_string(&next).unwrap());
+    assert_eq!(process.hear("reloaded").await["config_generation"], 2);
+    process.hear("not taken up: ~ threads: 1 -> 2").await;
+    assert_eq!(
+        page(&admin, "/readyz").await,
+        "ok\nwarning: a restart is needed for threads\n"
+    );
+    let shown = config().await;
+    assert_eq!(
+        (&shown["generation"], &shown["needs_restart"][0]),
+        (&2.into(), &"threads".into())
+    );
+    assert_eq!(shown["problems"], serde_json::json!({}));
+    let metrics = page(&admin, "/metrics").await;
+    for line in [
+        "faas_sidecar_config_generation 2",
+        "faas_sidecar_config_last_reload_success 1",
+        "faas_sidecar_config_reloads_total{outcome=\"refused\"} 1",
+        "faas_sidecar_config_reloads_total{outcome=\"taken\"} 1",
+    ] {
+        assert!(
+            metrics.lines().any(|shown| shown == line),
+            "{line} is not in {metrics}"
+        );
+    }
 }

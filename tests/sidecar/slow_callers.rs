@@ -167,3 +167,17 @@ async fn streams_beyond_the_bound_wait_and_large_metadata_is_refused() {
     assert_eq!(bench.upstream.received().len(), 3);
     bench.assert_healthy().await;
 }
+
+#[tokio::test]
+async fn who_has_not_begun_holds_no_drain_back() {
+    let (bench, address) = bench("handshake_timeout: 60s").await;
+    let silent = connect(&address).await;
+    let mut halting = connect(&address).await;
+    halting.write_all(b"PRI * HTTP").await.unwrap();
+    // Both have been accepted when a later one is answered.
+    bench.assert_healthy().await;
+    let began = tokio::time::Instant::now();
+    assert!(bench.sidecar.drain().await, "the drain did not end by itself");
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    drop((silent, halting));
+}

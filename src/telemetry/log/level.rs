@@ -81,8 +81,22 @@ impl Level {
             return false;
         };
         let mine = self.0.generation.fetch_add(1, Ordering::SeqCst) + 1;
+        // Told while the log still, or already, hears it.
+        let tell = || {
+            info!(
+                log_level = level,
+                ?duration,
+                "the log's level is changed for a while"
+            )
+        };
+        let heard = self.hears_access_lines();
+        if heard {
+            tell();
+        }
         self.set(wanted, Some(Instant::now() + duration));
-        info!(level, ?duration, "the log's level is changed for a while");
+        if !heard {
+            tell();
+        }
         let this = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(duration).await;

@@ -18,6 +18,8 @@ pub struct Spawned {
     log: Option<Lines<BufReader<ChildStderr>>>,
     /// The first address that it listens on.
     pub address: String,
+    /// Where its admin pages are, if anywhere.
+    pub admin: Option<String>,
 }
 
 impl Spawned {
@@ -47,11 +49,18 @@ impl Spawned {
             child,
             log: Some(log),
             address: String::new(),
+            admin: None,
         };
-        let listening = spawned.hear("listening").await;
-        spawned.address = listening["address"].as_str().unwrap().to_owned();
-        spawned.hear("ready").await;
-        spawned
+        loop {
+            let event = spawned.hear("").await;
+            let address = event["address"].as_str().map(str::to_owned);
+            match event["message"].as_str() {
+                Some("listening") if spawned.address.is_empty() => spawned.address = address.unwrap(),
+                Some("admin pages") => spawned.admin = address,
+                Some("ready") => return spawned,
+                _ => {}
+            }
+        }
     }
 
     /// The next event of the log whose message begins so.
