@@ -15,7 +15,7 @@ use super::StartError;
 use super::keys::{Background, Report, Reports};
 use super::{build, readings};
 use crate::config::{Config, TargetConfig, Timeouts};
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Status};
 use crate::env::Env;
 use crate::provider::functiongraph;
 use crate::target::{Allow, Target, Targets};
@@ -102,12 +102,17 @@ impl Blueprint {
             let (cloud, region) = build::place(&plan.config.cloud);
             plan.metrics.describe(cloud, &region);
             readings::of_target(&plan.metrics, &plan.way.shared);
+            readings::of_credentials(&plan.metrics, &plan.way);
         }
     }
 
     /// The state of the default target's credentials, and that of all.
     pub(super) fn reports(&self) -> Reports {
-        let report = |plan: &Arc<Plan>| (plan.name.clone(), plan.way.report());
+        let report = |plan: &Arc<Plan>| {
+            let way = Arc::clone(&plan.way);
+            let report: Report = Arc::new(move || way.status());
+            (plan.name.clone(), report)
+        };
         Reports {
             default: self.default.clone(),
             targets: self.plans.iter().map(report).collect(),
@@ -228,16 +233,11 @@ impl Plan {
 }
 
 impl Way {
-    fn report(&self) -> Report {
+    /// The state of its credentials.
+    pub(super) fn status(&self) -> Status {
         match &self.cloud {
-            Prepared::Ncp(credentials) => {
-                let credentials = credentials.clone();
-                Arc::new(move || credentials.status())
-            }
-            Prepared::FunctionGraph(settings) => {
-                let access = settings.access.clone();
-                Arc::new(move || access.status())
-            }
+            Prepared::Ncp(credentials) => credentials.status(),
+            Prepared::FunctionGraph(settings) => settings.access.status(),
         }
     }
 }

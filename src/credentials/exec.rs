@@ -69,12 +69,13 @@ impl Issuer for Exec {
         })?;
         let status =
             status.map_err(|fault| self.failed(&format!("cannot be waited for ({})", fault.kind())))?;
+        // First: a command whose output is read no further may end by that.
+        let out = out.ok_or_else(|| self.failed(&format!("printed more than {OUTPUT_MAX} bytes")))?;
         if !status.success() {
             return Err(self.failed(&format!(
                 "failed ({status}); the {written} bytes that it wrote to standard error are not shown, run it by hand"
             )));
         }
-        let out = out.ok_or_else(|| self.failed(&format!("printed more than {OUTPUT_MAX} bytes")))?;
         document::decode(&out, clock::now())
             .map_err(|why| self.failed(&format!("printed something else than a key: {why} It")))
     }

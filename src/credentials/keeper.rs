@@ -144,7 +144,8 @@ impl Keeper {
             }
             return;
         }
-        if !self.store.pausing() {
+        // A wake may be one of many for the same want, and late.
+        if self.store.wanting() && !self.store.pausing() {
             self.look().await;
         }
     }

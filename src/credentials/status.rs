@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::clock;
+
 /// A target's credentials at one moment; for pages, metrics and diagnosis. Holds no secret.
 #[derive(Clone, Debug)]
 pub struct Status {
@@ -21,6 +23,8 @@ pub struct Status {
     pub previous_kept: bool,
     /// What the last look at the source found.
     pub last_refresh: Option<Refresh>,
+    /// How many looks found what, in the order of [`Outcome::ALL`].
+    pub refreshes: [u64; 6],
 }
 
 /// One look at a source.
@@ -49,6 +53,33 @@ pub enum Outcome {
     Pending,
     /// The cloud refused the present ones in a call and took the ones before, which are in use again.
     FellBack,
+}
+
+/// Looks at a source so far.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    pub(super) last: Option<Refresh>,
+    pub(super) counts: [u64; 6],
+}
+
+impl Looks {
+    /// Notes one; true when it says something else than the one before.
+    pub(super) fn note(&mut self, outcome: Outcome, why: Option<String>) -> bool {
+        if let Some(count) = self.counts.get_mut(outcome as usize) {
+            *count += 1;
+        }
+        let fresh = Refresh {
+            at: clock::now(),
+            outcome,
+            why,
+        };
+        let news = self
+            .last
+            .as_ref()
+            .is_none_or(|old| old.outcome != fresh.outcome || old.why != fresh.why);
+        self.last = Some(fresh);
+        news
+    }
 }
 
 impl Outcome {

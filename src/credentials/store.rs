@@ -13,9 +13,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::status::{Outcome, Refresh, Status};
+use super::status::{Looks, Outcome, Status};
 use super::{KeyPair, pace};
-use crate::clock;
 use crate::error::{Component, Error, Kind};
 
 /// One pair of keys. `generation` changes whenever the keys do, so that what was prepared from them can be kept.
@@ -49,7 +48,7 @@ struct State {
     /// A key that was refused in a call after it had been taken over: the keeper fetches it from here.
     suspect: Option<Arc<Snapshot>>,
     failed: Option<(Error, Instant)>,
-    refresh: Option<Refresh>,
+    looks: Looks,
     asked: Option<Instant>,
 }
 
@@ -211,14 +210,7 @@ impl Store {
 
     /// Notes how a look at the source ended; true when that is news.
     pub(super) fn report(&self, outcome: Outcome, why: Option<String>) -> bool {
-        let fresh = Refresh {
-            at: clock::now(),
-            outcome,
-            why,
-        };
-        let mut state = self.lock();
-        let old = state.refresh.replace(fresh.clone());
-        old.is_none_or(|old| old.outcome != fresh.outcome || old.why != fresh.why)
+        self.lock().looks.note(outcome, why)
     }
 
     /// Wakes whoever waits for the source.
@@ -249,6 +241,12 @@ impl Store {
         if present.generation == refused {
             present.doubted.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether there are no usable keys, or only such as the cloud has refused.
+    pub(super) fn wanting(&self) -> bool {
+        let present = self.present.load();
+        !present.usable() || present.doubted.load(Ordering::Relaxed)
     }
 
     /// Another key than the one that was refused: the newer one, unless it is untried and there is one that is not; or
@@ -328,7 +326,8 @@ impl Store {
             expires_in: present.ends.map(|ends| ends.saturating_duration_since(now)),
             generation: present.generation,
             previous_kept: state.other.is_some(),
-            last_refresh: state.refresh.clone(),
+            last_refresh: state.looks.last.clone(),
+            refreshes: state.looks.counts,
         }
     }
 

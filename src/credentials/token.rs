@@ -13,8 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::pace;
-use super::status::{Outcome, Refresh, Status};
-use crate::clock;
+use super::status::{Looks, Outcome, Status};
 use crate::error::{Component, Error, Kind, Result};
 
 /// A value that is refused so soon after it was fetched would be refused again if fetched again.
@@ -71,7 +70,7 @@ struct State {
     flying: bool,
     generation: u64,
     failed: Option<Failed>,
-    refresh: Option<Refresh>,
+    looks: Looks,
 }
 
 struct Failed {
@@ -140,7 +139,8 @@ impl<F: Fetch> Renewing<F> {
             expires_in: good.map(|held| held.ends - now),
             generation: good.map_or(0, |held| held.generation),
             previous_kept: false,
-            last_refresh: state.refresh.clone(),
+            last_refresh: state.looks.last.clone(),
+            refreshes: state.looks.counts,
         }
     }
 
@@ -215,11 +215,7 @@ impl<F: Fetch> Shared<F> {
             Ok(_) => (Outcome::Rotated, None),
             Err(error) => (Outcome::Failed, Some(error.message.clone())),
         };
-        state.refresh = Some(Refresh {
-            at: clock::now(),
-            outcome: word,
-            why,
-        });
+        state.looks.note(word, why);
         match outcome {
             Ok(Fetched { value, life }) => {
                 state.generation += 1;

@@ -128,6 +128,14 @@ async fn a_mounted_secret_is_rotated_without_a_restart_and_a_wrong_one_changes_n
     assert_ne!(second["fingerprint"], first["fingerprint"]);
     house.cloud.keys.switch_off("ncp_iam_FIRST", Duration::ZERO);
     house.list().await.unwrap();
+    let (_, metrics) = house.page("/metrics").await;
+    for line in [
+        r#"faas_sidecar_credentials_refreshes_total{faas_sidecar_target="main",outcome="rotated"} 2"#,
+        "faas_sidecar_credentials_generation",
+        "faas_sidecar_credentials_age_seconds",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -177,12 +177,12 @@ fn a_source_takes_its_own_keys_alone() {
         (
             HUAWEI,
             "{ source: agency, agency_name: x }",
-            "credentials.agency_domain (line 5): is missing",
+            "credentials.agency_domain (line 6): is missing",
         ),
         (
             HUAWEI,
             "{ source: exec }",
-            "credentials.command (line 5): is missing",
+            "credentials.command (line 6): is missing",
         ),
         (
             HUAWEI,
