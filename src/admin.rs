@@ -1,4 +1,5 @@
-//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`, `/metrics`,
+//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`, `/credentials`,
+//! `/metrics`,
 //! `/loglevel`, `/quitquitquit`.
 //!
 //! It is handed what it shows, and knows telemetry: its numbers, and the log's level to change it. Liveness never depends
@@ -6,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,10 +39,38 @@ pub struct Pages {
     pub serving: watch::Receiver<bool>,
     /// The configuration, and what is wrong with it.
     pub config: watch::Receiver<Arc<Shown>>,
+    /// The state of the credentials.
+    pub credentials: Credentials,
     /// The numbers of the process.
     pub metrics: Arc<Metrics>,
     /// What they may change.
     pub control: Control,
+}
+
+/// Tells the state of the credentials when asked.
+#[derive(Clone)]
+pub struct Credentials {
+    page: Arc<dyn Fn() -> String + Send + Sync>,
+    unready: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+}
+
+impl Credentials {
+    /// `page` is the state of all as JSON, `unready` one sentence on why the default target has none.
+    pub fn new(
+        page: impl Fn() -> String + Send + Sync + 'static,
+        unready: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            page: Arc::new(page),
+            unready: Arc::new(unready),
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials")
+    }
 }
 
 /// The configuration that holds, and what is wrong with what should hold.
@@ -119,14 +148,11 @@ impl Pages {
         }
         match request.uri().path() {
             "/livez" | "/startupz" => page(StatusCode::OK, "text/plain", "ok\n"),
-            "/readyz" if *self.serving.borrow() => {
-                page(StatusCode::OK, "text/plain", &self.config.borrow().ready())
-            }
-            "/readyz" => page(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "text/plain",
-                "draining: the process is shutting down\n",
-            ),
+            "/readyz" => match self.unready() {
+                None => page(StatusCode::OK, "text/plain", &self.config.borrow().ready()),
+                Some(why) => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", &format!("{why}\n")),
+            },
+            "/credentials" => page(StatusCode::OK, "application/json", &(self.credentials.page)()),
             "/metrics" => {
                 let accept = request.headers().get(header::ACCEPT);
                 let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -141,9 +167,19 @@ impl Pages {
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "pages: /livez /readyz /startupz /config /metrics /loglevel /quitquitquit\n",
+                "pages: /livez /readyz /startupz /config /credentials /metrics /loglevel /quitquitquit\n",
             ),
         }
+    }
+}
+
+impl Pages {
+    /// Why no calls should come here now.
+    fn unready(&self) -> Option<String> {
+        if !*self.serving.borrow() {
+            return Some("draining: the process is shutting down".to_owned());
+        }
+        (self.credentials.unready)().map(|why| format!("credentials: {why}"))
     }
 }
 

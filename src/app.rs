@@ -29,6 +29,7 @@ mod connection;
 mod door;
 #[cfg(feature = "emulator")]
 mod emulated;
+mod keys;
 mod listen;
 mod readings;
 mod reload;
@@ -89,12 +90,13 @@ impl Sidecar {
         let lasting = Lasting {
             metrics: Arc::clone(telemetry.metrics()),
             memory: memory.clone(),
+            background: Arc::default(),
         };
         let blueprint = Arc::new(Blueprint::new(config, env, &lasting)?);
         // Built once here so that a mistake shows before anything listens.
         blueprint.build(&Built::default())?;
         let door = Arc::new(Door::load(config)?);
-        let state = State::new(config, telemetry.metrics());
+        let state = State::new(config, telemetry.metrics(), blueprint.reports());
         blueprint.watched();
         let bound = config
             .listen
@@ -112,6 +114,7 @@ impl Sidecar {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
             memory,
         };
+        let credentials = state.credentials();
         let quit = Arc::new(Notify::new());
         let control = Control {
             level: Log::installed().map(|log| log.level().clone()),
@@ -137,6 +140,7 @@ impl Sidecar {
                     let pages = Pages {
                         serving: health.serving(),
                         config: state.shown(),
+                        credentials: credentials.clone(),
                         metrics: Arc::clone(telemetry.metrics()),
                         control: control.clone(),
                     };
@@ -297,7 +301,7 @@ fn announce(config: &Config, sidecar: &Sidecar) {
         );
     }
     for (name, target) in &config.targets {
-        info!(target = %name, provider = target.cloud.provider().name(), credentials = ?target.credentials, "target");
+        info!(target = %name, provider = target.cloud.provider().name(), credentials = ?target.credentials.source, "target");
     }
     for address in &sidecar.addresses {
         if !address.is_local() {

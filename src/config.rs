@@ -39,8 +39,8 @@ pub use reference::reference;
 pub use schema::schema;
 pub use sources::{CONFIG_VARIABLE, Sources, load};
 pub use target::{
-    ApiVersion, Breaker, Budget, Cloud, Credentials, FunctionGraph, Limits, Ncp, Platform, Region, Retry,
-    Site, TargetConfig, Timeouts,
+    ApiVersion, BaseKey, Breaker, Budget, Cloud, CredentialSource, Credentials, FunctionGraph, Limits, Ncp,
+    Platform, Region, Retry, Site, TargetConfig, Timeouts,
 };
 
 /// What a byte of a message costs in memory while its call goes on.

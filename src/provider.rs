@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::proto::*;
 
 mod checks;
+mod fall_over;
 pub mod functiongraph;
 mod lenient;
 pub mod ncp;

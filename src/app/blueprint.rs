@@ -12,9 +12,10 @@ use std::time::Duration;
 use url::Url;
 
 use super::StartError;
+use super::keys::{Background, Report, Reports};
 use super::{build, readings};
 use crate::config::{Config, TargetConfig, Timeouts};
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Status};
 use crate::env::Env;
 use crate::memory::Memory;
 use crate::provider::functiongraph;
@@ -36,6 +37,8 @@ pub(super) struct Blueprint {
 pub(super) struct Lasting {
     pub(super) metrics: Arc<Metrics>,
     pub(super) memory: Memory,
+    /// Keeps keys.
+    pub(super) background: Arc<Background>,
 }
 
 /// One target.
@@ -104,6 +107,20 @@ impl Blueprint {
             let (cloud, region) = build::place(&plan.config.cloud);
             plan.metrics.describe(cloud, &region);
             readings::of_target(&plan.metrics, &plan.way.shared);
+            readings::of_credentials(&plan.metrics, &plan.way);
+        }
+    }
+
+    /// The state of the default target's credentials, and that of all.
+    pub(super) fn reports(&self) -> Reports {
+        let report = |plan: &Arc<Plan>| {
+            let way = Arc::clone(&plan.way);
+            let report: Report = Arc::new(move || way.status());
+            (plan.name.clone(), report)
+        };
+        Reports {
+            default: self.default.clone(),
+            targets: self.plans.iter().map(report).collect(),
         }
     }
 
@@ -173,7 +190,7 @@ impl Plan {
             Some(old) if old.way.config == on_the_way => Arc::clone(&old.way),
             _ => {
                 let old = old.map(|old| &*old.way);
-                Arc::new(build::way(on_the_way, env, &metrics, &lasting.memory, old)?)
+                Arc::new(build::way(on_the_way, env, &metrics, lasting, old)?)
             }
         };
         Ok(Arc::new(Self {
@@ -213,6 +230,16 @@ impl Plan {
             Some(rules) => build::allow(&self.name, rules).map(Some),
             None if self.default_deny => build::allow(&self.name, &[]).map(Some),
             None => Ok(None),
+        }
+    }
+}
+
+impl Way {
+    /// The state of its credentials.
+    pub(super) fn status(&self) -> Status {
+        match &self.cloud {
+            Prepared::Ncp(credentials) => credentials.status(),
+            Prepared::FunctionGraph(settings) => settings.access.status(),
         }
     }
 }

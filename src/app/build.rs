@@ -6,34 +6,20 @@ use std::time::Duration;
 use tracing::warn;
 use url::Url;
 
-use super::blueprint::{Prepared, Way};
-use crate::config::{self, AllowRule, Cloud, Config, TargetConfig};
-use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
+use super::blueprint::{Lasting, Prepared, Way};
+use super::keys;
+use crate::config::{self, AllowRule, Cloud, Config, CredentialSource, TargetConfig};
 use crate::env::Env;
 use crate::memory::{self, Memory};
 use crate::names::{NamePattern, Pattern};
 use crate::proto::Platform;
 use crate::provider::Provider;
-use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
+use crate::provider::functiongraph::{self, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Allow, Operation, Rule};
 use crate::telemetry::metrics::{Export, Metrics, TargetMetrics};
 use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces};
 use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
-
-/// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
-const NCP_KEYS: KeyNames = KeyNames {
-    access_key: &["NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY"],
-    secret_key: &["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"],
-    security_token: &[],
-};
-
-/// Names of Huawei Cloud's environment variables (`huaweicloudsdkcore` 3.1.219, `auth/provider.py`).
-const HUAWEI_KEYS: KeyNames = KeyNames {
-    access_key: &["HUAWEICLOUD_SDK_AK"],
-    secret_key: &["HUAWEICLOUD_SDK_SK"],
-    security_token: &["HUAWEICLOUD_SDK_SECURITY_TOKEN"],
-};
 
 // Two rooms that do not know each other speak of the same cost.
 const _: () = assert!(config::MESSAGE_COST == memory::FACTOR as u64);
@@ -43,24 +29,34 @@ pub(super) fn way(
     config: TargetConfig,
     env: &Env,
     metrics: &Arc<TargetMetrics>,
-    memory: &Memory,
+    lasting: &Lasting,
     old: Option<&Way>,
 ) -> Result<Way, String> {
     // What was learnt of another upstream says nothing about this one.
     let old = old.filter(|old| old.config.cloud == config.cloud && old.config.base_url == config.base_url);
     let tls = tls(&config, old)?;
-    let transport = transport_settings(&config, tls.as_ref(), metrics, memory);
+    let transport = transport_settings(&config, tls.as_ref(), metrics, &lasting.memory);
     let shared = old
         .filter(|old| {
             let was = &old.config;
             was.retry == config.retry && was.limits == config.limits && was.breaker == config.breaker
         })
         .map_or_else(|| Shared::new(&transport), |old| Arc::clone(&old.shared));
+    let aside = |url: Option<&Url>| {
+        let mut settings = transport.clone();
+        settings.tls = tls.as_ref().filter(|_| is_https(url)).cloned();
+        Transport::new(&settings, Shared::new(&settings))
+    };
+    let aside = keys::Aside {
+        transport: &aside,
+        env,
+        background: &lasting.background,
+    };
     let cloud = match (&config.cloud, old.map(|old| (&old.config, &old.cloud))) {
         (Cloud::Ncp(_), Some((was, Prepared::Ncp(keys)))) if was.credentials == config.credentials => {
             Prepared::Ncp(keys.clone())
         }
-        (Cloud::Ncp(_), _) => Prepared::Ncp(Credentials::load(source(&config, NCP_KEYS, env))),
+        (Cloud::Ncp(place), _) => Prepared::Ncp(keys::ncp(place, &config, &aside)?),
         (Cloud::FunctionGraph(_), Some((was, Prepared::FunctionGraph(settings))))
             if same_account(was, &config) =>
         {
@@ -70,9 +66,11 @@ pub(super) fn way(
                 ..settings.clone()
             })
         }
-        (Cloud::FunctionGraph(place), _) => {
-            Prepared::FunctionGraph(function_graph(place, &config, tls.as_ref(), env, &transport)?)
-        }
+        (Cloud::FunctionGraph(place), _) => Prepared::FunctionGraph(functiongraph::Settings {
+            access: keys::access(place, &config, &aside)?,
+            wait: config.wait,
+            idempotent_actions: patterns(&config)?,
+        }),
     };
     Ok(Way {
         config,
@@ -172,38 +170,7 @@ pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
     Arc::new(Telemetry::new(Log::installed(), lines, traces, metrics).exporting(export))
 }
 
-fn function_graph(
-    place: &config::FunctionGraph,
-    config: &TargetConfig,
-    tls: Option<&Tls>,
-    env: &Env,
-    transport: &transport::Settings,
-) -> Result<functiongraph::Settings, String> {
-    let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
-    let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam)?;
-    let auth = match &config.credentials {
-        config::Credentials::IamPassword { directory } => Auth::Login(LoginSource::Files {
-            directory: directory.clone(),
-        }),
-        _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
-    };
-    // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport.clone();
-    settings.tls = tls.filter(|_| is_https(iam)).cloned();
-    let iam = Transport::new(&settings, Shared::new(&settings));
-    Ok(functiongraph::Settings {
-        access: Access::new(endpoint, iam, auth),
-        wait: config.wait,
-        idempotent_actions: patterns(config)?,
-    })
-}
-
-fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, String> {
-    let site = match place.site {
-        config::Site::Public => ncp::Site::Public,
-        config::Site::Fin => ncp::Site::Fin,
-        config::Site::Gov => ncp::Site::Gov,
-    };
+pub(super) fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, String> {
     let region = match place.region {
         config::Region::Kr => ncp::Region::Kr,
         config::Region::Sg => ncp::Region::Sg,
@@ -217,7 +184,15 @@ fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, Stri
         config::Platform::Vpc => Platform::Vpc,
         config::Platform::Classic => Platform::Classic,
     };
-    Endpoint::new(site, region, version, config.base_url.as_ref(), platform)
+    Endpoint::new(site(place), region, version, config.base_url.as_ref(), platform)
+}
+
+pub(super) fn site(place: &config::Ncp) -> ncp::Site {
+    match place.site {
+        config::Site::Public => ncp::Site::Public,
+        config::Site::Fin => ncp::Site::Fin,
+        config::Site::Gov => ncp::Site::Gov,
+    }
 }
 
 /// Cloud and region for spans. The conventions list neither cloud yet; the names follow those of the others
@@ -249,11 +224,14 @@ fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
 /// One handle for all of a target's connections, so that one reading of the files is good for all; `None` = everything is
 /// plain HTTP.
 fn tls(config: &TargetConfig, old: Option<&Way>) -> Result<Option<Tls>, String> {
-    let iam_url = match &config.cloud {
+    let beside = match &config.cloud {
         Cloud::FunctionGraph(place) => is_https(place.iam_url.as_ref()),
-        Cloud::Ncp(_) => false,
+        Cloud::Ncp(place) => {
+            matches!(config.credentials.source, CredentialSource::Sts { .. })
+                && is_https(place.sts_url.as_ref())
+        }
     };
-    if !is_https(config.base_url.as_ref()) && !iam_url {
+    if !is_https(config.base_url.as_ref()) && !beside {
         return Ok(None);
     }
     let files = |config: &TargetConfig| {
@@ -337,25 +315,4 @@ fn transport_settings(
 )]
 fn ratio(share: f64) -> f32 {
     share as f32
-}
-
-fn source(config: &TargetConfig, names: KeyNames, env: &Env) -> Source {
-    match &config.credentials {
-        config::Credentials::Env => {
-            let env = env.clone();
-            Source::Env {
-                names,
-                read: Arc::new(move |name| env.get(name)),
-            }
-        }
-        config::Credentials::Files { directory } | config::Credentials::IamPassword { directory } => {
-            Source::Files {
-                directory: directory.clone(),
-            }
-        }
-        config::Credentials::NcloudConfigure { file, profile } => Source::NcloudConfigure {
-            file: file.clone(),
-            profile: profile.clone(),
-        },
-    }
 }

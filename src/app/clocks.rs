@@ -1,5 +1,6 @@
 //! What time the targets' hosts have: one unsigned request to each, for `check --online` and `doctor`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
@@ -33,6 +34,7 @@ pub async fn host_clocks(config: &Config, env: &Env) -> Result<Vec<HostClock>, S
     let lasting = Lasting {
         metrics: Metrics::new(1),
         memory: Memory::new(0),
+        background: Arc::default(),
     };
     let blueprint = Blueprint::new(config, env, &lasting)?;
     let mut clocks = Vec::new();

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::StartError;
 use super::serve::{runtime, until_signal};
-use crate::config::{self, Cloud, Config, Credentials, Sources, TargetConfig};
+use crate::config::{self, Cloud, Config, CredentialSource, Sources, TargetConfig};
 use crate::emulator::Running;
 use crate::emulator::functiongraph::{self, Project};
 use crate::emulator::ncp;
@@ -132,7 +132,7 @@ fn lead(target: &mut TargetConfig, base_url: &str) -> Result<(), StartError> {
     }
     target.base_url = Some(url);
     (target.ca_file, target.client_cert_file, target.client_key_file) = (None, None, None);
-    target.credentials = Credentials::Env;
+    target.credentials = CredentialSource::Env.into();
     Ok(())
 }
 

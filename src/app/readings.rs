@@ -1,9 +1,15 @@
 //! What other rooms know anyway, read at each scrape: no room counts twice, and none but this one knows both sides.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::blueprint::Way;
+use crate::credentials::{Outcome, Status};
 use crate::telemetry::metrics::{Description, Reading, TargetMetrics, names};
 use crate::transport::{CircuitState, Shared, Stats};
+
+/// A number among those of a target's credentials.
+type CredentialFigure = dyn Fn(&Status) -> Reading + Send + Sync;
 
 /// A number among the load rules' own.
 type Figure = fn(&Stats) -> Reading;
@@ -75,6 +81,48 @@ pub(super) fn of_target(metrics: &TargetMetrics, shared: &Arc<Shared>) {
     };
     let family = metrics.metrics.family(&names::CLOCK_SKEW);
     family.read(&[&metrics.name], Box::new(skew));
+}
+
+/// Has the state of a target's credentials read for as long as its way to the cloud lives.
+pub(super) fn of_credentials(metrics: &TargetMetrics, way: &Arc<Way>) {
+    let read = |description: &'static Description, label: Option<&str>, figure: Box<CredentialFigure>| {
+        let way = Arc::downgrade(way);
+        let reader = move || way.upgrade().map_or(Reading::Gone, |way| figure(&way.status()));
+        let labels = [&*metrics.name, label.unwrap_or_default()];
+        let labels = &labels[..description.labels.len()];
+        metrics.metrics.family(description).read(labels, Box::new(reader));
+    };
+    let length = |length: Option<Duration>| {
+        length.map_or(Reading::Absent, |length| Reading::Value(length.as_secs_f64()))
+    };
+    read(
+        &names::CREDENTIALS_READY,
+        None,
+        Box::new(|status| Reading::Value(f64::from(u8::from(status.ready.is_ok())))),
+    );
+    read(
+        &names::CREDENTIALS_AGE,
+        None,
+        Box::new(move |status| length(status.age)),
+    );
+    read(
+        &names::CREDENTIALS_EXPIRE,
+        None,
+        Box::new(move |status| length(status.expires_in)),
+    );
+    read(
+        &names::CREDENTIALS_GENERATION,
+        None,
+        Box::new(|status| count(status.generation)),
+    );
+    for (at, outcome) in Outcome::ALL.into_iter().enumerate() {
+        let figure = move |status: &Status| status.refreshes.get(at).copied().map_or(Reading::Absent, count);
+        read(
+            &names::CREDENTIALS_REFRESHES,
+            Some(outcome.as_str()),
+            Box::new(figure),
+        );
+    }
 }
 
 fn is(state: CircuitState, asked: CircuitState) -> Reading {

@@ -11,8 +11,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::blueprint::{Blueprint, Built};
+use super::keys::Reports;
 use super::{Sidecar, StartError};
-use crate::admin::{Problem, Shown};
+use crate::admin::{self, Problem, Shown};
 use crate::clock;
 use crate::config::{Config, Difference, diff, effective_json};
 use crate::env::Env;
@@ -48,6 +49,8 @@ pub(super) struct Update {
 pub(super) struct State {
     shown: watch::Sender<Arc<Shown>>,
     metrics: Arc<Metrics>,
+    /// Of the configuration that holds.
+    credentials: Arc<ArcSwap<Reports>>,
 }
 
 impl Sidecar {
@@ -93,6 +96,7 @@ impl Sidecar {
         {
             log.level().configure(level);
         }
+        self.state.credentials.store(Arc::new(blueprint.reports()));
         self.blueprint = blueprint;
         self.config = next;
         self.state
@@ -188,10 +192,11 @@ fn differences(before: &Config, after: &Config) -> Vec<Difference> {
 }
 
 impl State {
-    pub(super) fn new(config: &Config, metrics: &Arc<Metrics>) -> Self {
+    pub(super) fn new(config: &Config, metrics: &Arc<Metrics>, credentials: Reports) -> Self {
         let state = Self {
             shown: watch::Sender::new(Arc::default()),
             metrics: Arc::clone(metrics),
+            credentials: Arc::new(ArcSwap::from_pointee(credentials)),
         };
         state.holds(config, 1, &[]);
         metrics.family(&names::CONFIG_RELOADED).gauge(&[]).set(1);
@@ -210,6 +215,12 @@ impl State {
 
     pub(super) fn shown(&self) -> watch::Receiver<Arc<Shown>> {
         self.shown.subscribe()
+    }
+
+    /// What the pages tell of the credentials.
+    pub(super) fn credentials(&self) -> admin::Credentials {
+        let (all, default) = (Arc::clone(&self.credentials), Arc::clone(&self.credentials));
+        admin::Credentials::new(move || all.load().page(), move || default.load().unready())
     }
 
     fn holds(&self, config: &Config, generation: u64, waiting: &[Difference]) {

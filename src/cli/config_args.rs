@@ -118,7 +118,9 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Word(_) => "WORD",
         Kind::Path => "PATH",
         Kind::Url => "URL",
-        Kind::Text(_) | Kind::Section | Kind::Targets | Kind::Patterns | Kind::Allow => "NAME",
+        Kind::Text(_) | Kind::Section | Kind::Targets | Kind::Patterns | Kind::Texts(_) | Kind::Allow => {
+            "NAME"
+        }
     }
 }
 

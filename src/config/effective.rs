@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::Config;
 use super::keys::Provider;
-use super::target::{Credentials, TargetConfig};
+use super::target::{BaseKey, CredentialSource, TargetConfig};
 
 /// As YAML, with a comment a target that says which variables or files hold its keys.
 #[must_use]
@@ -41,26 +41,51 @@ pub fn effective_json(config: &Config) -> String {
 }
 
 fn origin(target: &TargetConfig) -> String {
-    match (&target.credentials, target.cloud.provider()) {
-        (Credentials::Env, Provider::Ncp) => {
+    let variables = match target.cloud.provider() {
+        Provider::Ncp => {
             "the variables NCLOUD_ACCESS_KEY_ID and NCLOUD_SECRET_ACCESS_KEY \
              (or NCLOUD_ACCESS_KEY and NCLOUD_SECRET_KEY)"
-                .to_owned()
         }
-        (Credentials::Env, Provider::FunctionGraph) => {
+        Provider::FunctionGraph => {
             "the variables HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK and, \
              if set, HUAWEICLOUD_SDK_SECURITY_TOKEN"
-                .to_owned()
         }
-        (Credentials::Files { directory }, _) => format!("files in {}", directory.display()),
-        (Credentials::NcloudConfigure { file, profile }, _) => {
+    };
+    let base = |base: &BaseKey| match base {
+        BaseKey::Env => variables.to_owned(),
+        BaseKey::Files { directory } => format!("files in {}", directory.display()),
+    };
+    match &target.credentials.source {
+        CredentialSource::Env => variables.to_owned(),
+        CredentialSource::Files { directory } => format!("files in {}", directory.display()),
+        CredentialSource::NcloudConfigure { file, profile } => {
             format!("section {profile} of {}", file.display())
         }
-        (Credentials::IamPassword { directory }, _) => {
-            format!(
-                "a token that IAM gives for username, password and domain in {}",
-                directory.display()
-            )
+        CredentialSource::ServerRole { .. } => {
+            "the metadata service, which gives those of the server's role".to_owned()
         }
+        CredentialSource::EcsMetadata { .. } => {
+            "the metadata service, which gives those of the server's agency".to_owned()
+        }
+        CredentialSource::Sts { base: key, .. } => {
+            format!("the token service, which is asked with the key in {}", base(key))
+        }
+        CredentialSource::Agency {
+            base: key,
+            agency_name,
+            ..
+        } => format!(
+            "IAM, which gives those of agency {agency_name} and is asked with the key in {}",
+            base(key)
+        ),
+        CredentialSource::IamPassword { directory } => format!(
+            "a token that IAM gives for username, password and domain in {}",
+            directory.display()
+        ),
+        CredentialSource::TemporaryKeys { directory, .. } => format!(
+            "IAM, which gives temporary ones for username, password and domain in {}",
+            directory.display()
+        ),
+        CredentialSource::Exec { command, .. } => format!("what {} prints", command.display()),
     }
 }

@@ -3,6 +3,7 @@
 //! Validation, the JSON Schema, the Markdown table, the flags and the environment variables all read it,
 //! so none of them can disagree. A new key is one row here and one line where the settings are built.
 
+mod credentials;
 mod target;
 mod top;
 
@@ -91,6 +92,8 @@ pub enum Kind {
     Path,
     /// A list of `package/action` patterns.
     Patterns,
+    /// A list of texts that the rule accepts, which may be empty.
+    Texts(Rule),
     /// A list of rules that say which calls are allowed.
     Allow,
 }
@@ -141,7 +144,11 @@ pub(super) enum Lookup {
 
 /// Every key, in the order of the documentation: first the sidecar's own, then a target's.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    top::KEYS.iter().chain(target::KEYS)
+    top::KEYS
+        .iter()
+        .chain(target::KEYS)
+        .chain(credentials::KEYS)
+        .chain(target::BEHAVIOUR)
 }
 
 /// The keys of the sidecar itself that hold one value: each is also a flag and a variable.

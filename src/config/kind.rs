@@ -28,6 +28,7 @@ pub(super) enum Setting {
     Url(Url),
     Path(PathBuf),
     Patterns(Vec<String>),
+    Texts(Vec<String>),
     Allow(Vec<AllowRule>),
 }
 
@@ -41,6 +42,15 @@ pub(super) fn read(key: &Key, node: &Node) -> Result<Option<Setting>, String> {
         (Value::Scalar(text, scalar), kind) => one(kind, text, *scalar).map(Some),
         (Value::List(items), Kind::Listen) => addresses(texts(items)?).map(Some),
         (Value::List(items), Kind::Patterns) => patterns(texts(items)?).map(Some),
+        (Value::List(items), Kind::Texts(rule)) => {
+            let texts = texts(items)?;
+            match texts.iter().find(|text| !(rule.obeys)(text)) {
+                Some(wrong) => Err(format!("{} is not {}", quoted(wrong), rule.says)),
+                None => Ok(Some(Setting::Texts(
+                    texts.into_iter().map(str::to_owned).collect(),
+                ))),
+            }
+        }
         (Value::List(items), Kind::Allow) => allow::rules(items).map(Setting::Allow).map(Some),
         (Value::List(_), kind) => Err(format!("is a list; write {}", wanted(kind))),
         (Value::Map(_), kind) => Err(format!("is a map of keys; write {}", wanted(kind))),
@@ -69,6 +79,7 @@ pub(super) fn wanted(kind: Kind) -> String {
         Kind::Url => "an http or https URL".to_owned(),
         Kind::Path => "a path".to_owned(),
         Kind::Patterns => "a list of package/action patterns".to_owned(),
+        Kind::Texts(rule) => format!("a list, each {}", rule.says),
         Kind::Allow => "a list of rules such as {actions: [\"reports/*\"], operations: [invoke]}".to_owned(),
     }
 }
@@ -130,7 +141,9 @@ fn one(kind: Kind, text: &str, scalar: Scalar) -> Result<Setting, String> {
         Kind::Url => url(text).map(Setting::Url),
         Kind::Path if text.is_empty() => Err("is empty; write a path".to_owned()),
         Kind::Path => Ok(Setting::Path(PathBuf::from(text))),
-        Kind::Patterns => Err(format!("{shown} is one value; write {}: [{shown}]", wanted(kind))),
+        Kind::Patterns | Kind::Texts(_) => {
+            Err(format!("{shown} is one value; write {}: [{shown}]", wanted(kind)))
+        }
         Kind::Allow => Err(format!("{shown} is one value; write {}", wanted(kind))),
     }
 }

@@ -113,6 +113,9 @@ fn of(kind: Kind) -> Value {
         Kind::Admin => json!({ "type": "string" }),
         Kind::Url => json!({ "type": "string", "format": "uri", "pattern": "^https?://" }),
         Kind::Path => json!({ "type": "string", "minLength": 1 }),
+        Kind::Texts(rule) => {
+            json!({ "type": "array", "items": { "type": ["string", "number", "boolean"], "pattern": rule.pattern } })
+        }
         Kind::Patterns => {
             json!({ "type": "array", "items": { "type": "string", "pattern": "^[^/]+/[^/]+$" } })
         }

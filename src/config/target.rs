@@ -69,7 +69,7 @@ impl Cloud {
 }
 
 /// Where in NAVER Cloud, and which API. The four go together (`ncp-cloud-functions` §1, §2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ncp {
     /// Which NAVER Cloud.
     pub site: Site,
@@ -79,6 +79,9 @@ pub struct Ncp {
     pub api_version: ApiVersion,
     /// The platform of a request that names none. On fin and gov it is the only one, and never sent.
     pub platform: Platform,
+    /// Replaces the site's token service.
+    #[serde(serialize_with = "serialize_url")]
+    pub sts_url: Option<Url>,
 }
 
 /// The three NAVER Clouds.
@@ -140,8 +143,20 @@ pub struct FunctionGraph {
 
 /// Where the keys come from; never the keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Credentials {
+    /// The source.
+    #[serde(flatten)]
+    pub source: CredentialSource,
+    /// Whether new keys are tried before they replace good ones; `None` = the source's keys never change, or it gives a
+    /// token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify: Option<bool>,
+}
+
+/// Where keys come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "source", rename_all = "snake_case")]
-pub enum Credentials {
+pub enum CredentialSource {
     /// The provider's own environment variables.
     Env,
     /// `access-key-id`, `secret-access-key` and, if there, `security-token`.
@@ -156,11 +171,94 @@ pub enum Credentials {
         /// The section to read.
         profile: String,
     },
+    /// The role of the server, from the metadata service (ncp only).
+    ServerRole {
+        /// Where the metadata service is; `None` = its documented address.
+        #[serde(serialize_with = "serialize_url")]
+        metadata_url: Option<Url>,
+    },
+    /// Temporary keys from the token service (ncp only).
+    Sts {
+        /// The key that asks for them.
+        #[serde(flatten)]
+        base: BaseKey,
+        /// The life asked for: 10 minutes to 12 hours.
+        #[serde(serialize_with = "serialize_duration")]
+        duration: Duration,
+    },
     /// `username`, `password` and `domain`, exchanged for a token (functiongraph only).
     IamPassword {
         /// Where those files are.
         directory: PathBuf,
     },
+    /// Temporary keys of the server's agency, from the metadata service (functiongraph only).
+    EcsMetadata {
+        /// Where the metadata service is; `None` = its documented address.
+        #[serde(serialize_with = "serialize_url")]
+        metadata_url: Option<Url>,
+    },
+    /// Temporary keys for a login as that of `iam_password` (functiongraph only).
+    TemporaryKeys {
+        /// Where the login's files are.
+        directory: PathBuf,
+        /// The life asked for: 15 minutes to 24 hours.
+        #[serde(serialize_with = "serialize_duration")]
+        duration: Duration,
+    },
+    /// Temporary keys of an agency, for a permanent key (functiongraph only).
+    Agency {
+        /// The key that asks for them.
+        #[serde(flatten)]
+        base: BaseKey,
+        /// The agency's name.
+        agency_name: String,
+        /// The account that made the agency.
+        agency_domain: String,
+        /// The life asked for: 15 minutes to 24 hours.
+        #[serde(serialize_with = "serialize_duration")]
+        duration: Duration,
+    },
+    /// What a command prints.
+    Exec {
+        /// The program.
+        command: PathBuf,
+        /// Its arguments.
+        args: Vec<String>,
+        /// The names of the variables that it is given.
+        env: Vec<String>,
+        /// How long it may take.
+        #[serde(serialize_with = "serialize_duration")]
+        timeout: Duration,
+    },
+}
+
+/// Where the permanent key is that asks for temporary ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "base", rename_all = "snake_case")]
+pub enum BaseKey {
+    /// As the source `env`.
+    Env,
+    /// As the source `files`.
+    Files {
+        /// Where the files are.
+        directory: PathBuf,
+    },
+}
+
+impl From<CredentialSource> for Credentials {
+    /// Keys that may change are verified; see `docs/decisions.md`.
+    fn from(source: CredentialSource) -> Self {
+        let verify = source.is_verified().then_some(true);
+        Self { source, verify }
+    }
+}
+
+impl CredentialSource {
+    /// Whether `verify` means anything for this source.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        !matches!(self, Self::Env | Self::IamPassword { .. })
+    }
 }
 
 /// How failed attempts are repeated.

@@ -1,6 +1,7 @@
 //! Whole files in, configurations or fault lists out.
 
 mod callers;
+mod credentials;
 mod faults;
 mod precedence;
 mod shown;

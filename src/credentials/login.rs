@@ -1,9 +1,9 @@
 //! A user's name and password, for clouds that give tokens for them.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::Secret;
+use super::{Secret, files};
 
 /// Where a login is read from, afresh each time.
 #[derive(Clone)]
@@ -48,13 +48,13 @@ impl LoginSource {
     pub fn read(&self) -> Result<Login, String> {
         match self {
             Self::Fixed(login) => Ok(login.clone()),
-            Self::Files { directory } => {
-                let agency = match (
-                    optional(directory, "agency-name")?,
-                    optional(directory, "agency-domain")?,
-                ) {
+            Self::Files { directory } => files::consistent(directory, |files| {
+                let agency = match (files.optional("agency-name")?, files.optional("agency-domain")?) {
                     (None, None) => None,
-                    (Some(name), Some(domain)) => Some(Agency { name, domain }),
+                    (Some(name), Some(domain)) => Some(Agency {
+                        name: name.to_string(),
+                        domain: domain.to_string(),
+                    }),
                     _ => {
                         return Err(format!(
                             "{} must hold both agency-name and agency-domain, or neither.",
@@ -63,12 +63,12 @@ impl LoginSource {
                     }
                 };
                 Ok(Login {
-                    username: required(directory, "username")?,
-                    password: Secret::new(required(directory, "password")?),
-                    domain: required(directory, "domain")?,
+                    username: files.required("username")?.to_string(),
+                    password: Secret::copied(&files.required("password")?),
+                    domain: files.required("domain")?.to_string(),
                     agency,
                 })
-            }
+            }),
         }
     }
 }
@@ -79,26 +79,6 @@ impl fmt::Debug for LoginSource {
             Self::Files { directory } => write!(f, "login files in {}", directory.display()),
             Self::Fixed(_) => f.write_str("fixed login"),
         }
-    }
-}
-
-fn required(directory: &Path, name: &str) -> Result<String, String> {
-    let path = directory.join(name);
-    match std::fs::read_to_string(&path) {
-        // Only line ends: a password may begin or end with a space.
-        Ok(text) => match text.trim_end_matches(['\r', '\n']) {
-            "" => Err(format!("{} is empty.", path.display())),
-            text => Ok(text.to_owned()),
-        },
-        Err(fault) => Err(format!("{} cannot be read ({}).", path.display(), fault.kind())),
-    }
-}
-
-fn optional(directory: &Path, name: &str) -> Result<Option<String>, String> {
-    if directory.join(name).exists() {
-        required(directory, name).map(Some)
-    } else {
-        Ok(None)
     }
 }
 

@@ -1,9 +1,11 @@
-//! Where keys are read from.
+//! Where keys are read from on this machine. What is fetched over the network is an [`Issuer`](super::Issuer).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{KeyPair, Secret};
+use zeroize::Zeroizing;
+
+use super::{KeyPair, files};
 
 /// Names of the environment variables of one cloud, best first.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +59,21 @@ impl Source {
             Self::Fixed(keys) => Ok(keys.clone()),
         }
     }
+
+    /// Whether the keys can become others while the process runs.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.directory().is_some()
+    }
+
+    /// The directory to watch for changes; none for what cannot change while the process runs.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Env { .. } | Self::Fixed(_) => None,
+            Self::Files { directory } => Some(directory),
+            Self::NcloudConfigure { file, .. } => Some(file.parent().unwrap_or(Path::new("."))),
+        }
+    }
 }
 
 impl std::fmt::Debug for Source {
@@ -75,46 +92,38 @@ fn from_env(names: &KeyNames, read: &Reader) -> Result<KeyPair, String> {
         names
             .iter()
             .find_map(|name| read(name))
+            .map(Zeroizing::new)
             .filter(|value| !value.trim().is_empty())
     };
     let missing = |names: &[&str]| format!("set the environment variable {}.", names.join(" or "));
-    Ok(KeyPair {
-        access_key: first(names.access_key)
-            .ok_or_else(|| missing(names.access_key))?
-            .trim()
-            .to_owned(),
-        secret_key: first(names.secret_key)
-            .map(|secret| Secret::new(secret.trim().to_owned()))
-            .ok_or_else(|| missing(names.secret_key))?,
-        security_token: first(names.security_token).map(|token| Secret::new(token.trim().to_owned())),
-    })
+    let access_key = first(names.access_key).ok_or_else(|| missing(names.access_key))?;
+    let secret_key = first(names.secret_key).ok_or_else(|| missing(names.secret_key))?;
+    let token = first(names.security_token);
+    KeyPair::checked(
+        access_key.trim(),
+        secret_key.trim(),
+        token.as_ref().map(|token| token.trim()),
+    )
+    .map_err(|why| format!("in the environment variables, {why}"))
 }
 
 fn from_files(directory: &Path) -> Result<KeyPair, String> {
-    let read = |name: &str| {
-        let path = directory.join(name);
-        match std::fs::read_to_string(&path) {
-            Ok(text) if text.trim().is_empty() => Err(format!("{} is empty.", path.display())),
-            Ok(text) => Ok(text.trim().to_owned()),
-            Err(fault) => Err(format!("{} cannot be read ({}).", path.display(), fault.kind())),
-        }
-    };
-    let token = directory.join("security-token");
-    Ok(KeyPair {
-        access_key: read("access-key-id")?,
-        secret_key: Secret::new(read("secret-access-key")?),
-        security_token: if token.exists() {
-            Some(Secret::new(read("security-token")?))
-        } else {
-            None
-        },
+    files::consistent(directory, |files| {
+        let access_key = files.required("access-key-id")?;
+        let secret_key = files.required("secret-access-key")?;
+        let token = files.optional("security-token")?;
+        KeyPair::checked(
+            access_key.trim(),
+            secret_key.trim(),
+            token.as_ref().map(|token| token.trim()),
+        )
+        .map_err(|why| format!("in {}, {why}", directory.display()))
     })
 }
 
 /// `key = value` lines under optional `[section]` headers (NCP CLI guide: "configure").
 fn from_configure(file: &Path, profile: &str) -> Result<KeyPair, String> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|fault| format!("{} cannot be read ({}).", file.display(), fault.kind()))?;
+    let text = files::text(file)?;
     let (mut access_key, mut secret_key, mut section) = (None, None, None::<&str>);
     for line in text.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
@@ -130,17 +139,16 @@ fn from_configure(file: &Path, profile: &str) -> Result<KeyPair, String> {
         };
         let value = value.trim();
         match key.trim() {
-            "ncloud_access_key_id" if !value.is_empty() => access_key = Some(value.to_owned()),
-            "ncloud_secret_access_key" if !value.is_empty() => {
-                secret_key = Some(Secret::new(value.to_owned()));
-            }
+            "ncloud_access_key_id" if !value.is_empty() => access_key = Some(value),
+            "ncloud_secret_access_key" if !value.is_empty() => secret_key = Some(value),
             _ => {}
         }
     }
     let missing = |key: &str| format!("{} has no {key} under [{profile}].", file.display());
-    Ok(KeyPair {
-        access_key: access_key.ok_or_else(|| missing("ncloud_access_key_id"))?,
-        secret_key: secret_key.ok_or_else(|| missing("ncloud_secret_access_key"))?,
-        security_token: None,
-    })
+    KeyPair::checked(
+        access_key.ok_or_else(|| missing("ncloud_access_key_id"))?,
+        secret_key.ok_or_else(|| missing("ncloud_secret_access_key"))?,
+        None,
+    )
+    .map_err(|why| format!("in {}, {why}", file.display()))
 }

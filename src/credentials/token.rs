@@ -12,25 +12,20 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::pace;
+use super::status::{Looks, Outcome, Status};
 use crate::error::{Component, Error, Kind, Result};
 
-/// How long before its end a value is fetched again: a fifth of its life, at most this, and up to half as much again at
-/// random, so that many sidecars started together do not ask together.
-const AHEAD_MAX: Duration = Duration::from_secs(30 * 60);
 /// A value that is refused so soon after it was fetched would be refused again if fetched again.
 const TOO_YOUNG: Duration = Duration::from_secs(10);
-/// Pause after a failed fetch; it doubles with each failure in a row.
-const PAUSE: Duration = Duration::from_secs(1);
-/// The same when the login itself was refused: clouds lock accounts after a few of those.
-const PAUSE_REFUSED: Duration = Duration::from_secs(15);
-/// Longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(300);
-
 /// Where values come from.
 #[async_trait]
 pub trait Fetch: Send + Sync + 'static {
     /// What is fetched.
     type Value: Send + Sync + 'static;
+
+    /// Where it comes from, in a few words, without any value.
+    fn describe(&self) -> String;
 
     /// Fetches a value, within a time of its own.
     ///
@@ -75,6 +70,7 @@ struct State {
     flying: bool,
     generation: u64,
     failed: Option<Failed>,
+    looks: Looks,
 }
 
 struct Failed {
@@ -120,6 +116,31 @@ impl<F: Fetch> Renewing<F> {
         match self.0.held.load_full() {
             Some(held) if held.generation > generation || held.fetched.elapsed() < TOO_YOUNG => Ok(held),
             _ => self.fetched_after(generation, deadline).await,
+        }
+    }
+
+    /// What operators may know.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let now = Instant::now();
+        let held = self.0.held.load_full();
+        let state = self.0.lock();
+        let good = held.as_ref().filter(|held| now < held.ends);
+        let ready = match (good, &state.failed) {
+            (None, Some(failed)) => Err(failed.error.message.clone()),
+            // Nobody has asked yet, or it ended while nobody called: the next call fetches one.
+            _ => Ok(()),
+        };
+        Status {
+            source: self.0.source.describe(),
+            ready,
+            fingerprint: None,
+            age: good.map(|held| now - held.fetched),
+            expires_in: good.map(|held| held.ends - now),
+            generation: good.map_or(0, |held| held.generation),
+            previous_kept: false,
+            last_refresh: state.looks.last.clone(),
+            refreshes: state.looks.counts,
         }
     }
 
@@ -190,29 +211,26 @@ impl<F: Fetch> Shared<F> {
     fn keep(&self, outcome: Result<Fetched<F::Value>>) {
         let now = Instant::now();
         let mut state = self.lock();
+        let (word, why) = match &outcome {
+            Ok(_) => (Outcome::Rotated, None),
+            Err(error) => (Outcome::Failed, Some(error.message.clone())),
+        };
+        state.looks.note(word, why);
         match outcome {
             Ok(Fetched { value, life }) => {
                 state.generation += 1;
                 state.failed = None;
-                let ahead = (life / 5).min(AHEAD_MAX).mul_f64(1.0 + 0.5 * fastrand::f64());
                 self.held.store(Some(Arc::new(Held {
                     value,
                     generation: state.generation,
                     fetched: now,
-                    renew: now + life.saturating_sub(ahead),
+                    renew: now + life.saturating_sub(pace::ahead(life)),
                     ends: now + life,
                 })));
             }
             Err(error) => {
                 let in_row = state.failed.as_ref().map_or(0, |failed| failed.in_row) + 1;
-                let pause = if error.kind == Kind::Unauthenticated {
-                    PAUSE_REFUSED
-                } else {
-                    PAUSE
-                };
-                let pause = pause
-                    .saturating_mul(1_u32.checked_shl(in_row - 1).unwrap_or(u32::MAX))
-                    .min(PAUSE_MAX);
+                let pause = pace::pause(in_row, error.kind == Kind::Unauthenticated);
                 state.failed = Some(Failed {
                     error,
                     in_row,

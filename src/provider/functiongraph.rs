@@ -12,9 +12,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::status::{json_fault, not_understood};
-use super::{Observer, Provider};
+use super::{Observer, Provider, fall_over};
 use crate::call::Call;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::names::Pattern;
 use crate::proto::*;
 use crate::transport::{Request, Response, Transport};
@@ -25,6 +25,7 @@ mod action_put;
 mod action_read;
 mod async_config;
 mod auth;
+mod ecs_metadata;
 mod endpoint;
 mod errors;
 mod function;
@@ -37,14 +38,19 @@ mod package;
 mod records;
 mod rules;
 mod sign;
+mod temporary;
 mod time;
+mod trial;
 mod version;
 mod wire;
 
 pub use access::Access;
 pub use auth::Auth;
+pub use ecs_metadata::EcsMetadata;
 pub use endpoint::{Endpoint, REGIONS, Region, functions_host, iam_host};
 pub use sign::{Algorithm, EMPTY_HASH, Explained, Parts, Signer, date, hash, payload_hash};
+pub use temporary::{Asker, TemporaryKeys};
+pub use trial::KeyTrial;
 
 use auth::{Identity, Judge, Proof, Sealed};
 use endpoint::Place;
@@ -121,17 +127,36 @@ impl FunctionGraph {
         let project = Some(&place.project_header);
         match self.access.identity() {
             Identity::Keys(keys) => {
-                let proof = keys.proof(&request.body).await;
-                let sealed = Sealed {
+                keys.ready(call.deadline).await?;
+                let sealed = |proof| Sealed {
                     proof,
                     project,
                     judge,
                 };
-                let first = self.transport.send(call, request, &sealed).await;
-                if is_refusal(&first) && keys.changed_since(&sealed.proof) {
-                    return self.transport.send(call, request, &sealed).await;
+                let first_sealed = sealed(keys.proof(&request.body).await);
+                let first = self.transport.send(call, request, &first_sealed).await;
+                let used = first_sealed.proof.used();
+                if fall_over::taken(&first) {
+                    keys.credentials.accepted(used);
                 }
-                first
+                if !fall_over::refused(&first, request) {
+                    return first;
+                }
+                // Boxed: few calls come here, and all of them would carry its state.
+                Box::pin(async {
+                    let Some(other) = keys.other_proof(&first_sealed.proof, call.deadline).await else {
+                        return first;
+                    };
+                    let other = sealed(other);
+                    let second = self.transport.send(call, request, &other).await;
+                    if fall_over::taken(&second) {
+                        let taken = other.proof.used();
+                        keys.credentials.fell_back(used, taken);
+                        keys.credentials.accepted(taken);
+                    }
+                    fall_over::better(first, second)
+                })
+                .await
             }
             Identity::Token(tokens) => {
                 let token = tokens.get(call.deadline).await?;
@@ -144,7 +169,7 @@ impl FunctionGraph {
                     .transport
                     .send(call, request, &sealed(&token.value.header))
                     .await;
-                if !is_refusal(&first) {
+                if !fall_over::refused(&first, request) {
                     return first;
                 }
                 match tokens.renew(token.generation, call.deadline).await {
@@ -174,11 +199,6 @@ impl FunctionGraph {
         not_understood(response, what)
             .with(|facts| facts.upstream_request_id = auth::request_id(&response.headers))
     }
-}
-
-fn is_refusal(sent: &Result<Response>) -> bool {
-    sent.as_ref()
-        .is_err_and(|error| error.kind == Kind::Unauthenticated && error.http_status.is_some())
 }
 
 /// A header of FunctionGraph's own by its lower-case name, as text.

@@ -3,53 +3,53 @@
 //! Facts: NCP API documents "Cloud Functions" (compute-cloudfunctions and compute-cloudfunctions-v2), read 2026-10. Where
 //! nobody states a fact the comment says INFERRED, and decoding is tolerant.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderValue, Method, header};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use url::Url;
 
 use super::checks::to_body;
 use super::status::{json_fault, not_understood};
-use super::{Observer, Provider, paging};
+use super::{Observer, Provider, fall_over, paging};
 use crate::call::Call;
-use crate::clock::epoch_millis;
 use crate::credentials::Credentials;
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::names::Pattern;
 use crate::proto::*;
-use crate::transport::{Protocol, Request, Response, Transport, retry_after};
+use crate::transport::{Request, Response, Transport};
 
 mod action;
 mod action_put;
 mod activation;
+mod auth;
 mod endpoint;
 mod errors;
 mod package;
 mod poll;
 mod rules;
 mod run;
+mod server_role;
 mod sign;
+mod sts;
 mod time;
+mod trial;
 mod trigger;
 mod trigger_put;
 mod trigger_read;
 mod wire;
 
 pub use endpoint::{ApiVersion, Endpoint, Region, Site};
+pub use server_role::ServerRole;
 pub use sign::Signer;
+pub use sts::{Sts, sts_host};
+pub use trial::KeyTrial;
 
-const TIMESTAMP: HeaderName = HeaderName::from_static("x-ncp-apigw-timestamp");
-const ACCESS_KEY: HeaderName = HeaderName::from_static("x-ncp-iam-access-key");
-const SIGNATURE: HeaderName = HeaderName::from_static("x-ncp-apigw-signature-v2");
-/// The gateway refuses a time that is 5 minutes off (NCP docs: common-ncpapi) with the same words as a wrong key. A little
-/// less, as its `Date` counts whole seconds and another of its machines may have answered.
-const CLOCK_FAULT: Duration = Duration::from_secs(4 * 60);
+use auth::{Form, Key, Keys, Plain, Prepared, Sealed};
+
 /// Sent on every request, GET and DELETE included, as the newest documents ask.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -71,16 +71,7 @@ pub struct Ncp {
     wait: Duration,
     idempotent_actions: Vec<Pattern>,
     transport: Transport,
-    credentials: Credentials,
-    signer: ArcSwapOption<Prepared>,
-}
-
-/// A signer and the generation of keys that it was made from.
-#[derive(Debug)]
-struct Prepared {
-    generation: u64,
-    signer: Signer,
-    access_key: HeaderValue,
+    keys: Keys,
 }
 
 impl Ncp {
@@ -92,8 +83,7 @@ impl Ncp {
             wait: settings.wait,
             idempotent_actions: settings.idempotent_actions,
             transport,
-            credentials,
-            signer: ArcSwapOption::empty(),
+            keys: Keys::new(credentials),
         }
     }
 
@@ -114,7 +104,43 @@ impl Ncp {
     }
 
     async fn send(&self, call: &mut Call, request: Request) -> Result<Response> {
-        self.transport.send(call, &request, self).await
+        self.send_as(call, &request, &Plain).await
+    }
+
+    /// Sends with the present key; if that is refused, once more with the other of two live keys.
+    async fn send_as(&self, call: &mut Call, request: &Request, form: &dyn Form) -> Result<Response> {
+        let Keys { credentials, .. } = &self.keys;
+        credentials.ready(call.deadline).await?;
+        let sealed = Sealed::new(Key::Current(&self.keys), form, &self.transport);
+        let first = self.transport.send(call, request, &sealed).await;
+        if fall_over::taken(&first) {
+            credentials.accepted(sealed.used());
+        }
+        if !fall_over::refused(&first, request) {
+            return first;
+        }
+        // Boxed: few calls come here, and all of them would carry its state.
+        Box::pin(async {
+            let used = sealed.used();
+            let Some(other) = credentials.alternative(used, call.deadline).await else {
+                return first;
+            };
+            let Ok(prepared) = other
+                .keys
+                .as_ref()
+                .map(|keys| Prepared::new(other.generation, keys))
+            else {
+                return first;
+            };
+            let sealed = Sealed::new(Key::This(prepared?), form, &self.transport);
+            let second = self.transport.send(call, request, &sealed).await;
+            if fall_over::taken(&second) {
+                credentials.fell_back(used, other.generation);
+                credentials.accepted(other.generation);
+            }
+            fall_over::better(first, second)
+        })
+        .await
     }
 
     async fn get(&self, call: &mut Call, url: Url) -> Result<Response> {
@@ -162,79 +188,7 @@ impl Ncp {
 
     fn not_understood(&self, response: &Response, what: &str) -> Error {
         not_understood(response, what)
-            .with(|facts| facts.upstream_request_id = self.request_id(&response.headers))
-    }
-
-    fn prepared(&self) -> Result<Arc<Prepared>> {
-        let snapshot = self.credentials.current()?;
-        if let Some(prepared) = self.signer.load_full()
-            && prepared.generation == snapshot.generation
-        {
-            return Ok(prepared);
-        }
-        let unusable = |why: String| {
-            Error::new(
-                Kind::Unauthenticated,
-                "CREDENTIALS_UNUSABLE",
-                format!("The sidecar's key cannot be used: {why}."),
-            )
-            .component(Component::Sidecar)
-        };
-        let keys = snapshot.keys.as_ref().map_err(|why| unusable(why.clone()))?;
-        let prepared = Arc::new(Prepared {
-            generation: snapshot.generation,
-            signer: Signer::new(keys).map_err(unusable)?,
-            access_key: HeaderValue::from_str(&keys.access_key).map_err(|_| {
-                unusable("the access key holds a character that no header can carry".to_owned())
-            })?,
-        });
-        self.signer.store(Some(Arc::clone(&prepared)));
-        Ok(prepared)
-    }
-}
-
-impl Protocol for Ncp {
-    fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
-        let prepared = self.prepared()?;
-        let mut digits = itoa::Buffer::new();
-        let timestamp = digits.format(epoch_millis(now));
-        let target = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
-        let signature = prepared.signer.sign(request.method.as_str(), target, timestamp);
-        let value = |text: &str| {
-            HeaderValue::from_str(text).map_err(|fault| {
-                Error::new(
-                    Kind::Internal,
-                    "SIGNATURE_NOT_SENDABLE",
-                    format!("A signature header is not valid: {fault}."),
-                )
-            })
-        };
-        Ok(vec![
-            (TIMESTAMP, value(timestamp)?),
-            (ACCESS_KEY, prepared.access_key.clone()),
-            (SIGNATURE, value(&signature)?),
-        ])
-    }
-
-    fn classify(&self, _request: &Request, response: &Response) -> Result<()> {
-        if response.status.is_success() {
-            return Ok(());
-        }
-        Err(errors::classify(response.status, &response.body).with(|facts| {
-            facts.retry_after = retry_after(&response.headers, self.now());
-            facts.upstream_request_id = self.request_id(&response.headers);
-        }))
-    }
-
-    fn request_id(&self, headers: &HeaderMap) -> Option<String> {
-        ["x-ncp-apigw-request-id", "x-ncp-trace-id"]
-            .iter()
-            .find_map(|name| headers.get(*name)?.to_str().ok())
-            .map(ToOwned::to_owned)
-    }
-
-    fn clock_fault(&self, error: &Error) -> Option<Duration> {
-        (error.kind == Kind::Unauthenticated).then_some(CLOCK_FAULT)
+            .with(|facts| facts.upstream_request_id = auth::request_id(&response.headers))
     }
 }
 

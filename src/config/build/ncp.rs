@@ -1,10 +1,12 @@
 //! Which site, region, API version and platform go together (`ncp-cloud-functions` §1, §2).
 
+use url::Url;
+
 use super::reader::Reader;
 use crate::config::target::{ApiVersion, Ncp, Platform, Region, Site};
 
 /// Builds NCP's own part; a combination that does not exist is a fault.
-pub(super) fn build(reader: &mut Reader<'_>) -> Ncp {
+pub(super) fn build(reader: &mut Reader<'_>, sts_url: Option<Url>) -> Ncp {
     let site = match reader.text("site").as_str() {
         "fin" => Site::Fin,
         "gov" => Site::Gov,
@@ -18,6 +20,7 @@ pub(super) fn build(reader: &mut Reader<'_>) -> Ncp {
         region,
         api_version,
         platform,
+        sts_url,
     }
 }
 

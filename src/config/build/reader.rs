@@ -88,6 +88,7 @@ impl<'r> Reader<'r> {
     typed!(admin, given_admin, Admin, Option<SocketAddr>);
     typed!(path, given_path, Path, PathBuf);
     typed!(patterns, given_patterns, Patterns, Vec<String>);
+    typed!(texts, given_texts, Texts, Vec<String>);
     typed!(allow, given_allow, Allow, Vec<AllowRule>);
 
     /// The URL given, if there is a good one. No URL has a default here: the providers know their hosts.

@@ -24,13 +24,16 @@ const fn default_attempt(provider: Provider) -> Duration {
 
 /// Builds the target; `None` = a required setting is missing, and a fault says so.
 pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> Option<TargetConfig> {
+    let allow_plaintext = reader.bool("allow_plaintext");
     let cloud = match provider {
-        Provider::Ncp => Some(Cloud::Ncp(ncp::build(reader))),
+        Provider::Ncp => {
+            let sts_url = url(reader, "sts_url", allow_plaintext);
+            Some(Cloud::Ncp(ncp::build(reader, sts_url)))
+        }
         Provider::FunctionGraph => function_graph(reader).map(Cloud::FunctionGraph),
     };
-    let allow_plaintext = reader.bool("allow_plaintext");
     let base_url = url(reader, "base_url", allow_plaintext);
-    let credentials = credentials::build(reader, env);
+    let credentials = credentials::build(reader, env, allow_plaintext);
     let timeouts = timeouts(reader, provider);
     let wait = within_request(reader, "wait", DEFAULT_WAIT, timeouts.request);
     let retry = retry(reader);
@@ -105,7 +108,7 @@ fn url(reader: &mut Reader<'_>, key: &str, allow_plaintext: bool) -> Option<Url>
     Some(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -23,21 +23,15 @@ const PROJECT_ID: Rule = Rule {
     obeys: |text| text.len() == 32 && text.bytes().all(|b| b.is_ascii_alphanumeric()),
 };
 
-const PROFILE: Rule = Rule {
-    pattern: "^[^\\[\\]]{1,128}$",
-    says: "the name of a section of the file, 1 to 128 characters without brackets",
-    obeys: |text| (1..=128).contains(&text.chars().count()) && !text.contains(['[', ']']),
-};
-
 /// The words for groups of calls in `allow`; which calls each covers stands in `docs/operations.md` ("Who may call").
 pub const OPERATIONS: &[&str] = &[
     "invoke", "observe", "cancel", "fire", "read", "write", "delete", "*",
 ];
 
 /// A day in milliseconds: no function runs synchronously for longer.
-const DAY: u64 = 86_400_000;
+pub(super) const DAY: u64 = 86_400_000;
 
-const fn key(path: &'static str, kind: Kind, default: Default, doc: &'static str) -> Key {
+pub(super) const fn key(path: &'static str, kind: Kind, default: Default, doc: &'static str) -> Key {
     Key {
         path,
         kind,
@@ -48,17 +42,18 @@ const fn key(path: &'static str, kind: Kind, default: Default, doc: &'static str
     }
 }
 
-const fn only(provider: Provider, key: Key) -> Key {
+pub(super) const fn only(provider: Provider, key: Key) -> Key {
     Key {
         provider: Some(provider),
         ..key
     }
 }
 
-const fn ms(min: u64, max: u64) -> Kind {
+pub(super) const fn ms(min: u64, max: u64) -> Kind {
     Kind::Duration(Duration::from_millis(min), Duration::from_millis(max))
 }
 
+/// Where a target is.
 pub(super) static KEYS: &[Key] = &[
     key(
         "targets.*.provider",
@@ -134,14 +129,23 @@ pub(super) static KEYS: &[Key] = &[
             "targets.*.iam_url",
             Kind::Url,
             Default::Depends("the region's IAM host"),
-            "Where tokens come from when credentials.source is iam_password, and the project's id when there is no project_id.",
+            "Where tokens and temporary keys come from, and the project's id when there is no project_id.",
+        ),
+    ),
+    only(
+        Provider::Ncp,
+        key(
+            "targets.*.sts_url",
+            Kind::Url,
+            Default::Depends("the site's token service"),
+            "Where temporary keys come from when credentials.source is sts.",
         ),
     ),
     key(
         "targets.*.allow_plaintext",
         Kind::Bool,
         Default::Is("false"),
-        "Lets base_url and iam_url be plain http to hosts other than loopback: signatures and data are then readable on the way.",
+        "Lets base_url, iam_url, sts_url and metadata_url be plain http to hosts other than loopback: signatures and data are then readable on the way.",
     ),
     key(
         "targets.*.ca_file",
@@ -161,54 +165,10 @@ pub(super) static KEYS: &[Key] = &[
         Default::Nothing,
         "The PEM key of client_cert_file.",
     ),
-    key(
-        "targets.*.credentials",
-        Kind::Section,
-        Default::Nothing,
-        "Where the keys come from. The keys themselves never stand in this file.",
-    ),
-    only(
-        Provider::Ncp,
-        key(
-            "targets.*.credentials.source",
-            Kind::Word(&["env", "files", "ncloud_configure"]),
-            Default::Is("env"),
-            "env: NCLOUD_ACCESS_KEY_ID and NCLOUD_SECRET_ACCESS_KEY (or NCLOUD_ACCESS_KEY and NCLOUD_SECRET_KEY). files: access-key-id and secret-access-key in a directory. ncloud_configure: the file of the ncloud command.",
-        ),
-    ),
-    only(
-        Provider::FunctionGraph,
-        key(
-            "targets.*.credentials.source",
-            Kind::Word(&["env", "files", "iam_password"]),
-            Default::Is("env"),
-            "env: HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK and, if set, HUAWEICLOUD_SDK_SECURITY_TOKEN. files: access-key-id, secret-access-key and, if there, security-token in a directory. iam_password: username, password and domain in a directory, for a token; with agency-name and agency-domain there, for a token of that agency.",
-        ),
-    ),
-    key(
-        "targets.*.credentials.directory",
-        Kind::Path,
-        Default::Depends("required for the sources files and iam_password"),
-        "The directory that holds one file a secret, as Kubernetes mounts them.",
-    ),
-    only(
-        Provider::Ncp,
-        key(
-            "targets.*.credentials.file",
-            Kind::Path,
-            Default::Depends("~/.ncloud/configure, for the source ncloud_configure"),
-            "The file of the ncloud command.",
-        ),
-    ),
-    only(
-        Provider::Ncp,
-        key(
-            "targets.*.credentials.profile",
-            Kind::Text(PROFILE),
-            Default::Depends("DEFAULT, for the source ncloud_configure"),
-            "The section of that file.",
-        ),
-    ),
+];
+
+/// What follows the section of the credentials.
+pub(super) static BEHAVIOUR: &[Key] = &[
     key(
         "targets.*.wait",
         ms(0, DAY),

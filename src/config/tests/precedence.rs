@@ -64,7 +64,7 @@ fn with_no_file_one_target_is_assumed() {
         (None, "default", 1)
     );
     let target = &config.targets["default"];
-    assert_eq!(target.credentials, Credentials::Env);
+    assert_eq!(target.credentials.source, CredentialSource::Env);
     assert!(matches!(
         target.cloud,
         Cloud::Ncp(Ncp {

@@ -3,7 +3,7 @@ use super::*;
 fn ncp(keys: &str) -> Ncp {
     let config = good(&target(&format!("provider: ncp\n{keys}")));
     match &config.targets["t"].cloud {
-        Cloud::Ncp(ncp) => *ncp,
+        Cloud::Ncp(ncp) => ncp.clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -26,7 +26,10 @@ fn the_example_of_the_contract_loads() {
     };
     assert_eq!(hw.project_id.as_deref(), Some("0123456789abcdef0123456789abcdef"));
     let directory = "/var/run/secrets/huawei".into();
-    assert_eq!(config.targets["hw"].credentials, Credentials::Files { directory });
+    assert_eq!(
+        config.targets["hw"].credentials.source,
+        CredentialSource::Files { directory }
+    );
 }
 
 #[test]
@@ -47,7 +50,7 @@ fn an_empty_target_gets_the_documented_defaults() {
     );
     assert_eq!(config.default_target, "t");
     let t = &config.targets["t"];
-    assert_eq!(t.credentials, Credentials::Env);
+    assert_eq!(t.credentials.source, CredentialSource::Env);
     assert_eq!(t.wait, Duration::from_secs(60));
     let budget = Budget {
         ratio: 0.1,
@@ -108,6 +111,7 @@ fn sites_regions_and_versions_bring_their_platform() {
         region,
         api_version,
         platform,
+        sts_url: None,
     };
     assert_eq!(ncp(""), made(Public, Kr, V2_1, Vpc));
     assert_eq!(ncp("api_version: \"2.0\""), made(Public, Kr, V2_0, Classic));
@@ -169,59 +173,6 @@ fn urls_hold_nothing_but_scheme_host_and_prefix() {
         let told = faults(&target(&format!("provider: ncp\nbase_url: {url}")));
         assert!(told.len() == 1 && !told[0].contains("hunter2"), "{url}: {told:?}");
     }
-}
-
-#[test]
-fn every_source_of_credentials_is_read() {
-    let source = |keys: &str| {
-        good(&target(&format!("provider: ncp\ncredentials: {keys}"))).targets["t"]
-            .credentials
-            .clone()
-    };
-    assert_eq!(
-        source("{ source: files, directory: ~/k }"),
-        Credentials::Files {
-            directory: "/home/me/k".into()
-        }
-    );
-    let (file, profile) = ("/home/me/.ncloud/configure".into(), "DEFAULT".into());
-    assert_eq!(
-        source("{ source: ncloud_configure }"),
-        Credentials::NcloudConfigure { file, profile }
-    );
-    let (file, profile) = ("/c".into(), "dev".into());
-    assert_eq!(
-        source("{ source: ncloud_configure, file: /c, profile: dev }"),
-        Credentials::NcloudConfigure { file, profile }
-    );
-    let huawei = "provider: functiongraph\nregion: eu-de\nproject_id: 0123456789abcdef0123456789abcdef\n";
-    let config = good(&target(&format!(
-        "{huawei}credentials: {{ source: iam_password, directory: /i }}"
-    )));
-    assert_eq!(
-        config.targets["t"].credentials,
-        Credentials::IamPassword {
-            directory: "/i".into()
-        }
-    );
-}
-
-#[test]
-fn a_source_takes_its_own_keys_alone() {
-    let told = |keys: &str| faults(&target(&format!("provider: ncp\ncredentials: {keys}")));
-    assert!(told("{ source: files }")[0].starts_with("targets.t.credentials.directory (line 4): is missing"));
-    assert!(told("{ source: env, directory: /x }")[0].contains("not used by source env"));
-    assert!(told("{ source: ncloud_configure, directory: /x }")[0].contains("not used"));
-    assert!(
-        told("{ source: iam_password, directory: /x }")[0]
-            .contains("is not one of env, files, ncloud_configure")
-    );
-    let homeless = with(
-        &target("provider: ncp\ncredentials: { source: ncloud_configure }"),
-        &[],
-        &[],
-    );
-    assert!(homeless.unwrap_err().to_string().contains("set HOME"));
 }
 
 #[test]

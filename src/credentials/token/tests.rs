@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::*;
+use crate::credentials::pace::{AHEAD_MAX, PAUSE_REFUSED};
 
 const LIFE: Duration = Duration::from_secs(24 * 3600);
 
@@ -13,6 +14,10 @@ struct Counter {
 #[async_trait]
 impl Fetch for Counter {
     type Value = u64;
+
+    fn describe(&self) -> String {
+        "a counter".to_owned()
+    }
 
     async fn fetch(&self) -> Result<Fetched<u64>> {
         let count = self.fetches.fetch_add(1, Ordering::Relaxed) + 1;

@@ -12,6 +12,7 @@ use super::auth::{Auth, Identity, Keys};
 use super::endpoint::{Endpoint, Place};
 use super::iam::{Iam, TokenSource};
 use crate::call::Call;
+use crate::credentials::Status;
 use crate::credentials::token::Renewing;
 use crate::error::{Error, Execution, Kind, Result};
 use crate::transport::Transport;
@@ -50,6 +51,15 @@ impl Access {
         }))
     }
 
+    /// What operators may know of the credentials.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match &self.0.identity {
+            Identity::Keys(keys) => keys.credentials.status(),
+            Identity::Token(tokens) => tokens.status(),
+        }
+    }
+
     pub(super) fn identity(&self) -> &Identity {
         &self.0.identity
     }
@@ -65,7 +75,10 @@ impl Access {
             let endpoint = &iam.endpoint;
             match (endpoint.project_id(), identity) {
                 (Some(project), _) => endpoint.place(project),
-                (None, Identity::Keys(keys)) => endpoint.place(&iam.find_project(call, keys).await?),
+                (None, Identity::Keys(keys)) => {
+                    keys.ready(deadline).await?;
+                    endpoint.place(&iam.find_project(call, keys).await?)
+                }
                 (None, Identity::Token(tokens)) => match &tokens.get(deadline).await?.value.project {
                     Some(project) => endpoint.place(project),
                     None => Err(Error::new(

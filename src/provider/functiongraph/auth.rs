@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use tokio::time::Instant;
 
 use super::errors;
 use super::guard::Guard;
@@ -18,7 +19,7 @@ use super::iam::TokenSource;
 use super::sign::{self, Parts, Signer};
 use crate::clock::epoch_millis;
 use crate::credentials::token::Renewing;
-use crate::credentials::{Credentials, LoginSource};
+use crate::credentials::{Credentials, KeyPair, LoginSource};
 use crate::error::{Component, Error, Kind, Result};
 use crate::transport::{Protocol, Request, Response, signed_off_by};
 
@@ -50,12 +51,12 @@ pub(super) enum Identity {
 
 /// An access key with all that can be prepared from it.
 pub(super) struct Keys {
-    credentials: Credentials,
+    pub(super) credentials: Credentials,
     prepared: ArcSwapOption<Prepared>,
     guard: Guard,
 }
 
-struct Prepared {
+pub(super) struct Prepared {
     generation: u64,
     signer: Signer,
     security_token: Option<HeaderValue>,
@@ -66,6 +67,8 @@ pub(super) enum Proof<'a> {
     /// Signed at each attempt; the body's hash was made once.
     Signature {
         keys: &'a Keys,
+        /// These, in place of the current ones.
+        with: Option<Box<Prepared>>,
         body_hash: String,
         /// The generation of the keys that signed last, 0 before.
         used: AtomicU64,
@@ -102,21 +105,32 @@ impl Keys {
     pub(super) async fn proof(&self, body: &Bytes) -> Proof<'_> {
         Proof::Signature {
             keys: self,
+            with: None,
             body_hash: hash(body).await,
             used: AtomicU64::new(0),
             signed: AtomicU64::new(0),
         }
     }
 
-    /// True when there are other keys than those that signed last.
-    pub(super) fn changed_since(&self, proof: &Proof<'_>) -> bool {
-        let Proof::Signature { used, .. } = proof else {
-            return false;
+    /// Waits for keys; see [`Credentials::ready`].
+    pub(super) async fn ready(&self, deadline: Instant) -> Result<()> {
+        self.credentials.ready(deadline).await
+    }
+
+    /// A proof with other keys than those that signed `proof`, if there are any.
+    pub(super) async fn other_proof<'k>(&'k self, proof: &Proof<'k>, deadline: Instant) -> Option<Proof<'k>> {
+        let Proof::Signature { body_hash, .. } = proof else {
+            return None;
         };
-        let used = used.load(Ordering::Relaxed);
-        self.credentials
-            .current()
-            .is_ok_and(|snapshot| used != 0 && snapshot.generation != used)
+        let other = self.credentials.alternative(proof.used(), deadline).await?;
+        let keys = other.keys.as_ref().ok()?;
+        Some(Proof::Signature {
+            keys: self,
+            with: Some(Box::new(Prepared::new(other.generation, keys).ok()?)),
+            body_hash: body_hash.clone(),
+            used: AtomicU64::new(0),
+            signed: AtomicU64::new(0),
+        })
     }
 
     fn prepared(&self) -> Result<Arc<Prepared>> {
@@ -126,32 +140,8 @@ impl Keys {
         {
             return Ok(prepared);
         }
-        let unusable = |why: String| {
-            Error::new(
-                Kind::Unauthenticated,
-                "CREDENTIALS_UNUSABLE",
-                format!("The sidecar's key cannot be used: {why}."),
-            )
-            .component(Component::Sidecar)
-        };
         let keys = snapshot.keys.as_ref().map_err(|why| unusable(why.clone()))?;
-        if HeaderValue::from_str(&keys.access_key).is_err() {
-            return Err(unusable(
-                "the access key holds a character that no header can carry".to_owned(),
-            ));
-        }
-        let security_token = match &keys.security_token {
-            None => None,
-            Some(token) => Some(secret_header(token.reveal()).ok_or_else(|| {
-                unusable("the security token holds a character that no header can carry".to_owned())
-            })?),
-        };
-        let signer = Signer::new(keys).map_err(unusable)?;
-        let prepared = Arc::new(Prepared {
-            generation: snapshot.generation,
-            signer,
-            security_token,
-        });
+        let prepared = Arc::new(Prepared::new(snapshot.generation, keys)?);
         self.prepared.store(Some(Arc::clone(&prepared)));
         Ok(prepared)
     }
@@ -162,10 +152,10 @@ impl Keys {
         &self,
         request: &Request,
         sealed: &Sealed<'_>,
+        prepared: &Prepared,
         hash: &str,
         now: SystemTime,
-    ) -> Result<(u64, Headers)> {
-        let prepared = self.prepared()?;
+    ) -> Result<Headers> {
         self.guard.admit(prepared.generation)?;
         let date = sign::date(now);
         let (host, time) = (sendable(&host(request))?, sendable(&date)?);
@@ -197,8 +187,52 @@ impl Keys {
             headers.push((SECURITY_TOKEN.clone(), token.clone()));
         }
         headers.push((SDK_DATE.clone(), time));
-        Ok((prepared.generation, headers))
+        Ok(headers)
     }
+}
+
+impl Prepared {
+    /// Prepares keys for signing.
+    ///
+    /// # Errors
+    /// `CREDENTIALS_UNUSABLE` when they cannot be sent.
+    fn new(generation: u64, keys: &KeyPair) -> Result<Self> {
+        if HeaderValue::from_str(&keys.access_key).is_err() {
+            return Err(unusable(
+                "the access key holds a character that no header can carry".to_owned(),
+            ));
+        }
+        let security_token = match &keys.security_token {
+            None => None,
+            Some(token) => Some(secret_header(token.reveal()).ok_or_else(|| {
+                unusable("the security token holds a character that no header can carry".to_owned())
+            })?),
+        };
+        Ok(Self {
+            generation,
+            signer: Signer::new(keys).map_err(unusable)?,
+            security_token,
+        })
+    }
+}
+
+impl Proof<'_> {
+    /// The generation of keys that signed last; 0 = none did.
+    pub(super) fn used(&self) -> u64 {
+        match self {
+            Self::Signature { used, .. } => used.load(Ordering::Relaxed),
+            Self::Token(_) | Self::Nothing => 0,
+        }
+    }
+}
+
+fn unusable(why: String) -> Error {
+    Error::new(
+        Kind::Unauthenticated,
+        "CREDENTIALS_UNUSABLE",
+        format!("The sidecar's key cannot be used: {why}."),
+    )
+    .component(Component::Sidecar)
 }
 
 type Headers = Vec<(HeaderName, HeaderValue)>;
@@ -210,12 +244,21 @@ impl Protocol for Sealed<'_> {
             Proof::Token(token) => Ok(vec![(AUTH_TOKEN, token.clone())]),
             Proof::Signature {
                 keys,
+                with,
                 body_hash,
                 used,
                 signed,
             } => {
-                let (generation, headers) = keys.sign(request, self, body_hash, now)?;
-                used.store(generation, Ordering::Relaxed);
+                let current;
+                let prepared = match with {
+                    Some(prepared) => prepared,
+                    None => {
+                        current = keys.prepared()?;
+                        &*current
+                    }
+                };
+                let headers = keys.sign(request, self, prepared, body_hash, now)?;
+                used.store(prepared.generation, Ordering::Relaxed);
                 signed.store(epoch_millis(now), Ordering::Relaxed);
                 Ok(headers)
             }

@@ -12,30 +12,36 @@ use crate::error::{Component, Error, Kind, Result};
 /// the key too.
 const STOP_AFTER: u32 = 3;
 
-/// Refusals of one generation of keys.
-#[derive(Debug, Default)]
-pub(super) struct Guard(Mutex<Refusals>);
+/// How many generations of keys are watched: two can be live at once, and a third may still be answered.
+const GENERATIONS: usize = 4;
 
+/// Refusals of each generation of keys: they are different keys to the cloud, so a call that goes from one to the other
+/// and back must not wipe either's count.
 #[derive(Debug, Default)]
+pub(super) struct Guard(Mutex<Vec<Refusals>>);
+
+#[derive(Debug)]
 struct Refusals {
     generation: u64,
     in_row: u32,
-    last: Option<Instant>,
+    last: Instant,
 }
 
 impl Guard {
     /// Lets an attempt pass, unless these keys were refused too often. After the pause one may try again.
     pub(super) fn admit(&self, generation: u64) -> Result<()> {
-        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(last) = refusals.last else { return Ok(()) };
-        if refusals.generation != generation || refusals.in_row < STOP_AFTER {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(refusals) = all.iter_mut().find(|refusals| refusals.generation == generation) else {
+            return Ok(());
+        };
+        if refusals.in_row < STOP_AFTER {
             return Ok(());
         }
-        let over = last + LOCKED;
+        let over = refusals.last + LOCKED;
         let now = Instant::now();
         if now >= over {
             // Whoever else comes while this one tries must wait.
-            refusals.last = Some(now);
+            refusals.last = now;
             return Ok(());
         }
         Err(Error::new(
@@ -58,20 +64,23 @@ impl Guard {
                 "SIGNATURE_REFUSED" | "SIGNATURE_EXPIRED" | "ACCESS_KEY_LOCKED" | "AUTHENTICATION_FAILED"
             ) && error.kind == Kind::Unauthenticated
         });
-        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = all.iter().position(|refusals| refusals.generation == generation);
         if refused {
-            let before = if refusals.generation == generation {
-                refusals.in_row
-            } else {
-                0
-            };
-            *refusals = Refusals {
+            // Removed and put back at the end: the first is the one that was refused longest ago.
+            let before = found.map_or(0, |at| all.remove(at).in_row);
+            if all.len() == GENERATIONS {
+                all.remove(0);
+            }
+            all.push(Refusals {
                 generation,
                 in_row: before + 1,
-                last: Some(Instant::now()),
-            };
-        } else if error.is_none_or(|error| error.http_status.is_some_and(|status| status < 500)) {
-            *refusals = Refusals::default();
+                last: Instant::now(),
+            });
+        } else if let Some(at) = found
+            && error.is_none_or(|error| error.http_status.is_some_and(|status| status < 500))
+        {
+            all.remove(at);
         }
     }
 }
@@ -112,5 +121,23 @@ mod tests {
             guard.note(1, None);
             guard.admit(1).unwrap();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_live_keys_are_counted_apart() {
+        let guard = Guard::default();
+        for _ in 0..STOP_AFTER {
+            guard.note(2, Some(&refusal()));
+            guard.note(1, None);
+        }
+        assert!(
+            guard.admit(2).is_err(),
+            "the good key's answers must not wipe the bad key's refusals"
+        );
+        guard.admit(1).unwrap();
+        for generation in 3..20 {
+            guard.note(generation, Some(&refusal()));
+        }
+        assert_eq!(guard.0.lock().unwrap().len(), GENERATIONS);
     }
 }

@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Tree, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use super::auth::{AUTH_TOKEN, Keys, Proof, Sealed, request_id, secret_header};
 use super::endpoint::Endpoint;
@@ -30,7 +31,7 @@ use crate::transport::{Request, Response, Transport};
 const SUBJECT_TOKEN: &str = "x-subject-token";
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json;charset=utf8");
 /// Bound of one login, whoever waits for it.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Life of a token whose answer does not say; documented are 24 h.
 const LIFE_UNKNOWN: Duration = Duration::from_secs(3600);
 /// Shortest life believed, so that an answer that makes no sense does not mean a login for every call.
@@ -82,6 +83,10 @@ struct Projects {
 impl Fetch for TokenSource {
     type Value = Token;
 
+    fn describe(&self) -> String {
+        format!("IAM token, asked with {:?}", self.login)
+    }
+
     async fn fetch(&self) -> Result<Fetched<Token>> {
         let login = self.login.read().map_err(|why| {
             Error::new(
@@ -94,11 +99,15 @@ impl Fetch for TokenSource {
         let mut call = Call::new(Instant::now() + LOGIN_TIMEOUT);
         let project = self.project_scope();
         let Some(agency) = &login.agency else {
-            return self.token(&mut call, &password(&login, &project), None).await;
+            return self.iam.token(&mut call, password(&login, &project)?, None).await;
         };
         // INFERRED: a token of the account itself is enough to take on an agency of another.
         let own = json!({ "domain": { "name": login.domain } });
-        let own = self.token(&mut call, &password(&login, &own), None).await?.value;
+        let own = self
+            .iam
+            .token(&mut call, password(&login, &own)?, None)
+            .await?
+            .value;
         let role = json!({ "auth": {
             "identity": {
                 "methods": ["assume_role"],
@@ -106,31 +115,35 @@ impl Fetch for TokenSource {
             },
             "scope": project,
         }});
-        self.token(&mut call, &role, Some(own.header)).await
+        self.iam.token(&mut call, to_body(&role)?, Some(own.header)).await
     }
 }
 
-/// A token for one project is refused in another, and FunctionGraph needs one for a project. The default project of a
-/// region has the region's name.
 impl TokenSource {
     fn project_scope(&self) -> Tree {
-        match self.iam.endpoint.project_id() {
+        self.iam.project_scope()
+    }
+}
+
+impl Iam {
+    /// A token for one project is refused in another, and FunctionGraph needs one for a project. The default project of
+    /// a region has the region's name.
+    pub(super) fn project_scope(&self) -> Tree {
+        match self.endpoint.project_id() {
             Some(id) => json!({ "project": { "id": id } }),
-            None => json!({ "project": { "name": self.iam.endpoint.region() } }),
+            None => json!({ "project": { "name": self.endpoint.region() } }),
         }
     }
 
-    async fn token(
+    /// A token for a login, or for a token with an agency.
+    pub(super) async fn token(
         &self,
         call: &mut Call,
-        body: &Tree,
+        body: Bytes,
         token: Option<HeaderValue>,
     ) -> Result<Fetched<Token>> {
         // Without the catalogue the answer is a tenth as long.
-        let url = self
-            .iam
-            .endpoint
-            .iam("/v3/auth/tokens", &[("nocatalog", "true")])?;
+        let url = self.endpoint.iam("/v3/auth/tokens", &[("nocatalog", "true")])?;
         let headers: Vec<(HeaderName, HeaderValue)> = [(header::CONTENT_TYPE, JSON_UTF8)]
             .into_iter()
             .chain(token.map(|token| (AUTH_TOKEN, token)))
@@ -139,7 +152,7 @@ impl TokenSource {
         let request = Request {
             method: Method::POST,
             url,
-            body: to_body(body)?,
+            body,
             headers,
             idempotent: true,
             attempt_timeout: None,
@@ -150,16 +163,13 @@ impl TokenSource {
             judge: judge_login,
         };
         let response = self
-            .iam
             .transport
             .send(call, &request, &sealed)
             .await
             .map_err(|error| before(error, "logging in"))?;
-        read_token(&response, self.iam.transport.now())
+        read_token(&response, self.transport.now())
     }
-}
 
-impl Iam {
     /// The project that has the region's name (`huaweicloudsdkcore` 3.1.219 does the same).
     pub(super) async fn find_project(&self, call: &mut Call, keys: &Keys) -> Result<String> {
         let region = self.endpoint.region();
@@ -204,21 +214,39 @@ impl Iam {
     }
 }
 
-fn password(login: &Login, scope: &Tree) -> Tree {
-    json!({ "auth": {
-        "identity": {
-            "methods": ["password"],
-            "password": { "user": {
-                "name": login.username,
-                "password": login.password.reveal(),
-                "domain": { "name": login.domain },
-            }},
-        },
-        "scope": scope,
-    }})
+/// The body of a login, in memory that is wiped when it has been sent.
+pub(super) fn password(login: &Login, scope: &Tree) -> Result<Bytes> {
+    #[derive(Serialize)]
+    struct User<'a> {
+        name: &'a str,
+        password: &'a str,
+        domain: Tree,
+    }
+    let user = User {
+        name: &login.username,
+        password: login.password.reveal(),
+        domain: json!({ "name": login.domain }),
+    };
+    // Every byte may be escaped to six, and growing would leave a copy behind.
+    let texts = login.username.len() + login.password.reveal().len() + login.domain.len();
+    let mut body = Zeroizing::new(Vec::with_capacity(1024 + 6 * texts));
+    body.extend_from_slice(br#"{"auth":{"identity":{"methods":["password"],"password":{"user":"#);
+    let written = serde_json::to_writer(&mut *body, &user).and_then(|()| {
+        body.extend_from_slice(br#"}},"scope":"#);
+        serde_json::to_writer(&mut *body, scope)
+    });
+    written.map_err(|fault| {
+        Error::new(
+            Kind::Internal,
+            "REQUEST_NOT_WRITABLE",
+            format!("The login cannot be written as JSON: {fault}."),
+        )
+    })?;
+    body.extend_from_slice(b"}}");
+    Ok(Bytes::from_owner(body))
 }
 
-fn judge_login(response: &Response) -> Result<()> {
+pub(super) fn judge_login(response: &Response) -> Result<()> {
     errors::judge(response).map_err(|error| {
         if error.kind != Kind::Unauthenticated {
             return error;
@@ -233,7 +261,7 @@ fn judge_login(response: &Response) -> Result<()> {
 }
 
 /// Whatever failed before the request itself was sent, the function surely did not run.
-fn before(error: Error, step: &str) -> Error {
+pub(super) fn before(error: Error, step: &str) -> Error {
     error.with(|facts| {
         facts.execution = Execution::NotStarted;
         facts.message = format!("Nothing was sent, because {step} failed. {}", facts.message);

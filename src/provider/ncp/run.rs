@@ -6,19 +6,20 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::Method;
 use tokio::time::Instant;
 use url::Url;
 
 use super::action::{ActionName, no_version};
+use super::auth::{self, Form};
 use super::rules::{self, PARAMETERS_MAX, WAIT_MAX_MS};
 use super::{Ncp, poll};
 use crate::call::Call;
-use crate::error::{Error, Execution, Faults, Result};
+use crate::error::{Execution, Faults, Result};
 use crate::json;
 use crate::proto::*;
 use crate::provider::runs;
-use crate::transport::{Protocol, Request, Response};
+use crate::transport::{Request, Response};
 
 /// What the cloud may take beyond the hold it was asked for before an attempt is given up …
 const GRACE: Duration = Duration::from_secs(15);
@@ -37,7 +38,7 @@ struct Asked {
     idempotent: bool,
 }
 
-/// A run's protocol with the transport. It differs from others in two things: an error status may carry an activation,
+/// A run's form. It differs from others in two things: an error status may carry an activation,
 /// which is a result; and the hold that stands in its URL shrinks with the time that is left.
 struct Run<'a> {
     ncp: &'a Ncp,
@@ -164,8 +165,7 @@ impl Ncp {
         );
         request.attempt_timeout = Some((run.held + GRACE).min(self.transport.attempt_timeout()));
         let response = self
-            .transport
-            .send(call, &request, &run)
+            .send_as(call, &request, &run)
             .await
             .map_err(|error| error.resource("action", asked.action.full()))?;
         let started = self.activation(&response, &asked.action, encoding)?;
@@ -208,7 +208,7 @@ impl Run<'_> {
     }
 }
 
-impl Protocol for Run<'_> {
+impl Form for Run<'_> {
     /// After a queue or a pause less time is left than the URL was made for.
     fn refit(&self, request: &Request, left: Duration) -> Result<Option<Request>> {
         if self.detached {
@@ -227,13 +227,9 @@ impl Protocol for Run<'_> {
         Ok(Some(request))
     }
 
-    fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
-        self.ncp.sign(request, now)
-    }
-
     /// OpenWhisk answers 502 and 500 when a function failed, with the activation as the body; NCP documents neither
     /// (INFERRED), so any status with an activation that has a response is a result.
-    fn classify(&self, request: &Request, response: &Response) -> Result<()> {
+    fn judge(&self, response: &Response, now: SystemTime) -> Result<()> {
         let is_result = || {
             self.ncp
                 .run_content(response)
@@ -242,15 +238,7 @@ impl Protocol for Run<'_> {
         if response.status.is_server_error() && is_result() {
             return Ok(());
         }
-        self.ncp.classify(request, response)
-    }
-
-    fn request_id(&self, headers: &HeaderMap) -> Option<String> {
-        self.ncp.request_id(headers)
-    }
-
-    fn clock_fault(&self, error: &Error) -> Option<Duration> {
-        self.ncp.clock_fault(error)
+        auth::judge(response, now)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who the sidecar is: keys, a login, wrong ones; both clouds beside each other; what this cloud has not.
 
-use faas_sidecar::config::{Cloud, Credentials};
+use faas_sidecar::config::{Cloud, CredentialSource};
 use faas_sidecar::emulator::functiongraph::{
     DEFAULT_ACCESS_KEY, DEFAULT_DOMAIN, DEFAULT_PASSWORD, DEFAULT_SECRET_KEY, DEFAULT_USER,
 };
@@ -39,7 +39,7 @@ async fn logged_in(files: &[(&str, &str)], project: Option<&str>) -> (Graph, tem
     let path = directory.path().to_owned();
     let house = House::with(emulators, Env::fixed::<String, String>([]), |config| {
         let target = config.targets.get_mut("graph").unwrap();
-        target.credentials = Credentials::IamPassword { directory: path };
+        target.credentials = CredentialSource::IamPassword { directory: path }.into();
         if let Cloud::FunctionGraph(place) = &mut target.cloud {
             place.project_id = project.map(str::to_owned);
         }
@@ -109,11 +109,12 @@ async fn a_wrong_secret_key_does_not_lock_the_key() {
     std::fs::write(keys.path().join("secret-access-key"), DEFAULT_SECRET_KEY).unwrap();
     let env = Env::fixed([
         ("HUAWEICLOUD_SDK_AK", DEFAULT_ACCESS_KEY),
-        ("HUAWEICLOUD_SDK_SK", "not the secret"),
+        ("HUAWEICLOUD_SDK_SK", "not-the-secret"),
     ]);
     let path = keys.path().to_owned();
     let house = House::with(emulators, env, |config| {
-        config.targets.get_mut("right").unwrap().credentials = Credentials::Files { directory: path };
+        config.targets.get_mut("right").unwrap().credentials =
+            CredentialSource::Files { directory: path }.into();
     });
     let mut graph = Graph::of(house.await);
     let mut reasons = Vec::new();
