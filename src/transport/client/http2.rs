@@ -161,7 +161,7 @@ mod tests {
     /// A frame header and its payload.
     fn frame(kind: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
         let length = u8::try_from(payload.len()).unwrap();
-        [&[0, 0, length, kind, 0, 0, 0, 0, stream], payload].concat()
+        [&[0, 0, length, kind, 0, 0, 0, 0, stream][..], payload].concat()
     }
 
     /// A goodbye that names this last stream.

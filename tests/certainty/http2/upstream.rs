@@ -128,7 +128,7 @@ async fn serve(mut socket: TlsStream<TcpStream>, seed: u64, ledger: Ledger) {
                     greeted = true;
                 }
                 while greeted && let Some(frame) = frames::take(&mut unused) {
-                    connection.meet(frame);
+                    connection.meet(&frame);
                 }
             }
             // A sender is kept in the connection, so that there is always a next one.
@@ -162,7 +162,7 @@ impl Connection {
         let _ = self.orders.send(Order::Write(bytes));
     }
 
-    fn meet(&mut self, frame: Frame) {
+    fn meet(&mut self, frame: &Frame) {
         match frame.kind {
             SETTINGS if frame.flags & ACK == 0 => self.write(frames::settings(ACK)),
             PING if frame.flags & ACK == 0 => self.write(frames::pong(&frame.payload)),
