@@ -144,6 +144,7 @@ impl Exporter {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Sender {
     Grpc {
         client: MetricsServiceClient<tonic::transport::Channel>,
