@@ -104,7 +104,7 @@ impl Level {
                 let configured = this.state().configured;
                 this.set(configured, None);
                 info!(
-                    level = name(configured),
+                    log_level = name(configured),
                     "the log's level is the configured one again"
                 );
             }
