@@ -16,6 +16,7 @@ use super::{build, readings};
 use crate::config::{Config, TargetConfig, Timeouts};
 use crate::credentials::Credentials;
 use crate::env::Env;
+use crate::memory::Memory;
 use crate::provider::functiongraph;
 use crate::target::{Allow, Target, Targets};
 use crate::telemetry::metrics::{Metrics, TargetMetrics};
@@ -27,7 +28,14 @@ pub(super) struct Blueprint {
     default: String,
     /// Counts configurations: 1 at the start.
     pub(super) generation: u64,
-    metrics: Arc<Metrics>,
+    lasting: Lasting,
+}
+
+/// What outlives every configuration.
+#[derive(Clone)]
+pub(super) struct Lasting {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) memory: Memory,
 }
 
 /// One target.
@@ -61,32 +69,32 @@ pub(super) enum Prepared {
 pub(super) struct Built(Vec<(Arc<Plan>, Arc<Target>)>);
 
 impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
-        Self::made(config, env, metrics, &[], 1)
+    pub(super) fn new(config: &Config, env: &Env, lasting: &Lasting) -> Result<Self, StartError> {
+        Self::made(config, env, lasting, &[], 1)
     }
 
     /// The next configuration, which keeps what did not change.
     pub(super) fn next(&self, config: &Config, env: &Env) -> Result<Self, StartError> {
-        Self::made(config, env, &self.metrics, &self.plans, self.generation + 1)
+        Self::made(config, env, &self.lasting, &self.plans, self.generation + 1)
     }
 
     fn made(
         config: &Config,
         env: &Env,
-        metrics: &Arc<Metrics>,
+        lasting: &Lasting,
         old: &[Arc<Plan>],
         generation: u64,
     ) -> Result<Self, StartError> {
         let plan = |(name, target): (&String, &TargetConfig)| {
             let old = old.iter().find(|plan| plan.name == *name);
-            Plan::made(name, target, config.default_deny, env, metrics, old)
+            Plan::made(name, target, config.default_deny, env, lasting, old)
                 .map_err(|why| StartError(format!("target {name}: {why}")))
         };
         Ok(Self {
             plans: config.targets.iter().map(plan).collect::<Result<_, _>>()?,
             default: config.default_target.clone(),
             generation,
-            metrics: Arc::clone(metrics),
+            lasting: lasting.clone(),
         })
     }
 
@@ -147,7 +155,7 @@ impl Plan {
         config: &TargetConfig,
         default_deny: bool,
         env: &Env,
-        metrics: &Arc<Metrics>,
+        lasting: &Lasting,
         old: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, String> {
         if let Some(old) = old
@@ -157,13 +165,16 @@ impl Plan {
             return Ok(Arc::clone(old));
         }
         let metrics = old.map_or_else(
-            || TargetMetrics::new(metrics, name),
+            || TargetMetrics::new(&lasting.metrics, name),
             |old| Arc::clone(&old.metrics),
         );
         let on_the_way = on_the_way(config);
         let way = match old {
             Some(old) if old.way.config == on_the_way => Arc::clone(&old.way),
-            _ => Arc::new(build::way(on_the_way, env, &metrics, old.map(|old| &*old.way))?),
+            _ => {
+                let old = old.map(|old| &*old.way);
+                Arc::new(build::way(on_the_way, env, &metrics, &lasting.memory, old)?)
+            }
         };
         Ok(Arc::new(Self {
             name: name.to_owned(),

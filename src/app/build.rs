@@ -10,6 +10,7 @@ use super::blueprint::{Prepared, Way};
 use crate::config::{self, AllowRule, Cloud, Config, TargetConfig};
 use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
 use crate::env::Env;
+use crate::memory::{self, Memory};
 use crate::names::{NamePattern, Pattern};
 use crate::proto::Platform;
 use crate::provider::Provider;
@@ -34,17 +35,21 @@ const HUAWEI_KEYS: KeyNames = KeyNames {
     security_token: &["HUAWEICLOUD_SDK_SECURITY_TOKEN"],
 };
 
+// Two rooms that do not know each other speak of the same cost.
+const _: () = assert!(config::MESSAGE_COST == memory::FACTOR as u64);
+
 /// A target's way to its cloud, which keeps of `old` what is the same. The configuration has no rules for callers.
 pub(super) fn way(
     config: TargetConfig,
     env: &Env,
     metrics: &Arc<TargetMetrics>,
+    memory: &Memory,
     old: Option<&Way>,
 ) -> Result<Way, String> {
     // What was learnt of another upstream says nothing about this one.
     let old = old.filter(|old| old.config.cloud == config.cloud && old.config.base_url == config.base_url);
     let tls = tls(&config, old)?;
-    let transport = transport_settings(&config, tls.as_ref(), metrics);
+    let transport = transport_settings(&config, tls.as_ref(), metrics, memory);
     let shared = old
         .filter(|old| {
             let was = &old.config;
@@ -66,7 +71,7 @@ pub(super) fn way(
             })
         }
         (Cloud::FunctionGraph(place), _) => {
-            Prepared::FunctionGraph(function_graph(place, &config, tls.as_ref(), env, metrics)?)
+            Prepared::FunctionGraph(function_graph(place, &config, tls.as_ref(), env, &transport)?)
         }
     };
     Ok(Way {
@@ -172,7 +177,7 @@ fn function_graph(
     config: &TargetConfig,
     tls: Option<&Tls>,
     env: &Env,
-    metrics: &Arc<TargetMetrics>,
+    transport: &transport::Settings,
 ) -> Result<functiongraph::Settings, String> {
     let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
     let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam)?;
@@ -183,7 +188,7 @@ fn function_graph(
         _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
     };
     // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport_settings(config, tls, metrics);
+    let mut settings = transport.clone();
     settings.tls = tls.filter(|_| is_https(iam)).cloned();
     let iam = Transport::new(&settings, Shared::new(&settings));
     Ok(functiongraph::Settings {
@@ -286,6 +291,7 @@ fn transport_settings(
     config: &TargetConfig,
     tls: Option<&Tls>,
     metrics: &Arc<TargetMetrics>,
+    memory: &Memory,
 ) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     let breaker = &config.breaker;
@@ -321,6 +327,7 @@ fn transport_settings(
             max_open: breaker.max_open,
         },
         metrics: Arc::clone(metrics),
+        memory: memory.clone(),
     }
 }
 
