@@ -1,4 +1,4 @@
-//! No call ends because of a reload: callers without pause, while the file of a real process flips between right, wrong
+//! No call ends because of a reload: callers all the while, as the file of a real process flips between right, wrong
 //! and half-written ones.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,7 +129,7 @@ struct Met {
     generations: BTreeMap<usize, u64>,
 }
 
-async fn call_without_pause(channel: Channel, numbers: Arc<AtomicUsize>, stop: Arc<AtomicBool>) -> Met {
+async fn call_all_the_while(channel: Channel, numbers: Arc<AtomicUsize>, stop: Arc<AtomicBool>) -> Met {
     let mut client = InvocationServiceClient::new(channel);
     let mut met = Met::default();
     // A sidecar that is gone refuses faster than a test can count.
@@ -143,6 +143,8 @@ async fn call_without_pause(channel: Channel, numbers: Arc<AtomicUsize>, stop: A
             ..hello()
         };
         met.calls += 1;
+        // Hundreds of calls a second are load enough, and leave the other tests some room.
+        sleep(Duration::from_millis(4)).await;
         match client.invoke(request).await {
             Ok(answer) if call % 7 != 0 && answer.get_ref().activation.as_ref().unwrap().success => {}
             Err(status) if call % 7 == 0 && status.code() == Code::NotFound => {
@@ -170,7 +172,7 @@ async fn no_call_ends_because_of_a_reload_and_each_sees_one_configuration() {
     let (numbers, stop) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
-            tokio::spawn(call_without_pause(
+            tokio::spawn(call_all_the_while(
                 channel.clone(),
                 Arc::clone(&numbers),
                 Arc::clone(&stop),
