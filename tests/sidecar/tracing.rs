@@ -209,7 +209,7 @@ async fn failures_and_repetitions_are_kept_even_when_sampling_is_off() {
     let collector = Collector::grpc().await;
     let bench = bench(&collector.env(&[("OTEL_TRACES_SAMPLER", "always_off")])).await;
     bench.upstream.push(content("[]"));
-    bench.upstream.push(fault(404, "80102", "PACKAGE_NOT_FOUND"));
+    bench.upstream.push(fault(404, "80101", "PACKAGE_NOT_FOUND"));
     bench.upstream.push(html(503));
     bench.upstream.push(content("[]"));
     let list = || ListPackagesRequest::default();
