@@ -161,7 +161,7 @@ fn ncp(step: Step, call: u64) -> Http {
     let body = match step {
         Step::Run | Step::Read => whole,
         Step::RunAsync => format!(r#"{{"content":{{"activationId":"{id}"}}}}"#),
-        Step::Put | Step::PutCode | Step::Look => format!(
+        Step::Put | Step::PutCode | Step::Create | Step::Look => format!(
             r#"{{"content":{{"name":"call-{call}","type":"basic","description":"call-{call}","exec":{{"kind":"nodejs:22","binary":false}},"limits":{{"memory":256,"timeout":60000}},"parameters":{{}}}}}}"#
         ),
         Step::Delete => {
@@ -200,7 +200,7 @@ fn function_graph(step: Step, call: u64) -> Http {
                 r#"{{"invocations":[{{"request_id":"{id}","status":"SUCCESS","error_message":"","error_code":0,"start_time":"2026-11-21T10:00:00Z","end_time":"2026-11-21T10:00:01Z"}}],"count":1,"next_marker":"0"}}"#
             ),
         ),
-        Step::Look | Step::Put | Step::PutCode => (
+        Step::Look | Step::Put | Step::PutCode | Step::Create => (
             200,
             format!(
                 r#"{{"func_urn":"urn:fss:cn-north-4:p:function:default:call-{call}:latest","func_name":"call-{call}","package":"default","version":"latest","runtime":"Node.js18.15","handler":"index.handler","timeout":30,"memory_size":256,"code_type":"inline","description":"call-{call}"}}"#

@@ -76,7 +76,7 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
         _ => {}
     }
     let head = wire.head().await?;
-    let Asked { call, step, form } = asked(&head, shared.cloud);
+    let Asked { call, step, form } = asked(&head, shared);
     match fault {
         Fault::InBody(bytes, end) if head.length > 0 => {
             let some = usize::try_from(bytes).unwrap() % head.length;
@@ -97,7 +97,7 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
         Fault::BeforeExecution(end) | Fault::InBody(_, end) => return over(wire, end).await,
         Fault::Answers(said, executed) => {
             if executed {
-                shared.ledger.execute(call, step);
+                carry_out(shared, call, step);
             }
             return wire.write(&shared.cloud.said(said).bytes()).await.then_some(wire);
         }
@@ -107,10 +107,20 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
     let answer = if step == Step::Delete && shared.ledger.has_executed(call, step) {
         shared.cloud.gone()
     } else {
-        shared.ledger.execute(call, step);
+        carry_out(shared, call, step);
         shared.cloud.good(form, call)
     };
     respond(wire, fault, &answer).await
+}
+
+fn carry_out(shared: &Shared, call: u64, step: Step) {
+    match step {
+        Step::Create => {
+            shared.ledger.execute(call, Step::Put);
+            shared.ledger.execute(call, Step::PutCode);
+        }
+        step => shared.ledger.execute(call, step),
+    }
 }
 
 async fn over(wire: Wire, end: End) -> Option<Wire> {
@@ -223,10 +233,11 @@ struct Asked {
     form: Step,
 }
 
-fn asked(head: &Head, cloud: Cloud) -> Asked {
+fn asked(head: &Head, shared: &Shared) -> Asked {
     let path = head.target.split('?').next().unwrap_or_default();
-    let call = number_after(&head.target, "call-").unwrap_or_else(|| panic!("{} names no call", head.target));
-    let step = match (cloud, head.method.as_str()) {
+    // A function that is to be made is named in the body alone; the lane knows whose turn it is.
+    let call = number_after(&head.target, "call-").unwrap_or_else(|| shared.call());
+    let step = match (shared.cloud, head.method.as_str()) {
         (Cloud::Ncp, "POST") => Step::Run,
         (_, "GET") if path.ends_with("/config") => Step::Look,
         (_, "GET") => Step::Read,
@@ -235,6 +246,7 @@ fn asked(head: &Head, cloud: Cloud) -> Asked {
         (_, "DELETE") => Step::Delete,
         (_, "POST") if path.ends_with("/invocations-async") => Step::RunAsync,
         (_, "POST") if path.ends_with("/invocations") => Step::Run,
+        (_, "POST") if path.ends_with("/functions") => Step::Create,
         _ => panic!("unexpected request {} {}", head.method, head.target),
     };
     // NCP has one request for both: whoever waits for nothing is answered an id.

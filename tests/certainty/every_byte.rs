@@ -17,7 +17,7 @@ async fn an_answer_cut_at_any_byte_is_unknown_within_its_head_and_completed_with
     let _turn = crate::TURN.lock().await;
     let ledger = Ledger::default();
     let lanes = [0, 1].map(|number| Lane::new(number, Cloud::ALL[number], &ledger));
-    let settings = "retry: {max_attempts: 1}";
+    let settings = "retry: {max_attempts: 1}\nbreaker: {enabled: false}";
     let targets: String = lanes
         .iter()
         .map(|lane| target(&lane.target(), lane.shared.cloud, &lane.url(), settings))

@@ -23,6 +23,8 @@ pub enum Step {
     Put,
     /// Write a function's code.
     PutCode,
+    /// Make a function with configuration and code; it goes into the books as both.
+    Create,
     /// Delete an action.
     Delete,
 }

@@ -135,6 +135,11 @@ impl Shared {
         Some(fault)
     }
 
+    /// The call whose turn it is.
+    pub fn call(&self) -> u64 {
+        self.script.lock().unwrap().call
+    }
+
     /// What happens to the request that comes now.
     pub fn on_request(&self) -> Fault {
         self.requests.fetch_add(1, Ordering::SeqCst);
