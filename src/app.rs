@@ -17,6 +17,7 @@ use crate::admin::{self, Control, Pages};
 use crate::config::{self, Config, Listen};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
+use crate::memory::Memory;
 use crate::telemetry::metrics::Repeats;
 use crate::telemetry::{FLUSH, Log, Telemetry};
 
@@ -35,7 +36,7 @@ mod reload;
 mod serve;
 mod watch;
 
-use blueprint::{Blueprint, Built};
+use blueprint::{Blueprint, Built, Lasting};
 use door::Door;
 use listen::Bound;
 use reload::{State, Update};
@@ -85,7 +86,13 @@ impl Sidecar {
     /// When an address cannot be bound, or a CA file cannot be read.
     pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
         let telemetry = build::telemetry(config, env);
-        let blueprint = Arc::new(Blueprint::new(config, env, telemetry.metrics())?);
+        let memory = Memory::new(usize::try_from(config.max_body_memory).unwrap_or(usize::MAX));
+        let lasting = Lasting {
+            metrics: Arc::clone(telemetry.metrics()),
+            memory: memory.clone(),
+            background: Arc::default(),
+        };
+        let blueprint = Arc::new(Blueprint::new(config, env, &lasting)?);
         // Built once here so that a mistake shows before anything listens.
         blueprint.build(&Built::default())?;
         let door = Arc::new(Door::load(config)?);
@@ -105,6 +112,7 @@ impl Sidecar {
         let (stop, _) = watched::channel(Stop::Not);
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
+            memory,
         };
         let credentials = state.credentials();
         let quit = Arc::new(Notify::new());
@@ -123,7 +131,7 @@ impl Sidecar {
                 listeners: bound.iter().map(Bound::share).collect::<Result<_, _>>()?,
                 health: health.clone(),
                 dedup: Arc::clone(&dedup),
-                limits,
+                limits: limits.clone(),
                 telemetry: Arc::clone(&telemetry),
                 stop: stop.subscribe(),
                 updates: receiver,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::{Component, Error, Execution, Kind};
+use crate::memory::Held;
 
 mod record;
 
@@ -28,6 +29,8 @@ pub struct Call {
     pub attempts: u32,
     /// Whether the latest request may be repeated without harm: by its nature, the caller's word or the configuration.
     pub idempotent: bool,
+    /// Memory that the latest answer takes; kept until the caller has its own.
+    pub memory: Held,
     /// The upstream's id of the latest request.
     pub upstream_request_id: Option<String>,
     /// What it did, if that may be of interest when it is over.
@@ -46,6 +49,7 @@ impl Call {
             retry_paid: false,
             attempts: 0,
             idempotent: false,
+            memory: Held::default(),
             upstream_request_id: None,
             record: None,
         }

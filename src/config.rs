@@ -43,6 +43,9 @@ pub use target::{
     Platform, Region, Retry, Site, TargetConfig, Timeouts,
 };
 
+/// What a byte of a message costs in memory while its call goes on.
+pub const MESSAGE_COST: u64 = 4;
+
 /// Everything the sidecar is told, checked and with defaults filled in. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Config {
@@ -73,6 +76,9 @@ pub struct Config {
     /// The largest gRPC message, both ways, in bytes.
     #[serde(serialize_with = "units::serialize_size")]
     pub max_message_size: u64,
+    /// Memory for bodies in flight, in bytes; at least [`MESSAGE_COST`] times `max_message_size`.
+    #[serde(serialize_with = "units::serialize_size")]
+    pub max_body_memory: u64,
     /// How long calls in flight may go on after SIGTERM.
     #[serde(serialize_with = "units::serialize_duration")]
     pub drain_timeout: Duration,

@@ -16,6 +16,7 @@ mod deadline;
 mod dedup;
 mod edge;
 mod health;
+mod intake;
 mod invocation;
 mod methods;
 mod needs;

@@ -17,6 +17,7 @@ pub mod env;
 pub mod error;
 pub mod grpc;
 pub mod json;
+pub mod memory;
 pub mod names;
 pub mod proto;
 pub mod provider;

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::call::{Call, Why};
 use crate::error::{Error, Execution, Result};
+use crate::memory::Held;
 use crate::telemetry::metrics::{Attempt, TargetMetrics};
 
 mod breaker;
@@ -171,8 +172,7 @@ impl Transport {
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
     ///
     /// # Errors
-    /// The last attempt's classified error; `call` holds how many attempts were made. Before the first attempt also what
-    /// the load rules refuse: no slot, a spent retry budget, no token of the learnt rate, an open circuit.
+    /// The last attempt's classified error; `call` holds how many attempts were made. Or what the load rules refuse.
     pub async fn send(
         &self,
         call: &mut Call,
@@ -248,7 +248,7 @@ impl Transport {
         let call = Call::new(Instant::now() + within);
         let at = self.shared.skew.read();
         let answer = self.client.send(&call, &request, &[], within).await;
-        let response = answer.map_err(|(error, _)| error)?;
+        let (response, _) = answer.map_err(|(error, _)| error)?;
         Ok(self.shared.skew.measure(&at, &response.headers))
     }
 
@@ -304,11 +304,17 @@ impl Transport {
         let signature = protocol.sign(request, at.upstream())?;
         call.attempts += 1;
         call.attempt_begins(&request.method, &request.url, request.body.len());
+        // An earlier answer of this call has been read, or was a failure.
+        call.memory = Held::default();
         let counted = self
             .metrics
             .requests
             .begin(&request.method, &request.url, request.body.len());
         let sent = self.client.send(call, request, &signature, bound).await;
+        let sent = sent.map(|(response, held)| {
+            call.memory = held;
+            response
+        });
         count(counted, &sent);
         let judged = self.judge(call, request, protocol, at, sent);
         call.attempt_ended(match &judged {
@@ -381,8 +387,7 @@ pub fn signed_off_by(signed: SystemTime, headers: &HeaderMap) -> Option<Duration
     skew::off_by(signed, headers)
 }
 
-/// A retry that the load rules refuse: the last attempt's error stays the truth, and another try is worth as much as
-/// theirs would be, no earlier.
+/// A retry that the load rules refuse: the last error stays the truth, and their pause holds for the caller, too.
 fn not_before(error: Error, refusal: &Error) -> Error {
     error.with(|facts| facts.retry_after = facts.retry_after.max(refusal.retry_after))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Rooms and the rooms that each may use. Arrows point down only; `app`, `cli` and `main` may use all.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("admin", &["telemetry"]),
-    ("call", &["error"]),
+    ("call", &["error", "memory"]),
     ("clock", &[]),
     ("config", &["env"]),
     ("credentials", &["call", "clock", "error"]),
@@ -16,9 +16,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     (
         "grpc",
-        &["call", "error", "json", "names", "proto", "target", "telemetry"],
+        &[
+            "call",
+            "error",
+            "json",
+            "memory",
+            "names",
+            "proto",
+            "target",
+            "telemetry",
+        ],
     ),
     ("json", &["error", "proto"]),
+    ("memory", &[]),
     ("names", &["error"]),
     ("proto", &["json"]),
     (
@@ -49,7 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &["call", "clock", "error"]),
     (
         "transport",
-        &["call", "clock", "credentials", "error", "telemetry"],
+        &["call", "clock", "credentials", "error", "memory", "telemetry"],
     ),
 ];
 

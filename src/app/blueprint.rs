@@ -17,6 +17,7 @@ use super::{build, readings};
 use crate::config::{Config, TargetConfig, Timeouts};
 use crate::credentials::{Credentials, Status};
 use crate::env::Env;
+use crate::memory::Memory;
 use crate::provider::functiongraph;
 use crate::target::{Allow, Target, Targets};
 use crate::telemetry::metrics::{Metrics, TargetMetrics};
@@ -28,9 +29,16 @@ pub(super) struct Blueprint {
     default: String,
     /// Counts configurations: 1 at the start.
     pub(super) generation: u64,
-    metrics: Arc<Metrics>,
-    /// Keeps keys; one for all configurations.
-    background: Arc<Background>,
+    lasting: Lasting,
+}
+
+/// What outlives every configuration.
+#[derive(Clone)]
+pub(super) struct Lasting {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) memory: Memory,
+    /// Keeps keys.
+    pub(super) background: Arc<Background>,
 }
 
 /// One target.
@@ -64,35 +72,32 @@ pub(super) enum Prepared {
 pub(super) struct Built(Vec<(Arc<Plan>, Arc<Target>)>);
 
 impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
-        Self::made(config, env, metrics, &Arc::default(), &[], 1)
+    pub(super) fn new(config: &Config, env: &Env, lasting: &Lasting) -> Result<Self, StartError> {
+        Self::made(config, env, lasting, &[], 1)
     }
 
     /// The next configuration, which keeps what did not change.
     pub(super) fn next(&self, config: &Config, env: &Env) -> Result<Self, StartError> {
-        let (metrics, background) = (&self.metrics, &self.background);
-        Self::made(config, env, metrics, background, &self.plans, self.generation + 1)
+        Self::made(config, env, &self.lasting, &self.plans, self.generation + 1)
     }
 
     fn made(
         config: &Config,
         env: &Env,
-        metrics: &Arc<Metrics>,
-        background: &Arc<Background>,
+        lasting: &Lasting,
         old: &[Arc<Plan>],
         generation: u64,
     ) -> Result<Self, StartError> {
         let plan = |(name, target): (&String, &TargetConfig)| {
             let old = old.iter().find(|plan| plan.name == *name);
-            Plan::made(name, target, config.default_deny, env, (metrics, background), old)
+            Plan::made(name, target, config.default_deny, env, lasting, old)
                 .map_err(|why| StartError(format!("target {name}: {why}")))
         };
         Ok(Self {
             plans: config.targets.iter().map(plan).collect::<Result<_, _>>()?,
             default: config.default_target.clone(),
             generation,
-            metrics: Arc::clone(metrics),
-            background: Arc::clone(background),
+            lasting: lasting.clone(),
         })
     }
 
@@ -167,7 +172,7 @@ impl Plan {
         config: &TargetConfig,
         default_deny: bool,
         env: &Env,
-        (metrics, background): (&Arc<Metrics>, &Background),
+        lasting: &Lasting,
         old: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, String> {
         if let Some(old) = old
@@ -177,19 +182,22 @@ impl Plan {
             return Ok(Arc::clone(old));
         }
         let metrics = old.map_or_else(
-            || TargetMetrics::new(metrics, name),
+            || TargetMetrics::new(&lasting.metrics, name),
             |old| Arc::clone(&old.metrics),
         );
         let on_the_way = on_the_way(config);
         let way = match old {
             Some(old) if old.way.config == on_the_way => Arc::clone(&old.way),
-            _ => Arc::new(build::way(
-                on_the_way,
-                env,
-                &metrics,
-                background,
-                old.map(|old| &*old.way),
-            )?),
+            _ => {
+                let old = old.map(|old| &*old.way);
+                Arc::new(build::way(
+                    on_the_way,
+                    env,
+                    &metrics,
+                    (&lasting.memory, &lasting.background),
+                    old,
+                )?)
+            }
         };
         Ok(Arc::new(Self {
             name: name.to_owned(),

@@ -10,6 +10,7 @@ use super::blueprint::{Prepared, Way};
 use super::keys::{self, Background};
 use crate::config::{self, AllowRule, Cloud, Config, CredentialSource, TargetConfig};
 use crate::env::Env;
+use crate::memory::{self, Memory};
 use crate::names::{NamePattern, Pattern};
 use crate::proto::Platform;
 use crate::provider::Provider;
@@ -20,18 +21,21 @@ use crate::telemetry::metrics::{Export, Metrics, TargetMetrics};
 use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces};
 use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
+// Two rooms that do not know each other speak of the same cost.
+const _: () = assert!(config::MESSAGE_COST == memory::FACTOR as u64);
+
 /// A target's way to its cloud, which keeps of `old` what is the same. The configuration has no rules for callers.
 pub(super) fn way(
     config: TargetConfig,
     env: &Env,
     metrics: &Arc<TargetMetrics>,
-    background: &Background,
+    (memory, background): (&Memory, &Background),
     old: Option<&Way>,
 ) -> Result<Way, String> {
     // What was learnt of another upstream says nothing about this one.
     let old = old.filter(|old| old.config.cloud == config.cloud && old.config.base_url == config.base_url);
     let tls = tls(&config, old)?;
-    let transport = transport_settings(&config, tls.as_ref(), metrics);
+    let transport = transport_settings(&config, tls.as_ref(), metrics, memory);
     let shared = old
         .filter(|old| {
             let was = &old.config;
@@ -265,6 +269,7 @@ fn transport_settings(
     config: &TargetConfig,
     tls: Option<&Tls>,
     metrics: &Arc<TargetMetrics>,
+    memory: &Memory,
 ) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     let breaker = &config.breaker;
@@ -300,6 +305,7 @@ fn transport_settings(
             max_open: breaker.max_open,
         },
         metrics: Arc::clone(metrics),
+        memory: memory.clone(),
     }
 }
 

@@ -1,11 +1,13 @@
 //! What time the targets' hosts have: one unsigned request to each, for `check --online` and `doctor`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
-use super::blueprint::Blueprint;
+use super::blueprint::{Blueprint, Lasting};
 use crate::config::Config;
 use crate::env::Env;
+use crate::memory::Memory;
 use crate::telemetry::metrics::Metrics;
 
 /// How long one host may take to answer.
@@ -28,7 +30,13 @@ pub struct HostClock {
 /// # Errors
 /// When a target cannot be set up, as with a CA file that cannot be read.
 pub async fn host_clocks(config: &Config, env: &Env) -> Result<Vec<HostClock>, StartError> {
-    let blueprint = Blueprint::new(config, env, &Metrics::new(1))?;
+    // A few small answers, so that their bound does not matter.
+    let lasting = Lasting {
+        metrics: Metrics::new(1),
+        memory: Memory::new(0),
+        background: Arc::default(),
+    };
+    let blueprint = Blueprint::new(config, env, &lasting)?;
     let mut clocks = Vec::new();
     for (target, transport, url) in blueprint.hosts()? {
         let host = url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();

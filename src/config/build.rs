@@ -11,8 +11,9 @@ use super::keys::Provider;
 use super::listen::Listen;
 use super::suggest::nearest;
 use super::target::TargetConfig;
+use super::units::format_size;
 use super::walk::Found;
-use super::{AccessLog, Config, Log, LogFormat, LogLevel, Metrics, RequestIds, Tracing};
+use super::{AccessLog, Config, Log, LogFormat, LogLevel, MESSAGE_COST, Metrics, RequestIds, Tracing};
 use crate::env::Env;
 use reader::Reader;
 
@@ -53,6 +54,7 @@ pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Optio
         default_target: default_target?,
         threads: usize::try_from(top.integer("threads")).ok()?,
         max_message_size: top.integer("max_message_size"),
+        max_body_memory: max_body_memory(&mut top),
         drain_timeout: top.duration("drain_timeout"),
         request_ids: RequestIds {
             window: top.duration("request_ids.window"),
@@ -99,6 +101,27 @@ fn target(
 ) -> Option<TargetConfig> {
     let mut reader = Reader::target(name, provider, found, faults);
     target::build(&mut reader, provider, env)
+}
+
+/// Room for one message of the largest size at least: it would be refused for ever otherwise.
+fn max_body_memory(top: &mut Reader<'_>) -> u64 {
+    const USUAL: u64 = 32 << 20;
+    let message = top.integer("max_message_size");
+    let least = message.saturating_mul(MESSAGE_COST);
+    let Some(given) = top.given_integer("max_body_memory") else {
+        return least.max(USUAL);
+    };
+    if given < least {
+        let (given, message, least) = (format_size(given), format_size(message), format_size(least));
+        top.fault(
+            "max_body_memory",
+            format!(
+                "{given} has no room for one message of max_message_size ({message}), which takes four times its size \
+                 while its call goes on; raise it to {least}, or lower that one"
+            ),
+        );
+    }
+    given
 }
 
 fn default_target(found: &mut Found, faults: &mut Faults) -> Option<String> {

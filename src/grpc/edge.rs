@@ -141,6 +141,7 @@ impl Drop for Edge {
             attempts: self.call.attempts,
             upstream_request_id: self.call.upstream_request_id.take(),
         };
+        seen.memory = mem::take(&mut self.call.memory);
         self.observed.record(self.call.record.take());
         self.observed.seen(seen);
     }

@@ -11,6 +11,7 @@ use tonic::Code;
 
 use crate::call::Record;
 use crate::error::{Component, Error, Execution};
+use crate::memory::Held;
 use crate::target::Target;
 use crate::telemetry::trace::Context;
 use crate::telemetry::{Failure, Finished, Place, Telemetry};
@@ -38,6 +39,9 @@ pub(super) struct Seen {
     pub(super) context: Option<Context>,
     pub(super) failure: Option<(Cow<'static, str>, Execution, Component)>,
     pub(super) facts: CallFacts,
+    /// What the answer takes of the bound on memory; given back when the answer has been sent.
+    #[allow(dead_code, reason = "it is its end that counts")]
+    pub(super) memory: Held,
     pub(super) activation_id: String,
     pub(super) function_failed: bool,
 }

@@ -20,11 +20,13 @@ use tower::Service;
 use super::arriving::Arriving;
 use super::auth::Tokens;
 use super::deadline::Asked;
+use super::intake::Intake;
 use super::methods::{self, Method};
 use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
 use super::status::{Context, bare, panicked, status, unsendable};
 use super::{Health, Services};
+use crate::memory::{Held, Memory};
 use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::health::health_server::HealthServer;
 use crate::proto::invocation_service_server::InvocationServiceServer;
@@ -41,27 +43,43 @@ pub(super) const SERVICES: [&str; 4] = [
 ];
 
 /// Bounds of the edge.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Largest message either way, in bytes.
     pub max_message_size: usize,
+    /// Room for the messages in flight, shared with the answers of all targets.
+    pub memory: Memory,
 }
 
 type Answer = http::Response<Body>;
 /// An answer on its way.
 pub type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
-/// All services of one listener.
+/// All services of one listener; clones are the same services.
 #[derive(Clone, Debug)]
 pub struct Router {
+    services: Arc<All>,
+    tokens: Option<Arc<Tokens>>,
+    telemetry: Arc<Telemetry>,
+}
+
+#[derive(Debug)]
+struct All {
     package: PackageServiceServer<Services>,
     action: ActionServiceServer<Services>,
     invocation: InvocationServiceServer<Services>,
     trigger: TriggerServiceServer<Services>,
     health: HealthServer<Health>,
     reflection: Reflection,
-    tokens: Option<Arc<Tokens>>,
-    telemetry: Arc<Telemetry>,
+    limits: Limits,
+}
+
+/// A service of `faas.v1`: its messages are counted.
+enum Own {
+    Package,
+    Action,
+    Invocation,
+    Trigger,
 }
 
 impl Router {
@@ -77,13 +95,17 @@ impl Router {
                     .accept_compressed(Gzip)
             };
         }
-        Self {
+        let services = All {
             package: limited!(PackageServiceServer),
             action: limited!(ActionServiceServer),
             invocation: limited!(InvocationServiceServer),
             trigger: limited!(TriggerServiceServer),
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
+            limits,
+        };
+        Self {
+            services: Arc::new(services),
             tokens: None,
             telemetry,
         }
@@ -114,10 +136,14 @@ impl Router {
             request.extensions_mut().insert(asked);
             request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
         }
-        let answer = self.dispatch(request);
+        let refused = self.refused(&request);
+        let services = Arc::clone(&self.services);
         Box::pin(async move {
-            match AssertUnwindSafe(answer).catch_unwind().await {
-                Ok(answer) => answer.map(|answer| finish(answer, guard)),
+            if let Some(refused) = refused {
+                return Ok(finish(refused.into_http(), guard, Held::default()));
+            }
+            match AssertUnwindSafe(services.dispatch(request)).catch_unwind().await {
+                Ok(answer) => answer.map(|(answer, held)| finish(answer, guard, held)),
                 Err(_) => {
                     end(guard.as_ref(), Code::Internal);
                     Ok(panicked().into_http())
@@ -126,36 +152,60 @@ impl Router {
         })
     }
 
-    fn dispatch(&self, request: http::Request<Body>) -> Pending {
-        let service = request
-            .uri()
-            .path()
-            .get(1..)
-            .and_then(|path| path.split('/').next())
-            .unwrap_or_default();
-        if let Some(tokens) = &self.tokens
-            && service != "grpc.health.v1.Health"
-            && let Err(refused) = tokens.check(request.headers())
-        {
-            let status = status(&refused, &Context::default());
-            return Box::pin(std::future::ready(Ok(status.into_http())));
+    /// The refusal of a caller without a token that it needs.
+    fn refused(&self, request: &http::Request<Body>) -> Option<Status> {
+        let tokens = self.tokens.as_ref()?;
+        if service(request.uri()) == "grpc.health.v1.Health" {
+            return None;
         }
-        match service {
-            "faas.v1.InvocationService" => self.invocation.clone().call(request),
-            "faas.v1.ActionService" => self.action.clone().call(request),
-            "faas.v1.PackageService" => self.package.clone().call(request),
-            "faas.v1.TriggerService" => self.trigger.clone().call(request),
-            "grpc.health.v1.Health" => self.health.clone().call(request),
-            "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request),
-            "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request),
+        let refused = tokens.check(request.headers()).err()?;
+        Some(status(&refused, &Context::default()))
+    }
+}
+
+impl All {
+    /// The service's own answer, and what its request takes of the bound on memory.
+    async fn dispatch(&self, request: http::Request<Body>) -> Result<(Answer, Held), Infallible> {
+        let own = match service(request.uri()) {
+            "faas.v1.InvocationService" => Own::Invocation,
+            "faas.v1.ActionService" => Own::Action,
+            "faas.v1.PackageService" => Own::Package,
+            "faas.v1.TriggerService" => Own::Trigger,
+            _ => return Ok((self.other(request).await?, Held::default())),
+        };
+        let (head, body) = request.into_parts();
+        let limits = &self.limits;
+        let (body, held) = match Intake::read(body, &limits.memory, limits.max_message_size).await {
+            Ok(read) => read,
+            Err(refusal) => return Ok((refusal.into_http(), Held::default())),
+        };
+        let request = http::Request::from_parts(head, body);
+        let answer = match own {
+            Own::Invocation => self.invocation.clone().call(request),
+            Own::Action => self.action.clone().call(request),
+            Own::Package => self.package.clone().call(request),
+            Own::Trigger => self.trigger.clone().call(request),
+        };
+        Ok((answer.await?, held))
+    }
+
+    async fn other(&self, request: http::Request<Body>) -> Result<Answer, Infallible> {
+        match service(request.uri()) {
+            "grpc.health.v1.Health" => self.health.clone().call(request).await,
+            "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request).await,
+            "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request).await,
             _ => {
                 let message = format!("There is no method {} here.", request.uri().path());
-                Box::pin(std::future::ready(Ok(
-                    bare(Code::Unimplemented, &message).into_http()
-                )))
+                Ok(bare(Code::Unimplemented, &message).into_http())
             }
         }
     }
+}
+
+/// The first part of `/{service}/{method}`.
+fn service(uri: &http::Uri) -> &str {
+    let path = uri.path().get(1..).unwrap_or_default();
+    path.split_once('/').map_or(path, |(service, _)| service)
 }
 
 fn end(guard: Option<&Guard>, code: Code) {
@@ -164,8 +214,9 @@ fn end(guard: Option<&Guard>, code: Code) {
     }
 }
 
-/// Details on every error, trailers on every answer.
-fn finish(answer: Answer, guard: Option<Guard>) -> Answer {
+/// Details on every error, trailers on every answer; what the request takes of the bound on memory it keeps until the
+/// answer has been sent.
+fn finish(answer: Answer, guard: Option<Guard>, held: Held) -> Answer {
     if let Some(status) = without_details(answer.headers()) {
         end(guard.as_ref(), status.code());
         return status.into_http();
@@ -174,20 +225,24 @@ fn finish(answer: Answer, guard: Option<Guard>) -> Answer {
     match code(answer.headers()) {
         // An error has no body: its trailers are its headers.
         Some(code) => guard.end(code),
-        None => return with_trailers(answer, guard),
+        None => return with_trailers(answer, guard, held),
     }
     answer
 }
 
-fn with_trailers(answer: Answer, guard: Guard) -> Answer {
+fn with_trailers(answer: Answer, guard: Guard, held: Held) -> Answer {
     answer.map(|body| {
-        Body::new(body.map_frame(move |frame| match frame.into_trailers() {
-            Ok(trailers) => {
-                let trailers = trail(trailers, &guard.facts());
-                guard.end(code(&trailers).unwrap_or(Code::Ok));
-                Frame::trailers(trailers)
+        Body::new(body.map_frame(move |frame| {
+            // Lives as long as the body does.
+            let _held = &held;
+            match frame.into_trailers() {
+                Ok(trailers) => {
+                    let trailers = trail(trailers, &guard.facts());
+                    guard.end(code(&trailers).unwrap_or(Code::Ok));
+                    Frame::trailers(trailers)
+                }
+                Err(frame) => frame,
             }
-            Err(frame) => frame,
         }))
     })
 }

@@ -119,7 +119,7 @@ impl Traces {
             let bounds = Bounds::read(read, warnings);
             let resource = otlp::resource(read, warnings);
             let told = format!("{} over {:?}, {sampler}", settings.shown(), settings.protocol);
-            match Queue::start(settings, resource, bounds) {
+            match Queue::start(&settings, &resource, bounds) {
                 Ok(queue) => Some(Exported {
                     sampler,
                     keep,

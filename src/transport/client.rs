@@ -21,6 +21,7 @@ use super::tls::Tls;
 use super::{Request, Response};
 use crate::call::Call;
 use crate::error::{Error, Result};
+use crate::memory::{Held, Memory};
 
 mod connect;
 mod fault;
@@ -47,6 +48,7 @@ pub struct Client {
     max_age: Duration,
     idle: Duration,
     max_response_size: usize,
+    memory: Memory,
     round_trip: Arc<RoundTrip>,
     /// By scheme, host and port; a target has one or two.
     origins: Mutex<HashMap<String, Arc<Origin>>>,
@@ -77,6 +79,7 @@ impl Client {
             max_age: settings.timeouts.max_connection_age,
             idle: settings.timeouts.idle,
             max_response_size: settings.limits.max_response_size,
+            memory: settings.memory.clone(),
             round_trip: Arc::new(RoundTrip::new()),
             origins: Mutex::default(),
         }
@@ -87,15 +90,15 @@ impl Client {
         self.round_trip.hopeless(left)
     }
 
-    /// Sends one signed attempt and reads its answer, within `bound` and the caller's deadline. A failure comes with the
-    /// headers of the answer, as far as it came.
+    /// Sends one signed attempt and reads its answer, within `bound` and the caller's deadline. The answer comes with the
+    /// memory that it takes; a failure with the headers of the answer, as far as it came.
     pub(super) async fn send(
         &self,
         call: &Call,
         request: &Request,
         signature: &[(HeaderName, HeaderValue)],
         bound: Duration,
-    ) -> std::result::Result<Response, (Error, HeaderMap)> {
+    ) -> std::result::Result<(Response, Held), (Error, HeaderMap)> {
         let began = Instant::now();
         let ends = (began + bound).min(call.deadline);
         let mut progress = Progress::default();
@@ -120,13 +123,16 @@ impl Client {
                 Err(fault::attempt_timed_out(bound, &progress))
             }
         };
-        sent.map_err(|error| match progress.head {
-            Some((status, headers)) => {
-                let error = error.with(|facts| facts.http_status = Some(status.as_u16()));
-                (error, headers)
-            }
-            None => (error, HeaderMap::new()),
-        })
+        match sent {
+            Ok(response) => Ok((response, progress.held)),
+            Err(error) => Err(match progress.head {
+                Some((status, headers)) => {
+                    let error = error.with(|facts| facts.http_status = Some(status.as_u16()));
+                    (error, headers)
+                }
+                None => (error, HeaderMap::new()),
+            }),
+        }
     }
 
     async fn exchange(&self, outgoing: &Outgoing<'_>, progress: &mut Progress) -> Result<Response> {
@@ -211,7 +217,10 @@ impl Client {
         let expected = content_length(&head.headers);
         let status = head.status;
         progress.head = Some((status, head.headers));
-        let body = read::whole(body, expected, self.max_response_size, progress).await?;
+        let mut held = Held::default();
+        let room = (&self.memory, &mut held);
+        let body = read::whole(body, expected, self.max_response_size, progress, room).await?;
+        progress.held = held;
         let headers = progress.head.take().map(|(_, headers)| headers);
         Ok(Response {
             status,

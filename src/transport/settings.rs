@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::tls::Tls;
+use crate::memory::Memory;
 use crate::telemetry::metrics::TargetMetrics;
 
 /// All of it.
@@ -19,6 +20,8 @@ pub struct Settings {
     pub limits: Limits,
     /// When calls are refused because the upstream is sick.
     pub breaker: Breaker,
+    /// Room for the bodies of answers, shared with all targets.
+    pub memory: Memory,
     /// What is counted for the target.
     pub metrics: Arc<TargetMetrics>,
 }
@@ -118,6 +121,7 @@ impl Default for Settings {
                 open: Duration::from_secs(1),
                 max_open: Duration::from_secs(30),
             },
+            memory: Memory::new(256 << 20),
             metrics: TargetMetrics::unread(),
         }
     }

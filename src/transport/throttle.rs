@@ -18,8 +18,9 @@ use crate::error::{Component, Error, Kind, Scope};
 /// same in seconds).
 const BETA: f64 = 0.7;
 const SCALE: f64 = 0.4;
-/// Never slower than this, in requests a second: a target that is refused for ever is still asked now and then.
-const MIN_RATE: f64 = 0.5;
+/// Never slower than this, in requests a second: below it pauses between retries do the work, and a rate measured on so
+/// few requests means nothing. One refused call in a quiet hour must not hold up its own retry, or the next call.
+const MIN_RATE: f64 = 5.0;
 /// Off again after this much trying more than what was refused.
 const FORGET: f64 = 30.0;
 const SECOND: Duration = Duration::from_secs(1);

@@ -109,6 +109,13 @@ impl Pulse {
     pub fn worst(&self) -> Duration {
         Duration::from_micros(self.worst_us.load(Ordering::Relaxed))
     }
+
+    /// How late an answer may be for its caller. The sidecar answers before the deadline; what comes on top is what a busy
+    /// machine takes to run its thread and the caller's, behind everything else that is due at the time: a quarter of a
+    /// second, and ten times what the worst of all wake-ups took here.
+    pub fn allowance(&self) -> Duration {
+        Duration::from_millis(250) + 10 * self.worst()
+    }
 }
 
 impl Drop for Pulse {

@@ -25,9 +25,12 @@ use table::{Cell, Row};
 /// Cells that run at once.
 const AT_ONCE: usize = 48;
 
-/// Three attempts without long pauses; what stalls is ended by the deadline and not by an attempt's own bound.
+/// Three attempts without long pauses; what stalls is ended by the deadline and not by an attempt's own bound. Breaker and
+/// learnt rate may keep a later attempt from being sent, depending on the time; the matrix is of what is repeated at all.
 const SETTINGS: &str = "retry: {max_attempts: 3, initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 1000}}\n\
-                        timeouts: {attempt: 30s, request: 60s}";
+                        timeouts: {attempt: 30s, request: 60s}\n\
+                        breaker: {enabled: false}\n\
+                        limits: {adaptive_rate: false}";
 
 /// Deadlines of calls that can end by themselves, and of those that cannot.
 const LONG: Duration = Duration::from_secs(30);

@@ -79,6 +79,8 @@ impl Plan {
         let stalls = faults.iter().any(|fault| fault.stalls());
         let deadline = match dice.between(0, 99) {
             0..=7 => dice.between(1, 60),
+            // Now and then longer than the patience of one attempt.
+            8..=11 if stalls => dice.between(2000, 3000),
             _ if stalls => dice.between(80, 400),
             _ => dice.between(2000, 6000),
         };

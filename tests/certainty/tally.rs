@@ -108,7 +108,8 @@ impl Tally {
             _ => {
                 row.unknown += 1;
                 // Several attempts may leave a doubt that each alone would not.
-                row.missed += u64::from(met.len() == 1 && met[0].knowable().is_some());
+                let alone = met.len() == 1 && answer.attempts <= 1;
+                row.missed += u64::from(alone && met[0].knowable().is_some());
             }
         }
         let told = match answer.code {

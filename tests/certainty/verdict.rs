@@ -78,7 +78,8 @@ fn judge_answer(plan: &Plan, answer: &Answer, truth: &Truth, next: Option<Instan
 
 /// True for a message that lets its reader believe that nothing can have happened.
 fn denies(message: &str) -> bool {
-    message.to_lowercase().contains("nothing was sent") && !message.contains("An earlier attempt")
+    let admits = ["An earlier attempt", "was changed and stands"];
+    message.to_lowercase().contains("nothing was sent") && !admits.iter().any(|words| message.contains(words))
 }
 
 /// How much longer than its deadline the slowest try took.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use faas_sidecar::proto::*;
 use tonic::Code;
 
-use crate::support::answer::{content, http};
+use crate::support::answer::{Answer, content, http};
 use crate::support::bench::{Bench, hello, keys, success, wrong_keys};
 use crate::support::details::told;
 use crate::support::upstream::Date;

@@ -26,6 +26,7 @@ mod floods;
 mod http2;
 mod load;
 mod many;
+mod memory;
 mod metrics;
 mod metrics_otlp;
 mod operations;

@@ -300,6 +300,8 @@ async fn a_wrong_file_is_told_by_log_pages_and_metrics_until_a_right_one_comes()
     std::fs::write(&next, format!("threads: 2\n{}", good("20s"))).unwrap();
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))
         .args(["check", "--config", next.to_str().unwrap(), "--diff", &admin])
+        // As the running one was started.
+        .args(["--log-format", "json"])
         .env_clear()
         .output()
         .await

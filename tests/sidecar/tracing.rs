@@ -64,11 +64,15 @@ fn assert_lacks(span: &Span, keys: &[&str]) {
 async fn one_trace_shows_the_call_its_attempts_and_their_pauses() {
     for collector in [Collector::http().await, Collector::grpc().await] {
         let bench = bench(&collector.env(&[("OTEL_SERVICE_NAME", "orders-sidecar")])).await;
-        bench.upstream.push(html(429));
+        bench.upstream.push(html(503));
         bench
             .upstream
             .push(success("{}").header("x-ncp-apigw-request-id", "up-1"));
-        bench.invocations().invoke(traced(hello(), "01")).await.unwrap();
+        let harmless = InvokeRequest {
+            idempotent: true,
+            ..hello()
+        };
+        bench.invocations().invoke(traced(harmless, "01")).await.unwrap();
         let spans = collector.wait(3).await;
         assert_eq!(spans.len(), 3);
         assert!(spans.iter().all(|span| span.trace == TRACE
@@ -124,9 +128,9 @@ async fn one_trace_shows_the_call_its_attempts_and_their_pauses() {
         assert_has(
             attempts[0],
             &[
-                ("http.response.status_code", "429"),
-                ("error.type", "429"),
-                ("faas_sidecar.execution", "not_started"),
+                ("http.response.status_code", "503"),
+                ("error.type", "503"),
+                ("faas_sidecar.execution", "unknown"),
             ],
         );
         assert_lacks(attempts[0], &["http.request.resend_count"]);
@@ -210,7 +214,7 @@ async fn failures_and_repetitions_are_kept_even_when_sampling_is_off() {
     bench.upstream.push(content("[]"));
     let list = || ListPackagesRequest::default();
     let get = GetPackageRequest {
-        package_name: "p".to_owned(),
+        package_name: "reports".to_owned(),
         ..GetPackageRequest::default()
     };
     bench.packages().list_packages(list()).await.unwrap();
@@ -243,7 +247,7 @@ async fn failures_and_repetitions_are_kept_even_when_sampling_is_off() {
         call,
         &[
             ("rpc.response.status_code", "NOT_FOUND"),
-            ("faas_sidecar.subject", "p"),
+            ("faas_sidecar.subject", "reports"),
             ("faas_sidecar.execution", "not_started"),
             ("faas_sidecar.component", "service"),
         ],

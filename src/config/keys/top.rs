@@ -222,6 +222,12 @@ pub(super) static KEYS: &[Key] = &[
         Default::Is("64MiB"),
         "The largest gRPC message taken in or sent out; a code archive is one message.",
     ),
+    key(
+        "max_body_memory",
+        Kind::Size(1 << 18, 1 << 40),
+        Default::Depends("four times max_message_size, and 32MiB at least"),
+        "The memory for bodies in flight, of all targets together; a body takes four times its size. A request that finds no room is refused, an answer waits. Keep it below the container's memory limit.",
+    ),
     live(key(
         "drain_timeout",
         Kind::Duration(Duration::ZERO, Duration::from_hours(1)),

@@ -68,6 +68,39 @@ fn an_empty_target_gets_the_documented_defaults() {
     );
     assert_eq!(t.timeouts.attempt, Duration::from_secs(75));
     assert_eq!((t.limits.max_in_flight, t.limits.max_queue), (100, 200));
+    assert!(t.limits.adaptive_rate);
+    assert_eq!(
+        t.breaker,
+        Breaker {
+            enabled: true,
+            consecutive_failures: 10,
+            success_rate: 0.5,
+            min_requests: 20,
+            window: Duration::from_secs(10),
+            open: Duration::from_secs(1),
+            max_open: Duration::from_secs(30),
+        }
+    );
+}
+
+#[test]
+fn memory_for_bodies_holds_one_message_at_least() {
+    let size = |top: &str| good(&format!("{top}\n{}", target("provider: ncp"))).max_body_memory;
+    assert_eq!(size(""), 256 << 20);
+    assert_eq!(size("max_message_size: 1MiB"), 32 << 20);
+    assert_eq!(size("max_message_size: 100MiB"), 400 << 20);
+    assert_eq!(size("max_message_size: 8MiB\nmax_body_memory: 32MiB"), 32 << 20);
+    let told = faults(&format!(
+        "max_message_size: 8MiB\nmax_body_memory: 31MiB\n{}",
+        target("provider: ncp")
+    ));
+    assert_eq!(
+        told,
+        [
+            "max_body_memory (line 2): 31MiB has no room for one message of max_message_size (8MiB), which takes four \
+             times its size while its call goes on; raise it to 32MiB, or lower that one"
+        ]
+    );
 }
 
 #[test]

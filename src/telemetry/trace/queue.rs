@@ -88,8 +88,8 @@ impl Queue {
     /// # Errors
     /// When the settings make no connection, or no thread can be had.
     pub(super) fn start(
-        settings: otlp::Settings,
-        resource: Resource,
+        settings: &otlp::Settings,
+        resource: &Resource,
         bounds: Bounds,
     ) -> Result<Self, String> {
         let shared = Arc::new(Shared {
@@ -107,11 +107,11 @@ impl Queue {
             .map_err(|fault| format!("its runtime cannot be started ({fault})"))?;
         let mut exporter = {
             let _inside = runtime.enter();
-            Connection::new(&settings)
-                .and_then(|connection| connection.spans(&settings))
+            Connection::new(settings)
+                .and_then(|connection| connection.spans(settings))
                 .map_err(|fault| fault.to_string())?
         };
-        exporter.set_resource(&resource);
+        exporter.set_resource(resource);
         let (ends, ended) = sync_channel(1);
         let worker = Worker {
             shared: Arc::clone(&shared),

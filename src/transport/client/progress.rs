@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use super::http1::Sent;
 use super::http2::Http2;
 use crate::error::Execution;
+use crate::memory::Held;
 use crate::transport::proves_completion;
 
 /// Filled in while an exchange runs; read when it fails or its time is over.
@@ -15,6 +16,8 @@ pub(super) struct Progress {
     pub(super) stage: Stage,
     /// The head of the answer, once it came.
     pub(super) head: Option<(StatusCode, HeaderMap)>,
+    /// Memory that the answer takes, once it is whole.
+    pub(super) held: Held,
 }
 
 /// Where the exchange stands.

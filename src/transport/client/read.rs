@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use super::fault;
 use super::progress::Progress;
 use crate::error::{Error, Result};
+use crate::memory::{Held, Memory};
 
 /// A body that comes in pieces.
 pub(super) trait Chunks: Send {
@@ -17,12 +18,14 @@ pub(super) trait Chunks: Send {
     ) -> impl Future<Output = Option<std::result::Result<Bytes, impl std::error::Error + 'static>>> + Send;
 }
 
-/// The whole body; `expected` is the length that the head tells.
+/// The whole body; `expected` is the length that the head tells. Each piece waits for room before the next is asked for,
+/// so that the connection's flow control holds the upstream back: work that is done is not thrown away for want of memory.
 pub(super) async fn whole(
     mut body: impl Chunks,
     expected: Option<u64>,
     limit: usize,
     progress: &Progress,
+    (memory, held): (&Memory, &mut Held),
 ) -> Result<Bytes> {
     if expected.is_some_and(|length| length > limit as u64) {
         return Err(fault::too_large(limit, progress));
@@ -33,6 +36,7 @@ pub(super) async fn whole(
     if first.len() > limit {
         return Err(fault::too_large(limit, progress));
     }
+    held.grow(memory, first.len()).await;
     let Some(second) = piece(&mut body, progress).await? else {
         // Most answers come in one piece, which needs no copy.
         return Ok(first);
@@ -45,6 +49,7 @@ pub(super) async fn whole(
         if all.len() + chunk.len() > limit {
             return Err(fault::too_large(limit, progress));
         }
+        held.grow(memory, chunk.len()).await;
         all.extend_from_slice(&chunk);
         next = piece(&mut body, progress).await?;
     }

@@ -46,11 +46,14 @@ pub struct Span {
     pub schema: String,
 }
 
+/// A request's headers and its message's bytes.
+pub type Taken = (BTreeMap<String, String>, Vec<u8>);
+
 #[derive(Clone, Default)]
 struct State {
     spans: Arc<Mutex<Vec<Span>>>,
     /// Each request's path or method, its headers and its bytes.
-    requests: Arc<Mutex<Vec<(BTreeMap<String, String>, Vec<u8>)>>>,
+    requests: Arc<Mutex<Vec<Taken>>>,
 }
 
 /// The running collector; it ends when dropped.
@@ -143,7 +146,7 @@ impl Collector {
     }
 
     /// Each request's headers, and all that came as bytes.
-    pub fn requests(&self) -> Vec<(BTreeMap<String, String>, Vec<u8>)> {
+    pub fn requests(&self) -> Vec<Taken> {
         self.state.requests.lock().unwrap().clone()
     }
 }
