@@ -17,6 +17,7 @@ use crate::admin::{self, Pages};
 use crate::config::{Config, Listen, effective_json};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
+use crate::target::Targets;
 
 mod build;
 #[cfg(feature = "emulator")]
@@ -30,6 +31,14 @@ use listen::Bound;
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
 pub use serve::serve;
+
+/// The configured targets by themselves, without listeners: for commands that ask the clouds directly.
+///
+/// # Errors
+/// When a CA file cannot be read, or a place does not exist.
+pub fn targets(config: &Config, env: &Env) -> Result<Targets, StartError> {
+    Blueprint::new(config, env)?.targets()
+}
 
 /// A running sidecar. Dropping it stops it without a drain.
 #[derive(Debug)]

@@ -5,11 +5,14 @@
 
 use async_trait::async_trait;
 
+use diagnosis::Diagnose;
+
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::proto::*;
 
 mod checks;
+pub mod diagnosis;
 pub mod functiongraph;
 mod lenient;
 pub mod ncp;
@@ -24,7 +27,7 @@ macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident($request:ty) -> $response:ty, $label:literal;)*) => {
         /// The operations of one target's cloud.
         #[async_trait]
-        pub trait Provider: Send + Sync {
+        pub trait Provider: Diagnose {
             /// The provider's name in configuration and error details: `ncp`, `functiongraph`.
             fn name(&self) -> &'static str;
 

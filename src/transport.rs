@@ -19,6 +19,7 @@ mod client;
 mod limit;
 mod retry;
 mod settings;
+pub mod survey;
 
 pub use client::{Client, TlsRoots};
 pub use settings::{Limits, Retry, Settings, Timeouts};

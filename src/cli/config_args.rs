@@ -34,14 +34,21 @@ impl ConfigArgs {
     /// # Errors
     /// [`Exit::BadConfig`], with the mistakes told already.
     pub fn load(self, env: &Env, io: &mut Io<'_>) -> Result<Config, Exit> {
+        self.sources(env).map_err(|faults| {
+            io.complain(&told(&faults));
+            Exit::BadConfig
+        })
+    }
+
+    /// Loads the configuration; the mistakes are the caller's to tell.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn sources(self, env: &Env) -> Result<Config, Faults> {
         load(&Sources {
             file: self.file,
             flags: self.flags,
             env: env.clone(),
-        })
-        .map_err(|faults| {
-            io.complain(&told(&faults));
-            Exit::BadConfig
         })
     }
 }

@@ -25,6 +25,7 @@ mod action_put;
 mod action_read;
 mod async_config;
 mod auth;
+mod diagnose;
 mod endpoint;
 mod errors;
 mod function;
@@ -44,7 +45,10 @@ mod wire;
 pub use access::Access;
 pub use auth::Auth;
 pub use endpoint::{Endpoint, REGIONS, Region, functions_host, iam_host};
-pub use sign::{Algorithm, EMPTY_HASH, Explained, Parts, Signer, date, hash, payload_hash};
+pub use sign::{
+    Algorithm, Difference, EMPTY_HASH, Explained, Parts, Signer, date, difference, hash, payload_hash,
+    told_canonical,
+};
 
 use auth::{Identity, Judge, Proof, Sealed};
 use endpoint::Place;

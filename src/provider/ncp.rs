@@ -19,7 +19,7 @@ use super::status::{json_fault, not_understood};
 use super::{Observer, Provider, paging};
 use crate::call::Call;
 use crate::clock::epoch_millis;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, KeyPair};
 use crate::error::{Component, Error, Kind, Result};
 use crate::names::Pattern;
 use crate::proto::*;
@@ -28,6 +28,7 @@ use crate::transport::{Protocol, Request, Response, Transport, retry_after};
 mod action;
 mod action_put;
 mod activation;
+mod diagnose;
 mod endpoint;
 mod errors;
 mod package;
@@ -175,25 +176,27 @@ impl Ncp {
             .component(Component::Sidecar)
         };
         let keys = snapshot.keys.as_ref().map_err(|why| unusable(why.clone()))?;
-        let prepared = Arc::new(Prepared {
-            generation: snapshot.generation,
-            signer: Signer::new(keys).map_err(unusable)?,
-            access_key: HeaderValue::from_str(&keys.access_key).map_err(|_| {
-                unusable("the access key holds a character that no header can carry".to_owned())
-            })?,
-        });
+        let prepared = Arc::new(Prepared::new(snapshot.generation, keys).map_err(unusable)?);
         self.signer.store(Some(Arc::clone(&prepared)));
         Ok(prepared)
     }
 }
 
-impl Protocol for Ncp {
+impl Prepared {
+    fn new(generation: u64, keys: &KeyPair) -> std::result::Result<Self, String> {
+        Ok(Self {
+            generation,
+            signer: Signer::new(keys)?,
+            access_key: HeaderValue::from_str(&keys.access_key)
+                .map_err(|_| "the access key holds a character that no header can carry".to_owned())?,
+        })
+    }
+
     fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
-        let prepared = self.prepared()?;
         let mut digits = itoa::Buffer::new();
         let timestamp = digits.format(epoch_millis(now));
         let target = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
-        let signature = prepared.signer.sign(request.method.as_str(), target, timestamp);
+        let signature = self.signer.sign(request.method.as_str(), target, timestamp);
         let value = |text: &str| {
             HeaderValue::from_str(text).map_err(|fault| {
                 Error::new(
@@ -205,9 +208,15 @@ impl Protocol for Ncp {
         };
         Ok(vec![
             (TIMESTAMP, value(timestamp)?),
-            (ACCESS_KEY, prepared.access_key.clone()),
+            (ACCESS_KEY, self.access_key.clone()),
             (SIGNATURE, value(&signature)?),
         ])
+    }
+}
+
+impl Protocol for Ncp {
+    fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
+        self.prepared()?.sign(request, now)
     }
 
     fn classify(&self, _request: &Request, response: &Response) -> Result<()> {
@@ -217,6 +226,7 @@ impl Protocol for Ncp {
         Err(errors::classify(response.status, &response.body).with(|facts| {
             facts.retry_after = retry_after(&response.headers, crate::clock::now());
             facts.upstream_request_id = self.request_id(&response.headers);
+            diagnose::name_the_clock(facts, &response.headers);
         }))
     }
 

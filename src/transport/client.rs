@@ -162,7 +162,8 @@ fn build(call: &Call, request: &Request, signature: Vec<(HeaderName, HeaderValue
     outgoing
 }
 
-fn tls_config(roots: &TlsRoots<'_>) -> std::result::Result<rustls::ClientConfig, String> {
+/// The roots that a target trusts.
+pub(super) fn root_store(roots: &TlsRoots<'_>) -> std::result::Result<rustls::RootCertStore, String> {
     let mut store = rustls::RootCertStore::empty();
     match roots {
         TlsRoots::None => {}
@@ -182,6 +183,11 @@ fn tls_config(roots: &TlsRoots<'_>) -> std::result::Result<rustls::ClientConfig,
             }
         }
     }
+    Ok(store)
+}
+
+fn tls_config(roots: &TlsRoots<'_>) -> std::result::Result<rustls::ClientConfig, String> {
+    let store = root_store(roots)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -20,10 +20,10 @@ use crate::credentials::{Credentials, LoginSource};
 use crate::error::{Component, Error, Kind, Result};
 use crate::transport::{Protocol, Request, Response};
 
-static HOST: HeaderName = header::HOST;
-static SDK_DATE: HeaderName = HeaderName::from_static("x-sdk-date");
-static PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
-static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
+pub(super) static HOST: HeaderName = header::HOST;
+pub(super) static SDK_DATE: HeaderName = HeaderName::from_static("x-sdk-date");
+pub(super) static PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
+pub(super) static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 pub(super) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// Bodies from this size on are hashed beside the threads that do I/O. Measured (release build, a CPU with SHA
@@ -48,7 +48,7 @@ pub(super) enum Identity {
 
 /// An access key with all that can be prepared from it.
 pub(super) struct Keys {
-    credentials: Credentials,
+    pub(super) credentials: Credentials,
     prepared: ArcSwapOption<Prepared>,
     guard: Guard,
 }
@@ -195,7 +195,7 @@ impl Keys {
     }
 }
 
-type Headers = Vec<(HeaderName, HeaderValue)>;
+pub(super) type Headers = Vec<(HeaderName, HeaderValue)>;
 
 impl Protocol for Sealed<'_> {
     fn sign(&self, request: &Request, now: SystemTime) -> Result<Headers> {
@@ -214,11 +214,12 @@ impl Protocol for Sealed<'_> {
         }
     }
 
-    fn classify(&self, _request: &Request, response: &Response) -> Result<()> {
-        let judged = (self.judge)(response);
-        if let Proof::Signature { keys, used, .. } = &self.proof {
+    fn classify(&self, request: &Request, response: &Response) -> Result<()> {
+        let mut judged = (self.judge)(response);
+        if let Proof::Signature { keys, used, body_hash } = &self.proof {
             keys.guard
                 .note(used.load(Ordering::Relaxed), judged.as_ref().err());
+            judged = judged.map_err(|error| keys.name_the_cause(error, request, self.project, body_hash, response));
         }
         judged.map_err(|error| match request_id(&response.headers) {
             Some(id) => error.with(|facts| facts.upstream_request_id = Some(id)),
@@ -257,7 +258,7 @@ async fn hash(body: &Bytes) -> String {
 }
 
 /// `Host` as the client will write it: without the scheme's own port.
-fn host(request: &Request) -> String {
+pub(super) fn host(request: &Request) -> String {
     let host = request.url.host_str().unwrap_or_default();
     request
         .url
@@ -265,7 +266,7 @@ fn host(request: &Request) -> String {
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-fn sendable(text: &str) -> Result<HeaderValue> {
+pub(super) fn sendable(text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(|fault| {
         Error::new(
             Kind::Internal,
