@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::admin::{self, Pages};
-use crate::config::{Config, Listen, effective_json};
+use crate::config::{self, Config, Listen, effective_json};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 use crate::target::Targets;
@@ -88,7 +88,7 @@ impl Sidecar {
             .and_then(|(listener, _)| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
-        let dedup = Arc::new(Dedup::new(Window::default()));
+        let dedup = Arc::new(Dedup::new(window(&config.request_ids)));
         let (stop, _) = watch::channel(Stop::Not);
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
@@ -218,6 +218,14 @@ impl Worker {
         });
         // Connections that idle in a pool must not hold the exit back.
         runtime.shutdown_background();
+    }
+}
+
+fn window(ids: &config::RequestIds) -> Window {
+    Window {
+        duration: ids.window,
+        max_entries: ids.max_entries,
+        max_bytes: usize::try_from(ids.max_size).unwrap_or(usize::MAX),
     }
 }
 

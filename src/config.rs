@@ -59,6 +59,8 @@ pub struct Config {
     /// How long calls in flight may go on after SIGTERM.
     #[serde(serialize_with = "units::serialize_duration")]
     pub drain_timeout: Duration,
+    /// How calls with a `request_id` are remembered.
+    pub request_ids: RequestIds,
     /// What is logged, and how.
     pub log: Log,
     /// The clouds, by name; at least one.
@@ -66,6 +68,19 @@ pub struct Config {
     /// The file that was read; `None` = there was none, and the one target `default` is assumed.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+/// How calls with a `request_id` are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RequestIds {
+    /// How long after its end a call's answer is given to a repeated call.
+    #[serde(serialize_with = "units::serialize_duration")]
+    pub window: Duration,
+    /// The most ids remembered.
+    pub max_entries: usize,
+    /// The most bytes of answers kept.
+    #[serde(serialize_with = "units::serialize_size")]
+    pub max_size: u64,
 }
 
 /// What is logged, and how.

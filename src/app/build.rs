@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use super::StartError;
 use crate::config::{self, Cloud, Config, TargetConfig};
 use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
@@ -13,7 +15,7 @@ use crate::provider::Provider;
 use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Target, Targets};
-use crate::transport::{self, Shared, Transport};
+use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
 /// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
 const NCP_KEYS: KeyNames = KeyNames {
@@ -72,7 +74,7 @@ impl Blueprint {
 impl Plan {
     fn target(&self) -> Result<Target, StartError> {
         let fault = |why: String| StartError(format!("target {}: {why}", self.name));
-        let transport = Transport::new(&self.transport, Arc::clone(&self.shared)).map_err(fault)?;
+        let transport = Transport::new(&self.transport, Arc::clone(&self.shared));
         Ok(Target {
             name: self.name.clone(),
             provider: self.provider(transport).map_err(fault)?,
@@ -100,7 +102,9 @@ impl Plan {
 }
 
 fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError> {
-    let transport = transport_settings(config);
+    let fault = |why: String| StartError(format!("target {name}: {why}"));
+    let tls = tls(config).map_err(fault)?;
+    let transport = transport_settings(config, tls.as_ref());
     Ok(Plan {
         name: name.to_owned(),
         config: config.clone(),
@@ -108,10 +112,9 @@ fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError
         transport,
         cloud: match &config.cloud {
             Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
-            Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
-                function_graph(place, config, env)
-                    .map_err(|why| StartError(format!("target {name}: {why}")))?,
-            ),
+            Cloud::FunctionGraph(place) => {
+                Prepared::FunctionGraph(function_graph(place, config, tls.as_ref(), env).map_err(fault)?)
+            }
         },
     })
 }
@@ -119,6 +122,7 @@ fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError
 fn function_graph(
     place: &config::FunctionGraph,
     config: &TargetConfig,
+    tls: Option<&Tls>,
     env: &Env,
 ) -> Result<functiongraph::Settings, String> {
     let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
@@ -130,9 +134,9 @@ fn function_graph(
         _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
     };
     // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport_settings(config);
-    settings.tls = iam.is_none_or(|url| url.scheme() == "https");
-    let iam = Transport::new(&settings, Shared::new(&settings))?;
+    let mut settings = transport_settings(config, tls);
+    settings.tls = tls.filter(|_| is_https(iam)).cloned();
+    let iam = Transport::new(&settings, Shared::new(&settings));
     Ok(functiongraph::Settings {
         access: Access::new(endpoint, iam, auth),
         wait: config.wait,
@@ -170,11 +174,36 @@ fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
         .collect()
 }
 
-fn transport_settings(config: &TargetConfig) -> transport::Settings {
+/// One handle for all of a target's connections, so that one reading of the files is good for all; `None` = everything is
+/// plain HTTP.
+fn tls(config: &TargetConfig) -> Result<Option<Tls>, String> {
+    let iam_url = match &config.cloud {
+        Cloud::FunctionGraph(place) => is_https(place.iam_url.as_ref()),
+        Cloud::Ncp(_) => false,
+    };
+    if !is_https(config.base_url.as_ref()) && !iam_url {
+        return Ok(None);
+    }
+    let client = match (&config.client_cert_file, &config.client_key_file) {
+        (Some(certificate), Some(key)) => Some(ClientFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }),
+        _ => None,
+    };
+    let ca_file = config.ca_file.clone();
+    Tls::load(TlsFiles { ca_file, client }).map(Some)
+}
+
+/// The clouds' own hosts speak TLS alone.
+fn is_https(url: Option<&Url>) -> bool {
+    url.is_none_or(|url| url.scheme() == "https")
+}
+
+fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     transport::Settings {
-        tls: config.base_url.as_ref().is_none_or(|url| url.scheme() == "https"),
-        ca_file: config.ca_file.clone(),
+        tls: tls.filter(|_| is_https(config.base_url.as_ref())).cloned(),
         retry: transport::Retry {
             max_attempts: retry.max_attempts,
             initial_backoff: retry.initial_backoff,
@@ -186,6 +215,7 @@ fn transport_settings(config: &TargetConfig) -> transport::Settings {
             connect: timeouts.connect,
             attempt: timeouts.attempt,
             idle: timeouts.idle,
+            max_connection_age: timeouts.max_connection_age,
         },
         limits: transport::Limits {
             max_in_flight: limits.max_in_flight,

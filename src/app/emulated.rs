@@ -117,7 +117,7 @@ fn lead(target: &mut TargetConfig, base_url: &str) -> Result<(), StartError> {
         place.iam_url = Some(url.clone());
     }
     target.base_url = Some(url);
-    target.ca_file = None;
+    (target.ca_file, target.client_cert_file, target.client_key_file) = (None, None, None);
     target.credentials = Credentials::Env;
     Ok(())
 }

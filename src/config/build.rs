@@ -11,7 +11,7 @@ use super::listen::Listen;
 use super::suggest::nearest;
 use super::target::TargetConfig;
 use super::walk::Found;
-use super::{Config, Log, LogFormat, LogLevel};
+use super::{Config, Log, LogFormat, LogLevel, RequestIds};
 use crate::env::Env;
 use reader::Reader;
 
@@ -44,6 +44,11 @@ pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Optio
         threads: usize::try_from(top.integer("threads")).ok()?,
         max_message_size: top.integer("max_message_size"),
         drain_timeout: top.duration("drain_timeout"),
+        request_ids: RequestIds {
+            window: top.duration("request_ids.window"),
+            max_entries: usize::try_from(top.integer("request_ids.max_entries")).ok()?,
+            max_size: top.integer("request_ids.max_size"),
+        },
         log: Log {
             format: match top.text("log.format").as_str() {
                 "json" => LogFormat::Json,

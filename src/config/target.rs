@@ -23,6 +23,10 @@ pub struct TargetConfig {
     pub allow_plaintext: bool,
     /// Certificate authorities in place of the built-in ones.
     pub ca_file: Option<PathBuf>,
+    /// The certificate chain shown to the upstream; there with `client_key_file` or not at all.
+    pub client_cert_file: Option<PathBuf>,
+    /// Its key.
+    pub client_key_file: Option<PathBuf>,
     /// Where the keys come from.
     pub credentials: Credentials,
     /// How long an Invoke that does not say waits; at most `timeouts.request`.
@@ -193,6 +197,9 @@ pub struct Timeouts {
     /// How long an unused connection is kept.
     #[serde(serialize_with = "serialize_duration")]
     pub idle: Duration,
+    /// How long any connection takes new requests.
+    #[serde(serialize_with = "serialize_duration")]
+    pub max_connection_age: Duration,
 }
 
 /// How much may go on at once.

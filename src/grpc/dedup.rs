@@ -1,70 +1,79 @@
 //! One `request_id`, one call (AIP-155): a second call with the same id joins the first or gets its answer.
 //!
 //! The work runs in a task of its own, so that it goes on when its first caller hangs up: that caller's retry must find
-//! it. What surely did not start is forgotten at once; everything else is kept for a while, bounded in number and bytes.
+//! it. What may be started again is forgotten at once; everything else is kept for a while, bounded in number and bytes.
+//! When answers outgrow their bytes the oldest lose their content and keep their id, so that nothing runs twice for it.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
+use tracing::warn;
 
 use super::edge::CallFacts;
 use crate::call::Call;
-use crate::error::{Error, Execution, Faults, Kind};
+use crate::error::{Error, Execution, Facts, Faults, Kind};
 
 /// How long, how many, how much.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// How long an answer is kept.
     pub duration: Duration,
-    /// Ids remembered, those in flight included.
+    /// Ids remembered, those in flight included; beyond that the oldest ended one is forgotten before its time.
     pub max_entries: usize,
-    /// Bytes of answers kept.
+    /// Bytes of answers kept; beyond that the oldest lose their content. An id without its answer takes about half a KiB.
     pub max_bytes: usize,
 }
 
-impl Default for Window {
-    fn default() -> Self {
-        Self {
-            duration: Duration::from_secs(600),
-            max_entries: 10_000,
-            max_bytes: 16 << 20,
-        }
-    }
-}
-
 /// The calls with a `request_id`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Dedup {
     window: Window,
     state: Mutex<State>,
 }
 
-/// Operation, target, id.
-pub(super) type Key = (&'static str, String, String);
+/// A hash of operation, target and id: ids may be of any length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key([u8; 32]);
 
 /// What a call came to, as each of its callers gets it.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
     pub(super) result: Result<Bytes, Error>,
     pub(super) facts: CallFacts,
+    /// The activation that was started, if its id is known: how to find what is no longer kept.
+    pub(super) activation_id: String,
+    /// A second run does no harm.
+    pub(super) idempotent: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<Key, Entry>,
     /// Ended calls, oldest first.
-    ended: VecDeque<(Instant, Key, usize)>,
+    ended: VecDeque<Ended>,
+    /// So many of the oldest have lost their content.
+    emptied: usize,
     bytes: usize,
+    /// When the operator was told that ids are forgotten early.
+    told: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Ended {
+    at: Instant,
+    key: Key,
+    size: usize,
 }
 
 #[derive(Debug)]
 struct Entry {
-    fingerprint: u64,
+    /// SHA-256 of the whole request: to be answered with another's outcome is worse than the microsecond.
+    fingerprint: [u8; 32],
     outcome: watch::Receiver<Option<Arc<Outcome>>>,
 }
 
@@ -73,6 +82,18 @@ struct InFlight {
     dedup: Arc<Dedup>,
     key: Key,
     ended: bool,
+}
+
+impl Key {
+    pub(super) fn new(operation: &str, target: &str, id: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in [operation, target, id] {
+            // With their lengths, so that two different triples are never the same bytes.
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
 }
 
 impl Dedup {
@@ -114,9 +135,9 @@ impl Dedup {
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let fingerprint = fingerprint(message);
+        let fingerprint = Sha256::digest(message).into();
         let mut state = self.lock();
-        state.forget(Instant::now(), &self.window);
+        state.forget(Instant::now(), &self.window, 0);
         if let Some(entry) = state.entries.get(&key) {
             if entry.fingerprint != fingerprint {
                 return Err(Faults::single(
@@ -126,12 +147,13 @@ impl Dedup {
             }
             return Ok(entry.outcome.clone());
         }
+        state.forget(Instant::now(), &self.window, 1);
         if state.entries.len() >= self.window.max_entries {
             return Err(full(self.window.max_entries));
         }
         let (sender, receiver) = watch::channel(None);
         state.entries.insert(
-            key.clone(),
+            key,
             Entry {
                 fingerprint,
                 outcome: receiver.clone(),
@@ -147,26 +169,28 @@ impl Dedup {
         tokio::spawn(async move {
             let outcome = Arc::new(work.await);
             in_flight.ended = true;
-            in_flight.dedup.end(&in_flight.key, &outcome);
+            in_flight.dedup.end(in_flight.key, &outcome);
+            // Whoever joined before keeps what it waits for, whatever the books have room for.
             sender.send_replace(Some(outcome));
         });
         Ok(receiver)
     }
 
-    fn end(&self, key: &Key, outcome: &Outcome) {
+    fn end(&self, key: Key, outcome: &Outcome) {
         let mut state = self.lock();
-        match &outcome.result {
-            // Nothing happened, so that a repetition is a first call.
-            Err(error) if error.execution == Execution::NotStarted => {
-                state.entries.remove(key);
-            }
-            result => {
-                let size = result.as_ref().map_or(256, Bytes::len);
-                state.bytes += size;
-                state.ended.push_back((Instant::now(), key.clone(), size));
-                state.forget(Instant::now(), &self.window);
-            }
+        if outcome.may_start_again() {
+            state.entries.remove(&key);
+            return;
         }
+        let size = outcome.size();
+        state.bytes += size;
+        state.ended.push_back(Ended {
+            at: Instant::now(),
+            key,
+            size,
+        });
+        state.forget(Instant::now(), &self.window, 0);
+        state.empty(&self.window, (key, outcome));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -175,17 +199,98 @@ impl Dedup {
     }
 }
 
+impl Outcome {
+    /// Nothing happened, or it failed for a while and a second run does no harm: a repetition is a first call.
+    fn may_start_again(&self) -> bool {
+        self.result
+            .as_ref()
+            .is_err_and(|error| error.execution == Execution::NotStarted || error.may_retry(self.idempotent))
+    }
+
+    fn size(&self) -> usize {
+        let content = match &self.result {
+            Ok(answer) => answer.len(),
+            Err(error) => size_of::<Facts>() + error.message.len() + error.reason.len(),
+        };
+        let id = self.facts.upstream_request_id.as_ref().map_or(0, String::len);
+        content + id + self.activation_id.len()
+    }
+
+    /// What is said in place of an answer that was too large to keep.
+    fn emptied(&self) -> Self {
+        let found = match self.activation_id.as_str() {
+            "" => "look for it with ListActivations".to_owned(),
+            id => format!("read activation {id} with GetActivation"),
+        };
+        let execution = self
+            .result
+            .as_ref()
+            .map_or_else(|error| error.execution, |_| Execution::Completed);
+        let error = Error::new(
+            Kind::ResourceExhausted,
+            "ANSWER_NOT_KEPT",
+            format!(
+                "The call with this request_id has ended and is not started again, but its answer is no longer kept \
+                 (request_ids.max_size); {found}."
+            ),
+        )
+        .execution(execution);
+        let error = match self.activation_id.as_str() {
+            "" => error,
+            id => error.resource("activation", id),
+        };
+        Self {
+            result: Err(error),
+            facts: self.facts.clone(),
+            activation_id: String::new(),
+            idempotent: self.idempotent,
+        }
+    }
+}
+
 impl State {
-    /// Drops ended calls that are too old, or too many, or too large together; never one in flight.
-    fn forget(&mut self, now: Instant, window: &Window) {
-        while let Some((at, ..)) = self.ended.front() {
-            let crowded = self.entries.len() >= window.max_entries || self.bytes > window.max_bytes;
-            if !crowded && now.duration_since(*at) < window.duration {
+    /// Drops ended calls that are too old, and the oldest of them until there is room for so many more; never one in
+    /// flight.
+    fn forget(&mut self, now: Instant, window: &Window, room: usize) {
+        while let Some(oldest) = self.ended.front() {
+            let crowded = self.entries.len() + room > window.max_entries;
+            let old = now.duration_since(oldest.at) >= window.duration;
+            if !crowded && !old {
                 return;
             }
-            if let Some((_, key, size)) = self.ended.pop_front() {
+            if !old && self.told.is_none_or(|told| now.duration_since(told) >= window.duration) {
+                self.told = Some(now);
+                warn!(
+                    max_entries = window.max_entries,
+                    "request ids are forgotten before their window is over, and a repeated call may run twice: raise request_ids.max_entries"
+                );
+            }
+            if let Some(Ended { key, size, .. }) = self.ended.pop_front() {
                 self.entries.remove(&key);
                 self.bytes -= size;
+                self.emptied = self.emptied.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Takes the oldest answers' content while all together are too large. The newest is not in its channel yet.
+    fn empty(&mut self, window: &Window, (newest, outcome): (Key, &Outcome)) {
+        while self.bytes > window.max_bytes {
+            let Some(oldest) = self.ended.get_mut(self.emptied) else {
+                return;
+            };
+            self.emptied += 1;
+            self.bytes -= oldest.size;
+            oldest.size = 0;
+            if let Some(entry) = self.entries.get_mut(&oldest.key) {
+                let emptied = if oldest.key == newest {
+                    Some(outcome.emptied())
+                } else {
+                    entry.outcome.borrow().as_ref().map(|kept| kept.emptied())
+                };
+                if let Some(emptied) = emptied {
+                    entry.outcome = watch::channel(Some(Arc::new(emptied))).1;
+                }
             }
         }
     }
@@ -197,12 +302,6 @@ impl Drop for InFlight {
             self.dedup.lock().entries.remove(&self.key);
         }
     }
-}
-
-fn fingerprint(message: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    message.hash(&mut hasher);
-    hasher.finish()
 }
 
 fn full(max: usize) -> Error {
@@ -225,6 +324,8 @@ fn lost() -> Outcome {
     Outcome {
         result: Err(error),
         facts: CallFacts::default(),
+        activation_id: String::new(),
+        idempotent: false,
     }
 }
 

@@ -22,7 +22,7 @@ macro_rules! once {
         let (metadata, _, message) = $request.into_parts();
         let mut edge =
             $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
-        let key = ($label, edge.target.name.clone(), $id);
+        let key = $crate::grpc::dedup::Key::new($label, &edge.target.name, &$id);
         let bytes = message.encode_to_vec();
         let (target, deadline, trace) = (
             std::sync::Arc::clone(&edge.target),
@@ -33,7 +33,10 @@ macro_rules! once {
             let mut call = $crate::call::Call::new(deadline);
             call.trace = trace;
             let result = target.provider.$method(&mut call, message).await;
+            let started = result.as_ref().ok().map($crate::grpc::invocation::Started::activation_id);
             $crate::grpc::dedup::Outcome {
+                activation_id: started.unwrap_or_default().to_owned(),
+                idempotent: call.idempotent,
                 result: result.map(|answer| bytes::Bytes::from(answer.encode_to_vec())),
                 facts: $crate::grpc::edge::CallFacts {
                     attempts: call.attempts,
@@ -56,6 +59,29 @@ macro_rules! once {
     }};
 }
 pub(super) use once;
+
+/// An answer that names what it started.
+pub(super) trait Started {
+    fn activation_id(&self) -> &str;
+}
+
+impl Started for InvokeResponse {
+    fn activation_id(&self) -> &str {
+        self.activation.as_ref().map_or("", |run| &run.activation_id)
+    }
+}
+
+impl Started for InvokeAsyncResponse {
+    fn activation_id(&self) -> &str {
+        self.activation.as_ref().map_or("", |run| &run.activation_id)
+    }
+}
+
+impl Started for FireTriggerResponse {
+    fn activation_id(&self) -> &str {
+        &self.activation_id
+    }
+}
 
 #[tonic::async_trait]
 impl InvocationService for Services {

@@ -1,69 +1,81 @@
-//! The HTTP client: the only file that knows reqwest.
+//! The HTTP client: one signed attempt, and how far it came.
 //!
-//! Follows no redirect (a signature is good for one host and path), takes no proxy from the environment, decompresses
-//! nothing, repeats nothing by itself, and reads no more than the limit.
+//! Follows no redirect (a signature is good for one host and path), knows no proxy, decompresses nothing, repeats nothing
+//! that may have been received, and reads no more than the limit. Built on hyper's and h2's single connections, because
+//! clients with a pool of their own cannot say what was written when an exchange fails (`docs/decisions.md`).
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http_body_util::Full;
 use tokio::time::{Instant, timeout_at};
+use url::{Position, Url};
 
 use super::settings::Settings;
+use super::tls::Tls;
 use super::{Request, Response};
 use crate::call::Call;
-use crate::error::{Component, Error, Execution, Kind, Result};
+use crate::error::{Error, Result};
+
+mod connect;
+mod fault;
+mod frames;
+mod http1;
+mod http2;
+mod pool;
+mod progress;
+mod read;
+mod wire;
+
+use connect::Connector;
+use pool::{Lease, Pool};
+use progress::{Progress, Received, Stage};
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("faas-sidecar/", env!("CARGO_PKG_VERSION")));
 
-/// The roots a target trusts.
-#[derive(Debug)]
-pub enum TlsRoots<'a> {
-    /// Plain HTTP: none are needed.
-    None,
-    /// Mozilla's, built in, so that an image without a CA bundle works.
-    Web,
-    /// A PEM bundle instead.
-    File(&'a Path),
+/// One target's connections.
+pub struct Client {
+    tls: Option<Tls>,
+    connect_timeout: Duration,
+    max_age: Duration,
+    idle: Duration,
+    max_response_size: usize,
+    /// By scheme, host and port; a target has one or two.
+    origins: Mutex<HashMap<String, Arc<Origin>>>,
 }
 
-/// One target's connections.
-#[derive(Debug)]
-pub struct Client {
-    http: reqwest::Client,
-    max_response_size: usize,
+/// Where requests go, prepared once.
+struct Origin {
+    scheme: Scheme,
+    authority: Authority,
+    host: HeaderValue,
+    pool: Arc<Pool>,
+}
+
+/// The headers of one attempt.
+struct Outgoing<'a> {
+    call: &'a Call,
+    request: &'a Request,
+    signature: &'a [(HeaderName, HeaderValue)],
 }
 
 impl Client {
     /// Prepares connections; opens none.
-    ///
-    /// # Errors
-    /// When the CA file cannot be read.
-    pub fn new(settings: &Settings) -> std::result::Result<Self, String> {
-        let roots = match (&settings.ca_file, settings.tls) {
-            (_, false) => TlsRoots::None,
-            (Some(file), true) => TlsRoots::File(file),
-            (None, true) => TlsRoots::Web,
-        };
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls_config(&roots)?)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(settings.timeouts.connect)
-            .pool_idle_timeout(settings.timeouts.idle)
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|fault| format!("the HTTP client cannot be built: {fault}"))?;
-        Ok(Self {
-            http,
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            tls: settings.tls.clone(),
+            connect_timeout: settings.timeouts.connect,
+            max_age: settings.timeouts.max_connection_age,
+            idle: settings.timeouts.idle,
             max_response_size: settings.limits.max_response_size,
-        })
+            origins: Mutex::default(),
+        }
     }
 
     /// Sends one signed attempt and reads its answer, within `bound` and the caller's deadline. A failure comes with the
@@ -72,191 +84,226 @@ impl Client {
         &self,
         call: &Call,
         request: &Request,
-        signature: Vec<(HeaderName, HeaderValue)>,
+        signature: &[(HeaderName, HeaderValue)],
         bound: Duration,
     ) -> std::result::Result<Response, (Error, HeaderMap)> {
-        let attempt_ends = Instant::now() + bound;
-        let ends = attempt_ends.min(call.deadline);
-        let over = |execution| {
-            if ends == call.deadline {
-                Call::out_of_time(execution)
-            } else {
-                attempt_timed_out(bound, execution)
+        let ends = (Instant::now() + bound).min(call.deadline);
+        let mut progress = Progress::default();
+        let outgoing = Outgoing {
+            call,
+            request,
+            signature,
+        };
+        let sent = match timeout_at(ends, self.exchange(&outgoing, &mut progress)).await {
+            Ok(sent) => sent,
+            Err(_) if ends == call.deadline => Err(Call::out_of_time(progress.execution())),
+            Err(_) => {
+                // Perhaps nobody is there any more: the next exchange should not wait for the same silence.
+                if let Stage::Http2 { connection, .. } = &progress.stage {
+                    connection.retire();
+                }
+                Err(fault::attempt_timed_out(bound, &progress))
             }
         };
-        let outgoing = self.http.execute(build(call, request, signature));
-        let mut incoming = match timeout_at(ends, outgoing).await {
-            Err(_) => return Err((over(Execution::Unknown), HeaderMap::new())),
-            Ok(Err(fault)) => return Err((connection_failed(&fault), HeaderMap::new())),
-            Ok(Ok(incoming)) => incoming,
-        };
-        let status = incoming.status();
-        let headers = std::mem::take(incoming.headers_mut());
-        // The head of a good answer came: the work was done, whatever becomes of the rest.
-        let execution = if status.is_success() {
-            Execution::Completed
-        } else {
-            Execution::Unknown
-        };
-        let body = timeout_at(ends, self.read(incoming))
-            .await
-            .map_err(|_| over(execution))
-            .and_then(|read| read.map_err(|error| error.execution(execution)));
-        match body {
-            Ok(body) => Ok(Response {
-                status,
-                headers,
-                body,
-            }),
-            Err(error) => Err((
-                error.with(|facts| facts.http_status = Some(status.as_u16())),
-                headers,
-            )),
-        }
+        sent.map_err(|error| match progress.head {
+            Some((status, headers)) => {
+                let error = error.with(|facts| facts.http_status = Some(status.as_u16()));
+                (error, headers)
+            }
+            None => (error, HeaderMap::new()),
+        })
     }
 
-    async fn read(&self, mut incoming: reqwest::Response) -> Result<Bytes> {
-        let limit = self.max_response_size;
-        let expected = incoming.content_length().unwrap_or(0);
-        if expected > limit as u64 {
-            return Err(too_large(limit));
-        }
-        let Some(first) = incoming.chunk().await.map_err(|fault| cut(&fault))? else {
-            return Ok(Bytes::new());
-        };
-        // Most answers come in one piece, which needs no copy.
-        if first.len() as u64 == expected {
-            return Ok(first);
-        }
-        let mut body = BytesMut::from(first);
+    async fn exchange(&self, outgoing: &Outgoing<'_>, progress: &mut Progress) -> Result<Response> {
+        let origin = self.origin(&outgoing.request.url)?;
         loop {
-            if body.len() > limit {
-                return Err(too_large(limit));
-            }
-            match incoming.chunk().await.map_err(|fault| cut(&fault))? {
-                Some(chunk) => body.extend_from_slice(&chunk),
-                None => return Ok(body.freeze()),
-            }
-        }
-    }
-}
-
-fn build(call: &Call, request: &Request, signature: Vec<(HeaderName, HeaderValue)>) -> reqwest::Request {
-    let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
-    let headers = outgoing.headers_mut();
-    headers.reserve(8 + request.headers.len());
-    headers.insert(header::USER_AGENT, USER_AGENT);
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    for (name, value) in request.headers.iter().cloned().chain(signature) {
-        headers.insert(name, value);
-    }
-    // After signing, and never signed: a hop may rewrite them.
-    for (name, value) in &call.trace {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(*name, value);
-        }
-    }
-    if !request.body.is_empty() {
-        *outgoing.body_mut() = Some(reqwest::Body::from(request.body.clone()));
-    }
-    outgoing
-}
-
-/// The roots that a target trusts.
-pub(super) fn root_store(roots: &TlsRoots<'_>) -> std::result::Result<rustls::RootCertStore, String> {
-    let mut store = rustls::RootCertStore::empty();
-    match roots {
-        TlsRoots::None => {}
-        TlsRoots::Web => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        TlsRoots::File(file) => {
-            let broken = |why: String| format!("ca_file {}: {why}", file.display());
-            let certificates =
-                CertificateDer::pem_file_iter(file).map_err(|fault| broken(fault.to_string()))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|fault| broken(fault.to_string()))?;
-                store
-                    .add(certificate)
-                    .map_err(|fault| broken(fault.to_string()))?;
-            }
-            if store.is_empty() {
-                return Err(broken("holds no certificate".to_owned()));
+            *progress = Progress::default();
+            let lease = origin
+                .pool
+                .lease()
+                .await
+                .map_err(|fault| fault::unconnected(&fault))?;
+            let answer = match lease {
+                Lease::Http1(connection) => self.over_http1(&origin, connection, outgoing, progress).await?,
+                Lease::Http2(connection) => self.over_http2(&origin, connection, outgoing, progress).await?,
+            };
+            // A connection that was closed while it idled: nothing was written, so this is no attempt yet. The next one is
+            // younger, or fresh, so that this ends.
+            if let Some(response) = answer {
+                return Ok(response);
             }
         }
     }
-    Ok(store)
-}
 
-fn tls_config(roots: &TlsRoots<'_>) -> std::result::Result<rustls::ClientConfig, String> {
-    let store = root_store(roots)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|fault| format!("TLS: {fault}"))?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    // The server chooses; with HTTP/2 all calls of a thread share one connection.
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn connection_failed(fault: &reqwest::Error) -> Error {
-    let cause = root_cause(fault);
-    if fault.is_connect() {
-        let (reason, what) = if fault.is_timeout() {
-            (
-                "CONNECT_TIMEOUT",
-                "did not accept a connection in time".to_owned(),
-            )
-        } else if fault.is_dns() {
-            ("DNS_FAILED", format!("has no address ({cause})"))
-        } else {
-            ("CONNECT_FAILED", format!("cannot be reached ({cause})"))
+    /// `None`: the connection was no longer there and nothing was written.
+    async fn over_http1(
+        &self,
+        origin: &Origin,
+        mut connection: http1::Http1,
+        outgoing: &Outgoing<'_>,
+        progress: &mut Progress,
+    ) -> Result<Option<Response>> {
+        progress.stage = Stage::Http1(Arc::clone(&connection.sent));
+        let (reused, body) = (connection.reused, &outgoing.request.body);
+        let answer = match connection.exchange(outgoing.http1(origin)?, body.len()).await {
+            Ok(answer) => answer,
+            Err(_) if reused && progress.received() == Received::Nothing => return Ok(None),
+            Err(fault) => return Err(fault::lost(progress, &fault)),
         };
-        return network(
-            reason,
-            format!("The upstream {what}; nothing was sent."),
-            Execution::NotStarted,
-        );
+        let (head, body) = answer.into_parts();
+        let response = self.rest(head, body, progress).await?;
+        origin.pool.give_back(connection, &response.headers);
+        Ok(Some(response))
     }
-    network(
-        "CONNECTION_LOST",
-        format!("The connection to the upstream ended before an answer came ({cause})."),
-        Execution::Unknown,
-    )
-}
 
-fn cut(fault: &reqwest::Error) -> Error {
-    let message = format!("The upstream's answer was cut off ({}).", root_cause(fault));
-    network("RESPONSE_CUT", message, Execution::Unknown).with(|facts| facts.kind = Kind::Internal)
-}
-
-fn attempt_timed_out(bound: Duration, execution: Execution) -> Error {
-    let message = format!("The upstream did not answer within {} ms.", bound.as_millis());
-    network("ATTEMPT_TIMEOUT", message, execution).with(|facts| facts.kind = Kind::DeadlineExceeded)
-}
-
-fn too_large(limit: usize) -> Error {
-    Error::new(
-        Kind::ResourceExhausted,
-        "RESPONSE_TOO_LARGE",
-        format!("The upstream's answer is larger than {limit} bytes; raise limits.max_response_size if that is right."),
-    )
-    .component(Component::Sidecar)
-    .execution(Execution::Unknown)
-}
-
-fn network(reason: &'static str, message: String, execution: Execution) -> Error {
-    Error::new(Kind::Unavailable, reason, message)
-        .component(Component::Network)
-        .execution(execution)
-        .transient(true)
-}
-
-/// The innermost cause, which names the system's own error; the outer ones repeat the URL.
-fn root_cause(fault: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = fault;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    /// `None`: the connection was no longer there and nothing was written.
+    async fn over_http2(
+        &self,
+        origin: &Origin,
+        connection: http2::Http2,
+        outgoing: &Outgoing<'_>,
+        progress: &mut Progress,
+    ) -> Result<Option<Response>> {
+        let request = outgoing.http2(origin)?;
+        let Ok(exchange) = connection.begin(request, outgoing.request.body.clone()).await else {
+            connection.retire();
+            return Ok(None);
+        };
+        progress.stage = Stage::Http2 {
+            stream: exchange.stream,
+            connection: connection.clone(),
+        };
+        let answer = match exchange.head().await {
+            Ok(answer) => answer,
+            Err(fault) => {
+                if http2::refused(&fault) {
+                    progress.stage = Stage::Refused;
+                }
+                return Err(fault::lost(progress, &fault));
+            }
+        };
+        let (head, body) = answer.into_parts();
+        self.rest(head, body, progress).await.map(Some)
     }
-    cause.to_string()
+
+    /// Reads the rest of an answer whose head came.
+    async fn rest(
+        &self,
+        head: http::response::Parts,
+        body: impl read::Chunks,
+        progress: &mut Progress,
+    ) -> Result<Response> {
+        let expected = content_length(&head.headers);
+        let status = head.status;
+        progress.head = Some((status, head.headers));
+        let body = read::whole(body, expected, self.max_response_size, progress).await?;
+        let headers = progress.head.take().map(|(_, headers)| headers);
+        Ok(Response {
+            status,
+            headers: headers.unwrap_or_default(),
+            body,
+        })
+    }
+
+    fn origin(&self, url: &Url) -> Result<Arc<Origin>> {
+        let key = &url[..Position::BeforePath];
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(origin) = origins.get(key) {
+            return Ok(Arc::clone(origin));
+        }
+        let origin = Arc::new(self.open_origin(url)?);
+        origins.insert(key.to_owned(), Arc::clone(&origin));
+        Ok(origin)
+    }
+
+    fn open_origin(&self, url: &Url) -> Result<Origin> {
+        let unsendable = |why: &dyn fmt::Display| fault::unsendable(why);
+        let authority = &url[Position::BeforeHost..Position::AfterPort];
+        let host = HeaderValue::from_str(authority).map_err(|fault| unsendable(&fault))?;
+        let authority = Authority::try_from(authority).map_err(|fault| unsendable(&fault))?;
+        let (scheme, tls) = match url.scheme() {
+            "https" => (Scheme::HTTPS, self.tls.clone()),
+            _ => (Scheme::HTTP, None),
+        };
+        let address = Uri::builder()
+            .scheme(scheme.clone())
+            .authority(authority.clone())
+            .path_and_query("/")
+            .build()
+            .map_err(|fault| unsendable(&fault))?;
+        if scheme == Scheme::HTTPS && tls.is_none() {
+            return Err(unsendable(&"the target was set up without TLS"));
+        }
+        let connector = Connector::new(address, tls, self.connect_timeout, self.max_age)
+            .map_err(|why| unsendable(&why))?;
+        Ok(Origin {
+            scheme,
+            authority,
+            host,
+            pool: Arc::new(Pool::new(connector, self.idle)),
+        })
+    }
+}
+
+impl Outgoing<'_> {
+    fn http1(&self, origin: &Origin) -> Result<http::Request<Full<Bytes>>> {
+        let mut outgoing = http::Request::new(Full::new(self.request.body.clone()));
+        *outgoing.method_mut() = self.request.method.clone();
+        *outgoing.uri_mut() = Uri::from(self.path()?);
+        let headers = outgoing.headers_mut();
+        headers.reserve(9 + self.request.headers.len());
+        headers.insert(header::HOST, origin.host.clone());
+        self.add_headers(headers);
+        Ok(outgoing)
+    }
+
+    fn http2(&self, origin: &Origin) -> Result<http::Request<()>> {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(origin.scheme.clone());
+        parts.authority = Some(origin.authority.clone());
+        parts.path_and_query = Some(self.path()?);
+        let mut outgoing = http::Request::new(());
+        *outgoing.method_mut() = self.request.method.clone();
+        *outgoing.uri_mut() = Uri::from_parts(parts).map_err(|fault| fault::unsendable(&fault))?;
+        let headers = outgoing.headers_mut();
+        headers.reserve(9 + self.request.headers.len());
+        self.add_headers(headers);
+        if !self.request.body.is_empty() {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.request.body.len()));
+        }
+        Ok(outgoing)
+    }
+
+    /// Byte for byte what was signed.
+    fn path(&self) -> Result<PathAndQuery> {
+        let path = &self.request.url[Position::BeforePath..Position::AfterQuery];
+        PathAndQuery::try_from(path).map_err(|fault| fault::unsendable(&fault))
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap) {
+        headers.insert(header::USER_AGENT, USER_AGENT);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        for (name, value) in self.request.headers.iter().chain(self.signature) {
+            headers.insert(name, value.clone());
+        }
+        // After signing, and never signed: a hop may rewrite them.
+        for (name, value) in &self.call.trace {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(*name, value);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("Client")
+            .field("origins", &origins.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -1,15 +1,14 @@
 //! What a target's configuration says about its transport; checked by the configuration room.
 
-use std::path::PathBuf;
 use std::time::Duration;
+
+use super::tls::Tls;
 
 /// All of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// True when the upstream is reached over TLS; plain HTTP needs no TLS set-up at all.
-    pub tls: bool,
-    /// PEM bundle used instead of the built-in web roots.
-    pub ca_file: Option<PathBuf>,
+    /// Whom to trust and who to be; `None` = the upstream is reached over plain HTTP.
+    pub tls: Option<Tls>,
     /// Retry rules.
     pub retry: Retry,
     /// Bounds in time.
@@ -42,6 +41,8 @@ pub struct Timeouts {
     pub attempt: Duration,
     /// An idle connection is closed after this; keep it under the server's own.
     pub idle: Duration,
+    /// A connection takes no new request after about this, so that changes in DNS are followed.
+    pub max_connection_age: Duration,
 }
 
 /// Bounds in number and size.
@@ -60,8 +61,7 @@ pub struct Limits {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            tls: true,
-            ca_file: None,
+            tls: None,
             retry: Retry {
                 max_attempts: 3,
                 initial_backoff: Duration::from_millis(100),
@@ -72,7 +72,8 @@ impl Default for Settings {
             timeouts: Timeouts {
                 connect: Duration::from_secs(3),
                 attempt: Duration::from_secs(75),
-                idle: Duration::from_secs(30),
+                idle: Duration::from_secs(50),
+                max_connection_age: Duration::from_secs(300),
             },
             limits: Limits {
                 max_in_flight: 100,

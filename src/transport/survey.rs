@@ -5,18 +5,17 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::client::{TlsRoots, root_store};
+use super::tls::Tls;
 
 pub mod certificate;
 
@@ -50,8 +49,8 @@ pub enum Problem {
     Untrusted,
     /// The server does not speak TLS there, or no version in common.
     NotTls,
-    /// The configured CA file cannot be used.
-    BadCaFile,
+    /// A configured certificate file cannot be used.
+    BadFiles,
 }
 
 /// A TLS session as it was agreed on.
@@ -121,10 +120,10 @@ pub async fn connect(
     Err(last)
 }
 
-/// A handshake with the very roots and protocols of the data path. The connection is closed again.
-pub async fn handshake(stream: TcpStream, host: &str, ca_file: Option<&Path>, ends: Instant) -> Handshake {
+/// A handshake with the very roots, protocols and client certificate of the data path. The connection is closed again.
+pub async fn handshake(stream: TcpStream, host: &str, tls: &Tls, ends: Instant) -> Handshake {
     let seen = Arc::<Mutex<Vec<Certificate>>>::default();
-    let outcome = agree(stream, host, ca_file, ends, Arc::clone(&seen)).await;
+    let outcome = agree(stream, host, tls, ends, Arc::clone(&seen)).await;
     let chain = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
     Handshake { chain, outcome }
 }
@@ -132,25 +131,13 @@ pub async fn handshake(stream: TcpStream, host: &str, ca_file: Option<&Path>, en
 async fn agree(
     stream: TcpStream,
     host: &str,
-    ca_file: Option<&Path>,
+    tls: &Tls,
     ends: Instant,
     seen: Arc<Mutex<Vec<Certificate>>>,
 ) -> Result<Session, Failure> {
-    let roots = ca_file.map_or(TlsRoots::Web, TlsRoots::File);
-    let store = root_store(&roots).map_err(|why| failure(Problem::BadCaFile, why))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let unusable = |why: String| failure(Problem::BadCaFile, why);
-    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider))
-        .build()
-        .map_err(|why| unusable(why.to_string()))?;
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|why| unusable(why.to_string()))?
-        // Not dangerous here: it hands every question on to the usual verifier, and keeps what it was shown.
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Recording { inner, seen }))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let config = tls
+        .watched(|inner| Arc::new(Recording { inner, seen }))
+        .map_err(|why| failure(Problem::BadFiles, why))?;
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(bare)
         .map_err(|_| failure(Problem::WrongName, format!("{host} is no name that a certificate can hold")))?;

@@ -33,11 +33,8 @@ impl Line {
             .build()
             .unwrap();
         let upstream = runtime.block_on(Upstream::start());
-        let settings = transport::Settings {
-            tls: false,
-            ..transport::Settings::default()
-        };
-        let make = || Transport::new(&settings, Shared::new(&settings)).unwrap();
+        let settings = transport::Settings::default();
+        let make = || Transport::new(&settings, Shared::new(&settings));
         let keys = KeyPair {
             access_key: ACCESS_KEY.to_owned(),
             secret_key: Secret::new(SECRET_KEY.to_owned()),

@@ -233,7 +233,6 @@ pub fn login_auth(login: Login) -> Auth {
 impl Make {
     pub fn build(self, upstream: &Upstream, iam: &Upstream) -> FunctionGraph {
         let settings = transport::Settings {
-            tls: false,
             retry: Retry {
                 max_attempts: self.attempts,
                 initial_backoff: Duration::from_millis(1),
@@ -242,7 +241,7 @@ impl Make {
             },
             ..transport::Settings::default()
         };
-        let transport = || Transport::new(&settings, Shared::new(&settings)).unwrap();
+        let transport = || Transport::new(&settings, Shared::new(&settings));
         let endpoint = Endpoint::new(REGION, self.project, Some(&upstream.url()), Some(&iam.url())).unwrap();
         let settings = Settings {
             access: Access::new(endpoint, transport(), self.auth),

@@ -1,5 +1,6 @@
 //! One target: what both clouds share, and FunctionGraph's own part.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use url::{Host, Url};
@@ -35,15 +36,24 @@ pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> O
         max_response_size: reader.integer("limits.max_response_size"),
     };
     let idempotent_actions = reader.given_patterns("idempotent_actions").unwrap_or_default();
-    let ca_file = match reader.given_path("ca_file") {
-        Some(path) => Some(credentials::expand(reader, "ca_file", path, env)?),
-        None => None,
-    };
+    let ca_file = path(reader, "ca_file", env);
+    let client_cert_file = path(reader, "client_cert_file", env);
+    let client_key_file = path(reader, "client_key_file", env);
+    for (there, key, other) in [
+        (client_cert_file.is_some(), "client_key_file", "client_cert_file"),
+        (client_key_file.is_some(), "client_cert_file", "client_key_file"),
+    ] {
+        if there && !reader.stands(key) {
+            reader.missing(key, &format!("{other} needs it, since neither is of use alone"));
+        }
+    }
     Some(TargetConfig {
         cloud: cloud?,
         base_url,
         allow_plaintext,
         ca_file,
+        client_cert_file,
+        client_key_file,
         credentials: credentials?,
         wait,
         idempotent_actions,
@@ -65,6 +75,12 @@ fn function_graph(reader: &mut Reader<'_>) -> Option<FunctionGraph> {
         project_id: reader.given_text("project_id"),
         iam_url,
     })
+}
+
+/// A path with `~` filled in; `None` = absent, or a fault says why not.
+fn path(reader: &mut Reader<'_>, key: &str, env: &Env) -> Option<PathBuf> {
+    let path = reader.given_path(key)?;
+    credentials::expand(reader, key, path, env)
 }
 
 /// A URL that may be used: TLS, or plain to loopback, or plain because it was allowed.
@@ -96,6 +112,7 @@ fn timeouts(reader: &mut Reader<'_>) -> Timeouts {
         attempt: within_request(reader, "timeouts.attempt", DEFAULT_ATTEMPT, request),
         request,
         idle: reader.duration("timeouts.idle"),
+        max_connection_age: reader.duration("timeouts.max_connection_age"),
     }
 }
 

@@ -141,7 +141,19 @@ pub(super) static KEYS: &[Key] = &[
         "targets.*.ca_file",
         Kind::Path,
         Default::Nothing,
-        "A PEM file of certificate authorities, trusted in place of the built-in ones.",
+        "A PEM file of certificate authorities, trusted in place of the built-in ones; read again when it changes, as the client certificate is.",
+    ),
+    key(
+        "targets.*.client_cert_file",
+        Kind::Path,
+        Default::Nothing,
+        "A PEM certificate chain shown to an upstream that asks for one, with client_key_file.",
+    ),
+    key(
+        "targets.*.client_key_file",
+        Kind::Path,
+        Default::Nothing,
+        "The PEM key of client_cert_file.",
     ),
     key(
         "targets.*.credentials",
@@ -273,7 +285,13 @@ pub(super) static KEYS: &[Key] = &[
         "targets.*.timeouts.idle",
         ms(1, 3_600_000),
         Default::Is("50s"),
-        "How long an unused connection is kept; keep it below the server's own limit.",
+        "How long an unused connection is kept; keep it below the server's own limit. A shorter one that the server tells (Keep-Alive: timeout) wins.",
+    ),
+    key(
+        "targets.*.timeouts.max_connection_age",
+        ms(100, DAY),
+        Default::Is("5m"),
+        "How long a connection takes new requests; then a fresh one looks the name up again, so that changes in DNS are followed. Up to a tenth more or less, at random.",
     ),
     key(
         "targets.*.limits",

@@ -71,6 +71,30 @@ pub(super) static KEYS: &[Key] = &[
         "How long calls in flight may go on after SIGTERM; keep it below the pod's terminationGracePeriodSeconds.",
     ),
     key(
+        "request_ids",
+        Kind::Section,
+        Default::Nothing,
+        "How calls with a request_id are remembered, so that a repeated one does not run twice.",
+    ),
+    key(
+        "request_ids.window",
+        Kind::Duration(Duration::from_secs(1), Duration::from_hours(24)),
+        Default::Is("10m"),
+        "How long after its end a call's answer is given to a repeated call; keep it above the time in which callers repeat.",
+    ),
+    key(
+        "request_ids.max_entries",
+        Kind::Integer(1, 10_000_000),
+        Default::Is("10000"),
+        "The most ids remembered, calls in flight included; beyond that the oldest ended call is forgotten before its time.",
+    ),
+    key(
+        "request_ids.max_size",
+        Kind::Size(0, 16 << 30),
+        Default::Is("16MiB"),
+        "The most bytes of answers kept; beyond that the oldest lose their content: a repeated call is then told so, and does not run.",
+    ),
+    key(
         "log",
         Kind::Section,
         Default::Nothing,

@@ -45,6 +45,9 @@ pub(super) async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             }
             Act::Silence => return hang(&mut stream).await,
         };
+        // By the emulated cloud's clock, which is not always the machine's (RFC 9110 §6.6.1).
+        let date = shared.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let reply = reply.with_header("date", date);
         shared.recorder.answered(number, reply.status);
         let keep_alive = incoming.keep_alive && cut.is_none();
         // A cut answer must not announce its end: the caller has to find out from the missing bytes.

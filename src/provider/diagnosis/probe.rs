@@ -1,7 +1,7 @@
 //! One request of a diagnosis: signed as the diagnosis says, its answer kept whole.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -19,8 +19,8 @@ pub(crate) type SignAs<'a> =
 /// A request's protocol that keeps what it saw.
 pub(crate) struct Probe<'a> {
     sign: SignAs<'a>,
-    /// The cloud's clock minus ours, in milliseconds: signatures are made at the cloud's time.
-    ahead_ms: i64,
+    /// The cloud's clock minus ours, in milliseconds, to sign at the cloud's time; absent = as the transport says.
+    ahead_ms: Option<i64>,
     judge: &'a (dyn Fn(&Request, &Response) -> Result<()> + Send + Sync),
     kept: Mutex<Option<(Answer, SystemTime)>>,
     sent: Mutex<Option<SystemTime>>,
@@ -43,14 +43,14 @@ impl<'a> Probe<'a> {
     ) -> Self {
         Self {
             sign,
-            ahead_ms: 0,
+            ahead_ms: None,
             judge,
             kept: Mutex::default(),
             sent: Mutex::default(),
         }
     }
 
-    pub(crate) fn at(mut self, ahead_ms: i64) -> Self {
+    pub(crate) fn at(mut self, ahead_ms: Option<i64>) -> Self {
         self.ahead_ms = ahead_ms;
         self
     }
@@ -81,7 +81,8 @@ impl<'a> Probe<'a> {
 impl Protocol for Probe<'_> {
     fn sign(&self, request: &Request, at: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = Some(now());
-        (self.sign)(request, clock::shifted(at, self.ahead_ms))
+        let at = self.ahead_ms.map_or(at, |ahead| clock::shifted(now(), ahead));
+        (self.sign)(request, at)
     }
 
     fn classify(&self, request: &Request, response: &Response) -> Result<()> {
@@ -99,6 +100,11 @@ impl Protocol for Probe<'_> {
     }
 
     fn request_id(&self, _headers: &HeaderMap) -> Option<String> {
+        None
+    }
+
+    /// What is asked is asked once.
+    fn clock_fault(&self, _error: &Error) -> Option<Duration> {
         None
     }
 }

@@ -6,19 +6,21 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::errors;
 use super::guard::Guard;
 use super::iam::TokenSource;
 use super::sign::{self, Parts, Signer};
+use crate::clock::epoch_millis;
 use crate::credentials::token::Renewing;
 use crate::credentials::{Credentials, LoginSource};
 use crate::error::{Component, Error, Kind, Result};
-use crate::transport::{Protocol, Request, Response};
+use crate::transport::{Protocol, Request, Response, signed_off_by};
 
 pub(super) static HOST: HeaderName = header::HOST;
 pub(super) static SDK_DATE: HeaderName = HeaderName::from_static("x-sdk-date");
@@ -65,7 +67,10 @@ pub(super) enum Proof<'a> {
     Signature {
         keys: &'a Keys,
         body_hash: String,
+        /// The generation of the keys that signed last, 0 before.
         used: AtomicU64,
+        /// The time that they signed for, in milliseconds since 1970.
+        signed: AtomicU64,
     },
     /// A token.
     Token(HeaderValue),
@@ -99,6 +104,7 @@ impl Keys {
             keys: self,
             body_hash: hash(body).await,
             used: AtomicU64::new(0),
+            signed: AtomicU64::new(0),
         }
     }
 
@@ -206,9 +212,11 @@ impl Protocol for Sealed<'_> {
                 keys,
                 body_hash,
                 used,
+                signed,
             } => {
                 let (generation, headers) = keys.sign(request, self, body_hash, now)?;
                 used.store(generation, Ordering::Relaxed);
+                signed.store(epoch_millis(now), Ordering::Relaxed);
                 Ok(headers)
             }
         }
@@ -216,10 +224,21 @@ impl Protocol for Sealed<'_> {
 
     fn classify(&self, request: &Request, response: &Response) -> Result<()> {
         let mut judged = (self.judge)(response);
-        if let Proof::Signature { keys, used, body_hash } = &self.proof {
-            keys.guard
-                .note(used.load(Ordering::Relaxed), judged.as_ref().err());
-            judged = judged.map_err(|error| keys.name_the_cause(error, request, self.project, body_hash, response));
+        if let Proof::Signature {
+            keys, used, signed, ..
+        } = &self.proof
+        {
+            let refusal = judged.as_ref().err();
+            let signed = UNIX_EPOCH + Duration::from_millis(signed.load(Ordering::Relaxed));
+            // Many calls may be refused together when a clock steps, and each is signed again with the right time: the
+            // key is as good as before.
+            let by_clock = refusal.and_then(errors::clock_fault).is_some_and(|least| {
+                signed_off_by(signed, &response.headers).is_some_and(|off_by| off_by >= least)
+            });
+            if !by_clock {
+                keys.guard.note(used.load(Ordering::Relaxed), refusal);
+            }
+            judged = judged.map_err(|error| self.name_the_cause(error, keys, request, signed, response));
         }
         judged.map_err(|error| match request_id(&response.headers) {
             Some(id) => error.with(|facts| facts.upstream_request_id = Some(id)),
@@ -229,6 +248,14 @@ impl Protocol for Sealed<'_> {
 
     fn request_id(&self, headers: &HeaderMap) -> Option<String> {
         request_id(headers)
+    }
+
+    /// A token has no time that could be wrong.
+    fn clock_fault(&self, error: &Error) -> Option<Duration> {
+        match self.proof {
+            Proof::Signature { .. } => errors::clock_fault(error),
+            Proof::Token(_) | Proof::Nothing => None,
+        }
     }
 }
 

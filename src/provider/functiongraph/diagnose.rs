@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 use tokio::time::Instant;
 use url::Url;
 
-use super::auth::{AUTH_TOKEN, HOST, Headers, Identity, Keys, PROJECT_ID, SDK_DATE, SECURITY_TOKEN, host, sendable};
+use super::auth::{HOST, Headers, Identity, Keys, PROJECT_ID, Proof, SDK_DATE, SECURITY_TOKEN, Sealed, host, sendable};
 use super::sign::{self, Difference, EMPTY_HASH, Parts, Signer};
 use super::{FunctionGraph, JSON, errors};
 use crate::call::Call;
@@ -50,25 +50,21 @@ struct Search<'a> {
     refused: Mutex<u32>,
 }
 
-impl Keys {
+impl Sealed<'_> {
     /// Names what changed on the way, where the gateway shows the canonical request that it computed: at no cost but on
     /// refusals.
     pub(super) fn name_the_cause(
         &self,
         error: Error,
+        keys: &Keys,
         request: &Request,
-        project: Option<&HeaderValue>,
-        body_hash: &str,
+        signed: SystemTime,
         response: &Response,
     ) -> Error {
-        let temporary = match self.credentials.current() {
-            Ok(snapshot) => snapshot.keys.as_ref().is_ok_and(|keys| keys.security_token.is_some()),
-            Err(_) => return error,
-        };
         match error.reason.as_ref() {
             // A signature is not a token: the gateway speaks of the security token.
             "TOKEN_REFUSED" => {
-                let cause = match temporary {
+                let cause = match keys.are_temporary() {
                     true => Cause::SecurityTokenRefused,
                     false => Cause::SecurityTokenMissing,
                 };
@@ -78,11 +74,10 @@ impl Keys {
                 })
             }
             "SIGNATURE_REFUSED" => {
-                let Some(canonical) = sign::told_canonical(&errors::read(&response.body).message) else {
-                    return error;
-                };
-                let Some(ours) = self.canonical(request, project, body_hash) else { return error };
-                let finding = part_that_differs(sign::difference(&ours, &canonical, false));
+                let theirs = sign::told_canonical(&errors::read(&response.body).message);
+                let ours = theirs.as_ref().and_then(|_| self.canonical(keys, request, signed));
+                let (Some(ours), Some(theirs)) = (ours, theirs) else { return error };
+                let finding = part_that_differs(sign::difference(&ours, &theirs));
                 error.with(|facts| {
                     facts.cause = Some(finding.cause.symbol());
                     facts.message =
@@ -93,26 +88,34 @@ impl Keys {
         }
     }
 
-    /// What was signed, but for the time.
-    fn canonical(&self, request: &Request, project: Option<&HeaderValue>, body_hash: &str) -> Option<String> {
-        let snapshot = self.credentials.current().ok()?;
-        let keys = snapshot.keys.as_ref().ok()?;
-        let host = sendable(&host(request)).ok()?;
-        let date = HeaderValue::from_static("-");
-        let token = keys.security_token.as_ref();
+    /// What was signed at `signed`, made again.
+    fn canonical(&self, keys: &Keys, request: &Request, signed: SystemTime) -> Option<String> {
+        let Proof::Signature { body_hash, .. } = &self.proof else { return None };
+        let snapshot = keys.credentials.current().ok()?;
+        let pair = snapshot.keys.as_ref().ok()?;
+        let date = sign::date(signed);
+        let (host, time) = (sendable(&host(request)).ok()?, sendable(&date).ok()?);
+        let token = pair.security_token.as_ref();
         let token = token.and_then(|token| HeaderValue::from_str(token.reveal()).ok());
         let mut headers: Vec<_> = request.headers.iter().map(|(name, value)| (name, value)).collect();
-        headers.extend([(&HOST, &host), (&SDK_DATE, &date)]);
-        headers.extend(project.map(|project| (&PROJECT_ID, project)));
+        headers.extend([(&HOST, &host), (&SDK_DATE, &time)]);
+        headers.extend(self.project.map(|project| (&PROJECT_ID, project)));
         headers.extend(token.as_ref().map(|token| (&SECURITY_TOKEN, token)));
         let parts = Parts {
             method: request.method.as_str(),
             url: &request.url,
             headers: &headers,
-            date: "-",
+            date: &date,
             payload_hash: body_hash,
         };
-        Some(Signer::new(keys).ok()?.explain(&parts).canonical_request)
+        Some(Signer::new(pair).ok()?.explain(&parts).canonical_request)
+    }
+}
+
+impl Keys {
+    fn are_temporary(&self) -> bool {
+        let Ok(snapshot) = self.credentials.current() else { return false };
+        snapshot.keys.as_ref().is_ok_and(|keys| keys.security_token.is_some())
     }
 }
 

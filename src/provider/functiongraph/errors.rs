@@ -27,6 +27,17 @@ use table::{GATEWAY, Row, SERVICE};
 /// to reach the limit").
 pub(super) const LOCKED: Duration = Duration::from_secs(300);
 
+/// How far off a signature's time was at least when `error` is about it: the gateway says so in words of its own
+/// (`signature expired`), and takes 15 minutes (API Request Signing Guide). INFERRED: a gateway with other words means the
+/// same by a refusal that names no cause.
+pub(super) fn clock_fault(error: &Error) -> Option<Duration> {
+    match error.reason.as_ref() {
+        "SIGNATURE_EXPIRED" => Some(Duration::from_secs(60)),
+        "AUTHENTICATION_FAILED" if error.kind == Kind::Unauthenticated => Some(Duration::from_secs(14 * 60)),
+        _ => None,
+    }
+}
+
 /// Accepts a success, or says what the answer means.
 pub(super) fn judge(response: &Response) -> Result<(), Error> {
     if response.status.is_success() {

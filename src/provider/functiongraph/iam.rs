@@ -4,7 +4,7 @@
 //! Project Information" (Huawei Cloud and Open Telekom Cloud editions, read 2026-10).
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,7 +19,6 @@ use super::auth::{AUTH_TOKEN, Keys, Proof, Sealed, request_id, secret_header};
 use super::endpoint::Endpoint;
 use super::errors;
 use crate::call::Call;
-use crate::clock;
 use crate::credentials::token::{Fetch, Fetched};
 use crate::credentials::{Login, LoginSource};
 use crate::error::{Component, Error, Execution, Kind, Result};
@@ -156,7 +155,7 @@ impl TokenSource {
             .send(call, &request, &sealed)
             .await
             .map_err(|error| before(error, "logging in"))?;
-        read_token(&response)
+        read_token(&response, self.iam.transport.now())
     }
 }
 
@@ -241,7 +240,7 @@ fn before(error: Error, step: &str) -> Error {
     })
 }
 
-fn read_token(response: &Response) -> Result<Fetched<Token>> {
+fn read_token(response: &Response, now: SystemTime) -> Result<Fetched<Token>> {
     let missing = |what: &str| {
         let error = before(not_understood(response.status, what), "logging in");
         error.with(|facts| facts.upstream_request_id = request_id(&response.headers))
@@ -258,7 +257,7 @@ fn read_token(response: &Response) -> Result<Fetched<Token>> {
         .ok()
         .and_then(|answer| answer.token);
     let (life, project) = match body {
-        Some(body) => (life(&body), body.project.map(|project| project.id)),
+        Some(body) => (life(&body, now), body.project.map(|project| project.id)),
         None => (None, None),
     };
     Ok(Fetched {
@@ -268,9 +267,9 @@ fn read_token(response: &Response) -> Result<Fetched<Token>> {
 }
 
 /// By the issuer's own two times, so that a wrong clock here does not matter.
-fn life(body: &Body) -> Option<Duration> {
+fn life(body: &Body, now: SystemTime) -> Option<Duration> {
     let at = |text: &Option<String>| OffsetDateTime::parse(text.as_deref()?, &Rfc3339).ok();
     let expires = at(&body.expires_at)?;
-    let issued = at(&body.issued_at).unwrap_or_else(|| OffsetDateTime::from(clock::now()));
+    let issued = at(&body.issued_at).unwrap_or_else(|| OffsetDateTime::from(now));
     Duration::try_from(expires - issued).ok()
 }

@@ -12,7 +12,7 @@ use super::errors::{Fault, fault_of};
 use super::function::Function;
 use super::{FunctionGraph, marker, rules, time, wire};
 use crate::call::Call;
-use crate::clock;
+use crate::clock::epoch_millis;
 use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::names::AsyncRequestId;
 use crate::proto::*;
@@ -62,7 +62,7 @@ impl FunctionGraph {
         function: &Function,
         id: &AsyncRequestId,
     ) -> Result<Option<Activation>> {
-        let begin = time::query_value(&now(-WINDOW_LONGEST_S)).unwrap_or_default();
+        let begin = time::query_value(&self.seconds_from_now(-WINDOW_LONGEST_S)).unwrap_or_default();
         for query in [vec![], vec![("query_begin_time", begin.as_str())]] {
             let query = [vec![("request_id", id.as_str())], query].concat();
             let url = function.url(place, PATH, query)?;
@@ -154,7 +154,9 @@ impl FunctionGraph {
             .await
             .map_err(|error| function.named(error))?;
         let list: wire::Records = self.read(&response)?;
-        let next_page_token = window.next(list.invocations.len(), list.next_marker);
+        let next_page_token = window.next(list.invocations.len(), list.next_marker, |shift| {
+            self.seconds_from_now(shift)
+        });
         let total_count = list.count.whole().unwrap_or(0);
         let activations = list
             .invocations
@@ -194,6 +196,15 @@ impl FunctionGraph {
             }
         })?;
         Ok(CancelActivationResponse {})
+    }
+
+    /// By the cloud's clock.
+    fn seconds_from_now(&self, shift: i64) -> Timestamp {
+        let seconds = i64::try_from(epoch_millis(self.transport.now()) / 1000).unwrap_or(0);
+        Timestamp {
+            seconds: seconds + shift,
+            nanos: 0,
+        }
     }
 
     fn activation(&self, record: wire::Record, function: &Function, place: &Place) -> Activation {
@@ -256,14 +267,6 @@ fn no_record(id: &AsyncRequestId) -> Error {
     .resource("activation", id.as_str())
 }
 
-fn now(shift: i64) -> Timestamp {
-    let seconds = i64::try_from(clock::epoch_millis(clock::now()) / 1000).unwrap_or(0);
-    Timestamp {
-        seconds: seconds + shift,
-        nanos: 0,
-    }
-}
-
 /// A page of records over a fixed window: its marker is an offset, so the window must not move between two pages.
 struct Window {
     at: i64,
@@ -317,7 +320,8 @@ impl Window {
         })
     }
 
-    fn next(&self, seen: usize, next: Loose) -> String {
+    /// `now` is the cloud's time, so many seconds later.
+    fn next(&self, seen: usize, next: Loose, now: impl Fn(i64) -> Timestamp) -> String {
         let Some(at) = marker::following(self.at, seen, self.size, next) else {
             return String::new();
         };

@@ -9,14 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::Method;
 use url::Url;
 
 use super::endpoint::Endpoint;
 use super::{Ncp, Prepared};
 use crate::call::Call;
-use crate::clock;
-use crate::error::{Error, Facts, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::provider::diagnosis::{
     Answer, Cause, Diagnose, Finding, Head, KeyReport, Place, Probe, clock as theirs, general, is_a_hops, repairs,
 };
@@ -29,26 +28,6 @@ const WINDOW: Duration = Duration::from_secs(300);
 /// refuses them; either shows that the signature was accepted.
 const UNSORTED: [(&str, &str); 2] = [("timeout", "1000"), ("blocking", "true")];
 
-/// Names the clock as the cause where the answer proves it: no cost but on refusals.
-pub(super) fn name_the_clock(facts: &mut Facts, headers: &HeaderMap) {
-    if facts.kind != Kind::Unauthenticated {
-        return;
-    }
-    let now = clock::now();
-    let Some(ahead) = theirs::date(headers).map(|date| theirs::ahead_ms(date, now, now)) else {
-        return;
-    };
-    if beyond(ahead) {
-        facts.reason = "CLOCK_SKEW".into();
-        facts.cause = Some(Cause::ClockSkew.symbol());
-        facts.message = format!(
-            "The gateway refused the signature, and {}; it accepts 300 s. {}",
-            theirs::told(ahead),
-            Cause::ClockSkew.fix()
-        );
-    }
-}
-
 /// Surely outside of the window, whatever the header's whole seconds hide.
 fn beyond(ahead_ms: i64) -> bool {
     u128::from(ahead_ms.unsigned_abs()) >= WINDOW.as_millis()
@@ -59,7 +38,7 @@ struct Search<'a> {
     ncp: &'a Ncp,
     prepared: &'a Prepared,
     /// Signatures are made at the cloud's time, so that a wrong clock hides no second mistake.
-    ahead_ms: i64,
+    ahead_ms: Option<i64>,
 }
 
 impl Search<'_> {
@@ -178,7 +157,7 @@ impl Ncp {
         let search = Search {
             ncp: self,
             prepared: &prepared,
-            ahead_ms: ahead_ms.unwrap_or(0),
+            ahead_ms,
         };
         let bare = self.harmless(with_query(&self.list_url(&[]), None));
         let first = search.ask_as(call, &bare, &bare).await;
@@ -193,13 +172,10 @@ impl Ncp {
             return Finding::certain(Cause::AnsweredByHop, hop_fact(answer));
         }
         let plain = self.harmless(self.list_url(&[]));
-        let clock = ahead_ms.map(|ahead| {
-            let fact = format!("{}, and the gateway accepts 300 s", theirs::told(ahead));
-            Finding::certain(Cause::ClockSkew, fact)
-        });
         if passes(&first) {
-            if let Some(clock) = clock {
-                return clock;
+            if let Some(ahead) = ahead_ms {
+                let fact = format!("{}, and signed at the cloud's time the request passes", theirs::told(ahead));
+                return Finding::certain(Cause::ClockSkew, fact);
             }
             for full in [plain, self.harmless(self.list_url(&UNSORTED))] {
                 if !passes(&search.ask_as(call, &full, &full).await) {
@@ -217,23 +193,20 @@ impl Ncp {
         if let Some(found) = search.method(call, &bare).await {
             return found;
         }
-        if let Some(clock) = clock {
-            // Not proven by a signature at the right time, so something else may be wrong as well.
-            return Finding {
-                certain: false,
-                also: vec![Cause::KeyOrSecret, Cause::HeaderChanged],
-                ..clock
-            };
-        }
         if !first.as_ref().is_ok_and(marked) {
             let fact = first.map_or_else(|error| error.message.clone(), |answer| hop_fact(&answer));
             return Finding::likely(Cause::AnsweredByHop, fact, &[Cause::KeyOrSecret]);
         }
-        Finding::likely(
-            Cause::KeyOrSecret,
-            "the gateway refuses the simplest signed request, and the clock is right",
-            &[Cause::HeaderChanged, Cause::AuthenticationDropped, Cause::WrongPlace],
-        )
+        // Without the cloud's clock ours may be the mistake as well.
+        let (fact, clock) = match head.and_then(|head| head.ahead_ms) {
+            Some(_) => ("signed at the cloud's own time, the simplest request is refused", None),
+            None => ("the simplest request is refused, and the cloud's clock is not known", Some(Cause::ClockSkew)),
+        };
+        let also: Vec<_> = [Cause::HeaderChanged, Cause::AuthenticationDropped, Cause::WrongPlace]
+            .into_iter()
+            .chain(clock)
+            .collect();
+        Finding::likely(Cause::KeyOrSecret, fact, &also)
     }
 }
 
@@ -320,9 +293,7 @@ impl Diagnose for Ncp {
 
     async fn find_cause(&self, call: &mut Call, error: &Error, head: Option<&Head>) -> Finding {
         let fact = error.message.clone();
-        // That the clock is wrong is known then; whether all is well at the right time is asked.
-        let clock = error.cause == Some(Cause::ClockSkew.symbol());
-        if let Some(found) = general(error).filter(|_| !clock) {
+        if let Some(found) = general(error) {
             return found;
         }
         match (error.upstream_code.as_deref(), error.http_status) {

@@ -62,7 +62,7 @@ impl Window {
             None => (1, None),
         };
         if end.is_none() {
-            let now = time::from_millis(i64::try_from(crate::clock::epoch_millis(crate::clock::now())).ok()?);
+            let now = time::from_millis(i64::try_from(crate::clock::epoch_millis(ncp.now())).ok()?);
             end = pinned.or_else(|| time::query_value(&now, &ncp.endpoint));
         }
         let (page_text, size_text) = (page.to_string(), size.to_string());
