@@ -14,10 +14,11 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::admin::{self, Pages};
-use crate::config::{self, Config, Listen, effective_json};
+use crate::config::{self, Config, Listen, TargetConfig, effective_json};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 use crate::target::Targets;
+use crate::transport::Tls;
 
 mod build;
 #[cfg(feature = "emulator")]
@@ -38,6 +39,14 @@ pub use serve::serve;
 /// When a CA file cannot be read, or a place does not exist.
 pub fn targets(config: &Config, env: &Env) -> Result<Targets, StartError> {
     Blueprint::new(config, env)?.targets()
+}
+
+/// A target's TLS towards its upstream; nothing for plain HTTP.
+///
+/// # Errors
+/// When one of its files cannot be read.
+pub fn target_tls(config: &TargetConfig) -> Result<Option<Tls>, StartError> {
+    build::tls(config).map_err(StartError)
 }
 
 /// A running sidecar. Dropping it stops it without a drain.

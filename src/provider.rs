@@ -20,6 +20,17 @@ mod paging;
 mod pauses;
 pub mod status;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_page_token(text: &str) {
+    let mut faults = crate::error::Faults::new();
+    let scope = paging::fingerprint("scope");
+    let _ = paging::read(text, scope, &mut faults);
+    let token = paging::write(text, scope);
+    assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{token}");
+    assert_eq!(paging::read(&token, scope, &mut faults).as_deref(), Some(text));
+    assert_eq!(paging::read(&token, scope ^ 1, &mut faults), None);
+}
+
 /// Receives the states of a watched activation; answers false when nobody listens any more.
 pub type Observer<'a> = &'a mut (dyn FnMut(Activation) -> bool + Send);
 

@@ -20,7 +20,7 @@ mod key;
 mod probe;
 
 pub use cause::Cause;
-pub use key::KeyReport;
+pub use key::{KeyReport, fingerprint};
 pub(super) use key::repairs;
 pub(super) use probe::{Answer, Probe, SignAs};
 

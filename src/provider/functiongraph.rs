@@ -29,6 +29,8 @@ mod diagnose;
 mod endpoint;
 mod errors;
 mod function;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod guard;
 mod iam;
 mod invoke;

@@ -31,6 +31,8 @@ mod activation;
 mod diagnose;
 mod endpoint;
 mod errors;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod package;
 mod poll;
 mod rules;

@@ -40,9 +40,13 @@ fn cases() -> Vec<Case> {
     };
     vec![
         case("nothing is wrong", ""),
-        case("our clock is behind", "clock_skew").clock(16 * MINUTES),
-        case("our clock is ahead", "clock_skew").clock(-16 * MINUTES),
+        // The sidecar signs at the cloud's time, so that only the clock step tells.
+        case("our clock is behind", "").clock(16 * MINUTES),
+        case("our clock is ahead", "").clock(-16 * MINUTES),
         case("our clock is a little off", "").clock(14 * MINUTES),
+        case("our clock is behind, and a hop takes the Date header out", "clock_skew")
+            .clock(16 * MINUTES)
+            .answer(|answer| answer.drop_header("date")),
         case("the key is unknown", "access_key_unknown").keys("OTHERACCESSKEY000001", KEY.1),
         case("the secret is another", "secret_wrong").keys(KEY.0, "another-secret-0123").likely("header_changed"),
         case("the secret is another, and the gateway shows what it signed", "secret_wrong")
@@ -74,12 +78,6 @@ fn cases() -> Vec<Case> {
             .path("/relay")
             .request(relayed)
             .shows_canonical(),
-        case("the path is encoded twice, and shown", "path_changed").request(|request| {
-            let other = request.target().replace("/functions", "/functions%2F");
-            if request.header("authorization").is_some() {
-                *request.target() = other.replace("%2F", "/");
-            }
-        }).answer(said(404, "APIGW.0101", "The API does not exist")).likely(""),
         case("a body is added, and shown", "body_changed").shows_canonical().request(|request| {
             request.body = b"{}".to_vec();
         }),
@@ -87,6 +85,11 @@ fn cases() -> Vec<Case> {
             if let Some(date) = request.header("x-sdk-date").map(str::to_owned) {
                 let other = format!("{}{}Z", &date[..14], if date.ends_with("1Z") { "2" } else { "1" });
                 request.set_header("X-Sdk-Date", &other);
+            }
+        }),
+        case("the method is rewritten, and shown", "method_changed").shows_canonical().request(|request| {
+            if request.header("authorization").is_some() {
+                "POST".clone_into(&mut request.line[0]);
             }
         }),
         case("the signature is dropped", "authentication_dropped")
@@ -116,10 +119,7 @@ fn cases() -> Vec<Case> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_mistake_is_named_and_no_key_is_locked() {
-    for mut case in cases() {
-        if case.name.starts_with("the path is encoded twice") {
-            (case.cause, case.also) = ("wrong_place", "path_changed");
-        }
+    for case in cases() {
         let options = Options {
             keys: vec![KeyPair::new(KEY.0, KEY.1)],
             clock_offset_ms: case.ways.ahead_ms,
@@ -128,10 +128,15 @@ async fn every_mistake_is_named_and_no_key_is_locked() {
         let emulator = functiongraph::start(options).await.unwrap();
         let outcome = examine("functiongraph", emulator.addr(), &case).await;
         check(&case, &outcome);
-        assert!(emulator.requests().iter().all(|request| request.status != Some(404) || !case.cause.is_empty()));
+        assert!(emulator.requests().iter().all(|request| request.method == "GET" || case.cause == "method_changed"), "{}", case.name);
         // The key still works for whoever has the right secret and a straight way.
         let straight = Case::new("straight", KEY, "").settings(PLACE).clock(case.ways.ahead_ms);
-        if case.ways.ahead_ms.abs() < 15 * MINUTES {
+        let apart = case.ways.ahead_ms.abs() >= 15 * MINUTES;
+        if case.cause != "clock_skew" {
+            let clock = outcome.step("clock");
+            assert_eq!(clock["cause"] == "clock_skew", apart, "{}: {clock:#}", case.name);
+        }
+        if !apart {
             check(&straight, &examine("functiongraph", emulator.addr(), &straight).await);
         }
     }

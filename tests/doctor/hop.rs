@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -109,7 +107,7 @@ fn date(ahead_ms: i64) -> String {
     let now = SystemTime::now();
     let by = Duration::from_millis(ahead_ms.unsigned_abs());
     let at = if ahead_ms < 0 { now - by } else { now + by };
-    OffsetDateTime::from(at).format(&Rfc2822).unwrap().replace("+0000", "GMT")
+    httpdate::fmt_http_date(at)
 }
 
 fn bytes(line: &str, message: &Message) -> Vec<u8> {

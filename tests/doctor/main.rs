@@ -7,7 +7,7 @@ mod functiongraph;
 mod hop;
 mod ncp;
 mod network;
-mod words;
+mod usage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -92,9 +92,10 @@ async fn one(
     let no_key = credentials.is_failure();
     steps.push(credentials);
     let mut lost = None;
+    // Read once already, when the targets were made.
+    let tls = app::target_tls(settings).ok().flatten();
     for place in target.provider.places() {
-        let ca_file = settings.ca_file.as_deref();
-        for step in network::steps(&place.url, ca_file, settings.timeouts.connect, ends).await {
+        for step in network::steps(&place.url, tls.as_ref(), settings.timeouts.connect, ends).await {
             if step.is_failure() {
                 lost.get_or_insert(step.name);
             }
@@ -181,8 +182,15 @@ async fn clock_step(target: &Target, ends: Instant) -> (Step, Option<Head>) {
             "Let the proxy on the way pass the Date header on.",
         ),
         (Some(ahead), Some(window)) if u128::from(ahead.unsigned_abs()) >= window.as_millis() => {
-            let fact = format!("{}; signatures may be {} s off", clock::told(ahead), window.as_secs());
-            Step::caused("clock", Finding::certain(Cause::ClockSkew, fact))
+            let fact = format!(
+                "{}; signatures may be {} s off, and are made at the cloud's time instead",
+                clock::told(ahead),
+                window.as_secs()
+            );
+            Step {
+                cause: Some(Finding::certain(Cause::ClockSkew, fact.clone())),
+                ..Step::warn("clock", fact, Cause::ClockSkew.fix())
+            }
         }
         (Some(ahead), _) if u128::from(ahead.unsigned_abs()) >= NOTICEABLE.as_millis() => {
             Step::warn("clock", clock::told(ahead), Cause::ClockSkew.fix())

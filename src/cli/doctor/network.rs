@@ -1,7 +1,6 @@
 //! The steps before any request: name, TCP, TLS.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -12,13 +11,14 @@ use url::Url;
 
 use super::report::Step;
 use crate::clock;
+use crate::transport::Tls;
 use crate::transport::survey::{self, Failure, Handshake, Problem};
 
 /// A certificate that ends within this time is told as a warning.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Name, TCP and TLS of one host. The steps are always three.
-pub(super) async fn steps(url: &Url, ca_file: Option<&Path>, connect: Duration, ends: Instant) -> [Step; 3] {
+pub(super) async fn steps(url: &Url, tls: Option<&Tls>, connect: Duration, ends: Instant) -> [Step; 3] {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(443);
     let began = Instant::now();
@@ -54,8 +54,11 @@ pub(super) async fn steps(url: &Url, ca_file: Option<&Path>, connect: Duration, 
         };
         return [named, connected, plain.of(host)];
     }
+    let Some(tls) = tls else {
+        return [named, connected, Step::not_needed("tls", "the target has no TLS settings").of(host)];
+    };
     let began = Instant::now();
-    let shaken = survey::handshake(stream, host, ca_file, ends).await;
+    let shaken = survey::handshake(stream, host, tls, ends).await;
     [named, connected, timed(agreed(&shaken).of(host), began)]
 }
 
@@ -99,7 +102,7 @@ fn failed(name: &'static str, why: &Failure) -> Step {
             "not_tls",
             "Check scheme and port of base_url, and that nothing on the way answers in the server's place; TLS 1.2 is the least.",
         ),
-        Problem::BadCaFile => ("bad_ca_file", "Put a PEM bundle with certificates at ca_file."),
+        Problem::BadFiles => ("bad_files", "Put PEM files at ca_file, client_cert_file and client_key_file."),
     };
     Step::fail(name, why.fact.clone(), fix).with("problem", symbol)
 }
