@@ -7,9 +7,9 @@ mod address;
 mod check;
 mod client;
 mod config_args;
-mod doctor;
 #[cfg(feature = "emulator")]
 mod demo;
+mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod exit;
@@ -32,9 +32,9 @@ use crate::env::Env;
 pub use address::{ADDRESS_VARIABLE, Address};
 pub use check::CheckArgs;
 pub use config_args::ConfigArgs;
-pub use doctor::DoctorArgs;
 #[cfg(feature = "emulator")]
 pub use demo::DemoArgs;
+pub use doctor::DoctorArgs;
 #[cfg(feature = "emulator")]
 pub use emulator::EmulatorArgs;
 pub use exit::Exit;

@@ -52,8 +52,12 @@ pub const TARGETS: &[Target] = &[
 
 /// JSON text → protobuf wire bytes → JSON text: the same document, and a second time the same bytes.
 pub fn json_text(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok((value, inexact)) = Value::from_json(text) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok((value, inexact)) = Value::from_json(text) else {
+        return;
+    };
     let once = value.to_json().expect("what was read can be written");
     let written = std::str::from_utf8(&once).expect("JSON is UTF-8");
     let (again, _) = Value::from_json(written).expect("what was written can be read");
@@ -73,7 +77,10 @@ fn doubles(tree: Tree) -> Tree {
             .and_then(serde_json::Number::from_f64)
             .map_or(Tree::Null, Tree::Number),
         Tree::Array(items) => items.into_iter().map(doubles).collect(),
-        Tree::Object(fields) => fields.into_iter().map(|(name, value)| (name, doubles(value))).collect(),
+        Tree::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (name, doubles(value)))
+            .collect(),
         other => other,
     }
 }
@@ -87,18 +94,26 @@ pub fn value_wire(data: &[u8]) {
     assert_eq!(again.encode_to_vec(), encoded);
     if let Ok(text) = value.to_json() {
         let text = std::str::from_utf8(&text).expect("JSON is UTF-8");
-        assert!(serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok(), "{text}");
+        assert!(
+            serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok(),
+            "{text}"
+        );
         Value::from_json(text).expect("what was written can be read");
     }
 }
 
 /// Names that are accepted are one path segment, and mean what they say.
 pub fn names(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     let faults = &mut Faults::new();
     let plain = |name: &str| {
         assert!(!name.is_empty() && name.is_ascii(), "{name:?}");
-        assert!(!name.contains(['/', '?', '#', '%', '\\', ' ', '\r', '\n']) && name != "..", "{name:?}");
+        assert!(
+            !name.contains(['/', '?', '#', '%', '\\', ' ', '\r', '\n']) && name != "..",
+            "{name:?}"
+        );
     };
     if let Some(name) = NcpName::parse(text, "name", faults) {
         plain(name.as_str());
@@ -132,7 +147,9 @@ pub fn names(data: &[u8]) {
 
 /// A configuration is refused with reasons, or means the same when its effective form is read again.
 pub fn config_text(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     match config::parse_text(text) {
         Err(faults) => assert!(!faults.is_empty() && !faults.to_string().is_empty()),
         Ok(config) => {
@@ -174,7 +191,9 @@ pub fn times(data: &[u8]) {
             assert!(date > SystemTime::UNIX_EPOCH);
         }
     }
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     if let Some(span) = grpc::fuzz_timeout(text) {
         assert!(text.len() <= 9 && text.len() >= 2, "{text:?} is {span:?}");
     }

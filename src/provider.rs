@@ -26,7 +26,12 @@ pub(crate) fn fuzz_page_token(text: &str) {
     let scope = paging::fingerprint("scope");
     let _ = paging::read(text, scope, &mut faults);
     let token = paging::write(text, scope);
-    assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{token}");
+    assert!(
+        token
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'),
+        "{token}"
+    );
     assert_eq!(paging::read(&token, scope, &mut faults).as_deref(), Some(text));
     assert_eq!(paging::read(&token, scope ^ 1, &mut faults), None);
 }

@@ -34,7 +34,7 @@ impl ConfigArgs {
     /// # Errors
     /// [`Exit::BadConfig`], with the mistakes told already.
     pub fn load(self, env: &Env, io: &mut Io<'_>) -> Result<Config, Exit> {
-        self.sources(env).map_err(|faults| {
+        self.read(env).map_err(|faults| {
             io.complain(&told(&faults));
             Exit::BadConfig
         })
@@ -44,7 +44,7 @@ impl ConfigArgs {
     ///
     /// # Errors
     /// Every mistake in it.
-    pub fn sources(self, env: &Env) -> Result<Config, Faults> {
+    pub fn read(self, env: &Env) -> Result<Config, Faults> {
         load(&Sources {
             file: self.file,
             flags: self.flags,

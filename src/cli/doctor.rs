@@ -109,7 +109,7 @@ pub(super) fn run(args: DoctorArgs, env: &Env, io: &mut Io<'_>) -> Exit {
         ..
     } = args;
     let mut report = Report::default();
-    let config = match config.sources(env) {
+    let config = match config.read(env) {
         Ok(config) => config,
         Err(faults) => {
             report.add(Step::configuration_is_wrong(&faults));
@@ -119,8 +119,15 @@ pub(super) fn run(args: DoctorArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     };
     let unknown = names.iter().find(|name| !config.targets.contains_key(*name));
     if let Some(name) = unknown {
-        let known = config.targets.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        return io.misused(&format!("the configuration has no target {name:?}; it has: {known}"));
+        let known = config
+            .targets
+            .keys()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        return io.misused(&format!(
+            "the configuration has no target {name:?}; it has: {known}"
+        ));
     }
     let wanted = examine::Wanted {
         names,

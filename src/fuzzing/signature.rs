@@ -22,11 +22,20 @@ pub fn signature(data: &[u8]) {
         _ => "GET",
     };
     let target = lines.next().unwrap_or_default().trim_start_matches('/');
-    let Ok(url) = Url::parse(&format!("https://host.example/{target}")) else { return };
-    let mut headers = vec![(HeaderName::from_static("x-sdk-date"), HeaderValue::from_static(DATE))];
+    let Ok(url) = Url::parse(&format!("https://host.example/{target}")) else {
+        return;
+    };
+    let mut headers = vec![(
+        HeaderName::from_static("x-sdk-date"),
+        HeaderValue::from_static(DATE),
+    )];
     for line in lines.take(20) {
-        let Some((name, value)) = line.split_once(':') else { continue };
-        let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) else { continue };
+        let Some((name, value)) = line.split_once(':') else {
+            continue;
+        };
+        let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) else {
+            continue;
+        };
         if headers.iter().all(|(known, _)| *known != name) {
             headers.push((name, value));
         }
@@ -50,22 +59,40 @@ pub fn signature(data: &[u8]) {
     assert_eq!(told.authorization, signer.sign(&parts));
 
     let canonical = naive(method, &url, &headers, &payload);
-    assert_eq!(told.canonical_request.as_bytes(), String::from_utf8_lossy(&canonical).as_bytes(), "{url}");
-    let text = format!("SDK-HMAC-SHA256\n{DATE}\n{}", hex::encode(Sha256::digest(&canonical)));
+    assert_eq!(
+        told.canonical_request.as_bytes(),
+        String::from_utf8_lossy(&canonical).as_bytes(),
+        "{url}"
+    );
+    let text = format!(
+        "SDK-HMAC-SHA256\n{DATE}\n{}",
+        hex::encode(Sha256::digest(&canonical))
+    );
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any secret keys an HMAC");
     mac.update(text.as_bytes());
     assert_eq!(told.signature, hex::encode(mac.finalize().into_bytes()));
-    assert_eq!(hash(body.as_bytes()), hex::encode(Sha256::digest(body.as_bytes())));
+    assert_eq!(
+        hash(body.as_bytes()),
+        hex::encode(Sha256::digest(body.as_bytes()))
+    );
 }
 
 fn naive(method: &str, url: &Url, headers: &[(HeaderName, HeaderValue)], payload: &str) -> Vec<u8> {
-    let segments: Vec<String> = decoded(url.path().as_bytes()).split(|byte| *byte == b'/').map(encoded).collect();
+    let segments: Vec<String> = decoded(url.path().as_bytes())
+        .split(|byte| *byte == b'/')
+        .map(encoded)
+        .collect();
     let mut path = segments.join("/");
     if !path.ends_with('/') {
         path.push('/');
     }
     let mut pairs = Vec::new();
-    for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+    for pair in url
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+    {
         let mut halves = pair.splitn(2, '=');
         let mut half = || {
             let plus = halves.next().unwrap_or_default().replace('+', " ");
@@ -78,7 +105,10 @@ fn naive(method: &str, url: &Url, headers: &[(HeaderName, HeaderValue)], payload
         .iter()
         .map(|(key, value)| format!("{}={}", encoded(key.as_bytes()), encoded(value.as_bytes())))
         .collect();
-    let mut named: Vec<_> = headers.iter().filter(|(name, _)| !name.as_str().contains('_')).collect();
+    let mut named: Vec<_> = headers
+        .iter()
+        .filter(|(name, _)| !name.as_str().contains('_'))
+        .collect();
     named.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
     let mut out = format!("{method}\n{path}\n{}\n", query.join("&")).into_bytes();
     for (name, value) in &named {
@@ -118,7 +148,9 @@ fn encoded(bytes: &[u8]) -> String {
     bytes
         .iter()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(*byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(*byte).to_string()
+            }
             other => format!("%{other:02X}"),
         })
         .collect()

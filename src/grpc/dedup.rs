@@ -258,7 +258,11 @@ impl State {
             if !crowded && !old {
                 return;
             }
-            if !old && self.told.is_none_or(|told| now.duration_since(told) >= window.duration) {
+            if !old
+                && self
+                    .told
+                    .is_none_or(|told| now.duration_since(told) >= window.duration)
+            {
                 self.told = Some(now);
                 warn!(
                     max_entries = window.max_entries,

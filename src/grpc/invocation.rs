@@ -33,7 +33,10 @@ macro_rules! once {
             let mut call = $crate::call::Call::new(deadline);
             call.trace = trace;
             let result = target.provider.$method(&mut call, message).await;
-            let started = result.as_ref().ok().map($crate::grpc::invocation::Started::activation_id);
+            let started = result
+                .as_ref()
+                .ok()
+                .map($crate::grpc::invocation::Started::activation_id);
             $crate::grpc::dedup::Outcome {
                 activation_id: started.unwrap_or_default().to_owned(),
                 idempotent: call.idempotent,

@@ -20,9 +20,9 @@ mod key;
 mod probe;
 
 pub use cause::Cause;
-pub use key::{KeyReport, fingerprint};
 pub(super) use key::repairs;
-pub(super) use probe::{Answer, Probe, SignAs};
+pub use key::{KeyReport, fingerprint};
+pub(super) use probe::{Answer, Probe};
 
 /// One host that a target talks to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -91,11 +91,7 @@ impl Skew {
             UNKNOWN => wall.saturating_sub(steady),
             known => known,
         };
-        Reading {
-            wall,
-            steady,
-            origin,
-        }
+        Reading { wall, steady, origin }
     }
 
     /// How far the machine's clock is ahead of the upstream's, in milliseconds; `None` until an answer has shown it.
@@ -194,7 +190,11 @@ impl Skew {
                  logs, certificates and other programs are not"
             );
         } else if told && ahead.abs() <= WELL_MS && self.told.swap(false, Relaxed) {
-            info!(host, skew_ms = ahead, "this machine's clock agrees with the upstream's again");
+            info!(
+                host,
+                skew_ms = ahead,
+                "this machine's clock agrees with the upstream's again"
+            );
         }
     }
 
@@ -205,8 +205,7 @@ impl Skew {
 
 impl Reading {
     fn machine_ahead(&self) -> i64 {
-        self.wall
-            .saturating_sub(self.origin.saturating_add(self.steady))
+        self.wall.saturating_sub(self.origin.saturating_add(self.steady))
     }
 }
 

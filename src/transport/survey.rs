@@ -81,7 +81,10 @@ pub async fn resolve(host: &str, port: u16, ends: Instant) -> Result<Vec<SocketA
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     match timeout_at(ends, tokio::net::lookup_host((bare, port))).await {
         Err(_) => Err(failure(Problem::Timeout, "no name server answered in time")),
-        Ok(Err(why)) => Err(failure(Problem::NoAddress, format!("{host} has no address ({why})"))),
+        Ok(Err(why)) => Err(failure(
+            Problem::NoAddress,
+            format!("{host} has no address ({why})"),
+        )),
         Ok(Ok(found)) => {
             let mut found: Vec<_> = found.collect();
             found.dedup();
@@ -113,7 +116,10 @@ pub async fn connect(
             Ok(Err(why)) => failure(Problem::Network, format!("{address} cannot be reached ({why})")),
             Err(_) => {
                 let waited = began.elapsed().as_millis();
-                failure(Problem::Timeout, format!("{address} did not answer within {waited} ms"))
+                failure(
+                    Problem::Timeout,
+                    format!("{address} did not answer within {waited} ms"),
+                )
             }
         };
     }
@@ -139,11 +145,18 @@ async fn agree(
         .watched(|inner| Arc::new(Recording { inner, seen }))
         .map_err(|why| failure(Problem::BadFiles, why))?;
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let name = ServerName::try_from(bare)
-        .map_err(|_| failure(Problem::WrongName, format!("{host} is no name that a certificate can hold")))?;
+    let name = ServerName::try_from(bare).map_err(|_| {
+        failure(
+            Problem::WrongName,
+            format!("{host} is no name that a certificate can hold"),
+        )
+    })?;
     let connecting = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream);
     match timeout_at(ends, connecting).await {
-        Err(_) => Err(failure(Problem::Timeout, "the server did not finish the TLS handshake in time")),
+        Err(_) => Err(failure(
+            Problem::Timeout,
+            "the server did not finish the TLS handshake in time",
+        )),
         Ok(Err(why)) => Err(refused(&why)),
         Ok(Ok(stream)) => {
             let (_, session) = stream.get_ref();
@@ -158,14 +171,18 @@ async fn agree(
                     .and_then(|suite| suite.suite().as_str())
                     .unwrap_or("unknown")
                     .to_owned(),
-                alpn: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+                alpn: session
+                    .alpn_protocol()
+                    .map(|name| String::from_utf8_lossy(name).into_owned()),
             })
         }
     }
 }
 
 fn refused(why: &std::io::Error) -> Failure {
-    let tls = why.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let tls = why
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let problem = match tls {
         Some(rustls::Error::InvalidCertificate(fault)) => match fault {
             CertificateError::Expired

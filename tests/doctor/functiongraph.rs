@@ -23,12 +23,11 @@ fn said(status: u16, code: &str, words: &str) -> impl Fn(&mut hop::Message) + Se
 
 fn cases() -> Vec<Case> {
     let to_another_host = |request: &mut hop::Message| request.set_header("Host", "other.example");
-    let with_a_charset =
-        |request: &mut hop::Message| {
-            if request.header("content-type").is_some() {
-                request.set_header("Content-Type", "application/json; charset=utf-8");
-            }
-        };
+    let with_a_charset = |request: &mut hop::Message| {
+        if request.header("content-type").is_some() {
+            request.set_header("Content-Type", "application/json; charset=utf-8");
+        }
+    };
     let with_a_parameter = |request: &mut hop::Message| {
         if request.target().contains('?') {
             request.target().push_str("&utm=1");
@@ -44,14 +43,22 @@ fn cases() -> Vec<Case> {
         case("our clock is behind", "").clock(16 * MINUTES),
         case("our clock is ahead", "").clock(-16 * MINUTES),
         case("our clock is a little off", "").clock(14 * MINUTES),
-        case("our clock is behind, and a hop takes the Date header out", "clock_skew")
-            .clock(16 * MINUTES)
-            .answer(|answer| answer.drop_header("date")),
+        case(
+            "our clock is behind, and a hop takes the Date header out",
+            "clock_skew",
+        )
+        .clock(16 * MINUTES)
+        .answer(|answer| answer.drop_header("date")),
         case("the key is unknown", "access_key_unknown").keys("OTHERACCESSKEY000001", KEY.1),
-        case("the secret is another", "secret_wrong").keys(KEY.0, "another-secret-0123").likely("header_changed"),
-        case("the secret is another, and the gateway shows what it signed", "secret_wrong")
+        case("the secret is another", "secret_wrong")
             .keys(KEY.0, "another-secret-0123")
-            .shows_canonical(),
+            .likely("header_changed"),
+        case(
+            "the secret is another, and the gateway shows what it signed",
+            "secret_wrong",
+        )
+        .keys(KEY.0, "another-secret-0123")
+        .shows_canonical(),
         case("the secret is still in base64", "key_encoded").keys(KEY.0, &STANDARD.encode(KEY.1)),
         case("both halves are still in base64", "key_encoded")
             .keys(&STANDARD.encode(KEY.0), &STANDARD.encode(KEY.1))
@@ -60,12 +67,19 @@ fn cases() -> Vec<Case> {
             .keys(&format!("\"{}\"", KEY.0), &format!("\"{}\"", KEY.1))
             .likely("access_key_unknown"),
         case("the host is rewritten", "host_changed").request(to_another_host),
-        case("the host is rewritten, and shown", "host_changed").request(to_another_host).shows_canonical(),
+        case("the host is rewritten, and shown", "host_changed")
+            .request(to_another_host)
+            .shows_canonical(),
         case("the content type is rewritten", "header_changed").request(with_a_charset),
-        case("the content type is rewritten, and shown", "header_changed").request(with_a_charset).shows_canonical(),
-        case("the project is dropped", "header_changed").request(|request| request.drop_header("x-project-id")),
+        case("the content type is rewritten, and shown", "header_changed")
+            .request(with_a_charset)
+            .shows_canonical(),
+        case("the project is dropped", "header_changed")
+            .request(|request| request.drop_header("x-project-id")),
         case("a parameter is added", "query_changed").request(with_a_parameter),
-        case("a parameter is added, and shown", "query_changed").request(with_a_parameter).shows_canonical(),
+        case("a parameter is added, and shown", "query_changed")
+            .request(with_a_parameter)
+            .shows_canonical(),
         // Both orders have one canonical form.
         case("the query is sorted the other way", "").request(|request| {
             if let Some((path, query)) = request.target().clone().split_once('?') {
@@ -73,35 +87,56 @@ fn cases() -> Vec<Case> {
                 *request.target() = format!("{path}?{}", pairs.join("&"));
             }
         }),
-        case("a relay has a path of its own", "path_changed").path("/relay").request(relayed),
+        case("a relay has a path of its own", "path_changed")
+            .path("/relay")
+            .request(relayed),
         case("a relay has a path of its own, and it is shown", "path_changed")
             .path("/relay")
             .request(relayed)
             .shows_canonical(),
-        case("a body is added, and shown", "body_changed").shows_canonical().request(|request| {
-            request.body = b"{}".to_vec();
-        }),
-        case("the time is rewritten, and shown", "header_changed").shows_canonical().request(|request| {
-            if let Some(date) = request.header("x-sdk-date").map(str::to_owned) {
-                let other = format!("{}{}Z", &date[..14], if date.ends_with("1Z") { "2" } else { "1" });
-                request.set_header("X-Sdk-Date", &other);
-            }
-        }),
-        case("the method is rewritten, and shown", "method_changed").shows_canonical().request(|request| {
-            if request.header("authorization").is_some() {
-                "POST".clone_into(&mut request.line[0]);
-            }
-        }),
+        case("a body is added, and shown", "body_changed")
+            .shows_canonical()
+            .request(|request| {
+                request.body = b"{}".to_vec();
+            }),
+        case("the time is rewritten, and shown", "header_changed")
+            .shows_canonical()
+            .request(|request| {
+                if let Some(date) = request.header("x-sdk-date").map(str::to_owned) {
+                    let other = format!("{}{}Z", &date[..14], if date.ends_with("1Z") { "2" } else { "1" });
+                    request.set_header("X-Sdk-Date", &other);
+                }
+            }),
+        case("the method is rewritten, and shown", "method_changed")
+            .shows_canonical()
+            .request(|request| {
+                if request.header("authorization").is_some() {
+                    "POST".clone_into(&mut request.line[0]);
+                }
+            }),
         case("the signature is dropped", "authentication_dropped")
             .request(|request| request.drop_header("authorization")),
-        case("the key is locked", "access_key_locked")
-            .answer(said(401, "APIGW.0301", "Incorrect IAM authentication information: AK access failed to reach the limit, forbidden.")),
-        case("the address is refused", "address_refused")
-            .answer(said(403, "APIGW.0401", "The source IP address is blocked by an IP address blacklist")),
-        case("the project is frozen", "account_refused")
-            .answer(said(403, "APIGW.0310", "The project is unavailable")),
+        case("the key is locked", "access_key_locked").answer(said(
+            401,
+            "APIGW.0301",
+            "Incorrect IAM authentication information: AK access failed to reach the limit, forbidden.",
+        )),
+        case("the address is refused", "address_refused").answer(said(
+            403,
+            "APIGW.0401",
+            "The source IP address is blocked by an IP address blacklist",
+        )),
+        case("the project is frozen", "account_refused").answer(said(
+            403,
+            "APIGW.0310",
+            "The project is unavailable",
+        )),
         case("the region has no such service", "wrong_place")
-            .answer(said(404, "APIGW.0101", "The API does not exist or has not been published in the environment"))
+            .answer(said(
+                404,
+                "APIGW.0101",
+                "The API does not exist or has not been published in the environment",
+            ))
             .likely("path_changed"),
         case("the service permits nothing", "right_missing")
             .answer(said(401, "FSS.0401", "not permit"))
@@ -128,16 +163,28 @@ async fn every_mistake_is_named_and_no_key_is_locked() {
         let emulator = functiongraph::start(options).await.unwrap();
         let outcome = examine("functiongraph", emulator.addr(), &case).await;
         check(&case, &outcome);
-        assert!(emulator.requests().iter().all(|request| request.method == "GET" || case.cause == "method_changed"), "{}", case.name);
+        assert!(
+            emulator
+                .requests()
+                .iter()
+                .all(|request| request.method == "GET" || case.cause == "method_changed"),
+            "{}",
+            case.name
+        );
         // The key still works for whoever has the right secret and a straight way.
-        let straight = Case::new("straight", KEY, "").settings(PLACE).clock(case.ways.ahead_ms);
+        let straight = Case::new("straight", KEY, "")
+            .settings(PLACE)
+            .clock(case.ways.ahead_ms);
         let apart = case.ways.ahead_ms.abs() >= 15 * MINUTES;
         if case.cause != "clock_skew" {
             let clock = outcome.step("clock");
             assert_eq!(clock["cause"] == "clock_skew", apart, "{}: {clock:#}", case.name);
         }
         if !apart {
-            check(&straight, &examine("functiongraph", emulator.addr(), &straight).await);
+            check(
+                &straight,
+                &examine("functiongraph", emulator.addr(), &straight).await,
+            );
         }
     }
 }
@@ -181,7 +228,12 @@ async fn a_login_fails_in_its_own_ways() {
     let rows: [(&str, &str, Change, &str); 4] = [
         ("all is well", DEFAULT_PASSWORD, |_| (), ""),
         ("the password is wrong", "hunter2-wrong", |_| (), "login_refused"),
-        ("the token is dropped", DEFAULT_PASSWORD, |request| request.drop_header("x-auth-token"), "authentication_dropped"),
+        (
+            "the token is dropped",
+            DEFAULT_PASSWORD,
+            |request| request.drop_header("x-auth-token"),
+            "authentication_dropped",
+        ),
         (
             "the token is cut",
             DEFAULT_PASSWORD,
@@ -198,7 +250,11 @@ async fn a_login_fails_in_its_own_ways() {
         let case = case(name, cause).request(change);
         let hop = hop::start(emulator.addr(), case.ways.clone()).await;
         let directory = tempfile::tempdir().unwrap();
-        let files = [("username", DEFAULT_USER), ("password", password), ("domain", DEFAULT_DOMAIN)];
+        let files = [
+            ("username", DEFAULT_USER),
+            ("password", password),
+            ("domain", DEFAULT_DOMAIN),
+        ];
         for (file, text) in files {
             std::fs::write(directory.path().join(file), text).unwrap();
         }
@@ -210,7 +266,10 @@ async fn a_login_fails_in_its_own_ways() {
         );
         let outcome = doctor(&config, &[], &["--format", "json"]).await;
         let step = outcome.step("read");
-        assert!(!outcome.text.contains(password) && !outcome.text.contains("MII"), "{name}");
+        assert!(
+            !outcome.text.contains(password) && !outcome.text.contains("MII"),
+            "{name}"
+        );
         match cause {
             "" => assert_eq!(step["status"], "ok", "{name}: {step:#}"),
             cause => assert_eq!(step["cause"], cause, "{name}: {step:#}"),

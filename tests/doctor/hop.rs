@@ -18,12 +18,16 @@ pub struct Message {
 
 impl Message {
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let found = self
+            .headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
     pub fn drop_header(&mut self, name: &str) {
-        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 
     pub fn set_header(&mut self, name: &str, value: &str) {
@@ -69,7 +73,9 @@ pub async fn start(upstream: SocketAddr, ways: Ways) -> SocketAddr {
 }
 
 async fn serve(mut near: TcpStream, upstream: SocketAddr, ways: Ways) {
-    let Ok(mut far) = TcpStream::connect(upstream).await else { return };
+    let Ok(mut far) = TcpStream::connect(upstream).await else {
+        return;
+    };
     let (mut from_near, mut from_far) = (Vec::new(), Vec::new());
     while let Some(mut request) = read(&mut near, &mut from_near).await {
         (ways.request)(&mut request);
@@ -79,25 +85,39 @@ async fn serve(mut near: TcpStream, upstream: SocketAddr, ways: Ways) {
             request.set_header("content-length", &length);
         }
         let [method, target] = &request.line;
-        if far.write_all(&bytes(&format!("{method} {target} HTTP/1.1"), &request)).await.is_err() {
+        if far
+            .write_all(&bytes(&format!("{method} {target} HTTP/1.1"), &request))
+            .await
+            .is_err()
+        {
             return;
         }
-        let Some(mut answer) = read(&mut far, &mut from_far).await else { return };
+        let Some(mut answer) = read(&mut far, &mut from_far).await else {
+            return;
+        };
         let told = answer.header("x-emulator-reason").map(str::to_owned);
         // What only the emulator says must help nobody here.
         answer.drop_header("x-emulator-reason");
-        if let Some((_, canonical)) = told.as_deref().and_then(|told| told.split_once("canonicalRequest: "))
+        if let Some((_, canonical)) = told
+            .as_deref()
+            .and_then(|told| told.split_once("canonicalRequest: "))
             && ways.shows_canonical
         {
             let body = String::from_utf8(answer.body).unwrap();
             let words = format!("verify aksk signature fail, canonicalRequest:{canonical}");
-            answer.body = body.replace("verify aksk signature fail", &words.replace('"', "\\\"")).into_bytes();
+            answer.body = body
+                .replace("verify aksk signature fail", &words.replace('"', "\\\""))
+                .into_bytes();
         }
         answer.set_header("date", &date(ways.ahead_ms));
         (ways.answer)(&mut answer);
         answer.set_header("content-length", &answer.body.len().to_string());
         let [status, words] = &answer.line;
-        if near.write_all(&bytes(&format!("HTTP/1.1 {status} {words}"), &answer)).await.is_err() {
+        if near
+            .write_all(&bytes(&format!("HTTP/1.1 {status} {words}"), &answer))
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -132,13 +152,19 @@ async fn read(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Message> {
                 .filter_map(|line| line.split_once(':'))
                 .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
                 .collect();
-            let line = if one.starts_with("HTTP/") { [two, three] } else { [one, two] };
+            let line = if one.starts_with("HTTP/") {
+                [two, three]
+            } else {
+                [one, two]
+            };
             let mut message = Message {
                 line,
                 headers,
                 body: Vec::new(),
             };
-            let length = message.header("content-length").map_or(0, |text| text.parse().unwrap());
+            let length = message
+                .header("content-length")
+                .map_or(0, |text| text.parse().unwrap());
             let whole = end + 4 + length;
             if unread.len() >= whole {
                 let rest = unread.split_off(whole);

@@ -1,7 +1,11 @@
 //! `doctor` against emulated clouds with a hop in between that makes every mistake that is known from the field: the cause
 //! it names must be the one that was injected.
 #![cfg(feature = "emulator")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends there")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on ends there"
+)]
 
 mod functiongraph;
 mod hop;
@@ -117,7 +121,9 @@ impl Outcome {
         let document = self.document();
         let steps = document["steps"].as_array().unwrap();
         let found = steps.iter().find(|step| step["step"] == name);
-        found.unwrap_or_else(|| panic!("no step {name} in {}", self.text)).clone()
+        found
+            .unwrap_or_else(|| panic!("no step {name} in {}", self.text))
+            .clone()
     }
 }
 
@@ -126,7 +132,9 @@ pub async fn doctor(config: &str, env: &[(&str, &str)], args: &[&str]) -> Outcom
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), config).unwrap();
     let path = file.path().display().to_string();
-    let mut all: Vec<String> = ["faas-sidecar", "doctor", "--config", &path].map(str::to_owned).to_vec();
+    let mut all: Vec<String> = ["faas-sidecar", "doctor", "--config", &path]
+        .map(str::to_owned)
+        .to_vec();
     all.extend(args.iter().map(|arg| (*arg).to_owned()));
     let env = Env::fixed(env.iter().copied());
     tokio::task::spawn_blocking(move || {
@@ -148,7 +156,11 @@ pub async fn doctor(config: &str, env: &[(&str, &str)], args: &[&str]) -> Outcom
 /// Examines the emulator at `upstream` through a hop that makes the case's mistake.
 pub async fn examine(provider: &str, upstream: SocketAddr, case: &Case) -> Outcome {
     let hop = hop::start(upstream, case.ways.clone()).await;
-    let settings: String = case.settings.lines().map(|line| format!("    {line}\n")).collect();
+    let settings: String = case
+        .settings
+        .lines()
+        .map(|line| format!("    {line}\n"))
+        .collect();
     let config = format!(
         "targets:\n  main:\n    provider: {provider}\n    base_url: http://{hop}{}\n    retry: {{max_attempts: 1}}\n{}",
         case.path,
@@ -165,7 +177,12 @@ pub async fn examine(provider: &str, upstream: SocketAddr, case: &Case) -> Outco
     ];
     let outcome = doctor(&config, &env, &["--format", "json"]).await;
     let secret = secret.trim_matches(['"', '\'']);
-    assert!(!outcome.text.contains(secret), "{}: the secret is shown in {}", case.name, outcome.text);
+    assert!(
+        !outcome.text.contains(secret),
+        "{}: the secret is shown in {}",
+        case.name,
+        outcome.text
+    );
     outcome
 }
 
@@ -182,5 +199,8 @@ pub fn check(case: &Case, outcome: &Outcome) {
     assert_eq!(step["certain"], case.certain, "{name}: {step:#}");
     assert!(!step["fix"].as_str().unwrap().is_empty(), "{name}");
     let also = step["also_possible"].as_array().unwrap();
-    assert!(case.also.is_empty() || also.iter().any(|cause| cause == case.also), "{name}: {step:#}");
+    assert!(
+        case.also.is_empty() || also.iter().any(|cause| cause == case.also),
+        "{name}: {step:#}"
+    );
 }

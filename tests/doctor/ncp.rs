@@ -23,18 +23,23 @@ fn cases() -> Vec<Case> {
         case("our clock is ahead", "").clock(-6 * MINUTES),
         case("our clock is years off", "").clock(10 * 365 * 24 * 60 * MINUTES),
         case("our clock is a little off", "").clock(4 * MINUTES),
-        case("our clock is behind, and a hop takes the Date header out", "key_or_secret")
-            .clock(6 * MINUTES)
-            .answer(|answer| answer.drop_header("date"))
-            .likely("clock_skew"),
+        case(
+            "our clock is behind, and a hop takes the Date header out",
+            "key_or_secret",
+        )
+        .clock(6 * MINUTES)
+        .answer(|answer| answer.drop_header("date"))
+        .likely("clock_skew"),
         case("clock and secret are wrong", "key_or_secret")
             .clock(7 * MINUTES)
             .keys(KEY.0, "another-secret-0123")
             .likely("header_changed"),
-        case("our clock is behind and the query is dropped", "query_changed").clock(6 * MINUTES).request(|request| {
-            let bare = request.target().split('?').next().unwrap().to_owned();
-            *request.target() = bare;
-        }),
+        case("our clock is behind and the query is dropped", "query_changed")
+            .clock(6 * MINUTES)
+            .request(|request| {
+                let bare = request.target().split('?').next().unwrap().to_owned();
+                *request.target() = bare;
+            }),
         case("the secret is another", "key_or_secret")
             .keys(KEY.0, "another-secret-0123")
             .likely("header_changed"),
@@ -66,14 +71,18 @@ fn cases() -> Vec<Case> {
             let other = request.target().replace("=vpc", "=%76pc");
             *request.target() = other;
         }),
-        case("a relay takes its own prefix away", "path_changed").path("/relay/ncf/api/v2").request(|request| {
-            let rest = request.target().replacen("/relay", "", 1);
-            *request.target() = rest;
-        }),
-        case("a relay puts the cloud's prefix in", "path_changed").path("/functions").request(|request| {
-            let rest = request.target().replacen("/functions", "/ncf/api/v2", 1);
-            *request.target() = rest;
-        }),
+        case("a relay takes its own prefix away", "path_changed")
+            .path("/relay/ncf/api/v2")
+            .request(|request| {
+                let rest = request.target().replacen("/relay", "", 1);
+                *request.target() = rest;
+            }),
+        case("a relay puts the cloud's prefix in", "path_changed")
+            .path("/functions")
+            .request(|request| {
+                let rest = request.target().replacen("/functions", "/ncf/api/v2", 1);
+                *request.target() = rest;
+            }),
         case("the path is encoded again", "wrong_place")
             .request(|request| {
                 let other = request.target().replace("/packages", "/%70ackages");
@@ -88,7 +97,9 @@ fn cases() -> Vec<Case> {
             .likely("authentication_dropped"),
         case("the time is rewritten", "key_or_secret")
             .request(|request| {
-                let later = request.header("x-ncp-apigw-timestamp").map(|at| at.parse::<u64>().unwrap() + 1);
+                let later = request
+                    .header("x-ncp-apigw-timestamp")
+                    .map(|at| at.parse::<u64>().unwrap() + 1);
                 if let Some(later) = later {
                     request.set_header("x-ncp-apigw-timestamp", &later.to_string());
                 }
@@ -119,8 +130,17 @@ async fn every_mistake_is_named() {
         let emulator = ncp::start(options).await.unwrap();
         let outcome = examine("ncp", emulator.addr(), &case).await;
         check(&case, &outcome);
-        assert!(emulator.requests().len() <= 16, "{}: {} requests", case.name, emulator.requests().len());
-        assert!(emulator.requests().iter().all(|request| request.method == "GET"), "{}", case.name);
+        assert!(
+            emulator.requests().len() <= 16,
+            "{}: {} requests",
+            case.name,
+            emulator.requests().len()
+        );
+        assert!(
+            emulator.requests().iter().all(|request| request.method == "GET"),
+            "{}",
+            case.name
+        );
         let apart = case.ways.ahead_ms.abs() >= 5 * MINUTES && case.also != "clock_skew";
         let clock = outcome.step("clock");
         assert_eq!(clock["cause"] == "clock_skew", apart, "{}: {clock:#}", case.name);
@@ -144,7 +164,10 @@ async fn a_right_that_is_missing_is_no_wrong_key() {
             assert_eq!(outcome.exit, Exit::Clean, "{}", outcome.text);
             let untested = outcome.step("right");
             assert_eq!(untested["status"], "skipped");
-            assert!(untested["fact"].as_str().unwrap().contains("run an action"), "{untested}");
+            assert!(
+                untested["fact"].as_str().unwrap().contains("run an action"),
+                "{untested}"
+            );
         }
     }
 }
@@ -157,6 +180,7 @@ async fn another_sites_api_is_a_wrong_place() {
         ..Options::default()
     };
     let emulator = ncp::start(options).await.unwrap();
-    let case = case("the second generation at the public sector's site", "wrong_place").likely("path_changed");
+    let case =
+        case("the second generation at the public sector's site", "wrong_place").likely("path_changed");
     check(&case, &examine("ncp", emulator.addr(), &case).await);
 }

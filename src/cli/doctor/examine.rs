@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use super::report::{Report, Step, fix};
+use super::report::{Report, Step};
 use super::{Action, network};
 use crate::app;
 #[cfg(feature = "emulator")]
@@ -50,7 +50,11 @@ pub(super) async fn all(config: &Config, env: &Env, wanted: &Wanted, report: &mu
     let targets = match app::targets(config, env) {
         Ok(targets) => targets,
         Err(why) => {
-            report.add(Step::fail("configuration", why.to_string(), "Correct what the message names."));
+            report.add(Step::fail(
+                "configuration",
+                why.to_string(),
+                "Correct what the message names.",
+            ));
             return;
         }
     };
@@ -59,7 +63,9 @@ pub(super) async fn all(config: &Config, env: &Env, wanted: &Wanted, report: &mu
         .iter()
         .filter(|target| wanted.names.is_empty() || wanted.names.contains(&target.name));
     for target in chosen {
-        let Some(settings) = config.targets.get(&target.name) else { continue };
+        let Some(settings) = config.targets.get(&target.name) else {
+            continue;
+        };
         let mut steps = Vec::new();
         one(target, settings, wanted, ends, &mut steps).await;
         for step in steps {
@@ -146,7 +152,10 @@ fn credentials(target: &Target) -> Step {
         let finding = Finding::certain(Cause::CredentialsMissing, why.trim_end_matches('.'));
         return detailed(Step::caused("credentials", finding));
     }
-    let which = key.fingerprint.as_ref().map_or_else(String::new, |print| format!(", key {print}"));
+    let which = key
+        .fingerprint
+        .as_ref()
+        .map_or_else(String::new, |print| format!(", key {print}"));
     let kind = if key.temporary { ", temporary" } else { "" };
     let life = key
         .expires_in
@@ -158,7 +167,7 @@ fn credentials(target: &Target) -> Step {
             let finding = Finding::likely(cause, fact.clone(), &[]);
             Step {
                 cause: Some(finding),
-                ..Step::warn("credentials", fact, fix(cause))
+                ..Step::warn("credentials", fact, cause.fix())
             }
         }
         None => Step::ok("credentials", fact),
@@ -204,7 +213,10 @@ async fn clock_step(target: &Target, ends: Instant) -> (Step, Option<Head>) {
     };
     let step = step
         .with("cloud_ahead_ms", head.ahead_ms)
-        .with("uncertainty_ms", u64::try_from(head.uncertainty.as_millis()).unwrap_or(u64::MAX))
+        .with(
+            "uncertainty_ms",
+            u64::try_from(head.uncertainty.as_millis()).unwrap_or(u64::MAX),
+        )
         .with("date", head.date.map(network::date));
     let took = began.elapsed();
     (Step { took, ..step }, Some(head))
@@ -250,7 +262,11 @@ async fn right(target: &Target, action: &Action, head: Option<&Head>, ends: Inst
                 .iter()
                 .map(|fault| format!("{} {}", fault.field, fault.description))
                 .collect();
-            Step::fail("right", why.join("; "), "Name the action as package/name by this cloud's rules.")
+            Step::fail(
+                "right",
+                why.join("; "),
+                "Name the action as package/name by this cloud's rules.",
+            )
         }
         Err(error) => caused("right", target, &error, head, ends).await,
     };
@@ -259,7 +275,13 @@ async fn right(target: &Target, action: &Action, head: Option<&Head>, ends: Inst
 }
 
 /// A failed request with the cause that its cloud finds.
-async fn caused(name: &'static str, target: &Target, error: &Error, head: Option<&Head>, ends: Instant) -> Step {
+async fn caused(
+    name: &'static str,
+    target: &Target,
+    error: &Error,
+    head: Option<&Head>,
+    ends: Instant,
+) -> Step {
     let mut call = Call::new(ends);
     let search = target.provider.find_cause(&mut call, error, head);
     let finding = match timeout_at(ends, search).await {
@@ -289,11 +311,17 @@ fn kubernetes(config: &Config, env: &Env) -> Step {
         .map(|(name, _)| name.as_str())
         .collect::<Vec<_>>();
     if fixed.is_empty() {
-        return Step::ok("kubernetes", "in a cluster; keys come from files, which follow their Secret");
+        return Step::ok(
+            "kubernetes",
+            "in a cluster; keys come from files, which follow their Secret",
+        );
     }
     Step::warn(
         "kubernetes",
-        format!("in a cluster; the keys of {} come from the environment, which a running pod keeps", fixed.join(", ")),
+        format!(
+            "in a cluster; the keys of {} come from the environment, which a running pod keeps",
+            fixed.join(", ")
+        ),
         "Mount the Secret and use credentials {source: files}, so that a new key needs no restart.",
     )
 }

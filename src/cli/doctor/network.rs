@@ -34,7 +34,11 @@ pub(super) async fn steps(url: &Url, tls: Option<&Tls>, connect: Duration, ends:
     let (stream, peer, took) = match survey::connect(&addresses, connect, ends).await {
         Ok(connected) => connected,
         Err(why) => {
-            return [named, timed(failed("tcp", &why).of(host), began), Step::skipped("tls", "tcp").of(host)];
+            return [
+                named,
+                timed(failed("tcp", &why).of(host), began),
+                Step::skipped("tls", "tcp").of(host),
+            ];
         }
     };
     let connected = Step::ok("tcp", format!("{peer} accepts connections"))
@@ -55,7 +59,11 @@ pub(super) async fn steps(url: &Url, tls: Option<&Tls>, connect: Duration, ends:
         return [named, connected, plain.of(host)];
     }
     let Some(tls) = tls else {
-        return [named, connected, Step::not_needed("tls", "the target has no TLS settings").of(host)];
+        return [
+            named,
+            connected,
+            Step::not_needed("tls", "the target has no TLS settings").of(host),
+        ];
     };
     let began = Instant::now();
     let shaken = survey::handshake(stream, host, tls, ends).await;
@@ -71,7 +79,9 @@ fn timed(step: Step, began: Instant) -> Step {
 
 fn resolved(host: &str, addresses: &[SocketAddr]) -> Step {
     let shown: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
-    Step::ok("dns", shown.join(", ")).of(host).with("addresses", shown)
+    Step::ok("dns", shown.join(", "))
+        .of(host)
+        .with("addresses", shown)
 }
 
 fn failed(name: &'static str, why: &Failure) -> Step {
@@ -85,7 +95,10 @@ fn failed(name: &'static str, why: &Failure) -> Step {
             "timeout",
             "Let this machine out to the host: a firewall, a security group or a network policy drops the packets.",
         ),
-        Problem::Network => ("network", "Check routes and firewalls between this machine and the host."),
+        Problem::Network => (
+            "network",
+            "Check routes and firewalls between this machine and the host.",
+        ),
         Problem::WrongName => (
             "wrong_name",
             "Use the name that the certificate is for in base_url, or a certificate with this name.",
@@ -102,7 +115,10 @@ fn failed(name: &'static str, why: &Failure) -> Step {
             "not_tls",
             "Check scheme and port of base_url, and that nothing on the way answers in the server's place; TLS 1.2 is the least.",
         ),
-        Problem::BadFiles => ("bad_files", "Put PEM files at ca_file, client_cert_file and client_key_file."),
+        Problem::BadFiles => (
+            "bad_files",
+            "Put PEM files at ca_file, client_cert_file and client_key_file.",
+        ),
     };
     Step::fail(name, why.fact.clone(), fix).with("problem", symbol)
 }
@@ -120,7 +136,11 @@ fn agreed(shaken: &Handshake) -> Step {
             })
         })
         .collect();
-    let issuer = shaken.chain.first().map(|found| found.issuer.clone()).unwrap_or_default();
+    let issuer = shaken
+        .chain
+        .first()
+        .map(|found| found.issuer.clone())
+        .unwrap_or_default();
     let session = match &shaken.outcome {
         Ok(session) => session,
         Err(why) => {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::DoctorFormat;
 use crate::config::Faults;
-use crate::provider::diagnosis::{Cause, Finding};
+use crate::provider::diagnosis::Finding;
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +146,11 @@ impl Step {
 
     fn json(&self) -> Value {
         let cause = self.cause.as_ref();
-        let also: Vec<&str> = cause.map_or(&[][..], |finding| &finding.also).iter().map(|cause| cause.symbol()).collect();
+        let also: Vec<&str> = cause
+            .map_or(&[][..], |finding| &finding.also)
+            .iter()
+            .map(|cause| cause.symbol())
+            .collect();
         json!({
             "step": self.name,
             "target": self.target,
@@ -182,7 +186,10 @@ impl Report {
                     .into_iter()
                     .find(|status| self.steps.iter().any(|step| step.status == *status))
                     .unwrap_or(Status::Ok);
-                format!("{:#}", json!({ "schema": 1, "outcome": worst.word(), "steps": steps }))
+                format!(
+                    "{:#}",
+                    json!({ "schema": 1, "outcome": worst.word(), "steps": steps })
+                )
             }
         }
     }
@@ -192,7 +199,12 @@ impl Report {
             Some(subject) => format!("{} {subject}", step.name),
             None => step.name.to_owned(),
         };
-        let width = self.steps.iter().map(|step| label(step).chars().count()).max().unwrap_or(0);
+        let width = self
+            .steps
+            .iter()
+            .map(|step| label(step).chars().count())
+            .max()
+            .unwrap_or(0);
         let mut text = String::new();
         let mut target = None;
         for step in &self.steps {
@@ -222,20 +234,20 @@ impl Report {
             }
         }
         let failed = self.steps.iter().filter(|step| step.is_failure()).count();
-        let warned = self.steps.iter().filter(|step| step.status == Status::Warn).count();
+        let warned = self
+            .steps
+            .iter()
+            .filter(|step| step.status == Status::Warn)
+            .count();
         let _ = writeln!(text, "\n{failed} failed, {warned} to look at");
         text
     }
 }
 
-/// The fix that goes with a cause, for steps that know it without a search.
-pub(super) fn fix(cause: Cause) -> &'static str {
-    cause.fix()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::diagnosis::Cause;
 
     fn report() -> Report {
         let mut report = Report::default();
@@ -269,7 +281,10 @@ mod tests {
     #[test]
     fn programs_get_a_document() {
         let document: Value = serde_json::from_str(&report().render(DoctorFormat::Json)).unwrap();
-        assert_eq!((&document["schema"], &document["outcome"]), (&json!(1), &json!("fail")));
+        assert_eq!(
+            (&document["schema"], &document["outcome"]),
+            (&json!(1), &json!("fail"))
+        );
         let read = &document["steps"][2];
         assert_eq!(
             (&read["cause"], &read["certain"], &read["also_possible"]),

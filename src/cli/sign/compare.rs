@@ -29,9 +29,13 @@ impl First {
     /// A hash or a signature says that something differs, not what.
     fn also(&self) -> &'static [Cause] {
         match self.part.as_str() {
-            "signature" | "Signature" | "x-ncp-apigw-signature-v2" | "hash of the canonical request" => {
-                &[Cause::SecretWrong, Cause::PathChanged, Cause::QueryChanged, Cause::HeaderChanged, Cause::BodyChanged]
-            }
+            "signature" | "Signature" | "x-ncp-apigw-signature-v2" | "hash of the canonical request" => &[
+                Cause::SecretWrong,
+                Cause::PathChanged,
+                Cause::QueryChanged,
+                Cause::HeaderChanged,
+                Cause::BodyChanged,
+            ],
             _ => &[],
         }
     }
@@ -106,7 +110,10 @@ fn ncp(ours: &Signed, other: &str) -> Verdict {
         ];
         return compare_headers(ours, &headers, &causes);
     }
-    let lines: Vec<_> = other.split('\n').map(|line| line.trim_end_matches('\r')).collect();
+    let lines: Vec<_> = other
+        .split('\n')
+        .map(|line| line.trim_end_matches('\r'))
+        .collect();
     if lines.len() >= 3 {
         return Verdict {
             kind: "string to sign",
@@ -123,7 +130,9 @@ fn string_to_sign(ours: &str, theirs: &[&str]) -> Option<First> {
     let split = |lines: &[&str]| {
         let first = line(lines, 0);
         let (method, target) = first.split_once(' ').unwrap_or((&first, ""));
-        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(path, query)| (path, Some(query)));
         (method.to_owned(), path.to_owned(), query.map(str::to_owned))
     };
     let (a, b) = (split(&ours), split(theirs));
@@ -143,7 +152,12 @@ fn string_to_sign(ours: &str, theirs: &[&str]) -> Option<First> {
     }
     if a.2 != b.2 {
         let sorted = |query: &Option<String>| {
-            let mut pairs: Vec<_> = query.as_deref().unwrap_or_default().split('&').map(str::to_owned).collect();
+            let mut pairs: Vec<_> = query
+                .as_deref()
+                .unwrap_or_default()
+                .split('&')
+                .map(str::to_owned)
+                .collect();
             pairs.sort_unstable();
             pairs
         };
@@ -175,7 +189,8 @@ fn string_to_sign(ours: &str, theirs: &[&str]) -> Option<First> {
 fn functiongraph(ours: &Signed, other: &str) -> Verdict {
     let canonical = ours.canonical_request.as_deref().unwrap_or_default();
     let shown = told_canonical(other);
-    let is_canonical = other.lines().count() >= 6 && other.lines().last().is_some_and(|last| last.len() == 64);
+    let is_canonical =
+        other.lines().count() >= 6 && other.lines().last().is_some_and(|last| last.len() == 64);
     if let Some(theirs) = shown.as_deref().or(is_canonical.then_some(other)) {
         return Verdict {
             kind: "canonical request",
@@ -191,7 +206,10 @@ fn functiongraph(ours: &Signed, other: &str) -> Verdict {
             ("hash of the canonical request", Cause::HeaderChanged),
         ];
         let first = parts.iter().enumerate().find_map(|(at, (part, cause))| {
-            let (a, b) = (own.get(at).copied().unwrap_or_default(), lines.get(at).copied().unwrap_or_default());
+            let (a, b) = (
+                own.get(at).copied().unwrap_or_default(),
+                lines.get(at).copied().unwrap_or_default(),
+            );
             (a != b).then(|| First {
                 part: (*part).to_owned(),
                 ours: a.to_owned(),
@@ -215,7 +233,10 @@ fn functiongraph(ours: &Signed, other: &str) -> Verdict {
             let dates = compare_headers(
                 ours,
                 &headers,
-                &[("x-sdk-date", Cause::ClockSkew), ("x-project-id", Cause::HeaderChanged)],
+                &[
+                    ("x-sdk-date", Cause::ClockSkew),
+                    ("x-project-id", Cause::HeaderChanged),
+                ],
             );
             Verdict {
                 kind: "Authorization header",
@@ -228,9 +249,16 @@ fn functiongraph(ours: &Signed, other: &str) -> Verdict {
 
 /// `SDK-HMAC-SHA256 Access=…, SignedHeaders=…, Signature=…`
 fn parts_of_authorization(ours: &Signed, theirs: &str) -> Option<First> {
-    let own = ours.headers.iter().find(|(name, _)| name == "authorization")?.1.as_str();
+    let own = ours
+        .headers
+        .iter()
+        .find(|(name, _)| name == "authorization")?
+        .1
+        .as_str();
     let field = |text: &str, name: &str| -> String {
-        let found = text.split([' ', ',']).find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
+        let found = text
+            .split([' ', ','])
+            .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
         found.unwrap_or_default().to_owned()
     };
     [
@@ -297,7 +325,10 @@ fn headers(text: &str) -> Vec<(String, String)> {
 /// The first of these headers that the other side has with another value.
 fn compare_headers(ours: &Signed, theirs: &[(String, String)], causes: &[(&str, Cause)]) -> Verdict {
     let find = |headers: &[(String, String)], name: &str| {
-        headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
     };
     let first = causes.iter().find_map(|(name, cause)| {
         let (a, b) = (find(&ours.headers, name)?, find(theirs, name)?);
@@ -316,8 +347,14 @@ fn compare_headers(ours: &Signed, theirs: &[(String, String)], causes: &[(&str, 
 
 /// A signature by itself says whether it is the same, and no more.
 fn signature(ours: &Signed, other: &str, header: &str) -> Verdict {
-    let own = ours.headers.iter().find(|(name, _)| name == header).map_or("", |(_, value)| value.as_str());
-    let own = own.rsplit_once("Signature=").map_or(own, |(_, signature)| signature);
+    let own = ours
+        .headers
+        .iter()
+        .find(|(name, _)| name == header)
+        .map_or("", |(_, value)| value.as_str());
+    let own = own
+        .rsplit_once("Signature=")
+        .map_or(own, |(_, signature)| signature);
     Verdict {
         kind: "signature",
         first: (own != other.trim()).then(|| First {

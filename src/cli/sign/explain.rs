@@ -34,7 +34,15 @@ fn text(signed: &Signed) -> String {
 pub(super) fn visible(value: &str) -> Vec<String> {
     let mut lines: Vec<_> = value
         .split('\n')
-        .map(|line| format!("{}\\n", line.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")))
+        .map(|line| {
+            format!(
+                "{}\\n",
+                line.escape_debug()
+                    .to_string()
+                    .replace("\\\"", "\"")
+                    .replace("\\'", "'")
+            )
+        })
         .collect();
     // None ends the last one.
     if let Some(last) = lines.last_mut() {

@@ -76,14 +76,28 @@ fn steps(access_key: &str, told: &Explained, payload_hash: &str) -> Vec<(&'stati
     let mut steps = vec![
         ("key fingerprint", fingerprint(access_key)),
         ("method", next()),
-        ("canonical path, decoded and encoded again, with a slash at its end", next()),
+        (
+            "canonical path, decoded and encoded again, with a slash at its end",
+            next(),
+        ),
         ("canonical query, sorted and encoded again", next()),
     ];
-    steps.extend(lines.take_while(|line| !line.is_empty()).map(|line| ("signed header", hidden(line))));
+    steps.extend(
+        lines
+            .take_while(|line| !line.is_empty())
+            .map(|line| ("signed header", hidden(line))),
+    );
     steps.extend([
         ("names of the signed headers", told.signed_headers.clone()),
         ("body's SHA-256", payload_hash.to_owned()),
-        ("canonical request", told.canonical_request.split('\n').map(hidden).collect::<Vec<_>>().join("\n")),
+        (
+            "canonical request",
+            told.canonical_request
+                .split('\n')
+                .map(hidden)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ),
         ("its SHA-256", hash(told.canonical_request.as_bytes())),
         ("string to sign", told.string_to_sign.clone()),
         ("signature, HMAC-SHA256 in hexadecimal", told.signature.clone()),

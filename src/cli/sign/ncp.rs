@@ -39,7 +39,10 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
         ("timestamp, milliseconds since 1970", timestamp.clone()),
         ("access key", signer.access_key().to_owned()),
         ("string to sign", string_to_sign.clone()),
-        ("its SHA-256", hex::encode(Sha256::digest(string_to_sign.as_bytes()))),
+        (
+            "its SHA-256",
+            hex::encode(Sha256::digest(string_to_sign.as_bytes())),
+        ),
         ("signature, HMAC-SHA256 in base64", signature.clone()),
         ("body", "not signed".to_owned()),
     ];

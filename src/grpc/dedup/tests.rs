@@ -135,7 +135,11 @@ async fn the_number_of_ids_is_bounded() {
     bench.call("d", "m", None).await.unwrap();
     assert_eq!(bench.kept().0, 3);
     assert_eq!(bench.call("b", "m", None).await.unwrap(), "answer 2");
-    assert_eq!(bench.call("a", "m", None).await.unwrap(), "answer 5", "the oldest was forgotten");
+    assert_eq!(
+        bench.call("a", "m", None).await.unwrap(),
+        "answer 5",
+        "the oldest was forgotten"
+    );
     let bench = Bench::new(1, 1000);
     let (_, refused) = tokio::join!(bench.call("a", "m", None), bench.call("b", "m", None));
     assert_eq!(refused.unwrap_err().reason, "TOO_MANY_REQUEST_IDS");
@@ -156,7 +160,11 @@ async fn answers_that_outgrow_their_bytes_lose_their_content_and_run_no_second_t
         (Kind::ResourceExhausted, "ANSWER_NOT_KEPT", Execution::Completed)
     );
     assert_eq!(gone.resource, Some(("activation", "run-1".to_owned())));
-    assert!(!gone.may_retry(true) && gone.message.contains("run-1"), "{}", gone.message);
+    assert!(
+        !gone.may_retry(true) && gone.message.contains("run-1"),
+        "{}",
+        gone.message
+    );
     assert_eq!(bench.call("c", "m", None).await.unwrap(), "answer 3");
     assert_eq!(bench.runs(), 3);
     tokio::time::advance(Duration::from_secs(601)).await;
@@ -168,8 +176,14 @@ async fn answers_that_outgrow_their_bytes_lose_their_content_and_run_no_second_t
 async fn an_answer_larger_than_all_bytes_reaches_those_who_wait_and_no_others() {
     let bench = Bench::new(10, 5);
     let (first, second) = tokio::join!(bench.call("a", "m", None), bench.call("a", "m", None));
-    assert_eq!((first.unwrap(), second.unwrap()), ("answer 1".into(), "answer 1".into()));
-    assert_eq!(bench.call("a", "m", None).await.unwrap_err().reason, "ANSWER_NOT_KEPT");
+    assert_eq!(
+        (first.unwrap(), second.unwrap()),
+        ("answer 1".into(), "answer 1".into())
+    );
+    assert_eq!(
+        bench.call("a", "m", None).await.unwrap_err().reason,
+        "ANSWER_NOT_KEPT"
+    );
     assert_eq!(bench.kept(), (1, 0));
 }
 
@@ -182,7 +196,10 @@ async fn a_large_error_is_counted_as_well() {
     }
     assert!(bench.kept().1 <= 100_000);
     let gone = bench.call("a", "m", None).await.unwrap_err();
-    assert_eq!((gone.reason.as_ref(), gone.execution), ("ANSWER_NOT_KEPT", Execution::Unknown));
+    assert_eq!(
+        (gone.reason.as_ref(), gone.execution),
+        ("ANSWER_NOT_KEPT", Execution::Unknown)
+    );
 }
 
 #[test]

@@ -62,9 +62,19 @@ mod tests {
         let came = at + Duration::from_secs(1);
         assert_eq!(ahead_ms(read, at, came), 0);
         assert_eq!(ahead_ms(read + Duration::from_secs(600), at, came), 600_000);
-        assert_eq!(ahead_ms(read, at + Duration::from_secs(600), came + Duration::from_secs(600)), -600_000);
+        assert_eq!(
+            ahead_ms(
+                read,
+                at + Duration::from_secs(600),
+                came + Duration::from_secs(600)
+            ),
+            -600_000
+        );
         assert_eq!(told(600_000), "this machine's clock is 600 s behind the cloud's");
         assert_eq!(told(-1), "this machine's clock is 1 s ahead of the cloud's");
-        assert_eq!(shifted(at, -777_000), SystemTime::UNIX_EPOCH + Duration::from_secs(1_784_111_000));
+        assert_eq!(
+            shifted(at, -777_000),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_784_111_000)
+        );
     }
 }

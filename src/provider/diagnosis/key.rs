@@ -74,7 +74,10 @@ fn doubt(keys: &KeyPair) -> Option<Cause> {
     }
     // INFERRED: no document gives lengths; with both clouds' keys of this form the access key is the short one, in
     // capitals and digits, and the secret has 40 characters.
-    let short = secret.len() == 20 && secret.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let short = secret.len() == 20
+        && secret
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
     (short && access.len() == 40).then_some(Cause::KeySwapped)
 }
 
@@ -132,7 +135,11 @@ mod tests {
         for (access, secret, cause) in [
             ("\"AKID0123456789\"", "\"secret-0123456789\"", Cause::KeyQuoted),
             ("AKID0123456789", "'secret-0123456789'", Cause::KeyQuoted),
-            ("QUtJRDAxMjM0NTY3ODk=", "c2VjcmV0LTAxMjM0NTY3ODkK", Cause::KeyEncoded),
+            (
+                "QUtJRDAxMjM0NTY3ODk=",
+                "c2VjcmV0LTAxMjM0NTY3ODkK",
+                Cause::KeyEncoded,
+            ),
             ("AKID0123456789", "c2VjcmV0LTAxMjM0NTY3ODk=", Cause::KeyEncoded),
         ] {
             let found = repairs(&keys(access, secret));

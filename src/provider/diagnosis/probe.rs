@@ -1,9 +1,8 @@
-//! One request of a diagnosis: signed as the diagnosis says, its answer kept whole.
+//! One request of a diagnosis: signed as the diagnosis says, the head of its answer kept.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Head, clock};
@@ -26,12 +25,11 @@ pub(crate) struct Probe<'a> {
     sent: Mutex<Option<SystemTime>>,
 }
 
-/// An answer with its body, and the verdict on it.
+/// The head of an answer, and the verdict on it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) head: Head,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
     /// Absent for a success.
     pub(crate) error: Option<Error>,
 }
@@ -67,8 +65,7 @@ impl<'a> Probe<'a> {
         match (kept, outcome) {
             (Some((mut answer, came)), outcome) => {
                 let sent = self.sent.into_inner().unwrap_or_else(PoisonError::into_inner);
-                answer.head =
-                    clock::head(answer.head.status, &answer.headers, sent.unwrap_or(came), came);
+                answer.head = clock::head(answer.head.status, &answer.headers, sent.unwrap_or(came), came);
                 answer.error = outcome.err();
                 Ok(answer)
             }
@@ -92,7 +89,6 @@ impl Protocol for Probe<'_> {
                 ..Head::default()
             },
             headers: response.headers.clone(),
-            body: response.body.clone(),
             error: None,
         };
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((answer, now()));

@@ -15,7 +15,9 @@ pub(crate) fn answer(data: &[u8]) {
     let (head, body) = end.map_or((&[][..], rest), |end| (&rest[..end], &rest[end + 2..]));
     let mut headers = HeaderMap::new();
     for line in head.split(|byte| *byte == b'\n').take(20) {
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+            continue;
+        };
         let name = HeaderName::from_bytes(&line[..colon]);
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(&line[colon + 1..])) {
             headers.insert(name, value);
@@ -26,10 +28,21 @@ pub(crate) fn answer(data: &[u8]) {
         headers,
         body: Bytes::copy_from_slice(body),
     };
-    for error in [errors::judge(&response).err(), outcome::judge(&response).err()].into_iter().flatten() {
-        assert!(!error.message.is_empty() && !error.message.contains(['<', '\n', '\r']), "{}", error.message);
+    for error in [errors::judge(&response).err(), outcome::judge(&response).err()]
+        .into_iter()
+        .flatten()
+    {
+        assert!(
+            !error.message.is_empty() && !error.message.contains(['<', '\n', '\r']),
+            "{}",
+            error.message
+        );
         assert!(!error.message.contains("canonicalRequest"), "{}", error.message);
-        assert!(error.message.chars().count() < 1200 && error.reason.len() < 400, "{}", error.message);
+        assert!(
+            error.message.chars().count() < 1200 && error.reason.len() < 400,
+            "{}",
+            error.message
+        );
     }
     for encoding in [JsonEncoding::Text, JsonEncoding::Value] {
         let _ = outcome::read(&response, encoding, true);
@@ -43,7 +56,9 @@ pub(crate) fn answer(data: &[u8]) {
 /// What a gateway says it signed: two such texts differ exactly when they are two.
 pub(crate) fn gateway_words(data: &[u8]) {
     let words = String::from_utf8_lossy(data);
-    let Some(canonical) = sign::told_canonical(&words) else { return };
+    let Some(canonical) = sign::told_canonical(&words) else {
+        return;
+    };
     assert_eq!(sign::difference(&canonical, &canonical), None);
     let ours = "GET\n/v2/p/\na=1\nhost:h\n\nhost\ne3b0";
     if let Some(found) = sign::difference(ours, &canonical) {

@@ -17,7 +17,8 @@ use super::{Ncp, Prepared};
 use crate::call::Call;
 use crate::error::{Error, Kind, Result};
 use crate::provider::diagnosis::{
-    Answer, Cause, Diagnose, Finding, Head, KeyReport, Place, Probe, clock as theirs, general, is_a_hops, repairs,
+    Answer, Cause, Diagnose, Finding, Head, KeyReport, Place, Probe, clock as theirs, general, is_a_hops,
+    repairs,
 };
 use crate::transport::{Protocol as _, Request, Response};
 
@@ -55,10 +56,13 @@ impl Search<'_> {
         prepared: &Prepared,
     ) -> Result<Answer> {
         let judge = |request: &Request, response: &Response| self.ncp.classify(request, response);
-        Probe::new(Box::new(|_, at| prepared.sign(signed, at)), &judge)
-            .at(self.ahead_ms)
-            .send(&self.ncp.transport, call, sent)
-            .await
+        Probe::new(
+            Box::new(|_: &Request, at: SystemTime| prepared.sign(signed, at)),
+            &judge,
+        )
+        .at(self.ahead_ms)
+        .send(&self.ncp.transport, call, sent)
+        .await
     }
 
     /// True when a request that is sent as `sent` and signed as `url` passes the gateway.
@@ -73,12 +77,19 @@ impl Search<'_> {
         let mut pairs: Vec<_> = text.split('&').collect();
         pairs.sort_unstable();
         let sorted = pairs.join("&");
-        if sorted != text && self.arrives_as(call, full, with_query(&full.url, Some(&sorted))).await {
-            let fact = format!("signed as `{sorted}`, the query `{text}` passes the gateway, so it arrives sorted");
+        if sorted != text
+            && self
+                .arrives_as(call, full, with_query(&full.url, Some(&sorted)))
+                .await
+        {
+            let fact =
+                format!("signed as `{sorted}`, the query `{text}` passes the gateway, so it arrives sorted");
             return Finding::certain(Cause::QueryReordered, fact);
         }
         let fact = if self.arrives_as(call, full, with_query(&full.url, None)).await {
-            format!("signed without its query `{text}` the request passes the gateway, so the query does not arrive")
+            format!(
+                "signed without its query `{text}` the request passes the gateway, so the query does not arrive"
+            )
         } else {
             format!("without a query the request passes the gateway, with `{text}` it does not")
         };
@@ -92,7 +103,8 @@ impl Search<'_> {
             let mut url = bare.url.clone();
             url.set_path(&path);
             if url.path() != sent && self.arrives_as(call, bare, url).await {
-                let fact = format!("signed as {path}, the path {sent} passes the gateway, so it arrives as that");
+                let fact =
+                    format!("signed as {path}, the path {sent} passes the gateway, so it arrives as that");
                 return Some(Finding::certain(Cause::PathChanged, fact));
             }
         }
@@ -112,7 +124,9 @@ impl Search<'_> {
     async fn spelling(&self, call: &mut Call, bare: &Request) -> Option<Finding> {
         let snapshot = self.ncp.credentials.current().ok()?;
         for (cause, keys) in repairs(snapshot.keys.as_ref().ok()?) {
-            let Ok(prepared) = Prepared::new(0, &keys) else { continue };
+            let Ok(prepared) = Prepared::new(0, &keys) else {
+                continue;
+            };
             if passes(&self.ask_with(call, bare, bare, &prepared).await) {
                 let fact = "with the stored key read otherwise the request passes the gateway";
                 return Some(Finding::certain(cause, fact));
@@ -151,7 +165,9 @@ impl Ncp {
     async fn search(&self, call: &mut Call, head: Option<&Head>) -> Finding {
         let prepared = match self.prepared() {
             Ok(prepared) => prepared,
-            Err(error) => return general(&error).unwrap_or(Finding::likely(Cause::Unknown, error.message.clone(), &[])),
+            Err(error) => {
+                return general(&error).unwrap_or(Finding::likely(Cause::Unknown, error.message.clone(), &[]));
+            }
         };
         let ahead_ms = head.and_then(|head| head.ahead_ms).filter(|ahead| beyond(*ahead));
         let search = Search {
@@ -163,7 +179,10 @@ impl Ncp {
         let first = search.ask_as(call, &bare, &bare).await;
         let marked = |answer: &Answer| {
             self.request_id(&answer.headers).is_some()
-                || answer.error.as_ref().is_some_and(|error| error.upstream_code.is_some())
+                || answer
+                    .error
+                    .as_ref()
+                    .is_some_and(|error| error.upstream_code.is_some())
         };
         if let Ok(answer) = &first
             && is_a_hops(answer.head.status, &answer.headers)
@@ -174,7 +193,10 @@ impl Ncp {
         let plain = self.harmless(self.list_url(&[]));
         if passes(&first) {
             if let Some(ahead) = ahead_ms {
-                let fact = format!("{}, and signed at the cloud's time the request passes", theirs::told(ahead));
+                let fact = format!(
+                    "{}, and signed at the cloud's time the request passes",
+                    theirs::told(ahead)
+                );
                 return Finding::certain(Cause::ClockSkew, fact);
             }
             for full in [plain, self.harmless(self.list_url(&UNSORTED))] {
@@ -199,13 +221,23 @@ impl Ncp {
         }
         // Without the cloud's clock ours may be the mistake as well.
         let (fact, clock) = match head.and_then(|head| head.ahead_ms) {
-            Some(_) => ("signed at the cloud's own time, the simplest request is refused", None),
-            None => ("the simplest request is refused, and the cloud's clock is not known", Some(Cause::ClockSkew)),
+            Some(_) => (
+                "signed at the cloud's own time, the simplest request is refused",
+                None,
+            ),
+            None => (
+                "the simplest request is refused, and the cloud's clock is not known",
+                Some(Cause::ClockSkew),
+            ),
         };
-        let also: Vec<_> = [Cause::HeaderChanged, Cause::AuthenticationDropped, Cause::WrongPlace]
-            .into_iter()
-            .chain(clock)
-            .collect();
+        let also: Vec<_> = [
+            Cause::HeaderChanged,
+            Cause::AuthenticationDropped,
+            Cause::WrongPlace,
+        ]
+        .into_iter()
+        .chain(clock)
+        .collect();
         Finding::likely(Cause::KeyOrSecret, fact, &also)
     }
 }
@@ -216,14 +248,20 @@ fn hop_fact(answer: &Answer) -> String {
         .get(http::header::SERVER)
         .and_then(|value| value.to_str().ok())
         .map_or_else(String::new, |server| format!(" (Server: {server})"));
-    format!("the answer {}{server} has none of the gateway's marks", answer.head.status)
+    format!(
+        "the answer {}{server} has none of the gateway's marks",
+        answer.head.status
+    )
 }
 
 impl Endpoint {
     /// What a path may arrive as: the cloud's own prefixes where `base_url` has another, the end of the own prefix,
     /// and a slash more.
     fn other_paths(&self, path: &str) -> Vec<String> {
-        let own = self.url("", crate::proto::Platform::Unspecified, &[]).path().to_owned();
+        let own = self
+            .url("", crate::proto::Platform::Unspecified, &[])
+            .path()
+            .to_owned();
         let mut prefixes = vec!["/ncf/api/v2".to_owned(), "/api/v2".to_owned()];
         let mut rest = own.as_str();
         // `/relay/ncf/api/v2` behind a relay that takes its own part away.
@@ -245,7 +283,10 @@ impl Diagnose for Ncp {
     fn places(&self) -> Vec<Place> {
         vec![Place {
             role: "functions",
-            url: with_query(&self.endpoint.url("", crate::proto::Platform::Unspecified, &[]), None),
+            url: with_query(
+                &self.endpoint.url("", crate::proto::Platform::Unspecified, &[]),
+                None,
+            ),
         }]
     }
 
@@ -264,7 +305,7 @@ impl Diagnose for Ncp {
     async fn knock(&self, call: &mut Call) -> Result<Head> {
         let request = self.harmless(with_query(&self.list_url(&[]), None));
         let unsigned = |_: &Request, _: SystemTime| Ok(Vec::new());
-        let answer = Probe::new(Box::new(unsigned), &|_, _| Ok(()))
+        let answer = Probe::new(Box::new(unsigned), &|_: &Request, _: &Response| Ok(()))
             .send(&self.transport, call, &request)
             .await?;
         Ok(answer.head)

@@ -13,8 +13,16 @@ pub(crate) fn answer(data: &[u8]) {
     let (first, body) = data.split_first().unwrap_or((&0, &[]));
     let status = StatusCode::from_u16(200 + 10 * u16::from(first % 40)).unwrap_or(StatusCode::OK);
     let error = errors::classify(status, body);
-    assert!(!error.message.is_empty() && !error.message.contains(['<', '\n', '\r']), "{}", error.message);
-    assert!(error.message.chars().count() < 1200 && error.reason.len() < 400, "{}", error.message);
+    assert!(
+        !error.message.is_empty() && !error.message.contains(['<', '\n', '\r']),
+        "{}",
+        error.message
+    );
+    assert!(
+        error.message.chars().count() < 1200 && error.reason.len() < 400,
+        "{}",
+        error.message
+    );
     let response = Response {
         status,
         headers: HeaderMap::new(),
@@ -23,7 +31,8 @@ pub(crate) fn answer(data: &[u8]) {
     let _ = serde_json::from_slice::<wire::Envelope<Vec<wire::Package<'_>>>>(&response.body);
     let _ = serde_json::from_slice::<wire::Envelope<wire::Package<'_>>>(&response.body);
     let _ = serde_json::from_slice::<wire::Envelope<wire::Action<'_>>>(&response.body);
-    let _ = serde_json::from_slice::<wire::Envelope<wire::ActionList>>(&response.body).map(|list| list.content.into_items());
+    let _ = serde_json::from_slice::<wire::Envelope<wire::ActionList>>(&response.body)
+        .map(|list| list.content.into_items());
     let _ = serde_json::from_slice::<wire::Envelope<wire::ActivationList>>(&response.body);
     let _ = serde_json::from_slice::<wire::Envelope<wire::Activation<'_>>>(&response.body);
     let _ = serde_json::from_slice::<wire::Envelope<wire::Fired>>(&response.body);
@@ -32,7 +41,13 @@ pub(crate) fn answer(data: &[u8]) {
 
 /// A time in a body, as JSON.
 pub(crate) fn time(text: &str) {
-    let endpoint = Endpoint::new(Site::Public, Region::Kr, ApiVersion::V20, None, Platform::Unspecified);
+    let endpoint = Endpoint::new(
+        Site::Public,
+        Region::Kr,
+        ApiVersion::V20,
+        None,
+        Platform::Unspecified,
+    );
     if let (Ok(endpoint), Ok(at)) = (endpoint, serde_json::from_str::<wire::Time>(text))
         && let Some(at) = time::timestamp(&at, &endpoint)
     {

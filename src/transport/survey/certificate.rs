@@ -69,7 +69,9 @@ impl<'a> Reader<'a> {
                 return None;
             }
             let (digits, rest) = rest.split_at(count);
-            let length = digits.iter().fold(0_usize, |sum, digit| (sum << 8) | usize::from(*digit));
+            let length = digits
+                .iter()
+                .fold(0_usize, |sum, digit| (sum << 8) | usize::from(*digit));
             (length, rest)
         };
         if rest.len() < length {
@@ -81,7 +83,9 @@ impl<'a> Reader<'a> {
     }
 
     fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
-        self.next().filter(|(found, _)| *found == tag).map(|(_, content)| content)
+        self.next()
+            .filter(|(found, _)| *found == tag)
+            .map(|(_, content)| content)
     }
 }
 
@@ -90,7 +94,9 @@ fn name(content: &[u8]) -> String {
     let mut fallback = String::new();
     let mut sets = Reader(content);
     while let Some((SET, set)) = sets.next() {
-        let Some(pair) = Reader(set).expect(SEQUENCE) else { continue };
+        let Some(pair) = Reader(set).expect(SEQUENCE) else {
+            continue;
+        };
         let mut pair = Reader(pair);
         let (Some(kind), Some((_, value))) = (pair.expect(OBJECT_IDENTIFIER), pair.next()) else {
             continue;
@@ -139,14 +145,24 @@ mod tests {
         let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         parameters.not_before = rcgen::date_time_ymd(2024, 2, 29);
         parameters.not_after = rcgen::date_time_ymd(2051, 1, 2);
-        parameters.distinguished_name.push(rcgen::DnType::OrganizationName, "acme");
-        parameters.distinguished_name.push(rcgen::DnType::CommonName, "한국 host");
+        parameters
+            .distinguished_name
+            .push(rcgen::DnType::OrganizationName, "acme");
+        parameters
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "한국 host");
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = parameters.self_signed(&key).unwrap();
         let found = read(certificate.der()).unwrap();
-        assert_eq!((found.subject.as_str(), found.issuer.as_str()), ("한국 host", "한국 host"));
+        assert_eq!(
+            (found.subject.as_str(), found.issuer.as_str()),
+            ("한국 host", "한국 host")
+        );
         let seconds = |at: Option<SystemTime>| {
-            at.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+            at.unwrap()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap()
+                .as_secs()
         };
         assert_eq!(seconds(found.not_before), 1_709_164_800);
         assert_eq!(seconds(found.not_after), 2_556_230_400);
@@ -160,7 +176,12 @@ mod tests {
         for end in 0..der.len().min(200) {
             assert_eq!(read(&der[..end]), None, "{end}");
         }
-        for bytes in [&[][..], &[0x30, 0x80, 0, 0], &[0x30, 0x85, 1, 1, 1, 1, 1], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]] {
+        for bytes in [
+            &[][..],
+            &[0x30, 0x80, 0, 0],
+            &[0x30, 0x85, 1, 1, 1, 1, 1],
+            &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff],
+        ] {
             assert_eq!(read(bytes), None);
         }
     }

@@ -22,7 +22,9 @@ pub enum Difference {
 #[must_use]
 pub fn told_canonical(words: &str) -> Option<String> {
     let (_, text) = words.split_once("canonicalRequest")?;
-    let text = text.trim_start_matches([':', '=', ' ', '"']).trim_end_matches(['"', ' ']);
+    let text = text
+        .trim_start_matches([':', '=', ' ', '"'])
+        .trim_end_matches(['"', ' ']);
     let text = text.replace('|', "\n");
     (text.lines().count() >= 6).then_some(text)
 }
@@ -111,24 +113,50 @@ mod tests {
     fn the_first_difference_is_named() {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         for (change, to, expected) in [
-            ("GET", "POST", Difference::Method(pair("GET", "").0, "POST".to_owned())),
-            ("/v2/p/", "/p/", Difference::Path("/v2/p/".to_owned(), "/p/".to_owned())),
-            ("a=1", "a=1&b=2", Difference::Query("a=1".to_owned(), "a=1&b=2".to_owned())),
+            (
+                "GET",
+                "POST",
+                Difference::Method(pair("GET", "").0, "POST".to_owned()),
+            ),
+            (
+                "/v2/p/",
+                "/p/",
+                Difference::Path("/v2/p/".to_owned(), "/p/".to_owned()),
+            ),
+            (
+                "a=1",
+                "a=1&b=2",
+                Difference::Query("a=1".to_owned(), "a=1&b=2".to_owned()),
+            ),
             ("host:h", "host:other", Difference::Header("host".to_owned())),
             ("host:h\n", "", Difference::Header("host".to_owned())),
-            ("host:h\n", "host:h\nx-more:1\n", Difference::Header("x-more".to_owned())),
-            ("e3b0", "ffff", Difference::BodyHash("e3b0".to_owned(), "ffff".to_owned())),
+            (
+                "host:h\n",
+                "host:h\nx-more:1\n",
+                Difference::Header("x-more".to_owned()),
+            ),
+            (
+                "e3b0",
+                "ffff",
+                Difference::BodyHash("e3b0".to_owned(), "ffff".to_owned()),
+            ),
         ] {
             assert_eq!(difference(OURS, &OURS.replacen(change, to, 1)), Some(expected));
         }
         assert_eq!(difference(OURS, OURS), None);
         let later = OURS.replace("030405", "030406");
-        assert_eq!(difference(OURS, &later), Some(Difference::Header("x-sdk-date".to_owned())));
+        assert_eq!(
+            difference(OURS, &later),
+            Some(Difference::Header("x-sdk-date".to_owned()))
+        );
     }
 
     #[test]
     fn a_gateways_words_give_its_canonical_request() {
-        let words = format!("verify aksk signature fail, canonicalRequest:{}", OURS.replace('\n', "|"));
+        let words = format!(
+            "verify aksk signature fail, canonicalRequest:{}",
+            OURS.replace('\n', "|")
+        );
         assert_eq!(told_canonical(&words).as_deref(), Some(OURS));
         assert_eq!(told_canonical("verify aksk signature fail"), None);
         assert_eq!(told_canonical("canonicalRequest: ?"), None);
