@@ -21,6 +21,7 @@ use crate::target::Targets;
 use crate::transport::Tls;
 
 mod build;
+mod clocks;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod listen;
@@ -29,6 +30,7 @@ mod serve;
 use build::Blueprint;
 use listen::Bound;
 
+pub use clocks::{HostClock, host_clocks};
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
 pub use serve::serve;

@@ -13,6 +13,11 @@ pub struct Call {
     pub deadline: Instant,
     /// W3C trace headers to pass on, already checked: (name, value).
     pub trace: Vec<(&'static str, String)>,
+    /// How often the caller's own retry policy has sent this call before (gRFC A6, `grpc-previous-rpc-attempts`);
+    /// 0 = this is the first time.
+    pub previous_attempts: u32,
+    /// Whether this call, being a retry, has been paid for from a retry budget.
+    pub retry_paid: bool,
     /// Signed HTTP requests sent so far.
     pub attempts: u32,
     /// Whether the latest request may be repeated without harm: by its nature, the caller's word or the configuration.
@@ -28,6 +33,8 @@ impl Call {
         Self {
             deadline,
             trace: Vec::new(),
+            previous_attempts: 0,
+            retry_paid: false,
             attempts: 0,
             idempotent: false,
             upstream_request_id: None,

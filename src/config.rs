@@ -36,7 +36,7 @@ pub use schema::schema;
 pub(crate) use sources::parse_text;
 pub use sources::{CONFIG_VARIABLE, Sources, load};
 pub use target::{
-    ApiVersion, Budget, Cloud, Credentials, FunctionGraph, Limits, Ncp, Platform, Region, Retry, Site,
+    ApiVersion, Breaker, Budget, Cloud, Credentials, FunctionGraph, Limits, Ncp, Platform, Region, Retry, Site,
     TargetConfig, Timeouts,
 };
 

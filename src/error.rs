@@ -69,6 +69,15 @@ pub enum Component {
     Function,
 }
 
+/// What a failure says something about: the load rules of a target listen to the first alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The upstream as a whole: other calls may expect the same.
+    Upstream,
+    /// The one function, trigger or network that was asked for: other calls are not concerned.
+    Resource,
+}
+
 /// One classified failure. Small to move: the facts are boxed.
 #[derive(Clone)]
 pub struct Error(Box<Facts>);
@@ -86,8 +95,12 @@ pub struct Facts {
     pub execution: Execution,
     /// Who failed.
     pub component: Component,
+    /// What it says something about.
+    pub scope: Scope,
     /// True when the cause may pass by itself, so that the same request may succeed later.
     pub transient: bool,
+    /// True when the target's retries are spent: the caller's own retry policy must stop, too.
+    pub retries_spent: bool,
     /// How long the upstream asked us to wait.
     pub retry_after: Option<Duration>,
     /// HTTP status of the last answer.
@@ -117,7 +130,9 @@ impl Error {
             message: message.into(),
             execution: Execution::NotStarted,
             component: Component::Sidecar,
+            scope: Scope::Upstream,
             transient: false,
+            retries_spent: false,
             retry_after: None,
             http_status: None,
             upstream_code: None,
@@ -151,6 +166,13 @@ impl Error {
     #[must_use]
     pub fn execution(mut self, execution: Execution) -> Self {
         self.0.execution = execution;
+        self
+    }
+
+    /// Sets what it says something about.
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.0.scope = scope;
         self
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::target::Targets;
 
 mod action;
+mod arriving;
 mod deadline;
 mod dedup;
 mod edge;

@@ -1,5 +1,5 @@
-//! The outbound stack of one target: slot → loop of (sign → send → classify) while verdict, attempts, budget and
-//! deadline allow.
+//! The outbound stack of one target: slot → retry budget → loop of (learnt rate → circuit → sign → send → classify)
+//! while verdict, attempts, budget and deadline allow.
 //!
 //! Knows no cloud: a provider hands in a [`Protocol`]. Signing and classification stand inside the loop, because an old
 //! signature is refused and the retry decision needs a classified error, not an HTTP status.
@@ -9,26 +9,34 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::call::Call;
 use crate::error::{Error, Execution, Result};
 
+mod breaker;
 mod client;
 mod limit;
 mod retry;
 mod settings;
 mod skew;
+mod stats;
 pub mod survey;
+mod throttle;
 mod tls;
 
+pub use breaker::CircuitState;
 pub use client::Client;
-pub use settings::{Limits, Retry, Settings, Timeouts};
+pub use settings::{Breaker as BreakerSettings, Limits, Retry, Settings, Timeouts};
+pub use stats::Stats;
 pub use tls::{ClientFiles, Tls, TlsFiles};
 
+use breaker::{Breaker, Pass, Sign};
 use limit::Limiter;
-use retry::Policy;
+use retry::{Next, Policy};
 use skew::{Reading, Skew};
+use throttle::Throttle;
 
 /// One HTTP request as a provider builds it, once a call. What is signed is this very URL.
 #[derive(Clone, Debug)]
@@ -66,6 +74,14 @@ pub trait Protocol: Send + Sync {
     /// When there are no credentials; nothing is sent then.
     fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>>;
 
+    /// The request as it must be for a call with so much time `left`; `None` = as it is. Asked before each attempt.
+    ///
+    /// # Errors
+    /// When no request makes sense any more; nothing is sent then.
+    fn refit(&self, _request: &Request, _left: Duration) -> Result<Option<Request>> {
+        Ok(None)
+    }
+
     /// Accepts an answer as a success, or says what it means.
     ///
     /// # Errors
@@ -88,21 +104,25 @@ pub struct Transport {
     timeouts: Timeouts,
 }
 
-/// What one target's transports share across threads: the slots, the retry budget and the upstream's clock.
+/// What one target's transports share across threads: slots, retry budget, circuit, learnt rate and the upstream's clock.
 #[derive(Debug)]
 pub struct Shared {
     limiter: Limiter,
     policy: Policy,
+    breaker: Breaker,
+    throttle: Throttle,
     skew: Skew,
 }
 
 impl Shared {
-    /// Slots and budget as the settings say.
+    /// Everything as the settings say, with nothing learnt yet.
     #[must_use]
     pub fn new(settings: &Settings) -> Arc<Self> {
         Arc::new(Self {
             limiter: Limiter::new(&settings.limits),
             policy: Policy::new(&settings.retry),
+            breaker: Breaker::new(&settings.breaker),
+            throttle: Throttle::new(settings.limits.adaptive_rate),
             skew: Skew::new(),
         })
     }
@@ -112,6 +132,18 @@ impl Shared {
     #[must_use]
     pub fn skew_ms(&self) -> Option<i64> {
         self.skew.machine_ahead_ms()
+    }
+
+    /// How things stand now, for metrics.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::read(self)
+    }
+
+    /// Leave for one attempt: the learnt rate's, then the circuit's.
+    async fn pass(&self, call: &Call) -> Result<Pass<'_>> {
+        self.throttle.take(self.limiter.patience(call))?.wait().await;
+        self.breaker.pass()
     }
 }
 
@@ -129,7 +161,8 @@ impl Transport {
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
     ///
     /// # Errors
-    /// The last attempt's classified error; `call` holds how many attempts were made.
+    /// The last attempt's classified error; `call` holds how many attempts were made. Before the first attempt also what
+    /// the load rules refuse: no slot, a spent retry budget, no token of the learnt rate, an open circuit.
     pub async fn send(
         &self,
         call: &mut Call,
@@ -137,28 +170,71 @@ impl Transport {
         protocol: &dyn Protocol,
     ) -> Result<Response> {
         call.idempotent = request.idempotent;
-        let _slot = self.shared.limiter.enter(call).await?;
-        self.shared.policy.deposit();
+        let shared = &*self.shared;
+        // Asked before the queue too: nobody should wait there for a refusal.
+        shared.breaker.check()?;
+        let _slot = shared.limiter.enter(call).await?;
+        shared.policy.admit(call)?;
+        let mut pass = shared.pass(call).await?;
         let mut attempt = 0;
         let mut execution = Execution::NotStarted;
         loop {
             attempt += 1;
             let error = match self.attempt(call, request, protocol).await {
-                Ok(response) => return Ok(response),
+                Ok(response) => {
+                    pass.record(Sign::Good);
+                    return Ok(response);
+                }
                 Err(error) => error,
             };
+            shared.throttle.learn(&error, pass.began);
+            pass.record(Sign::of(&error));
             // What an earlier attempt may have done stays true when a later one is refused.
             execution = execution.max(error.execution);
             let error = error.execution(execution);
-            match self
-                .shared
-                .policy
-                .next(attempt, request.idempotent, &error, call.remaining())
+            if error.may_retry(request.idempotent)
+                && let Err(refusal) = shared.breaker.check()
             {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(error),
+                return Err(not_before(error, &refusal));
             }
+            let left = call.remaining();
+            match shared.policy.next(attempt, request.idempotent, &error, left) {
+                Next::Retry(pause) => tokio::time::sleep(pause).await,
+                Next::Stop => return Err(error),
+                Next::Spent => return Err(error.with(|facts| facts.retries_spent = true)),
+            }
+            pass = match shared.pass(call).await {
+                Ok(pass) => pass,
+                Err(refusal) => return Err(not_before(error, &refusal)),
+            };
         }
+    }
+
+    /// The longest that one attempt may take, unless its request says otherwise.
+    #[must_use]
+    pub fn attempt_timeout(&self) -> Duration {
+        self.timeouts.attempt
+    }
+
+    /// How far the machine's clock is ahead of that of `url`'s host, in milliseconds, by the `Date` of one unsigned answer,
+    /// whatever else it says; `None` when it shows no usable one. True to a second or two.
+    ///
+    /// # Errors
+    /// When the host cannot be reached `within` this time.
+    pub async fn ask_clock(&self, url: Url, within: Duration) -> Result<Option<i64>> {
+        let request = Request {
+            method: Method::GET,
+            url,
+            body: Bytes::new(),
+            headers: Vec::new(),
+            idempotent: true,
+            attempt_timeout: None,
+        };
+        let call = Call::new(Instant::now() + within);
+        let at = self.shared.skew.read();
+        let answer = self.client.send(&call, &request, &[], within).await;
+        let response = answer.map_err(|(error, _)| error)?;
+        Ok(self.shared.skew.measure(&at, &response.headers))
     }
 
     /// The upstream's time, as far as its answers have shown it; the machine's own until then.
@@ -197,10 +273,13 @@ impl Transport {
         protocol: &dyn Protocol,
         at: &Reading,
     ) -> std::result::Result<Response, Refused> {
-        let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
-        if call.remaining().is_zero() {
+        let left = call.remaining();
+        if left.is_zero() || self.client.hopeless(left) {
             return Err(Call::out_of_time(Execution::NotStarted).into());
         }
+        let refitted = protocol.refit(request, left)?;
+        let request = refitted.as_ref().unwrap_or(request);
+        let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         let signature = protocol.sign(request, at.upstream())?;
         call.attempts += 1;
         let sent = self.client.send(call, request, &signature, bound).await;
@@ -253,6 +332,12 @@ pub fn date(headers: &HeaderMap) -> Option<SystemTime> {
     skew::date(headers)
 }
 
+/// A retry that the load rules refuse: the last attempt's error stays the truth, and another try is worth as much as
+/// theirs would be, no earlier.
+fn not_before(error: Error, refusal: &Error) -> Error {
+    error.with(|facts| facts.retry_after = facts.retry_after.max(refusal.retry_after))
+}
+
 /// Adds what only the transport saw.
 fn describe(error: Error, call: &Call) -> Error {
     error.with(|facts| {
@@ -260,6 +345,18 @@ fn describe(error: Error, call: &Call) -> Error {
             facts.upstream_request_id.clone_from(&call.upstream_request_id);
         }
     })
+}
+
+/// True when the head of an answer proves that the cloud carried the request out: a good status, on a document of the
+/// cloud's own kind. A page with a good status is some proxy's word, and proves nothing.
+#[must_use]
+pub fn proves_completion(status: StatusCode, headers: &HeaderMap) -> bool {
+    let is_document = |kind: &HeaderValue| {
+        let kind = kind.to_str().unwrap_or_default();
+        // `application/json`, `application/problem+json`, with or without parameters.
+        kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().ends_with("json")
+    };
+    status.is_success() && headers.get(http::header::CONTENT_TYPE).is_none_or(is_document)
 }
 
 /// `Retry-After` as seconds or as a date (RFC 9110 §10.2.3); nonsense is as if it were absent. A date counts from the

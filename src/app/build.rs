@@ -69,6 +69,18 @@ impl Blueprint {
         let targets = self.targets.iter().map(Plan::target).collect::<Result<_, _>>()?;
         Ok(Targets::new(targets, &self.default))
     }
+
+    /// Each target's name, a transport to its host, and the root of that host.
+    pub(super) fn hosts(&self) -> Result<Vec<(String, Transport, Url)>, StartError> {
+        let host = |plan: &Plan| {
+            let transport = Transport::new(&plan.transport, Arc::clone(&plan.shared));
+            let url = plan
+                .host()
+                .map_err(|why| StartError(format!("target {}: {why}", plan.name)))?;
+            Ok((plan.name.clone(), transport, url))
+        };
+        self.targets.iter().map(host).collect()
+    }
 }
 
 impl Plan {
@@ -80,6 +92,19 @@ impl Plan {
             provider: self.provider(transport).map_err(fault)?,
             request_timeout: self.config.timeouts.request,
         })
+    }
+
+    fn host(&self) -> Result<Url, String> {
+        let mut url = match (&self.config.base_url, &self.config.cloud) {
+            (Some(url), _) => url.clone(),
+            (None, Cloud::Ncp(place)) => endpoint(place, &self.config)?.origin(),
+            (None, Cloud::FunctionGraph(place)) => {
+                let host = functiongraph::functions_host(&place.region);
+                Url::parse(&host).map_err(|fault| fault.to_string())?
+            }
+        };
+        url.set_path("/");
+        Ok(url)
     }
 
     fn provider(&self, transport: Transport) -> Result<Box<dyn Provider>, String> {
@@ -202,6 +227,7 @@ fn is_https(url: Option<&Url>) -> bool {
 
 fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
+    let breaker = &config.breaker;
     transport::Settings {
         tls: tls.filter(|_| is_https(config.base_url.as_ref())).cloned(),
         retry: transport::Retry {
@@ -222,6 +248,16 @@ fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Se
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout.min(Duration::from_secs(3600)),
             max_response_size: usize::try_from(limits.max_response_size).unwrap_or(usize::MAX),
+            adaptive_rate: limits.adaptive_rate,
+        },
+        breaker: transport::BreakerSettings {
+            enabled: breaker.enabled,
+            consecutive_failures: breaker.consecutive_failures,
+            success_rate: breaker.success_rate,
+            min_requests: breaker.min_requests,
+            window: breaker.window,
+            open: breaker.open,
+            max_open: breaker.max_open,
         },
     }
 }

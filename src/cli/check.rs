@@ -1,5 +1,7 @@
 //! `check`: is the configuration right, and what does it mean?
 
+mod online;
+
 use clap::{Args, ValueEnum};
 
 use crate::config::{effective, effective_json};
@@ -13,9 +15,14 @@ const HELP: &str = "\
 Every mistake is told at once, with its path and line, and the exit code is then 78. A right
 configuration is printed as it holds, every default filled in. Of keys only the source is shown.
 
+With --online each target's host is asked for its time too, with one request that carries no key. What it
+says goes to standard error; the exit code is 1 when a host cannot be reached. A clock that is off is no
+failure: signatures are corrected by what the host's answers show.
+
 Examples:
   faas-sidecar check --config faas.yaml
   faas-sidecar check --config faas.yaml --format json | jq .targets
+  faas-sidecar check --config faas.yaml --online > /dev/null
   FAAS_SIDECAR_LOG_LEVEL=debug faas-sidecar check";
 
 /// Arguments of `check`.
@@ -28,6 +35,9 @@ pub struct CheckArgs {
     /// How the configuration is printed
     #[arg(long, value_enum, default_value_t = CheckFormat::Yaml)]
     pub format: CheckFormat,
+    /// Ask each target's host for its time, and compare it with this machine's
+    #[arg(long)]
+    pub online: bool,
 }
 
 /// How the configuration is printed.
@@ -40,11 +50,16 @@ pub enum CheckFormat {
 }
 
 pub(super) fn run(args: CheckArgs, env: &Env, io: &mut Io<'_>) -> Exit {
-    match args.config.load(env, io) {
-        Ok(config) => io.print(&match args.format {
-            CheckFormat::Yaml => effective(&config),
-            CheckFormat::Json => effective_json(&config),
-        }),
-        Err(exit) => exit,
+    let config = match args.config.load(env, io) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let printed = io.print(&match args.format {
+        CheckFormat::Yaml => effective(&config),
+        CheckFormat::Json => effective_json(&config),
+    });
+    match printed {
+        Exit::Clean if args.online => online::check(&config, env, io),
+        printed => printed,
     }
 }

@@ -40,6 +40,8 @@ pub struct TargetConfig {
     pub timeouts: Timeouts,
     /// How much may go on at once.
     pub limits: Limits,
+    /// When calls are refused because the cloud is sick.
+    pub breaker: Breaker,
 }
 
 /// What only one cloud has.
@@ -215,6 +217,30 @@ pub struct Limits {
     /// The largest answer read, in bytes.
     #[serde(serialize_with = "serialize_size")]
     pub max_response_size: u64,
+    /// Whether the rate that the cloud allows is learnt from its 429s.
+    pub adaptive_rate: bool,
+}
+
+/// When calls are refused because the cloud is sick.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Breaker {
+    /// False = never.
+    pub enabled: bool,
+    /// Failures in a row that open the circuit; 0 = that signal is off.
+    pub consecutive_failures: u32,
+    /// Least share of successes in the window, 0 to 1; 0 = that signal is off.
+    pub success_rate: f64,
+    /// Requests that the window must hold before the share counts; at least 1.
+    pub min_requests: u32,
+    /// How far back the share looks.
+    #[serde(serialize_with = "serialize_duration")]
+    pub window: Duration,
+    /// Upper bound of the first pause before a probe; at most `max_open`.
+    #[serde(serialize_with = "serialize_duration")]
+    pub open: Duration,
+    /// Upper bound of any pause.
+    #[serde(serialize_with = "serialize_duration")]
+    pub max_open: Duration,
 }
 
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]

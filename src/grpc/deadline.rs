@@ -2,23 +2,35 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio::time::Instant;
-use tonic::metadata::MetadataMap;
+use tonic::Extensions;
 
 /// Kept back so that our own answer reaches the caller before its clock runs out. Without it the server library's
 /// timer fires first, and its answer is CANCELLED.
 const MARGIN: Duration = Duration::from_millis(50);
 
-/// The smaller of the caller's `grpc-timeout` (less a margin) and the target's longest call.
-pub(super) fn deadline(metadata: &MetadataMap, longest: Duration) -> Instant {
-    let asked = metadata
-        .get("grpc-timeout")
-        .and_then(|value| parse(value.to_str().ok()?));
-    let allowed = match asked {
-        Some(asked) => asked.saturating_sub(MARGIN.min(asked / 10)).min(longest),
-        None => longest,
-    };
-    Instant::now() + allowed
+/// When the caller must have its answer by its own word: `grpc-timeout`, less a margin, from the arrival of its headers.
+/// The server library counts from there too, so a body that comes slowly must not put our end behind its.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked(pub(super) Instant);
+
+impl Asked {
+    /// Reads the headers of a call that has just arrived.
+    pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
+        let asked = parse(headers.get("grpc-timeout")?.to_str().ok()?)?;
+        Some(Self(
+            Instant::now() + asked.saturating_sub(MARGIN.min(asked / 10)),
+        ))
+    }
+}
+
+/// The sooner of the caller's word and the target's longest call.
+pub(super) fn deadline(extensions: &Extensions, longest: Duration) -> Instant {
+    let longest = Instant::now() + longest;
+    extensions
+        .get::<Asked>()
+        .map_or(longest, |asked| asked.0.min(longest))
 }
 
 /// `TimeoutValue TimeoutUnit`, at most eight digits (gRPC over HTTP/2, "Requests").
@@ -65,14 +77,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_margin_never_eats_more_than_a_tenth() {
-        let mut metadata = MetadataMap::new();
-        let left = |metadata: &MetadataMap| deadline(metadata, Duration::from_secs(310)) - Instant::now();
-        assert_eq!(left(&metadata), Duration::from_secs(310));
-        metadata.insert("grpc-timeout", "10S".parse().unwrap());
-        assert_eq!(left(&metadata), Duration::from_millis(9950));
-        metadata.insert("grpc-timeout", "20m".parse().unwrap());
-        assert_eq!(left(&metadata), Duration::from_millis(18));
-        metadata.insert("grpc-timeout", "1H".parse().unwrap());
-        assert_eq!(left(&metadata), Duration::from_secs(310));
+        let left = |timeout: Option<&'static str>| {
+            let (mut headers, mut extensions) = (HeaderMap::new(), Extensions::new());
+            if let Some(timeout) = timeout {
+                headers.insert("grpc-timeout", timeout.parse().unwrap());
+                extensions.insert(Asked::read(&headers).unwrap());
+            }
+            deadline(&extensions, Duration::from_secs(310)) - Instant::now()
+        };
+        assert_eq!(left(None), Duration::from_secs(310));
+        assert_eq!(left(Some("10S")), Duration::from_millis(9950));
+        assert_eq!(left(Some("20m")), Duration::from_millis(18));
+        assert_eq!(left(Some("1H")), Duration::from_secs(310));
     }
 }

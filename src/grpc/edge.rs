@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use tonic::metadata::MetadataMap;
-use tonic::{Response, Status};
+use tonic::{Extensions, Response, Status};
 
 use super::status::{Context, status};
 use super::{deadline, trace};
@@ -45,7 +45,7 @@ impl Edge {
     pub(super) fn open(
         targets: &Targets,
         target: &str,
-        metadata: &MetadataMap,
+        (metadata, extensions): (&MetadataMap, &Extensions),
         idempotent: bool,
     ) -> Result<Self, Status> {
         let target = targets.get(target).map_err(|error| {
@@ -57,8 +57,9 @@ impl Edge {
                 },
             )
         })?;
-        let mut call = Call::new(deadline::deadline(metadata, target.request_timeout));
+        let mut call = Call::new(deadline::deadline(extensions, target.request_timeout));
         call.trace = trace::context(metadata);
+        call.previous_attempts = previous_attempts(metadata);
         Ok(Self {
             target,
             call,
@@ -101,15 +102,56 @@ impl Edge {
     }
 }
 
+/// How often the client's own retry policy has sent this call before (gRFC A6, "Retry Attempt Metadata"); what is no
+/// plain number is as if absent.
+fn previous_attempts(metadata: &MetadataMap) -> u32 {
+    metadata
+        .get("grpc-previous-rpc-attempts")
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
+}
+
 /// One unary method: open, ask the provider, close.
 macro_rules! unary {
     ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
-        let (metadata, _, message) = $request.into_parts();
-        let mut edge =
-            $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
+        let (metadata, extensions, message) = $request.into_parts();
+        let mut edge = $crate::grpc::edge::Edge::open(
+            &$services.targets,
+            &message.target,
+            (&metadata, &extensions),
+            $idempotent,
+        )?;
         let result = edge.target.provider.$method(&mut edge.call, message).await;
         edge.close(result)
     }};
 }
 
 pub(super) use unary;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_own_retries_are_told_by_a_plain_number() {
+        for (text, expected) in [
+            ("1", 1),
+            ("4", 4),
+            ("0", 0),
+            ("", 0),
+            ("+1", 0),
+            ("-1", 0),
+            ("1.0", 0),
+            (" 1", 0),
+            ("one", 0),
+            ("99999999999", 0),
+        ] {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-previous-rpc-attempts", text.parse().unwrap());
+            assert_eq!(previous_attempts(&metadata), expected, "{text:?}");
+        }
+        assert_eq!(previous_attempts(&MetadataMap::new()), 0);
+    }
+}

@@ -19,9 +19,13 @@ use crate::proto::*;
 macro_rules! once {
     ($services:expr, $request:expr, $method:ident, $label:literal, $id:expr, $idempotent:expr) => {{
         use prost::Message as _;
-        let (metadata, _, message) = $request.into_parts();
-        let mut edge =
-            $crate::grpc::edge::Edge::open(&$services.targets, &message.target, &metadata, $idempotent)?;
+        let (metadata, extensions, message) = $request.into_parts();
+        let mut edge = $crate::grpc::edge::Edge::open(
+            &$services.targets,
+            &message.target,
+            (&metadata, &extensions),
+            $idempotent,
+        )?;
         let key = $crate::grpc::dedup::Key::new($label, &edge.target.name, &$id);
         let bytes = message.encode_to_vec();
         let (target, deadline, trace) = (
@@ -29,9 +33,11 @@ macro_rules! once {
             edge.call.deadline,
             edge.call.trace.clone(),
         );
+        let previous_attempts = edge.call.previous_attempts;
         let work = || async move {
             let mut call = $crate::call::Call::new(deadline);
             call.trace = trace;
+            call.previous_attempts = previous_attempts;
             let result = target.provider.$method(&mut call, message).await;
             let started = result
                 .as_ref()
@@ -129,8 +135,8 @@ impl InvocationService for Services {
         &self,
         request: Request<WatchActivationRequest>,
     ) -> Result<Response<Self::WatchActivationStream>, Status> {
-        let (metadata, _, message) = request.into_parts();
-        let mut edge = Edge::open(&self.targets, &message.target, &metadata, true)?;
+        let (metadata, extensions, message) = request.into_parts();
+        let mut edge = Edge::open(&self.targets, &message.target, (&metadata, &extensions), true)?;
         // A watched activation has few states, so the channel stays short whatever the reader does.
         let (states, receiver) = mpsc::unbounded_channel();
         let facts = LateFacts::default();

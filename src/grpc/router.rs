@@ -17,6 +17,8 @@ use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::arriving::Arriving;
+use super::deadline::Asked;
 use super::edge::{CallFacts, LateFacts};
 use super::reflection::Reflection;
 use super::status::{bare, panicked, unsendable};
@@ -113,7 +115,11 @@ impl Service<http::Request<Body>> for Router {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Pending {
+    fn call(&mut self, mut request: http::Request<Body>) -> Pending {
+        if let Some(asked) = Asked::read(request.headers()) {
+            request.extensions_mut().insert(asked);
+            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+        }
         let answer = self.dispatch(request);
         Box::pin(async move {
             match AssertUnwindSafe(answer).catch_unwind().await {

@@ -84,6 +84,14 @@ pub(super) fn unsendable(message: &str, attempts: u32, upstream_request_id: Opti
     )
 }
 
+/// The status of a call whose time was over before its request had come in.
+pub(super) fn late() -> Status {
+    status(
+        &crate::call::Call::out_of_time(Execution::NotStarted),
+        &Context::default(),
+    )
+}
+
 /// The status of a call whose handler panicked: the one thing that must never take others with it.
 pub(super) fn panicked() -> Status {
     let error = Error::new(
@@ -132,9 +140,10 @@ fn trailers(error: &Error, context: &Context<'_>, pause: Option<Duration>) -> Me
     if let Some(id) = request_id.and_then(|id| id.parse().ok()) {
         trailers.insert("faas-upstream-request-id", id);
     }
-    // A client's own retry policy knows codes only; this tells it whether repeating is safe, too.
+    // A client's own retry policy knows codes only; this tells it whether repeating is safe, and whether there is still
+    // room for retries: its own and ours count as one.
     let pushback = match pause {
-        Some(pause) if error.may_retry(context.idempotent) => {
+        Some(pause) if error.may_retry(context.idempotent) && !error.retries_spent => {
             i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)
         }
         _ => -1,

@@ -177,7 +177,7 @@ impl FunctionGraph {
     }
 
     fn not_understood(&self, response: &Response, what: &str) -> Error {
-        not_understood(response.status, what)
+        not_understood(response, what)
             .with(|facts| facts.upstream_request_id = auth::request_id(&response.headers))
     }
 }

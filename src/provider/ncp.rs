@@ -36,6 +36,7 @@ pub(crate) mod fuzz;
 mod package;
 mod poll;
 mod rules;
+mod run;
 mod sign;
 mod time;
 mod trigger;
@@ -84,9 +85,6 @@ struct Prepared {
     signer: Signer,
     access_key: HeaderValue,
 }
-
-/// Runs differ in one thing: an error status may carry an activation, which is a result.
-struct Run<'a>(&'a Ncp);
 
 impl Ncp {
     /// Puts the parts together; opens no connection.
@@ -166,7 +164,7 @@ impl Ncp {
     }
 
     fn not_understood(&self, response: &Response, what: &str) -> Error {
-        not_understood(response.status, what)
+        not_understood(response, what)
             .with(|facts| facts.upstream_request_id = self.request_id(&response.headers))
     }
 
@@ -248,34 +246,6 @@ impl Protocol for Ncp {
 
     fn clock_fault(&self, error: &Error) -> Option<Duration> {
         (error.kind == Kind::Unauthenticated).then_some(CLOCK_FAULT)
-    }
-}
-
-impl Protocol for Run<'_> {
-    fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
-        self.0.sign(request, now)
-    }
-
-    /// OpenWhisk answers 502 and 500 when a function failed, with the activation as the body; NCP documents neither
-    /// (INFERRED), so any status with an activation that has a response is a result.
-    fn classify(&self, request: &Request, response: &Response) -> Result<()> {
-        let is_result = || {
-            self.0
-                .run_content(response)
-                .is_ok_and(|found| found.activation_id.is_some() && found.response.is_some())
-        };
-        if response.status.is_server_error() && is_result() {
-            return Ok(());
-        }
-        self.0.classify(request, response)
-    }
-
-    fn request_id(&self, headers: &HeaderMap) -> Option<String> {
-        self.0.request_id(headers)
-    }
-
-    fn clock_fault(&self, error: &Error) -> Option<Duration> {
-        self.0.clock_fault(error)
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// First pause between two looks.
 const FIRST: Duration = Duration::from_millis(250);
-/// Longest pause between two looks.
-const LONGEST: Duration = Duration::from_secs(5);
+/// Longest pause between two looks: a run that takes minutes is told a few seconds late, and costs six requests a minute.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Growing pauses with a little jitter, so that many waiting calls do not look at the same moment.
 pub(super) struct Pauses(Duration);
@@ -19,5 +19,31 @@ impl Pauses {
         let pause = self.0.mul_f64(0.9 + 0.2 * fastrand::f64());
         self.0 = self.0.mul_f64(1.6).min(LONGEST);
         pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks at a run of so many seconds.
+    fn looks(seconds: u64) -> usize {
+        let mut pauses = Pauses::new();
+        let mut at = Duration::ZERO;
+        std::iter::from_fn(|| {
+            at += pauses.next();
+            (at < Duration::from_secs(seconds)).then_some(())
+        })
+        .count()
+    }
+
+    #[test]
+    fn a_run_of_ten_minutes_costs_some_seventy_looks_and_a_short_one_is_seen_soon() {
+        for _ in 0..100 {
+            let (long, minute, second) = (looks(600), looks(60), looks(1));
+            assert!((58..=78).contains(&long), "{long} looks in 10 minutes");
+            assert!((10..=15).contains(&minute), "{minute} looks in a minute");
+            assert!((2..=3).contains(&second), "{second} looks in a second");
+        }
     }
 }

@@ -5,6 +5,7 @@
 use http::StatusCode;
 
 use crate::error::{Component, Error, Execution, Kind};
+use crate::transport::{Response, proves_completion};
 
 /// Longest upstream text passed on, in characters.
 const MAX_TEXT: usize = 300;
@@ -60,8 +61,9 @@ pub fn by_http_status(status: StatusCode) -> Error {
 
 /// The error for an answer that arrived and cannot be understood.
 #[must_use]
-pub fn not_understood(status: StatusCode, what: &str) -> Error {
-    let execution = if status.is_success() {
+pub fn not_understood(response: &Response, what: &str) -> Error {
+    let status = response.status;
+    let execution = if proves_completion(status, &response.headers) {
         Execution::Completed
     } else {
         Execution::Unknown

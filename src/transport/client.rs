@@ -30,11 +30,13 @@ mod http2;
 mod pool;
 mod progress;
 mod read;
+mod round_trip;
 mod wire;
 
 use connect::Connector;
 use pool::{Lease, Pool};
 use progress::{Progress, Received, Stage};
+use round_trip::RoundTrip;
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("faas-sidecar/", env!("CARGO_PKG_VERSION")));
 
@@ -45,6 +47,7 @@ pub struct Client {
     max_age: Duration,
     idle: Duration,
     max_response_size: usize,
+    round_trip: Arc<RoundTrip>,
     /// By scheme, host and port; a target has one or two.
     origins: Mutex<HashMap<String, Arc<Origin>>>,
 }
@@ -74,8 +77,14 @@ impl Client {
             max_age: settings.timeouts.max_connection_age,
             idle: settings.timeouts.idle,
             max_response_size: settings.limits.max_response_size,
+            round_trip: Arc::new(RoundTrip::new()),
             origins: Mutex::default(),
         }
+    }
+
+    /// True when a call with so much time left cannot be answered by this upstream any more.
+    pub(super) fn hopeless(&self, left: Duration) -> bool {
+        self.round_trip.hopeless(left)
     }
 
     /// Sends one signed attempt and reads its answer, within `bound` and the caller's deadline. A failure comes with the
@@ -87,7 +96,8 @@ impl Client {
         signature: &[(HeaderName, HeaderValue)],
         bound: Duration,
     ) -> std::result::Result<Response, (Error, HeaderMap)> {
-        let ends = (Instant::now() + bound).min(call.deadline);
+        let began = Instant::now();
+        let ends = (began + bound).min(call.deadline);
         let mut progress = Progress::default();
         let outgoing = Outgoing {
             call,
@@ -95,7 +105,12 @@ impl Client {
             signature,
         };
         let sent = match timeout_at(ends, self.exchange(&outgoing, &mut progress)).await {
-            Ok(sent) => sent,
+            Ok(sent) => {
+                if sent.is_ok() {
+                    self.round_trip.note(began.elapsed());
+                }
+                sent
+            }
             Err(_) if ends == call.deadline => Err(Call::out_of_time(progress.execution())),
             Err(_) => {
                 // Perhaps nobody is there any more: the next exchange should not wait for the same silence.
@@ -234,8 +249,8 @@ impl Client {
         if scheme == Scheme::HTTPS && tls.is_none() {
             return Err(unsendable(&"the target was set up without TLS"));
         }
-        let connector = Connector::new(address, tls, self.connect_timeout, self.max_age)
-            .map_err(|why| unsendable(&why))?;
+        let trip = Arc::clone(&self.round_trip);
+        let connector = Connector::new(address, tls, self.connect_timeout, self.max_age, trip);
         Ok(Origin {
             scheme,
             authority,

@@ -1,6 +1,6 @@
 //! A bounded number of requests in flight, and a bounded queue before them; the rest is refused before work starts.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -14,6 +14,10 @@ pub(super) struct Limiter {
     slots: Semaphore,
     waiting: AtomicUsize,
     limits: Limits,
+    /// Calls refused because the queue was full.
+    pub(super) queue_full: AtomicU64,
+    /// Calls refused because their turn did not come in time.
+    pub(super) queue_timeout: AtomicU64,
 }
 
 /// Takes a place in the queue and gives it back when dropped, however the wait ends.
@@ -25,10 +29,30 @@ impl Limiter {
             slots: Semaphore::new(limits.max_in_flight),
             waiting: AtomicUsize::new(0),
             limits: *limits,
+            queue_full: AtomicU64::new(0),
+            queue_timeout: AtomicU64::new(0),
         }
     }
 
-    /// Waits for a slot within the queue's bounds and the caller's deadline.
+    /// Calls that hold a slot.
+    pub(super) fn in_flight(&self) -> usize {
+        self.limits
+            .max_in_flight
+            .saturating_sub(self.slots.available_permits())
+    }
+
+    /// Calls that wait for one.
+    pub(super) fn queued(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The longest that a call waits for leave to send.
+    pub(super) fn patience(&self, call: &Call) -> Duration {
+        self.limits.queue_timeout.min(call.remaining())
+    }
+
+    /// Waits for a slot within the queue's bounds and the caller's deadline; first come, first served. A caller that
+    /// goes away leaves the queue at once.
     pub(super) async fn enter(&self, call: &Call) -> Result<SemaphorePermit<'_>> {
         if let Ok(permit) = self.slots.try_acquire() {
             return Ok(permit);
@@ -36,19 +60,23 @@ impl Limiter {
         let place = Place(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.max_queue {
             drop(place);
+            self.queue_full.fetch_add(1, Ordering::Relaxed);
             return Err(refused(
                 "QUEUE_FULL",
                 &format!("{} calls already wait", self.limits.max_queue),
             ));
         }
-        let patience = self.limits.queue_timeout.min(call.remaining());
+        let patience = self.patience(call);
         match tokio::time::timeout(patience, self.slots.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ if call.remaining().is_zero() => Err(Call::out_of_time(Execution::NotStarted)),
-            _ => Err(refused(
-                "QUEUE_TIMEOUT",
-                &format!("no slot came free within {} ms", patience.as_millis()),
-            )),
+            _ => {
+                self.queue_timeout.fetch_add(1, Ordering::Relaxed);
+                Err(refused(
+                    "QUEUE_TIMEOUT",
+                    &format!("no slot came free within {} ms", patience.as_millis()),
+                ))
+            }
         }
     }
 }
@@ -89,6 +117,7 @@ mod tests {
             max_queue,
             queue_timeout: Duration::from_secs(1),
             max_response_size: 1,
+            adaptive_rate: false,
         })
     }
 
@@ -114,6 +143,48 @@ mod tests {
             limiter.enter(&caller).await.unwrap_err().kind,
             Kind::DeadlineExceeded
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_is_over_is_refused_at_once() {
+        let limiter = limiter(1, 1);
+        let _held = limiter.enter(&call(60)).await.unwrap();
+        let before = Instant::now();
+        let error = limiter.enter(&call(0)).await.unwrap_err();
+        assert_eq!(
+            (error.kind, error.execution),
+            (Kind::DeadlineExceeded, Execution::NotStarted)
+        );
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_came_first_is_served_first_and_nobody_passes_the_queue() {
+        let limiter = limiter(1, 10);
+        let held = limiter.enter(&call(60)).await.unwrap();
+        let served = std::sync::Mutex::new(Vec::new());
+        let wait = |name: &'static str, call: Call| {
+            let (limiter, served) = (&limiter, &served);
+            async move {
+                let _slot = limiter.enter(&call).await.unwrap();
+                served.lock().unwrap().push(name);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let late = async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            assert_eq!((limiter.queued(), limiter.in_flight()), (3, 1));
+            drop(held);
+            // The slot is free for nobody but the first in the queue, even now.
+            wait("late", call(60)).await;
+        };
+        tokio::join!(
+            wait("first", call(60)),
+            wait("second", call(60)),
+            wait("third", call(60)),
+            late
+        );
+        assert_eq!(*served.lock().unwrap(), ["first", "second", "third", "late"]);
     }
 
     #[tokio::test(start_paused = true)]

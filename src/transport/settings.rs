@@ -15,6 +15,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Bounds in number and size.
     pub limits: Limits,
+    /// When calls are refused because the upstream is sick.
+    pub breaker: Breaker,
 }
 
 /// Retry rules.
@@ -56,6 +58,27 @@ pub struct Limits {
     pub queue_timeout: Duration,
     /// Largest answer body accepted, in bytes.
     pub max_response_size: usize,
+    /// Whether the rate that the cloud allows is learnt from its refusals.
+    pub adaptive_rate: bool,
+}
+
+/// When calls are refused because the upstream is sick.
+#[derive(Clone, Copy, Debug)]
+pub struct Breaker {
+    /// False = never.
+    pub enabled: bool,
+    /// Failures in a row that open the circuit; 0 turns this signal off.
+    pub consecutive_failures: u32,
+    /// Opens when fewer than this share of the window's requests went well; 0–1, 0 turns this signal off.
+    pub success_rate: f64,
+    /// Requests that the window must hold before that share counts; at least 1.
+    pub min_requests: u32,
+    /// Length of the window.
+    pub window: Duration,
+    /// Upper bound of the first pause before a probe; each further one doubles.
+    pub open: Duration,
+    /// Upper bound of any pause.
+    pub max_open: Duration,
 }
 
 impl Default for Settings {
@@ -80,6 +103,16 @@ impl Default for Settings {
                 max_queue: 200,
                 queue_timeout: Duration::from_secs(1),
                 max_response_size: 64 << 20,
+                adaptive_rate: true,
+            },
+            breaker: Breaker {
+                enabled: true,
+                consecutive_failures: 10,
+                success_rate: 0.5,
+                min_requests: 20,
+                window: Duration::from_secs(10),
+                open: Duration::from_secs(1),
+                max_open: Duration::from_secs(30),
             },
         }
     }

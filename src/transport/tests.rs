@@ -22,3 +22,21 @@ fn retry_after_is_seconds_or_a_date_and_nonsense_is_absent() {
     }
     assert_eq!(retry_after(&HeaderMap::new(), now), None);
 }
+
+#[test]
+fn a_date_to_retry_after_counts_from_the_answers_own_clock() {
+    let machine = UNIX_EPOCH + Duration::from_secs(3_000_000_000);
+    let mut headers = HeaderMap::new();
+    let value = HeaderValue::from_static("Sat, 21 Nov 2026 08:00:30 GMT");
+    headers.insert(header::RETRY_AFTER, value);
+    assert_eq!(
+        retry_after(&headers, machine),
+        Some(Duration::ZERO),
+        "years ahead"
+    );
+    headers.insert(
+        header::DATE,
+        HeaderValue::from_static("Sat, 21 Nov 2026 08:00:00 GMT"),
+    );
+    assert_eq!(retry_after(&headers, machine), Some(Duration::from_secs(30)));
+}

@@ -308,3 +308,62 @@ fn the_demo_works_on_both_clouds_and_keeps_the_secrets() {
     assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
     assert!(shown.lines().count() < 145, "{} lines", shown.lines().count());
 }
+
+/// An HTTP server for one answer that shows this `Date`.
+fn answers_once(date: String) -> String {
+    use std::io::Read as _;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 1024];
+        let read = stream.read(&mut head).unwrap();
+        assert!(
+            !head[..read].windows(11).any(|part| part == b"x-ncp-apigw"),
+            "no key is sent"
+        );
+        write!(
+            stream,
+            "HTTP/1.1 404 Not Found\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n"
+        )
+        .unwrap();
+    });
+    url
+}
+
+#[test]
+fn check_online_tells_how_far_the_clock_is_off() {
+    let config = |url: &str| {
+        file(&format!(
+            "targets:\n  prod: {{provider: ncp, base_url: \"{url}\"}}\n"
+        ))
+    };
+    let now = std::time::UNIX_EPOCH + std::time::UNIX_EPOCH.elapsed().unwrap();
+    for (date, part) in [
+        (now, "agrees with its"),
+        (
+            now + std::time::Duration::from_secs(3600),
+            " s behind its; signatures are corrected, but set the clock",
+        ),
+    ] {
+        let file = config(&answers_once(httpdate::fmt_http_date(date)));
+        let output = sidecar(
+            &["check", "--config", file.path().to_str().unwrap(), "--online"],
+            &[],
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).starts_with("prod (127.0.0.1:") && text(&output.stderr).contains(part));
+        assert!(text(&output.stdout).contains("provider: ncp"));
+    }
+    let file = config("http://127.0.0.1:1");
+    let output = sidecar(
+        &["check", "--config", file.path().to_str().unwrap(), "--online"],
+        &[],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("cannot be reached"),
+        "{}",
+        text(&output.stderr)
+    );
+}

@@ -156,6 +156,68 @@ async fn a_refused_signature_is_sent_once_and_a_wrong_key_is_held_back() {
     assert_eq!(upstream.received().len(), 3);
 }
 
+fn expired(date: &str) -> Answer {
+    let words =
+        "Incorrect IAM authentication information: signature expired, signature time:x, server time:y";
+    with(fault(401, "APIGW.0301", words), &[("Date", date)])
+}
+
+#[tokio::test]
+async fn a_signature_whose_time_was_refused_is_made_again_with_the_clouds() {
+    let date = "Mon, 21 Nov 2016 08:00:00 GMT";
+    let good = || with(answer(200, r#"{"func_name":"hello"}"#), &[("Date", date)]);
+    let upstream = Upstream::start([expired(date), good(), good()]).await;
+    let provider = Make {
+        attempts: 1,
+        ..Make::default()
+    }
+    .build(&upstream, &upstream);
+    for _ in 0..2 {
+        provider.get_action(&mut call(), get()).await.unwrap();
+    }
+    let received = upstream.received();
+    received.iter().for_each(verify);
+    let signed: Vec<_> = received
+        .iter()
+        .map(|request| request.header("x-sdk-date").unwrap())
+        .collect();
+    assert!(!signed[0].starts_with("2016"));
+    // The refusal shows the time to the second.
+    assert!(
+        signed[1..]
+            .iter()
+            .all(|at| at.starts_with("20161121T0800") || at.starts_with("20161121T0759"))
+    );
+}
+
+#[tokio::test]
+async fn refusals_that_a_wrong_clock_explains_do_not_hold_the_key_back_and_others_do() {
+    // A `Date` that is no help: each call's signature is refused twice at first, then once.
+    let lie = "Mon, 21 Nov 2016 08:00:00 GMT";
+    let upstream = Upstream::start([expired(lie), expired("Sun, 21 Nov 2027 08:00:00 GMT")]).await;
+    let provider = Make {
+        attempts: 1,
+        ..Make::default()
+    }
+    .build(&upstream, &upstream);
+    provider.get_action(&mut call(), get()).await.unwrap_err();
+    assert_eq!(upstream.received().len(), 2);
+    for _ in 0..4 {
+        upstream.push(expired(lie));
+        let error = provider.get_action(&mut call(), get()).await.unwrap_err();
+        assert_eq!(error.reason, "SIGNATURE_EXPIRED");
+    }
+    // The words of a wrong key are no matter of the clock, whatever the date.
+    for _ in 0..3 {
+        let refusal = fault(401, "APIGW.0301", "verify aksk signature fail");
+        upstream.push(with(refusal, &[("Date", lie)]));
+        provider.get_action(&mut call(), get()).await.unwrap_err();
+    }
+    assert_eq!(upstream.received().len(), 9, "each was sent once");
+    let error = provider.get_action(&mut call(), get()).await.unwrap_err();
+    assert_eq!(error.reason, "ACCESS_KEY_HELD_BACK");
+}
+
 #[tokio::test]
 async fn the_project_is_looked_up_once_by_the_regions_name() {
     let iam = Upstream::start([answer(

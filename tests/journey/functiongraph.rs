@@ -3,6 +3,7 @@
 mod access;
 mod functions;
 mod runs;
+mod time;
 
 use faas_sidecar::emulator::functiongraph::Options;
 

@@ -9,6 +9,7 @@
 mod functiongraph;
 mod functions;
 mod house;
+mod time;
 mod triggers;
 
 use faas_sidecar::app::{EmulatedClouds, Emulators, Sidecar};

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 use faas_sidecar::proto::*;
 use tonic::Code;
 
 use crate::support::answer::{Step, content, fault, html, steps};
-use crate::support::bench::{Bench, ID, hello, shown, success, text, within};
+use crate::support::bench::{Bench, ID, connect, hello, keys, shown, success, text, within};
 use crate::support::details::told;
 
 fn once(id: &str) -> InvokeRequest {
@@ -138,4 +139,103 @@ async fn asynchronous_runs_and_firings_are_kept_apart_and_once_each() {
         assert_eq!(fired.activation_id, ID);
     }
     assert_eq!(bench.upstream.received().len(), 2);
+}
+
+/// Hedging sends a call a second time without waiting (gRFC A6), and retries name the attempts before them.
+#[tokio::test]
+async fn retries_and_hedges_of_grpc_clients_run_each_call_once() {
+    let bench = Bench::new().await;
+    let calls = 40;
+    for _ in 0..calls {
+        bench
+            .upstream
+            .push(steps([Step::Pause(Duration::from_millis(30)), Step::Echo]));
+    }
+    let call = |number: usize, attempt: usize| {
+        // Each client has a connection of its own, as behind a load balancer.
+        let mut client = InvocationServiceClient::new(connect(&bench.sidecar));
+        async move {
+            let mut request = tonic::Request::new(InvokeRequest {
+                arguments: Some(text(&format!(r#"{{"n":{number}}}"#))),
+                ..once(&format!("job-{number}"))
+            });
+            if attempt > 0 {
+                let attempts = attempt.to_string().parse().unwrap();
+                request
+                    .metadata_mut()
+                    .insert("grpc-previous-rpc-attempts", attempts);
+                tokio::time::sleep(Duration::from_millis(15 * attempt as u64)).await;
+            }
+            let run = client
+                .invoke(request)
+                .await
+                .unwrap()
+                .into_inner()
+                .activation
+                .unwrap();
+            assert_eq!(shown(&run.result), format!(r#"{{"n":{number}}}"#));
+        }
+    };
+    // The original and its hedge at once, a retry while they run, one after they have ended.
+    let all = (0..calls).flat_map(|number| [0, 0, 1, 4].map(|attempt| call(number, attempt)));
+    futures_util::future::join_all(all).await;
+    let mut runs: Vec<_> = bench
+        .upstream
+        .received()
+        .iter()
+        .map(|run| run.text().to_owned())
+        .collect();
+    assert_eq!(runs.len(), calls);
+    runs.sort();
+    runs.dedup();
+    assert_eq!(runs.len(), calls, "each id ran once");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_to_keep_is_told_and_not_made_again() {
+    let bench = Bench::whole(
+        "request_ids: {window: 5m, max_entries: 10, max_size: 1KiB}",
+        "",
+        &keys(),
+    )
+    .await;
+    let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(2000));
+    bench.upstream.push(success(&large));
+    assert_eq!(shown(&bench.invoke(once("a")).await.unwrap().result), large);
+    let told = told(&bench.invoke(once("a")).await.unwrap_err());
+    told.assert(Code::ResourceExhausted, "ANSWER_NOT_KEPT", "completed", "sidecar");
+    assert_eq!(told.resource, Some(("activation".to_owned(), ID.to_owned())));
+    assert_eq!(told.pushback, Some(-1));
+    assert_eq!(bench.upstream.received().len(), 1);
+}
+
+#[tokio::test]
+async fn the_window_is_as_long_as_configured() {
+    let bench = Bench::whole("request_ids: {window: 1s}", "", &keys()).await;
+    bench.upstream.push(success(r#"{"n":1}"#));
+    bench.upstream.push(success(r#"{"n":2}"#));
+    for expected in [r#"{"n":1}"#, r#"{"n":1}"#] {
+        assert_eq!(shown(&bench.invoke(once("a")).await.unwrap().result), expected);
+    }
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(
+        shown(&bench.invoke(once("a")).await.unwrap().result),
+        r#"{"n":2}"#
+    );
+}
+
+#[tokio::test]
+async fn an_idempotent_call_that_failed_for_a_while_may_be_repeated_under_its_id() {
+    let bench = Bench::with("retry: {max_attempts: 1}").await;
+    let request = || InvokeRequest {
+        idempotent: true,
+        ..once("a")
+    };
+    bench.upstream.push(html(502));
+    bench.upstream.push(success("{}"));
+    assert_eq!(
+        bench.invoke(request()).await.unwrap_err().code(),
+        Code::Unavailable
+    );
+    bench.invoke(request()).await.unwrap();
 }

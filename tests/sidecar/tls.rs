@@ -13,36 +13,23 @@ use http_body_util::Full;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::{self, ServerConfig};
 use tonic::Code;
 
 use crate::support::bench;
+use crate::support::tls::Authority;
 
 /// An HTTPS server of one answer, and what it saw.
 struct Tls {
     port: u16,
-    authority: tempfile::NamedTempFile,
+    authority: Authority,
     versions: Arc<Mutex<Vec<Version>>>,
     connections: Arc<Mutex<usize>>,
 }
 
 impl Tls {
     async fn start(protocols: &[&str]) -> Self {
-        let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let authority = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(authority.path(), key.cert.pem()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![key.cert.der().clone()],
-                key.signing_key.serialize_der().try_into().unwrap(),
-            )
-            .unwrap();
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let authority = Authority::new();
+        let acceptor = TlsAcceptor::from(authority.server(protocols));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (versions, connections) = (
@@ -93,10 +80,7 @@ impl Tls {
     }
 
     fn trusting(&self) -> String {
-        format!(
-            ", ca_file: {}, retry: {{max_attempts: 1}}",
-            self.authority.path().display()
-        )
+        format!(", ca_file: {}, retry: {{max_attempts: 1}}", self.authority.file())
     }
 }
 

@@ -8,14 +8,19 @@ use url::{Host, Url};
 use super::reader::Reader;
 use super::{credentials, ncp};
 use crate::config::keys::Provider;
-use crate::config::target::{Budget, Cloud, FunctionGraph, Limits, Retry, TargetConfig, Timeouts};
+use crate::config::target::{Breaker, Budget, Cloud, FunctionGraph, Limits, Retry, TargetConfig, Timeouts};
 use crate::config::units::format_duration;
 use crate::env::Env;
 
 /// NCP itself holds a call for at most 60 s (`ncp-cloud-functions` §8), so a longer default would poll.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
-/// The longest hold and a margin for the way there and back.
-const DEFAULT_ATTEMPT: Duration = Duration::from_secs(75);
+/// The longest that a cloud holds a call, NCP 60 s and FunctionGraph's gateway 90 s, and a margin for the way there and back.
+const fn default_attempt(provider: Provider) -> Duration {
+    match provider {
+        Provider::Ncp => Duration::from_secs(75),
+        Provider::FunctionGraph => Duration::from_secs(105),
+    }
+}
 
 /// Builds the target; `None` = a required setting is missing, and a fault says so.
 pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> Option<TargetConfig> {
@@ -26,7 +31,7 @@ pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> O
     let allow_plaintext = reader.bool("allow_plaintext");
     let base_url = url(reader, "base_url", allow_plaintext);
     let credentials = credentials::build(reader, env);
-    let timeouts = timeouts(reader);
+    let timeouts = timeouts(reader, provider);
     let wait = within_request(reader, "wait", DEFAULT_WAIT, timeouts.request);
     let retry = retry(reader);
     let limits = Limits {
@@ -34,7 +39,9 @@ pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> O
         max_queue: usize::try_from(reader.integer("limits.max_queue")).ok()?,
         queue_timeout: reader.duration("limits.queue_timeout"),
         max_response_size: reader.integer("limits.max_response_size"),
+        adaptive_rate: reader.bool("limits.adaptive_rate"),
     };
+    let breaker = breaker(reader);
     let idempotent_actions = reader.given_patterns("idempotent_actions").unwrap_or_default();
     let ca_file = path(reader, "ca_file", env);
     let client_cert_file = path(reader, "client_cert_file", env);
@@ -60,6 +67,7 @@ pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> O
         retry: retry?,
         timeouts,
         limits,
+        breaker: breaker?,
     })
 }
 
@@ -105,11 +113,11 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn timeouts(reader: &mut Reader<'_>) -> Timeouts {
+fn timeouts(reader: &mut Reader<'_>, provider: Provider) -> Timeouts {
     let request = reader.duration("timeouts.request");
     Timeouts {
         connect: reader.duration("timeouts.connect"),
-        attempt: within_request(reader, "timeouts.attempt", DEFAULT_ATTEMPT, request),
+        attempt: within_request(reader, "timeouts.attempt", default_attempt(provider), request),
         request,
         idle: reader.duration("timeouts.idle"),
         max_connection_age: reader.duration("timeouts.max_connection_age"),
@@ -132,20 +140,7 @@ fn within_request(reader: &mut Reader<'_>, key: &str, default: Duration, request
 }
 
 fn retry(reader: &mut Reader<'_>) -> Option<Retry> {
-    let initial_backoff = reader.duration("retry.initial_backoff");
-    let max_backoff = reader.duration("retry.max_backoff");
-    if initial_backoff > max_backoff {
-        let given = if reader.stands("retry.initial_backoff") {
-            "retry.initial_backoff"
-        } else {
-            "retry.max_backoff"
-        };
-        let (initial, max) = (format_duration(initial_backoff), format_duration(max_backoff));
-        reader.fault(
-            given,
-            format!("initial_backoff ({initial}) is longer than max_backoff ({max}); change one of them"),
-        );
-    }
+    let (initial_backoff, max_backoff) = ordered(reader, "retry", "initial_backoff", "max_backoff");
     Some(Retry {
         max_attempts: u32::try_from(reader.integer("retry.max_attempts")).ok()?,
         initial_backoff,
@@ -155,4 +150,32 @@ fn retry(reader: &mut Reader<'_>) -> Option<Retry> {
             min_per_second: u32::try_from(reader.integer("retry.budget.min_per_second")).ok()?,
         },
     })
+}
+
+fn breaker(reader: &mut Reader<'_>) -> Option<Breaker> {
+    let (open, max_open) = ordered(reader, "breaker", "open", "max_open");
+    Some(Breaker {
+        enabled: reader.bool("breaker.enabled"),
+        consecutive_failures: u32::try_from(reader.integer("breaker.consecutive_failures")).ok()?,
+        success_rate: reader.number("breaker.success_rate"),
+        min_requests: u32::try_from(reader.integer("breaker.min_requests")).ok()?,
+        window: reader.duration("breaker.window"),
+        open,
+        max_open,
+    })
+}
+
+/// Two durations of a section, of which the first must not be longer.
+fn ordered(reader: &mut Reader<'_>, section: &str, first: &str, second: &str) -> (Duration, Duration) {
+    let (first_key, second_key) = (format!("{section}.{first}"), format!("{section}.{second}"));
+    let (shorter, longer) = (reader.duration(&first_key), reader.duration(&second_key));
+    if shorter > longer {
+        let given = if reader.stands(&first_key) { first_key } else { second_key };
+        let (shorter, longer) = (format_duration(shorter), format_duration(longer));
+        reader.fault(
+            &given,
+            format!("{first} ({shorter}) is longer than {second} ({longer}); change one of them"),
+        );
+    }
+    (shorter, longer)
 }

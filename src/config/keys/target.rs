@@ -272,8 +272,8 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "targets.*.timeouts.attempt",
         ms(1, DAY),
-        Default::Depends("75s, or timeouts.request if that is shorter"),
-        "One HTTP request, to the last byte of its answer; keep it above the 60 s that NCP may hold a call.",
+        Default::Depends("75s, on functiongraph 105s, or timeouts.request if that is shorter"),
+        "One HTTP request, to the last byte of its answer. NCP is asked to hold a run for less than this, and its record is asked for then; a FunctionGraph run that takes longer is given up.",
     ),
     key(
         "targets.*.timeouts.request",
@@ -322,5 +322,59 @@ pub(super) static KEYS: &[Key] = &[
         Kind::Size(1 << 10, 1 << 30),
         Default::Is("64MiB"),
         "The largest answer that is read from the cloud.",
+    ),
+    key(
+        "targets.*.limits.adaptive_rate",
+        Kind::Bool,
+        Default::Is("true"),
+        "Learns from the cloud's 429s how many requests a second it takes, and sends no more until it takes more; off until the first 429.",
+    ),
+    key(
+        "targets.*.breaker",
+        Kind::Section,
+        Default::Nothing,
+        "When calls are refused at once because the cloud does not answer, or fails: connections, attempts out of time, 5xx. Never for 4xx, 429, or a function that fails.",
+    ),
+    key(
+        "targets.*.breaker.enabled",
+        Kind::Bool,
+        Default::Is("true"),
+        "false lets every call try.",
+    ),
+    key(
+        "targets.*.breaker.consecutive_failures",
+        Kind::Integer(0, 100_000),
+        Default::Is("10"),
+        "Failed requests in a row, retries included, after which calls are refused; those in flight together count once. 0 turns this signal off.",
+    ),
+    key(
+        "targets.*.breaker.success_rate",
+        Kind::Number(0.0, 1.0),
+        Default::Is("0.5"),
+        "Calls are refused when a smaller share of the window's requests went well. 0 turns this signal off.",
+    ),
+    key(
+        "targets.*.breaker.min_requests",
+        Kind::Integer(1, 100_000),
+        Default::Is("20"),
+        "Requests that the window must hold before their share counts: few calls never trip it.",
+    ),
+    key(
+        "targets.*.breaker.window",
+        ms(100, 3_600_000),
+        Default::Is("10s"),
+        "How far back the share of successes looks.",
+    ),
+    key(
+        "targets.*.breaker.open",
+        ms(1, 3_600_000),
+        Default::Is("1s"),
+        "The upper bound of the first pause before one call is let through to probe; it doubles with each probe that fails.",
+    ),
+    key(
+        "targets.*.breaker.max_open",
+        ms(1, 3_600_000),
+        Default::Is("30s"),
+        "The upper bound of any such pause.",
     ),
 ];

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use http::Method;
+use serde::de::IgnoredAny;
 
 use super::action_put::Put;
 use super::endpoint::Place;
@@ -129,9 +130,9 @@ impl FunctionGraph {
             .get(call, place, function.url(place, "/config", vec![])?)
             .await
         {
-            Ok(response) => Some(self.read::<wire::Function>(&response)?),
+            Ok(response) => Some(self.read::<wire::Function>(&response).map_err(nothing_changed)?),
             Err(error) if error.kind == Kind::NotFound => None,
-            Err(error) => return Err(function.named(error)),
+            Err(error) => return Err(function.named(nothing_changed(error))),
         };
         let action = match present {
             None => self.create(call, place, &function, &put, encoding).await,
@@ -194,14 +195,12 @@ impl FunctionGraph {
         let changed = self
             .put_body(call, place, Method::PUT, url, put.update(function.name())?)
             .await
-            .map_err(|error| {
-                error.with(|facts| facts.message = format!("{} The code was not sent.", facts.message))
-            })?;
-        let found = self.read(&changed)?;
+            .map_err(|error| if put.is_image() { error } else { code_not_sent(error) })?;
         // An image is part of the configuration.
         if put.is_image() {
-            return action_read::action(found, None, function, encoding);
+            return action_read::action(self.read(&changed)?, None, function, encoding);
         }
+        let found = self.read(&changed).map_err(code_not_sent)?;
         let url = function.url(place, "/code", vec![])?;
         let coded = self
             .put_body(call, place, Method::PUT, url, put.update_code(function.name())?)
@@ -275,9 +274,26 @@ impl FunctionGraph {
             .await
         {
             Err(error) if error.kind == Kind::NotFound && error.execution != Execution::NotStarted => Ok(()),
-            sent => sent.map(drop),
+            Err(error) => Err(error),
+            // 204 without a body; a page with a good status is some proxy's word and proves nothing.
+            Ok(response) if response.body.iter().all(u8::is_ascii_whitespace) => Ok(()),
+            Ok(response) => self.read::<IgnoredAny>(&response).map(drop),
         }
     }
+}
+
+/// A put looks first; whatever became of that, nothing was changed.
+fn nothing_changed(error: Error) -> Error {
+    error.execution(Execution::NotStarted)
+}
+
+/// The configuration's answer is bad, and the code comes after it: the put as a whole was not carried out, even if the
+/// configuration surely was.
+fn code_not_sent(error: Error) -> Error {
+    error.with(|facts| {
+        facts.execution = facts.execution.min(Execution::Unknown);
+        facts.message = format!("{} The code was not sent.", facts.message);
+    })
 }
 
 /// The first of two changes stands, so that the operation as a whole may have happened; to repeat it does no harm.

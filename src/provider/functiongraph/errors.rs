@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::error::{Component, Error, Execution, Kind};
+use crate::error::{Component, Error, Execution, Kind, Scope};
 use crate::provider::diagnosis::Cause;
 use crate::provider::status::{by_http_status, plain};
 use crate::transport::{Response, retry_after};
@@ -114,8 +114,16 @@ fn service(&(code, reason, kind, sentence): &Row, status: StatusCode, said: &Sai
         (Kind::Internal | Kind::Unavailable | Kind::DeadlineExceeded, _) => Execution::Unknown,
         _ => Execution::NotStarted,
     };
+    // Codes above 1000 each speak of one function or its network. The limits behind 0429 are per function too (400
+    // instances each, user manual "Quotas"), which nobody can tell from an overload of the service (INFERRED).
+    let scope = if code == 429 || code > 1000 {
+        Scope::Resource
+    } else {
+        Scope::Upstream
+    };
     told(kind, reason, sentence, said)
         .component(Component::Service)
+        .scope(scope)
         .execution(execution)
         .transient(transient || (status.is_server_error() && kind == Kind::Internal && code < 1000))
         .with(|facts| {

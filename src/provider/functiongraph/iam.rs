@@ -184,7 +184,7 @@ impl Iam {
             .map_err(|error| before(error, "looking up the project"))?;
         let found: Projects = serde_json::from_slice(&response.body).map_err(|fault| {
             before(
-                not_understood(response.status, &json_fault(&fault)),
+                not_understood(&response, &json_fault(&fault)),
                 "looking up the project",
             )
         })?;
@@ -242,7 +242,7 @@ fn before(error: Error, step: &str) -> Error {
 
 fn read_token(response: &Response, now: SystemTime) -> Result<Fetched<Token>> {
     let missing = |what: &str| {
-        let error = before(not_understood(response.status, what), "logging in");
+        let error = before(not_understood(response, what), "logging in");
         error.with(|facts| facts.upstream_request_id = request_id(&response.headers))
     };
     let header = response

@@ -9,10 +9,10 @@ use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::function::Function;
-use super::rules::{self, ASYNC_EVENT_MAX, EVENT_MAX, WALL};
+use super::rules::{self, ASYNC_EVENT_MAX, EVENT_MAX};
 use super::{FunctionGraph, header_text, outcome, wire};
 use crate::call::Call;
-use crate::error::{Error, Execution, Faults, Kind, Result};
+use crate::error::{Error, Execution, Faults, Result};
 use crate::json;
 use crate::proto::*;
 
@@ -22,8 +22,6 @@ const INSTANCE_MEMORY: HeaderName = HeaderName::from_static("x-cff-instance-memo
 /// The envelope with log and status; v0, the default, is the bare result.
 const V1: HeaderValue = HeaderValue::from_static("v1");
 const TAIL: HeaderValue = HeaderValue::from_static("tail");
-/// What the gateway may take beyond its wall before an attempt is given up, so that its own answer comes first.
-const WALL_GRACE: Duration = Duration::from_secs(15);
 
 impl FunctionGraph {
     pub(super) async fn run(&self, call: &mut Call, request: InvokeRequest) -> Result<InvokeResponse> {
@@ -57,7 +55,6 @@ impl FunctionGraph {
         outgoing
             .headers
             .extend(memory.map(|memory| (INSTANCE_MEMORY, HeaderValue::from(memory))));
-        outgoing.attempt_timeout = Some(wait.min(WALL + WALL_GRACE));
         // The caller's wait bounds the call as a whole, pauses and repeated attempts included.
         let deadline = call.deadline;
         call.deadline = deadline.min(Instant::now() + wait);
@@ -174,7 +171,7 @@ fn event(arguments: Option<Json>, limit: usize, faults: &mut Faults) -> Bytes {
 
 /// Our own patience ended before the gateway's.
 fn not_waited_for(error: Error) -> Error {
-    let ours = error.kind == Kind::DeadlineExceeded && error.http_status.is_none();
+    let ours = error.reason == "DEADLINE_EXCEEDED" && error.http_status.is_none();
     if !ours || error.execution == Execution::NotStarted {
         return error;
     }

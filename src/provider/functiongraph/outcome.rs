@@ -7,15 +7,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderName;
+use http::header::CONTENT_TYPE;
 use serde::Deserialize as _;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::errors::{self, Fault, fault_of};
 use super::{header_text, time, wire};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Scope};
 use crate::json;
 use crate::proto::json::Encoding;
 use crate::proto::{Activation, ActivationStatus, Json, JsonEncoding};
+use crate::provider::status::not_understood;
 use crate::transport::Response;
 
 const RESPONSE_VERSION: HeaderName = HeaderName::from_static("x-cff-response-version");
@@ -45,10 +48,29 @@ pub(super) fn judge(response: &Response) -> Result<()> {
     if let Some(code) = header_code(response) {
         return fault_of(code).error(code).map_or(Ok(()), lost);
     }
-    match said {
-        Some(said) if envelope(response).is_none() => Err(wall(errors::classify(response, &said))),
-        _ => Ok(()),
+    if envelope(response).is_some() {
+        return Ok(());
     }
+    match said {
+        Some(said) => Err(wall(errors::classify(response, &said))),
+        None => no_outcome(response).map_or(Ok(()), |what| Err(not_understood(response, what))),
+    }
+}
+
+/// Why a good answer without an envelope cannot be what a function returned, if so.
+fn no_outcome(response: &Response) -> Option<&'static str> {
+    let kind = header_text(response, &CONTENT_TYPE)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    // A function may return a page, too; the cloud's own answer to a run names the run.
+    if kind.starts_with("text/html") && header_text(response, &RUN_ID).is_none() {
+        return Some("a page that names no run");
+    }
+    let version = header_text(response, &RESPONSE_VERSION);
+    let enveloped = version.is_some_and(|version| version.eq_ignore_ascii_case("v1"));
+    let claims = enveloped || (kind.contains("json") && response.body.trim_ascii_start().starts_with(b"{"));
+    let whole = || serde_json::from_slice::<IgnoredAny>(&response.body).is_ok();
+    (claims && !whole()).then_some("it ends too early or is not JSON")
 }
 
 /// The outcome of a run that [`judge`] accepted.
@@ -96,7 +118,7 @@ fn wall(error: Error) -> Error {
     if error.kind != Kind::DeadlineExceeded {
         return error;
     }
-    error.transient(false).with(|facts| {
+    error.transient(false).scope(Scope::Resource).with(|facts| {
         "The gateway stops answering a synchronous run after 90 s; the function may still be running, and leaves no \
          record to ask for. Use InvokeAsync for long runs."
             .clone_into(&mut facts.message);
@@ -167,11 +189,11 @@ fn looks_failed(body: &[u8]) -> bool {
     #[serde(deny_unknown_fields)]
     struct Thrown {
         #[serde(rename = "errorMessage")]
-        _message: serde::de::IgnoredAny,
+        _message: IgnoredAny,
         #[serde(rename = "errorType")]
-        _kind: serde::de::IgnoredAny,
+        _kind: IgnoredAny,
         #[serde(rename = "stackTrace", default)]
-        _trace: Option<serde::de::IgnoredAny>,
+        _trace: Option<IgnoredAny>,
     }
     body.trim_ascii_start().starts_with(b"{")
         && Thrown::deserialize(&mut serde_json::Deserializer::from_slice(body)).is_ok()

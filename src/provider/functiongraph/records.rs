@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
 use prost_types::Timestamp;
 use tokio::time::{Instant, sleep_until};
@@ -30,6 +31,8 @@ const WINDOW_DEFAULT_S: i64 = 3600;
 const WINDOW_LONGEST_S: i64 = 72 * 3600;
 /// A record may appear later than the answer to the call. INFERRED: within this time.
 const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(30);
+/// One look of a watch is given up after this: a record is read in milliseconds, and another look may fare better.
+const LOOK: Duration = Duration::from_secs(15);
 
 impl FunctionGraph {
     pub(super) async fn record(
@@ -46,7 +49,7 @@ impl FunctionGraph {
         let (function, id) = (rules::checked(function)?, rules::checked(id)?);
         let place = self.place(call).await?;
         let activation = self
-            .look(call, place, &function, &id)
+            .look(call, place, (&function, &id), None)
             .await?
             .ok_or_else(|| no_record(&id))?;
         Ok(GetActivationResponse {
@@ -54,20 +57,23 @@ impl FunctionGraph {
         })
     }
 
-    /// One record, in the cloud's own window first, and in the widest that can matter then.
+    /// One record, in the cloud's own window first, and in the widest that can matter then; `bound` is that of one attempt,
+    /// if not the target's own.
     async fn look(
         &self,
         call: &mut Call,
         place: &Place,
-        function: &Function,
-        id: &AsyncRequestId,
+        (function, id): (&Function, &AsyncRequestId),
+        bound: Option<Duration>,
     ) -> Result<Option<Activation>> {
         let begin = time::query_value(&self.seconds_from_now(-WINDOW_LONGEST_S)).unwrap_or_default();
         for query in [vec![], vec![("query_begin_time", begin.as_str())]] {
             let query = [vec![("request_id", id.as_str())], query].concat();
             let url = function.url(place, PATH, query)?;
+            let mut request = self.request(Method::GET, url, Bytes::new(), true);
+            request.attempt_timeout = bound;
             let response = self
-                .get(call, place, url)
+                .send(call, place, request)
                 .await
                 .map_err(|error| function.named(error))?;
             let list: wire::Records = self.read(&response)?;
@@ -99,11 +105,16 @@ impl FunctionGraph {
         let place = self.place(call).await?;
         let (mut pauses, began, mut last) = (Pauses::new(), Instant::now(), None);
         loop {
-            let state = match self.look(call, place, &function, &id).await {
+            let mut asked = Duration::ZERO;
+            let state = match self.look(call, place, (&function, &id), Some(LOOK)).await {
                 Ok(Some(state)) => Some(state),
                 Ok(None) if began.elapsed() >= BELIEVE_NOT_FOUND => return Err(no_record(&id)),
                 Ok(None) => None,
-                Err(error) if error.transient && !call.remaining().is_zero() => None,
+                // A failed look says nothing of the run.
+                Err(error) if error.transient && !call.remaining().is_zero() => {
+                    asked = error.retry_after.unwrap_or_default();
+                    None
+                }
                 Err(error) => return Err(error),
             };
             if let Some(state) = state {
@@ -118,7 +129,7 @@ impl FunctionGraph {
                     return Ok(());
                 }
             }
-            let next = Instant::now() + pauses.next();
+            let next = Instant::now() + pauses.next().max(asked);
             if next >= call.deadline {
                 return Err(Call::out_of_time(Execution::NotStarted));
             }

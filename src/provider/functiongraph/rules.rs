@@ -5,7 +5,6 @@
 //! (2026-03-13).
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use crate::error::Faults;
 use crate::proto::Platform;
@@ -16,8 +15,6 @@ pub(super) use crate::provider::checks::{checked, encoding, millis, spell, to_bo
 pub(super) const EVENT_MAX: usize = 6 << 20;
 /// Largest event of an asynchronous run: 256 KB.
 pub(super) const ASYNC_EVENT_MAX: usize = 256 << 10;
-/// The gateway stops answering a synchronous run after this (FAQ; the function may go on).
-pub(super) const WALL: Duration = Duration::from_secs(90);
 /// Time limit of a function, in seconds; older regions end at 900.
 pub(super) const TIMEOUT_S: RangeInclusive<u64> = 3..=259_200;
 /// Memory limits that exist, in MB; the last two with dynamic memory only.

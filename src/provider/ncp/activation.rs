@@ -1,17 +1,15 @@
-//! Runs and their records (NCP docs: postaction, getactionactivationlist, getactionactivationdetail, getactivationlist).
+//! Records of runs (NCP docs: getactionactivationlist, getactionactivationdetail, getactivationlist), and what an
+//! activation means wherever it stands.
 //!
-//! A run call is held by the cloud for at most 60 s; when the run takes longer the answer is only an id, and the record
-//! becomes visible 30–40 s after the end (LIVE, 2026-09). "Only an id" is RUNNING, never success.
+//! A record becomes visible 30–40 s after the run's end (LIVE, 2026-09).
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use tokio::time::Instant;
 
-use super::action::{ActionName, no_version};
-use super::rules::{self, PARAMETERS_MAX, WAIT_MAX_MS};
-use super::{Ncp, Run, poll, time, wire};
+use super::action::ActionName;
+use super::{Ncp, poll, rules, time, wire};
 use crate::call::Call;
 use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::json;
@@ -25,125 +23,7 @@ mod window;
 
 pub(in crate::provider::ncp) use window::Window;
 
-/// What the cloud may take beyond the wait it was asked for before an attempt is given up.
-const RUN_GRACE: Duration = Duration::from_secs(15);
-
-/// A run as the caller asked for it, checked.
-struct Asked {
-    action: ActionName,
-    platform: Platform,
-    arguments: Bytes,
-    idempotent: bool,
-}
-
 impl Ncp {
-    pub(super) async fn run(&self, call: &mut Call, request: InvokeRequest) -> Result<InvokeResponse> {
-        let mut faults = Faults::new();
-        let encoding = rules::encoding(request.result_encoding, request.arguments.as_ref(), &mut faults);
-        let wait = match &request.wait {
-            None => Some(self.wait),
-            Some(wait) => {
-                let millis = rules::millis(wait).map(Duration::from_millis);
-                faults.require(millis.is_some(), "wait", || {
-                    format!(
-                        "is {}; it must be whole milliseconds, 0 or more.",
-                        rules::spell(wait)
-                    )
-                });
-                millis
-            }
-        };
-        faults.require(
-            request.memory_mb == 0,
-            "memory_mb",
-            || "is for functiongraph targets only.",
-        );
-        no_version(&request.version, &mut faults);
-        let platform = self.endpoint.platform(request.platform, &mut faults);
-        let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
-        let arguments = arguments(request.arguments, &mut faults);
-        faults.into_result()?;
-        let action = rules::checked(action)?;
-        let asked = Asked {
-            action,
-            platform,
-            arguments,
-            idempotent: request.idempotent,
-        };
-        let activation = self.start(call, &asked, rules::checked(wait)?, encoding).await?;
-        Ok(InvokeResponse {
-            activation: Some(activation),
-        })
-    }
-
-    pub(super) async fn run_async(
-        &self,
-        call: &mut Call,
-        request: InvokeAsyncRequest,
-    ) -> Result<InvokeAsyncResponse> {
-        let mut faults = Faults::new();
-        faults.require(
-            request.memory_mb == 0,
-            "memory_mb",
-            || "is for functiongraph targets only.",
-        );
-        let encoding = json::answer_encoding(0, request.arguments.as_ref());
-        no_version(&request.version, &mut faults);
-        let platform = self.endpoint.platform(request.platform, &mut faults);
-        let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
-        let arguments = arguments(request.arguments, &mut faults);
-        faults.into_result()?;
-        let action = rules::checked(action)?;
-        let asked = Asked {
-            action,
-            platform,
-            arguments,
-            idempotent: request.idempotent,
-        };
-        let activation = self.start(call, &asked, Duration::ZERO, encoding).await?;
-        Ok(InvokeAsyncResponse {
-            activation: Some(activation),
-        })
-    }
-
-    /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known then.
-    async fn start(
-        &self,
-        call: &mut Call,
-        asked: &Asked,
-        wait: Duration,
-        encoding: JsonEncoding,
-    ) -> Result<Activation> {
-        let wait = wait.min(less_margin(call.remaining()));
-        let ends = Instant::now() + wait;
-        let held = u64::try_from(wait.as_millis())
-            .unwrap_or(WAIT_MAX_MS)
-            .min(WAIT_MAX_MS);
-        let mut digits = itoa::Buffer::new();
-        let url = self.endpoint.url(
-            &asked.action.path(),
-            asked.platform,
-            &[("timeout", digits.format(held))],
-        );
-        let idempotent = asked.idempotent || self.listed_idempotent(&asked.action);
-        let mut request = self.request(Method::POST, url, asked.arguments.clone(), idempotent);
-        request.attempt_timeout = Some(Duration::from_millis(held) + RUN_GRACE);
-        let response = self
-            .transport
-            .send(call, &request, &Run(self))
-            .await
-            .map_err(|error| error.resource("action", asked.action.full()))?;
-        let started = self.activation(&response, &asked.action, encoding)?;
-        let finished = started.status != i32::from(ActivationStatus::Running);
-        if finished || Instant::now() >= ends {
-            return Ok(started);
-        }
-        let path = format!("{}/activations/{}", asked.action.path(), started.activation_id);
-        let record = (&asked.action, path.as_str(), asked.platform, encoding);
-        // Boxed: few calls come here, and all of them would carry its state.
-        Box::pin(poll::until_ended(self, call, started, record, ends)).await
-    }
-
     pub(super) async fn record(
         &self,
         call: &mut Call,
@@ -157,28 +37,28 @@ impl Ncp {
         faults.into_result()?;
         let (action, id) = (rules::checked(action)?, rules::checked(id)?);
         let path = format!("{}/activations/{id}", action.path());
-        let activation = self.read_record(call, &path, platform, &action, encoding).await?;
+        let activation = self
+            .read_record(call, (&action, &path, platform, encoding), None)
+            .await?;
         Ok(GetActivationResponse {
             activation: Some(activation),
         })
     }
 
-    /// One look at an activation's record.
+    /// One look at an activation's record; `bound` is that of one attempt, if not the target's own.
     pub(super) async fn read_record(
         &self,
         call: &mut Call,
-        path: &str,
-        platform: Platform,
-        action: &ActionName,
-        encoding: JsonEncoding,
+        (action, path, platform, encoding): poll::Record<'_>,
+        bound: Option<Duration>,
     ) -> Result<Activation> {
-        let response = self
-            .get(call, self.endpoint.url(path, platform, &[]))
-            .await
-            .map_err(|error| {
-                let id = path.rsplit('/').next().unwrap_or_default().to_owned();
-                not_yet(error).resource("activation", id)
-            })?;
+        let url = self.endpoint.url(path, platform, &[]);
+        let mut request = self.request(Method::GET, url, Bytes::new(), true);
+        request.attempt_timeout = bound;
+        let response = self.send(call, request).await.map_err(|error| {
+            let id = path.rsplit('/').next().unwrap_or_default().to_owned();
+            not_yet(error).resource("activation", id)
+        })?;
         self.activation(&response, action, encoding)
     }
 
@@ -285,17 +165,8 @@ impl Ncp {
         }
     }
 
-    fn listed_idempotent(&self, action: &ActionName) -> bool {
-        !self.idempotent_actions.is_empty() && {
-            let full = action.full();
-            self.idempotent_actions
-                .iter()
-                .any(|pattern| pattern.matches(&full))
-        }
-    }
-
     /// An activation of `action`, from the answer of a run or from its record.
-    fn activation(
+    pub(super) fn activation(
         &self,
         response: &Response,
         action: &ActionName,
@@ -353,16 +224,6 @@ impl Ncp {
         }
         Ok(activation)
     }
-}
-
-fn arguments(arguments: Option<Json>, faults: &mut Faults) -> Bytes {
-    json::object_text(arguments, "arguments", PARAMETERS_MAX, faults)
-        .unwrap_or_else(|| Bytes::from_static(b"{}"))
-}
-
-/// What is left for the upstream when the answer must still travel back.
-fn less_margin(left: Duration) -> Duration {
-    left.saturating_sub((left / 4).min(Duration::from_millis(500)))
 }
 
 fn is_success(status: &str) -> bool {

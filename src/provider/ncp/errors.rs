@@ -10,7 +10,7 @@ mod table;
 
 use table::{GATEWAY, Row, SERVICE};
 
-use crate::error::{Component, Error, Execution, Kind};
+use crate::error::{Component, Error, Execution, Kind, Scope};
 use crate::provider::diagnosis::Cause;
 use crate::provider::status::{by_http_status, is_symbol, plain};
 
@@ -51,6 +51,12 @@ fn from_row(&(code, symbol, kind, sentence): &Row, status: StatusCode, said: &Sa
         symbol.to_owned()
     };
     let extra = explain(said, &reason);
+    // A subnet that is being connected holds up the actions in it, and no others.
+    let scope = if matches!(code, 81311..=81314) {
+        Scope::Resource
+    } else {
+        Scope::Upstream
+    };
     Error::new(kind, reason, format!("{sentence}{extra}"))
         .component(if gateway {
             Component::Gateway
@@ -62,6 +68,7 @@ fn from_row(&(code, symbol, kind, sentence): &Row, status: StatusCode, said: &Sa
         } else {
             Execution::NotStarted
         })
+        .scope(scope)
         .transient(transient || (status.is_server_error() && kind == Kind::Internal))
         .with(|facts| {
             if kind == Kind::ResourceExhausted && !transient {

@@ -18,6 +18,9 @@ use crate::provider::pauses::Pauses;
 /// The longest run (300 s) and the longest lag of its record (40 s), with some room: after that, not-found is true.
 const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(360);
 
+/// One look at a record is given up after this: a record is read in milliseconds, and another look may fare better.
+const LOOK: Duration = Duration::from_secs(15);
+
 /// Which record: the action, the record's path, the platform, and the encoding of its result.
 pub(super) type Record<'a> = (&'a ActionName, &'a str, Platform, JsonEncoding);
 
@@ -26,23 +29,24 @@ pub(super) async fn until_ended(
     ncp: &Ncp,
     call: &mut Call,
     mut started: Activation,
-    (action, path, platform, encoding): Record<'_>,
+    record: Record<'_>,
     ends: Instant,
 ) -> Result<Activation> {
-    let mut pauses = Pauses::new();
+    let (mut pauses, mut asked) = (Pauses::new(), Duration::ZERO);
     loop {
-        let next = Instant::now() + pauses.next();
+        let next = Instant::now() + pauses.next().max(std::mem::take(&mut asked));
         if next >= ends {
             sleep_until(ends).await;
             return Ok(started);
         }
         sleep_until(next).await;
-        let look = timeout_at(ends, ncp.read_record(call, path, platform, action, encoding));
+        let look = timeout_at(ends, ncp.read_record(call, record, Some(LOOK)));
         let Ok(look) = look.await else { return Ok(started) };
         match look {
             Ok(activation) if ended(&activation) => return Ok(activation),
             Ok(_) => {}
-            Err(error) if not_yet(&error) || error.transient => {}
+            Err(error) if not_yet(&error) => {}
+            Err(error) if error.transient => asked = error.retry_after.unwrap_or_default(),
             // The run was started and its id is known: that is the truth, and worth more than this look's failure.
             Err(error) => {
                 started.status_text = format!("started; its record cannot be read: {error}");
@@ -57,18 +61,24 @@ pub(super) async fn watch(
     ncp: &Ncp,
     call: &mut Call,
     id: &str,
-    (action, path, platform, encoding): Record<'_>,
+    record: Record<'_>,
     observer: Observer<'_>,
 ) -> Result<()> {
     let mut pauses = Pauses::new();
     let began = Instant::now();
     let mut last = None;
     loop {
-        let state = match ncp.read_record(call, path, platform, action, encoding).await {
+        let mut asked = Duration::ZERO;
+        let state = match ncp.read_record(call, record, Some(LOOK)).await {
             Ok(activation) => Some(activation),
-            Err(error) if not_yet(&error) && began.elapsed() < BELIEVE_NOT_FOUND => Some(unseen(id, action)),
+            Err(error) if not_yet(&error) && began.elapsed() < BELIEVE_NOT_FOUND => {
+                Some(unseen(id, record.0))
+            }
             // A failed look says nothing of the run.
-            Err(error) if error.transient && !call.remaining().is_zero() => None,
+            Err(error) if error.transient && !call.remaining().is_zero() => {
+                asked = error.retry_after.unwrap_or_default();
+                None
+            }
             Err(error) => return Err(error),
         };
         if let Some(state) = state {
@@ -77,7 +87,7 @@ pub(super) async fn watch(
                 return Ok(());
             }
         }
-        let next = Instant::now() + pauses.next();
+        let next = Instant::now() + pauses.next().max(asked);
         if next >= call.deadline {
             return Err(Call::out_of_time(crate::error::Execution::NotStarted));
         }

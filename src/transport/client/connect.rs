@@ -4,6 +4,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -16,6 +17,7 @@ use tower::{Service, ServiceExt as _};
 
 use super::http1::Http1;
 use super::http2::Http2;
+use super::round_trip::RoundTrip;
 use super::wire::Stream;
 use crate::transport::tls::Tls;
 
@@ -25,10 +27,11 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 /// Opens connections to one origin.
 pub(super) struct Connector {
     tcp: HttpConnector<Resolver>,
-    tls: Option<(Tls, ServerName<'static>)>,
+    tls: Option<Tls>,
     address: Uri,
     timeout: Duration,
     max_age: Duration,
+    round_trip: Arc<RoundTrip>,
 }
 
 /// What was agreed on.
@@ -58,37 +61,31 @@ impl Connector {
         tls: Option<Tls>,
         timeout: Duration,
         max_age: Duration,
-    ) -> Result<Self, String> {
+        round_trip: Arc<RoundTrip>,
+    ) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(timeout));
         tcp.set_keepalive(Some(TCP_KEEPALIVE));
-        let tls = tls
-            .map(|tls| {
-                let host = address.host().unwrap_or_default();
-                // Without its brackets an IPv6 address is a name that certificates know.
-                let host = host.trim_start_matches('[').trim_end_matches(']');
-                ServerName::try_from(host.to_owned())
-                    .map(|name| (tls, name))
-                    .map_err(|fault| format!("{host} is no name for TLS ({fault})"))
-            })
-            .transpose()?;
-        Ok(Self {
+        Self {
             tcp,
             tls,
             address,
             timeout,
             max_age,
-        })
+            round_trip,
+        }
     }
 
     /// Connects.
     pub(super) async fn connect(&self) -> Result<Connected, ConnectFault> {
-        let ends = Instant::now() + self.timeout;
-        timeout_at(ends, self.open())
+        let began = Instant::now();
+        let connected = timeout_at(began + self.timeout, self.open())
             .await
-            .unwrap_or(Err(ConnectFault::Timeout))
+            .unwrap_or(Err(ConnectFault::Timeout))?;
+        self.round_trip.note(began.elapsed());
+        Ok(connected)
     }
 
     /// Whether the server can choose its protocol: only in the TLS handshake.
@@ -100,11 +97,11 @@ impl Connector {
         let retires = self.retirement();
         let tcp = self.tcp.clone().oneshot(self.address.clone());
         let socket = tcp.await.map_err(|fault| unconnected(&fault))?.into_inner();
-        let Some((tls, name)) = &self.tls else {
+        let Some(tls) = &self.tls else {
             return http1(Stream::Plain(socket), retires).await;
         };
         let tls = TlsConnector::from(tls.config());
-        let stream = tls.connect(name.clone(), socket).await.map_err(|fault| {
+        let stream = tls.connect(self.server_name()?, socket).await.map_err(|fault| {
             let lasting = fault
                 .get_ref()
                 .is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>);
@@ -122,6 +119,16 @@ impl Connector {
             return Ok(Connected::Http2(connection));
         }
         http1(stream, retires).await
+    }
+
+    fn server_name(&self) -> Result<ServerName<'static>, ConnectFault> {
+        let host = self.address.host().unwrap_or_default();
+        // Without its brackets an IPv6 address is a name that certificates know.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        ServerName::try_from(host.to_owned()).map_err(|fault| ConnectFault::Tls {
+            why: format!("{host}: {fault}"),
+            lasting: true,
+        })
     }
 
     /// Spread over a fifth, so that connections made together do not end together.

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use super::http1::Sent;
 use super::http2::Http2;
 use crate::error::Execution;
+use crate::transport::proves_completion;
 
 /// Filled in while an exchange runs; read when it fails or its time is over.
 #[derive(Debug, Default)]
@@ -59,7 +60,7 @@ impl Progress {
     pub(super) fn execution(&self) -> Execution {
         match &self.head {
             // The head of a good answer came: the work was done, whatever becomes of the rest.
-            Some((status, _)) if status.is_success() => Execution::Completed,
+            Some((status, headers)) if proves_completion(*status, headers) => Execution::Completed,
             Some(_) => Execution::Unknown,
             None => match self.received() {
                 Received::Nothing | Received::PartOfHead | Received::Refused => Execution::NotStarted,

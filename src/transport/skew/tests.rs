@@ -195,3 +195,48 @@ async fn dates_that_prove_nothing_are_as_none() {
         assert_eq!(date(&headers(same)).map(to_millis), Some(NOW), "{same}");
     }
 }
+
+/// Lines of the log.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_operator_is_told_once_and_told_when_it_is_well_again() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let mut bench = Bench::new(0);
+    bench.accept(0, 20);
+    bench.wall += 5 * MINUTE;
+    for step in 1..20 {
+        bench.accept(step * 1000, 20);
+    }
+    bench.wall -= 5 * MINUTE;
+    for step in 20..40 {
+        bench.accept(step * 1000, 20);
+    }
+    let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = lines.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(
+        lines[0].contains("WARN")
+            && lines[0].contains("300 s ahead of the upstream's")
+            && lines[0].contains("NTP")
+    );
+    assert!(lines[1].contains("INFO") && lines[1].contains("agrees"));
+}

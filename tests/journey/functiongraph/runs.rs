@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::*;
 
-const SLOW: &str = "exports.handler = (event, context, done) => setTimeout(() => done(null, 1), event.ms)";
+pub(super) const SLOW: &str =
+    "exports.handler = (event, context, done) => setTimeout(() => done(null, 1), event.ms)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_tells_its_result_log_and_bill() {
@@ -68,7 +69,7 @@ async fn a_function_that_fails_is_a_result() {
     }
 }
 
-async fn recorded(graph: &mut Graph, source: &str, retries: i32) {
+pub(super) async fn recorded(graph: &mut Graph, source: &str, retries: i32) {
     graph.put("", "job", node(source)).await;
     let config = PutAsyncInvokeConfigRequest {
         action_name: "job".to_owned(),
@@ -82,7 +83,7 @@ async fn recorded(graph: &mut Graph, source: &str, retries: i32) {
     graph.actions.put_async_invoke_config(config).await.unwrap();
 }
 
-async fn submit(graph: &mut Graph, arguments: &str) -> String {
+pub(super) async fn submit(graph: &mut Graph, arguments: &str) -> String {
     let request = InvokeAsyncRequest {
         action_name: "job".to_owned(),
         arguments: text(arguments),
@@ -102,7 +103,7 @@ async fn submit(graph: &mut Graph, arguments: &str) -> String {
 }
 
 /// Every state that a watcher is told.
-async fn watched(graph: &mut Graph, id: &str) -> Vec<Activation> {
+pub(super) async fn watched(graph: &mut Graph, id: &str) -> Vec<Activation> {
     let request = WatchActivationRequest {
         action_name: "job".to_owned(),
         activation_id: id.to_owned(),
@@ -116,7 +117,7 @@ async fn watched(graph: &mut Graph, id: &str) -> Vec<Activation> {
     seen
 }
 
-fn record(id: &str) -> GetActivationRequest {
+pub(super) fn record(id: &str) -> GetActivationRequest {
     GetActivationRequest {
         action_name: "job".to_owned(),
         activation_id: id.to_owned(),

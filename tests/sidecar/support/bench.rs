@@ -130,6 +130,14 @@ pub fn keys() -> Env {
     ])
 }
 
+/// The environment with a secret that the upstream does not know.
+pub fn wrong_keys() -> Env {
+    Env::fixed([
+        ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
+        ("NCLOUD_SECRET_ACCESS_KEY", "not-the-secret"),
+    ])
+}
+
 /// A sidecar with this configuration text.
 pub fn start(text: &str, env: &Env) -> Sidecar {
     try_start(text, env).unwrap_or_else(|fault| panic!("{fault}"))

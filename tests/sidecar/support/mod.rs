@@ -3,6 +3,8 @@
 pub mod answer;
 pub mod bench;
 pub mod details;
+pub mod raw;
 pub mod refused;
 pub mod signature;
+pub mod tls;
 pub mod upstream;

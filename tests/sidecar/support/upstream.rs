@@ -57,7 +57,18 @@ struct State {
     hung_up: AtomicUsize,
     /// What the upstream's clock differs from the machine's.
     clock_ms: AtomicI64,
+    /// The `Date` of refusals: none, the upstream's clock, or this text.
+    date: Mutex<Date>,
     changed: Notify,
+}
+
+/// What the upstream says of the time when it refuses a signature.
+#[derive(Clone, Debug, Default)]
+pub enum Date {
+    #[default]
+    Missing,
+    Clock,
+    Text(String),
 }
 
 impl Upstream {
@@ -86,6 +97,16 @@ impl Upstream {
     /// Sets the upstream's clock ahead of the machine's.
     pub fn set_clock(&self, ahead: i64) {
         self.state.clock_ms.store(ahead, Ordering::SeqCst);
+    }
+
+    /// Sets the `Date` of refusals.
+    pub fn set_date(&self, date: Date) {
+        *self.state.date.lock().unwrap() = date;
+    }
+
+    /// The upstream's time as a `Date`.
+    pub fn http_date(&self) -> String {
+        http_date(clock(&self.state))
     }
 
     /// All requests so far.
@@ -314,8 +335,7 @@ fn refusal(head: &[u8], state: &State) -> Option<Answer> {
     let timestamp = sent("x-ncp-apigw-timestamp");
     let access_key = sent("x-ncp-iam-access-key");
     let text = signature::string_to_sign(method, target, timestamp.as_bytes(), access_key.as_bytes());
-    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
-    let clock = now + state.clock_ms.load(Ordering::SeqCst);
+    let clock = clock(state);
     let fits = signature::sign(SECRET_KEY.as_bytes(), &text) == sent("x-ncp-apigw-signature-v2");
     let fresh = timestamp
         .parse::<i64>()
@@ -324,9 +344,21 @@ fn refusal(head: &[u8], state: &State) -> Option<Answer> {
         return None;
     }
     let body = r#"{"error":{"errorCode":"200","message":"Authentication Failed","details":"Invalid authentication information."}}"#;
-    Some(
-        http(401, body)
-            .header("x-ncp-apigw-request-id", "gateway-refusal")
-            .into(),
-    )
+    let answer = http(401, body).header("x-ncp-apigw-request-id", "gateway-refusal");
+    let answer = match state.date.lock().unwrap().clone() {
+        Date::Missing => answer,
+        Date::Clock => answer.header("Date", &http_date(clock)),
+        Date::Text(text) => answer.header("Date", &text),
+    };
+    Some(answer.into())
+}
+
+/// Milliseconds since 1970 by the upstream's clock.
+fn clock(state: &State) -> i64 {
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    now + state.clock_ms.load(Ordering::SeqCst)
+}
+
+fn http_date(millis: i64) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis.try_into().unwrap()))
 }

@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 
-use crate::error::{Component, Error, Execution, Kind};
+use crate::error::{Component, Error, Execution, Kind, Scope};
 use crate::provider::status::by_http_status;
 
 /// Whose fault a failed run is.
@@ -31,10 +31,19 @@ impl Fault {
             Self::Status(status) => by_http_status(status).component(Component::Service),
             Self::Call(kind, reason, sentence, execution) => Error::new(kind, reason, sentence)
                 .component(Component::Service)
+                .scope(scope_of(code))
                 .execution(execution)
                 .transient(matches!(kind, Kind::Unavailable | Kind::ResourceExhausted)),
         };
         Some(error.with(|facts| facts.upstream_code = Some(code.to_string())))
+    }
+}
+
+/// These two speak of the platform, all others of one function and its instances.
+fn scope_of(code: i64) -> Scope {
+    match code {
+        214_503 | 331_404 => Scope::Upstream,
+        _ => Scope::Resource,
     }
 }
 
@@ -45,7 +54,7 @@ pub(crate) fn fault_of(code: i64) -> Fault {
     match code {
         4011 => call(
             Kind::Unavailable,
-            "CIRCUIT_OPEN",
+            "FUNCTION_CIRCUIT_OPEN",
             "The platform has opened the circuit of this function; try again later.",
             NotStarted,
         ),

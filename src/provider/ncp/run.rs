@@ -1,0 +1,250 @@
+//! Runs (NCP docs: postaction).
+//!
+//! A run call is held by the cloud for at most 60 s; when the run takes longer the answer is only an id. "Only an id" is
+//! RUNNING, never success; while the caller's wait lasts the record is asked for ([`super::poll`]).
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tokio::time::Instant;
+use url::Url;
+
+use super::action::{ActionName, no_version};
+use super::rules::{self, PARAMETERS_MAX, WAIT_MAX_MS};
+use super::{Ncp, poll};
+use crate::call::Call;
+use crate::error::{Error, Execution, Faults, Result};
+use crate::json;
+use crate::proto::*;
+use crate::transport::{Protocol, Request, Response};
+
+/// What the cloud may take beyond the hold it was asked for before an attempt is given up …
+const GRACE: Duration = Duration::from_secs(15);
+/// … and this share of `timeouts.attempt`, where that is less.
+const GRACE_SHARE: u32 = 5;
+/// Kept back of the caller's time, so that the cloud's "only an id" arrives before it is over …
+const MARGIN: Duration = Duration::from_millis(500);
+/// … and this share of what is left, where that is less.
+const MARGIN_SHARE: u32 = 4;
+
+/// A run as the caller asked for it, checked.
+struct Asked {
+    action: ActionName,
+    platform: Platform,
+    arguments: Bytes,
+    idempotent: bool,
+}
+
+/// A run's protocol with the transport. It differs from others in two things: an error status may carry an activation,
+/// which is a result; and the hold that stands in its URL shrinks with the time that is left.
+struct Run<'a> {
+    ncp: &'a Ncp,
+    path: String,
+    platform: Platform,
+    /// The caller does not wait at all.
+    detached: bool,
+    /// When the caller's wait is over.
+    ends: Instant,
+    /// What the first URL asks for.
+    held: Duration,
+}
+
+impl Ncp {
+    pub(super) async fn run(&self, call: &mut Call, request: InvokeRequest) -> Result<InvokeResponse> {
+        let mut faults = Faults::new();
+        let encoding = rules::encoding(request.result_encoding, request.arguments.as_ref(), &mut faults);
+        let wait = match &request.wait {
+            None => Some(self.wait),
+            Some(wait) => {
+                let millis = rules::millis(wait).map(Duration::from_millis);
+                faults.require(millis.is_some(), "wait", || {
+                    format!(
+                        "is {}; it must be whole milliseconds, 0 or more.",
+                        rules::spell(wait)
+                    )
+                });
+                millis
+            }
+        };
+        faults.require(
+            request.memory_mb == 0,
+            "memory_mb",
+            || "is for functiongraph targets only.",
+        );
+        no_version(&request.version, &mut faults);
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
+        let arguments = arguments(request.arguments, &mut faults);
+        faults.into_result()?;
+        let action = rules::checked(action)?;
+        let asked = Asked {
+            action,
+            platform,
+            arguments,
+            idempotent: request.idempotent,
+        };
+        let activation = self.start(call, &asked, rules::checked(wait)?, encoding).await?;
+        Ok(InvokeResponse {
+            activation: Some(activation),
+        })
+    }
+
+    pub(super) async fn run_async(
+        &self,
+        call: &mut Call,
+        request: InvokeAsyncRequest,
+    ) -> Result<InvokeAsyncResponse> {
+        let mut faults = Faults::new();
+        faults.require(
+            request.memory_mb == 0,
+            "memory_mb",
+            || "is for functiongraph targets only.",
+        );
+        let encoding = json::answer_encoding(0, request.arguments.as_ref());
+        no_version(&request.version, &mut faults);
+        let platform = self.endpoint.platform(request.platform, &mut faults);
+        let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
+        let arguments = arguments(request.arguments, &mut faults);
+        faults.into_result()?;
+        let action = rules::checked(action)?;
+        let asked = Asked {
+            action,
+            platform,
+            arguments,
+            idempotent: request.idempotent,
+        };
+        let activation = self.start(call, &asked, Duration::ZERO, encoding).await?;
+        Ok(InvokeAsyncResponse {
+            activation: Some(activation),
+        })
+    }
+
+    /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known then.
+    async fn start(
+        &self,
+        call: &mut Call,
+        asked: &Asked,
+        wait: Duration,
+        encoding: JsonEncoding,
+    ) -> Result<Activation> {
+        let left = call.remaining();
+        let wait_within = wait.min(left.saturating_sub(margin(left)));
+        let mut run = Run {
+            ncp: self,
+            path: asked.action.path(),
+            platform: asked.platform,
+            detached: wait.is_zero(),
+            ends: Instant::now() + wait_within,
+            held: Duration::ZERO,
+        };
+        run.held = run.hold(left);
+        let idempotent = asked.idempotent || self.listed_idempotent(&asked.action);
+        let mut request = self.request(
+            Method::POST,
+            run.url(run.held),
+            asked.arguments.clone(),
+            idempotent,
+        );
+        request.attempt_timeout = Some((run.held + GRACE).min(self.transport.attempt_timeout()));
+        let response = self
+            .transport
+            .send(call, &request, &run)
+            .await
+            .map_err(|error| error.resource("action", asked.action.full()))?;
+        let started = self.activation(&response, &asked.action, encoding)?;
+        let finished = started.status != i32::from(ActivationStatus::Running);
+        if finished || Instant::now() >= run.ends {
+            return Ok(started);
+        }
+        let path = format!("{}/activations/{}", run.path, started.activation_id);
+        let record = (&asked.action, path.as_str(), asked.platform, encoding);
+        // Boxed: few calls come here, and all of them would carry its state.
+        Box::pin(poll::until_ended(self, call, started, record, run.ends)).await
+    }
+
+    fn listed_idempotent(&self, action: &ActionName) -> bool {
+        !self.idempotent_actions.is_empty() && {
+            let full = action.full();
+            self.idempotent_actions
+                .iter()
+                .any(|pattern| pattern.matches(&full))
+        }
+    }
+}
+
+impl Run<'_> {
+    /// How long the cloud shall hold the call, of a caller who has so much time left: until the wait is over, no longer
+    /// than the cloud and `timeouts.attempt` allow, and short enough for the answer to arrive in time.
+    fn hold(&self, left: Duration) -> Duration {
+        let attempt = self.ncp.transport.attempt_timeout();
+        self.ends
+            .saturating_duration_since(Instant::now())
+            .min(Duration::from_millis(WAIT_MAX_MS))
+            .min(attempt.saturating_sub(GRACE.min(attempt / GRACE_SHARE)))
+            .min(left.saturating_sub(margin(left)))
+    }
+
+    fn url(&self, held: Duration) -> Url {
+        let mut digits = itoa::Buffer::new();
+        let held = digits.format(held.as_millis());
+        self.ncp
+            .endpoint
+            .url(&self.path, self.platform, &[("timeout", held)])
+    }
+}
+
+impl Protocol for Run<'_> {
+    /// After a queue or a pause less time is left than the URL was made for.
+    fn refit(&self, request: &Request, left: Duration) -> Result<Option<Request>> {
+        if self.detached {
+            return Ok(None);
+        }
+        // A hold of 0 would start a run that the caller cannot even hear of.
+        if left.saturating_sub(margin(left)) < Duration::from_millis(1) {
+            return Err(Call::out_of_time(Execution::NotStarted));
+        }
+        let held = self.hold(left);
+        if self.held <= held + margin(left) / 4 {
+            return Ok(None);
+        }
+        let mut request = request.clone();
+        request.url = self.url(held);
+        Ok(Some(request))
+    }
+
+    fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
+        self.ncp.sign(request, now)
+    }
+
+    /// OpenWhisk answers 502 and 500 when a function failed, with the activation as the body; NCP documents neither
+    /// (INFERRED), so any status with an activation that has a response is a result.
+    fn classify(&self, request: &Request, response: &Response) -> Result<()> {
+        let is_result = || {
+            self.ncp
+                .run_content(response)
+                .is_ok_and(|found| found.activation_id.is_some() && found.response.is_some())
+        };
+        if response.status.is_server_error() && is_result() {
+            return Ok(());
+        }
+        self.ncp.classify(request, response)
+    }
+
+    fn request_id(&self, headers: &HeaderMap) -> Option<String> {
+        self.ncp.request_id(headers)
+    }
+
+    fn clock_fault(&self, error: &Error) -> Option<Duration> {
+        self.ncp.clock_fault(error)
+    }
+}
+
+fn margin(left: Duration) -> Duration {
+    (left / MARGIN_SHARE).min(MARGIN)
+}
+
+fn arguments(arguments: Option<Json>, faults: &mut Faults) -> Bytes {
+    json::object_text(arguments, "arguments", PARAMETERS_MAX, faults)
+        .unwrap_or_else(|| Bytes::from_static(b"{}"))
+}

@@ -1,0 +1,112 @@
+//! After the storm: are all slots free, all connections gone, is the memory back? And how late was the machine itself?
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use faas_sidecar::app::Sidecar;
+use futures_util::future::join_all;
+use tokio::time::{sleep, timeout};
+use tonic::Code;
+
+use crate::call::perform;
+use crate::fault::Fault;
+use crate::plan::{Operation, Plan, Repeat};
+use crate::sidecar::Caller;
+use crate::upstream::Lane;
+
+/// How long idle connections may take to go: their idle timeout of a second, and what a busy machine adds.
+const GONE: Duration = Duration::from_secs(15);
+
+/// Each lane answers as many calls at once as it has slots, and lets its connections go afterwards. What is not so.
+pub async fn unwell(sidecar: &Sidecar, lanes: &[Arc<Lane>], slots: usize, number: u64) -> Vec<String> {
+    let caller = Caller::new(sidecar);
+    let checks = lanes.iter().enumerate().map(|(at, lane)| {
+        let first = number + u64::try_from(at * slots).unwrap();
+        full(&caller, lane, slots, first)
+    });
+    let mut unwell: Vec<String> = join_all(checks).await.into_iter().flatten().collect();
+    let closed = timeout(GONE, async {
+        while lanes.iter().any(|lane| lane.open() > 0) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    if closed.await.is_err() {
+        let open = lanes.iter().filter(|lane| lane.open() > 0);
+        unwell.extend(open.map(|lane| format!("{} has {} open connections", lane.target(), lane.open())));
+    }
+    unwell
+}
+
+/// As many calls at once as there are slots, each held for a while by a slow answer. There is no queue, so a slot that
+/// was not given back refuses one of them.
+async fn full(caller: &Caller, lane: &Lane, slots: usize, first: u64) -> Option<String> {
+    let plan = |number| Plan {
+        cloud: lane.shared.cloud,
+        operation: Operation::Invoke,
+        idempotent: false,
+        ballast: 0,
+        deadline: Duration::from_secs(20),
+        cancel: None,
+        repeat: Repeat::Never,
+        faults: Vec::new(),
+        ..Plan::of(0, number)
+    };
+    // What idle connections are left from the storm may be dead; finding that out is not what is asked here.
+    lane.refuse().await;
+    lane.listen();
+    lane.arm(first, std::iter::repeat_n(Fault::Drip(3), slots));
+    let target = lane.target();
+    let calls = (0..slots).map(|at| {
+        let plan = plan(first + u64::try_from(at).unwrap());
+        let target = target.clone();
+        async move { (plan.number, perform(caller, &target, &plan).await) }
+    });
+    let answers = join_all(calls).await;
+    for (number, _) in &answers {
+        lane.shared.ledger.close(*number);
+    }
+    let bad = answers.into_iter().find(|(_, answer)| answer.code != Code::Ok);
+    bad.map(|(_, answer)| format!("{target}: {answer:?}"))
+}
+
+/// Resident memory of this process in bytes, where the system tells it (Linux).
+pub fn resident() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// How late a thread wakes on this machine, measured all the time.
+pub struct Pulse {
+    over: Arc<AtomicBool>,
+    worst_us: Arc<AtomicU64>,
+}
+
+impl Pulse {
+    pub fn start() -> Self {
+        let (over, worst_us) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (ended, worst) = (Arc::clone(&over), Arc::clone(&worst_us));
+        std::thread::spawn(move || {
+            let nap = Duration::from_millis(5);
+            while !ended.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                std::thread::sleep(nap);
+                let late = began.elapsed().saturating_sub(nap);
+                worst.fetch_max(u64::try_from(late.as_micros()).unwrap(), Ordering::Relaxed);
+            }
+        });
+        Self { over, worst_us }
+    }
+
+    pub fn worst(&self) -> Duration {
+        Duration::from_micros(self.worst_us.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}

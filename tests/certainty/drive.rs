@@ -1,0 +1,80 @@
+//! One planned call from beginning to end: the script is laid, the tries are made.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::call::{Try, perform};
+use crate::fault::Fault;
+use crate::plan::{Plan, Repeat};
+use crate::sidecar::Caller;
+use crate::upstream::Lane;
+
+/// A call that has no answer so long after its deadline is lost.
+const LOST: Duration = Duration::from_secs(20);
+
+/// Drives `plan` over `lane`; the tries in the order of their beginning. `Err` = a try that was never answered.
+pub async fn drive(lane: &Lane, caller: &Caller, plan: &Plan) -> Result<Vec<Try>, String> {
+    let mut faults = plan.faults.as_slice();
+    let mut refused = None;
+    match faults.first() {
+        Some(Fault::Refused(millis)) => {
+            faults = &faults[1..];
+            lane.shared.ledger.met(plan.number, plan.faults[0]);
+            lane.refuse().await;
+            refused = Some(*millis);
+        }
+        Some(Fault::WhileIdle(idle, lead)) => {
+            faults = &faults[1..];
+            lane.shared.ledger.met(plan.number, plan.faults[0]);
+            lane.shared.orders.send_replace(*idle);
+            sleep(Duration::from_millis((*lead).into())).await;
+        }
+        _ => {}
+    }
+    lane.arm(plan.number, faults.iter().copied());
+    let reopened = async {
+        if let Some(millis) = refused {
+            sleep(Duration::from_millis(millis.into())).await;
+            lane.listen();
+        }
+    };
+    let (tries, ()) = tokio::join!(tries(lane, caller, plan), reopened);
+    tries
+}
+
+async fn tries(lane: &Lane, caller: &Caller, plan: &Plan) -> Result<Vec<Try>, String> {
+    match plan.repeat {
+        Repeat::Never => Ok(vec![one(lane, caller, plan, plan.cancel).await?]),
+        Repeat::AtOnce => {
+            let (first, second) =
+                tokio::join!(one(lane, caller, plan, plan.cancel), one(lane, caller, plan, None));
+            Ok(vec![first?, second?])
+        }
+        Repeat::After(more) => {
+            let mut tries = vec![one(lane, caller, plan, plan.cancel).await?];
+            for _ in 0..more {
+                tries.push(one(lane, caller, plan, None).await?);
+            }
+            Ok(tries)
+        }
+    }
+}
+
+async fn one(lane: &Lane, caller: &Caller, plan: &Plan, cancel: Option<Duration>) -> Result<Try, String> {
+    let began = Instant::now();
+    let target = lane.target();
+    let answer = timeout(
+        cancel.unwrap_or(plan.deadline + LOST),
+        perform(caller, &target, plan),
+    )
+    .await;
+    if answer.is_err() && cancel.is_none() {
+        return Err(format!("no answer within {LOST:?} after its deadline"));
+    }
+    Ok(Try {
+        began,
+        ended: Instant::now(),
+        answer: answer.ok(),
+    })
+}
