@@ -36,8 +36,8 @@ pub use schema::schema;
 pub(crate) use sources::parse_text;
 pub use sources::{CONFIG_VARIABLE, Sources, load};
 pub use target::{
-    ApiVersion, Breaker, Budget, Cloud, Credentials, FunctionGraph, Limits, Ncp, Platform, Region, Retry, Site,
-    TargetConfig, Timeouts,
+    ApiVersion, Breaker, Budget, Cloud, Credentials, FunctionGraph, Limits, Ncp, Platform, Region, Retry,
+    Site, TargetConfig, Timeouts,
 };
 
 /// Everything the sidecar is told, checked and with defaults filled in. Holds no secret.

@@ -354,7 +354,12 @@ pub fn proves_completion(status: StatusCode, headers: &HeaderMap) -> bool {
     let is_document = |kind: &HeaderValue| {
         let kind = kind.to_str().unwrap_or_default();
         // `application/json`, `application/problem+json`, with or without parameters.
-        kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().ends_with("json")
+        kind.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+            .ends_with("json")
     };
     status.is_success() && headers.get(http::header::CONTENT_TYPE).is_none_or(is_document)
 }

@@ -55,7 +55,8 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "NAME")]
     pub target: Vec<String>,
     /// Try the right to read this action, as package/name; may be given more than once
-    #[arg(long, value_name = "PACKAGE/NAME", value_parser = parse_action)]
+    // A name without a package begins with a hyphen.
+    #[arg(long, value_name = "PACKAGE/NAME", value_parser = parse_action, allow_hyphen_values = true)]
     pub action: Vec<Action>,
     /// How the outcome is printed
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]

@@ -127,9 +127,8 @@ pub(super) fn general(error: &Error) -> Option<Finding> {
         (_, "CREDENTIALS_UNUSABLE") => Finding::certain(Cause::CredentialsUnusable, fact),
         (_, "LOGIN_REFUSED") => Finding::certain(Cause::LoginRefused, fact),
         (_, "UNEXPECTED_REDIRECT") => Finding::certain(Cause::AnsweredByHop, fact),
-        (_, "API_NOT_FOUND" | "BAD_PROJECT_ID" | "PROJECT_UNKNOWN") => {
-            Finding::certain(Cause::WrongPlace, fact)
-        }
+        (_, "API_NOT_FOUND") => Finding::likely(Cause::WrongPlace, fact, &[Cause::PathChanged]),
+        (_, "BAD_PROJECT_ID" | "PROJECT_UNKNOWN") => Finding::certain(Cause::WrongPlace, fact),
         (Kind::Unavailable | Kind::DeadlineExceeded, _) => Finding::likely(Cause::Unreachable, fact, &[]),
         (Kind::ResourceExhausted, _) => Finding::certain(Cause::RateLimited, fact),
         _ => return None,

@@ -9,15 +9,15 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request or an answer: the parts of its first line, headers in order, body.
 #[derive(Clone, Debug)]
-pub struct Message {
+pub(crate) struct Message {
     /// Method and target of a request, status and words of an answer.
-    pub line: [String; 2],
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) line: [String; 2],
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Message {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers
             .iter()
@@ -25,43 +25,43 @@ impl Message {
         found.map(|(_, value)| value.as_str())
     }
 
-    pub fn drop_header(&mut self, name: &str) {
+    pub(crate) fn drop_header(&mut self, name: &str) {
         self.headers
             .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 
-    pub fn set_header(&mut self, name: &str, value: &str) {
+    pub(crate) fn set_header(&mut self, name: &str, value: &str) {
         self.drop_header(name);
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
     /// The target of a request.
-    pub fn target(&mut self) -> &mut String {
+    pub(crate) fn target(&mut self) -> &mut String {
         &mut self.line[1]
     }
 
     /// Makes it an answer of one's own.
-    pub fn become_answer(&mut self, status: u16, body: &str) {
+    pub(crate) fn become_answer(&mut self, status: u16, body: &str) {
         self.line = [status.to_string(), "Hop".to_owned()];
         self.headers.clear();
         self.body = body.as_bytes().to_vec();
     }
 }
 
-pub type Change = Arc<dyn Fn(&mut Message) + Send + Sync>;
+pub(crate) type Change = Arc<dyn Fn(&mut Message) + Send + Sync>;
 
 /// What the hop does, and how far the cloud's clock is ahead.
 #[derive(Clone)]
-pub struct Ways {
-    pub request: Change,
-    pub answer: Change,
-    pub ahead_ms: i64,
+pub(crate) struct Ways {
+    pub(crate) request: Change,
+    pub(crate) answer: Change,
+    pub(crate) ahead_ms: i64,
     /// Some gateways show the canonical request that they computed; the emulator keeps it for a header of its own.
-    pub shows_canonical: bool,
+    pub(crate) shows_canonical: bool,
 }
 
 /// Starts to listen; every connection goes to `upstream`.
-pub async fn start(upstream: SocketAddr, ways: Ways) -> SocketAddr {
+pub(crate) async fn start(upstream: SocketAddr, ways: Ways) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

@@ -22,19 +22,19 @@ use hop::{Message, Ways};
 use serde_json::Value;
 
 /// One mistake and the cause that must be named for it.
-pub struct Case {
-    pub name: &'static str,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
     /// Under `targets.main`, one line each, beside provider and base_url.
-    pub settings: &'static str,
+    pub(crate) settings: &'static str,
     /// Behind the hop's address in `base_url`.
-    pub path: &'static str,
-    pub keys: (String, String, Option<String>),
-    pub ways: Ways,
+    pub(crate) path: &'static str,
+    pub(crate) keys: (String, String, Option<String>),
+    pub(crate) ways: Ways,
     /// The cause and whether it must be certain.
-    pub cause: &'static str,
-    pub certain: bool,
+    pub(crate) cause: &'static str,
+    pub(crate) certain: bool,
     /// Must be among what else is possible.
-    pub also: &'static str,
+    pub(crate) also: &'static str,
 }
 
 impl Case {
@@ -57,48 +57,48 @@ impl Case {
         }
     }
 
-    pub fn keys(mut self, access: &str, secret: &str) -> Self {
+    pub(crate) fn keys(mut self, access: &str, secret: &str) -> Self {
         self.keys = (access.to_owned(), secret.to_owned(), self.keys.2);
         self
     }
 
-    pub fn security_token(mut self, token: &str) -> Self {
+    pub(crate) fn security_token(mut self, token: &str) -> Self {
         self.keys.2 = Some(token.to_owned());
         self
     }
 
-    pub fn settings(mut self, settings: &'static str) -> Self {
+    pub(crate) fn settings(mut self, settings: &'static str) -> Self {
         self.settings = settings;
         self
     }
 
-    pub fn path(mut self, path: &'static str) -> Self {
+    pub(crate) fn path(mut self, path: &'static str) -> Self {
         self.path = path;
         self
     }
 
-    pub fn request(mut self, change: impl Fn(&mut Message) + Send + Sync + 'static) -> Self {
+    pub(crate) fn request(mut self, change: impl Fn(&mut Message) + Send + Sync + 'static) -> Self {
         self.ways.request = Arc::new(change);
         self
     }
 
-    pub fn answer(mut self, change: impl Fn(&mut Message) + Send + Sync + 'static) -> Self {
+    pub(crate) fn answer(mut self, change: impl Fn(&mut Message) + Send + Sync + 'static) -> Self {
         self.ways.answer = Arc::new(change);
         self
     }
 
-    pub fn clock(mut self, ahead_ms: i64) -> Self {
+    pub(crate) fn clock(mut self, ahead_ms: i64) -> Self {
         self.ways.ahead_ms = ahead_ms;
         self
     }
 
-    pub fn shows_canonical(mut self) -> Self {
+    pub(crate) fn shows_canonical(mut self) -> Self {
         self.ways.shows_canonical = true;
         self
     }
 
     /// The cause is the likeliest, and this is another.
-    pub fn likely(mut self, also: &'static str) -> Self {
+    pub(crate) fn likely(mut self, also: &'static str) -> Self {
         self.certain = false;
         self.also = also;
         self
@@ -106,18 +106,18 @@ impl Case {
 }
 
 /// What the command printed, and its exit code.
-pub struct Outcome {
-    pub exit: Exit,
-    pub text: String,
+pub(crate) struct Outcome {
+    pub(crate) exit: Exit,
+    pub(crate) text: String,
 }
 
 impl Outcome {
-    pub fn document(&self) -> Value {
+    pub(crate) fn document(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|why| panic!("{why}: {}", self.text))
     }
 
     /// The first step of this name.
-    pub fn step(&self, name: &str) -> Value {
+    pub(crate) fn step(&self, name: &str) -> Value {
         let document = self.document();
         let steps = document["steps"].as_array().unwrap();
         let found = steps.iter().find(|step| step["step"] == name);
@@ -128,7 +128,7 @@ impl Outcome {
 }
 
 /// Runs the command in this process, as the binary's main does.
-pub async fn doctor(config: &str, env: &[(&str, &str)], args: &[&str]) -> Outcome {
+pub(crate) async fn doctor(config: &str, env: &[(&str, &str)], args: &[&str]) -> Outcome {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), config).unwrap();
     let path = file.path().display().to_string();
@@ -154,7 +154,7 @@ pub async fn doctor(config: &str, env: &[(&str, &str)], args: &[&str]) -> Outcom
 }
 
 /// Examines the emulator at `upstream` through a hop that makes the case's mistake.
-pub async fn examine(provider: &str, upstream: SocketAddr, case: &Case) -> Outcome {
+pub(crate) async fn examine(provider: &str, upstream: SocketAddr, case: &Case) -> Outcome {
     let hop = hop::start(upstream, case.ways.clone()).await;
     let settings: String = case
         .settings
@@ -187,7 +187,7 @@ pub async fn examine(provider: &str, upstream: SocketAddr, case: &Case) -> Outco
 }
 
 /// Checks the cause that was named at the signed read.
-pub fn check(case: &Case, outcome: &Outcome) {
+pub(crate) fn check(case: &Case, outcome: &Outcome) {
     let step = outcome.step("read");
     let name = case.name;
     if case.cause.is_empty() {

@@ -1,6 +1,7 @@
 //! The command as its user sees it: exit codes, the table, rights on actions, secrets.
 
 use faas_sidecar::cli::Exit;
+use faas_sidecar::provider::diagnosis::Cause;
 use serde_json::Value;
 
 use crate::doctor;
@@ -124,4 +125,21 @@ async fn in_a_cluster_keys_in_the_environment_are_worth_a_look() {
             .step("kubernetes")["status"],
         "skipped"
     );
+}
+
+#[test]
+fn every_cause_has_a_fix_and_is_documented() {
+    let documented = include_str!("../../docs/operations.md");
+    for cause in Cause::ALL {
+        assert!(
+            documented.contains(&format!("`{cause}`")),
+            "{cause} is not in docs/operations.md"
+        );
+        assert!(
+            cause.fix().ends_with('.') && !cause.fix().contains(". "),
+            "{cause}: {}",
+            cause.fix()
+        );
+        assert_eq!(Cause::of_symbol(cause.symbol()), Some(*cause));
+    }
 }

@@ -166,7 +166,11 @@ impl Ncp {
         let prepared = match self.prepared() {
             Ok(prepared) => prepared,
             Err(error) => {
-                return general(&error).unwrap_or(Finding::likely(Cause::Unknown, error.message.clone(), &[]));
+                return general(&error).unwrap_or(Finding::likely(
+                    Cause::Unknown,
+                    error.message.clone(),
+                    &[],
+                ));
             }
         };
         let ahead_ms = head.and_then(|head| head.ahead_ms).filter(|ahead| beyond(*ahead));
@@ -192,19 +196,19 @@ impl Ncp {
         }
         let plain = self.harmless(self.list_url(&[]));
         if passes(&first) {
-            if let Some(ahead) = ahead_ms {
-                let fact = format!(
-                    "{}, and signed at the cloud's time the request passes",
-                    theirs::told(ahead)
-                );
-                return Finding::certain(Cause::ClockSkew, fact);
-            }
             for full in [plain, self.harmless(self.list_url(&UNSORTED))] {
                 if !passes(&search.ask_as(call, &full, &full).await) {
                     return search.query(call, &full).await;
                 }
             }
-            return Finding::likely(Cause::Unknown, "the same request passes now", &[Cause::ClockSkew]);
+            return match ahead_ms {
+                Some(ahead) => {
+                    let clock = theirs::told(ahead);
+                    let fact = format!("{clock}, and signed at the cloud's time the request passes");
+                    Finding::certain(Cause::ClockSkew, fact)
+                }
+                None => Finding::likely(Cause::Unknown, "the same request passes now", &[Cause::ClockSkew]),
+            };
         }
         if let Some(found) = search.spelling(call, &bare).await {
             return found;
@@ -340,7 +344,6 @@ impl Diagnose for Ncp {
         match (error.upstream_code.as_deref(), error.http_status) {
             (Some("210"), _) => Finding::certain(Cause::GatewayRight, fact),
             (Some("80002" | "81002"), _) => Finding::certain(Cause::RightMissing, fact),
-            (Some("300"), _) => Finding::certain(Cause::WrongPlace, fact),
             _ if error.kind == Kind::Unauthenticated => self.search(call, head).await,
             (None, Some(403)) => Finding::likely(Cause::AnsweredByHop, fact, &[Cause::RightMissing]),
             _ if error.kind == Kind::PermissionDenied => Finding::likely(Cause::RightMissing, fact, &[]),

@@ -12,6 +12,7 @@ use crate::provider::functiongraph::auth::{
 };
 use crate::provider::functiongraph::errors;
 use crate::provider::functiongraph::sign::{self, Difference, Parts, Signer};
+use crate::provider::status::plain;
 use crate::transport::{Request, Response};
 
 impl Sealed<'_> {
@@ -105,7 +106,8 @@ impl Keys {
 
 /// The cause behind a difference between what was signed and what the gateway saw. Header values are not told.
 fn part_that_differs(difference: Option<Difference>) -> Finding {
-    let arrived = |part: &str, ours: &str, theirs: &str| format!("the {part} `{ours}` arrived as `{theirs}`");
+    let arrived =
+        |part: &str, ours: &str, theirs: &str| format!("the {part} `{ours}` arrived as `{}`", plain(theirs));
     match difference {
         None => Finding::certain(
             Cause::SecretWrong,
