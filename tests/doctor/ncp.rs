@@ -83,7 +83,14 @@ fn cases() -> Vec<Case> {
                 let rest = request.target().replacen("/functions", "/ncf/api/v2", 1);
                 *request.target() = rest;
             }),
-        case("the path is encoded again", "wrong_place")
+        case("the path gets a slash at its end", "wrong_place")
+            .request(|request| {
+                let other = request.target().replace("/packages", "/packages/");
+                *request.target() = other;
+            })
+            .likely("path_changed"),
+        // In a way that cannot be guessed.
+        case("the path is encoded again", "key_or_secret")
             .request(|request| {
                 let other = request.target().replace("/packages", "/%70ackages");
                 *request.target() = other;

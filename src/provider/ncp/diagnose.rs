@@ -237,6 +237,7 @@ impl Ncp {
         let also: Vec<_> = [
             Cause::HeaderChanged,
             Cause::AuthenticationDropped,
+            Cause::PathChanged,
             Cause::WrongPlace,
         ]
         .into_iter()
