@@ -4,15 +4,18 @@ TOOLS := target/tools
 VENV  := $(TOOLS)/venv
 BUF   := $(TOOLS)/node_modules/.bin/buf
 
-.PHONY: help ci test fmt clippy doc deny proto release size demo e2e fuzz readme bench instructions
+.PHONY: help ci test certainty fmt clippy doc deny proto release size demo e2e fuzz readme bench instructions
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
 
-ci: test fmt clippy doc deny proto release size demo e2e ## All checks, in CI's order
+ci: test certainty fmt clippy doc deny proto release size demo e2e ## All checks, in CI's order
 
 test: ## Unit, socket, conformance, journey and architecture tests
 	cargo test
+
+certainty: ## Outcome certainty: 100,000 calls through every fault (FAAS_CERTAINTY_SEED=N for another schedule)
+	FAAS_CERTAINTY_CALLS=$${FAAS_CERTAINTY_CALLS:-100000} cargo test --test certainty -- --nocapture
 
 fmt: ## Formatting
 	cargo fmt --check

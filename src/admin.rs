@@ -1,6 +1,8 @@
-//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`.
+//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`, `/metrics`,
+//! `/loglevel`, `/quitquitquit`.
 //!
-//! Knows no other room: it is handed what it shows. Liveness never depends on an upstream, and no page holds a secret.
+//! It is handed what it shows, and knows telemetry: its numbers, and the log's level to change it. Liveness never depends
+//! on an upstream, and no page holds a secret.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -16,6 +18,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tracing::warn;
 
+use crate::telemetry::metrics::{Format, Metrics};
+
+mod control;
+
+pub use control::Control;
+
 /// A client that does not finish its request head within this time is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -26,6 +34,10 @@ pub struct Pages {
     pub serving: watch::Receiver<bool>,
     /// The effective configuration as JSON, credentials as their source.
     pub config: Arc<str>,
+    /// The numbers of the process.
+    pub metrics: Arc<Metrics>,
+    /// What they may change.
+    pub control: Control,
 }
 
 /// Serves the pages on a bound listener for as long as it is polled.
@@ -59,6 +71,9 @@ pub async fn serve(listener: TcpListener, pages: Pages) {
 
 impl Pages {
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if let Some(answer) = self.control.answer(request) {
+            return answer;
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return page(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "use GET\n");
         }
@@ -70,11 +85,21 @@ impl Pages {
                 "text/plain",
                 "draining: the process is shutting down\n",
             ),
+            "/metrics" => {
+                let accept = request.headers().get(header::ACCEPT);
+                let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let format = Format::accepted(accept);
+                page(
+                    StatusCode::OK,
+                    format.content_type(),
+                    &self.metrics.render(format),
+                )
+            }
             "/config" => page(StatusCode::OK, "application/json", &self.config),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "pages: /livez /readyz /startupz /config\n",
+                "pages: /livez /readyz /startupz /config /metrics /loglevel /quitquitquit\n",
             ),
         }
     }

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
-use crate::admin::{self, Pages};
+use crate::admin::{self, Control, Pages};
 use crate::config::{self, Config, Listen, TargetConfig, effective_json};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 use crate::target::Targets;
+use crate::telemetry::metrics::{Metrics, Repeats};
+use crate::telemetry::{FLUSH, Log, Telemetry};
 use crate::transport::Tls;
 
 mod build;
@@ -25,6 +27,7 @@ mod clocks;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod listen;
+mod readings;
 mod serve;
 
 use build::Blueprint;
@@ -40,7 +43,7 @@ pub use serve::serve;
 /// # Errors
 /// When a CA file cannot be read, or a place does not exist.
 pub fn targets(config: &Config, env: &Env) -> Result<Targets, StartError> {
-    Blueprint::new(config, env)?.targets()
+    Blueprint::new(config, env, &Metrics::new(1))?.targets()
 }
 
 /// A target's TLS towards its upstream; nothing for plain HTTP.
@@ -60,6 +63,8 @@ pub struct Sidecar {
     stop: watch::Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
     drain_timeout: Duration,
+    telemetry: Arc<Telemetry>,
+    quit: Arc<Notify>,
 }
 
 /// How far a shutdown has come.
@@ -82,7 +87,8 @@ impl Sidecar {
     /// # Errors
     /// When an address cannot be bound, or a CA file cannot be read.
     pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
-        let blueprint = Arc::new(Blueprint::new(config, env)?);
+        let telemetry = build::telemetry(config, env);
+        let blueprint = Arc::new(Blueprint::new(config, env, telemetry.metrics())?);
         // Built once here so that a mistake shows before anything listens.
         blueprint.targets()?;
         let bound = config
@@ -99,10 +105,16 @@ impl Sidecar {
             .and_then(|(listener, _)| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
-        let dedup = Arc::new(Dedup::new(window(&config.request_ids)));
+        let dedup = Dedup::new(window(&config.request_ids)).counted(Repeats::new(telemetry.metrics()));
+        let dedup = Arc::new(dedup);
         let (stop, _) = watch::channel(Stop::Not);
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
+        };
+        let quit = Arc::new(Notify::new());
+        let control = Control {
+            level: Log::installed().map(|log| log.level().clone()),
+            quit: config.admin_quit.then(|| Arc::clone(&quit)),
         };
         let mut threads = Vec::with_capacity(config.threads);
         for number in 0..config.threads {
@@ -112,6 +124,7 @@ impl Sidecar {
                 health: health.clone(),
                 dedup: Arc::clone(&dedup),
                 limits,
+                telemetry: Arc::clone(&telemetry),
                 stop: stop.subscribe(),
                 // One thread is enough for pages that people and probes read.
                 admin: admin.take().map(|(listener, config)| {
@@ -120,6 +133,8 @@ impl Sidecar {
                         Pages {
                             serving: health.serving(),
                             config,
+                            metrics: Arc::clone(telemetry.metrics()),
+                            control: control.clone(),
                         },
                     )
                 }),
@@ -137,7 +152,14 @@ impl Sidecar {
             stop,
             threads,
             drain_timeout: config.drain_timeout,
+            telemetry,
+            quit,
         })
+    }
+
+    /// Waits until an admin request asks for the end.
+    pub async fn asked_to_quit(&self) {
+        self.quit.notified().await;
     }
 
     /// Where it listens, with the port that the system chose for port 0.
@@ -161,7 +183,8 @@ impl Sidecar {
         self.admin
     }
 
-    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout.
+    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout; then what is
+    /// left to export is exported, within a bound of its own.
     ///
     /// Answers true when all of them did.
     pub async fn drain(mut self) -> bool {
@@ -171,15 +194,16 @@ impl Sidecar {
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
         let mut joined = std::pin::pin!(joined);
-        if tokio::time::timeout(self.drain_timeout, &mut joined)
+        let finished = tokio::time::timeout(self.drain_timeout, &mut joined)
             .await
-            .is_ok()
-        {
-            return true;
+            .is_ok();
+        if !finished {
+            self.stop.send_replace(Stop::Now);
+            let _ = joined.await;
         }
-        self.stop.send_replace(Stop::Now);
-        let _ = joined.await;
-        false
+        let telemetry = Arc::clone(&self.telemetry);
+        let _ = tokio::task::spawn_blocking(move || telemetry.stop(FLUSH)).await;
+        finished
     }
 }
 
@@ -196,6 +220,7 @@ struct Worker {
     health: Health,
     dedup: Arc<Dedup>,
     limits: Limits,
+    telemetry: Arc<Telemetry>,
     stop: watch::Receiver<Stop>,
     admin: Option<(TcpListener, Pages)>,
 }
@@ -212,7 +237,7 @@ impl Worker {
                 Err(fault) => return warn!("a serving thread cannot run: {fault}"),
             };
             let services = Services::new(targets, self.dedup);
-            let router = Router::new(&services, &self.health, self.limits);
+            let router = Router::new(&services, &self.health, self.limits, self.telemetry);
             let mut stop = self.stop.clone();
             if let Some((listener, pages)) = self.admin {
                 // Not awaited: the pages answer until the thread ends.
@@ -271,6 +296,12 @@ fn announce(config: &Config, sidecar: &Sidecar) {
             warn!(%address, "listening beyond this machine: whoever reaches this address can use the configured accounts");
         }
         info!(%address, "listening");
+    }
+    if let Some(traces) = sidecar.telemetry.traces().told() {
+        info!(traces, "traces are exported");
+    }
+    if let Some(metrics) = sidecar.telemetry.metrics_told() {
+        info!(metrics, "metrics are exported");
     }
     if let Some(address) = sidecar.admin {
         info!(%address, "admin pages");

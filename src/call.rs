@@ -6,6 +6,10 @@ use tokio::time::Instant;
 
 use crate::error::{Component, Error, Execution, Kind};
 
+mod record;
+
+pub use record::{Attempt, Pause, Record, Why, traceparent};
+
 /// Carried by `&mut` from the gRPC edge to the transport and back.
 #[derive(Debug)]
 pub struct Call {
@@ -13,6 +17,8 @@ pub struct Call {
     pub deadline: Instant,
     /// W3C trace headers to pass on, already checked: (name, value).
     pub trace: Vec<(&'static str, String)>,
+    /// Which configuration the call sees from beginning to end: 1 for the one at the start, one more with each reload.
+    pub config_generation: u64,
     /// How often the caller's own retry policy has sent this call before (gRFC A6, `grpc-previous-rpc-attempts`);
     /// 0 = this is the first time.
     pub previous_attempts: u32,
@@ -24,6 +30,8 @@ pub struct Call {
     pub idempotent: bool,
     /// The upstream's id of the latest request.
     pub upstream_request_id: Option<String>,
+    /// What it did, if that may be of interest when it is over.
+    pub record: Option<Box<Record>>,
 }
 
 impl Call {
@@ -33,11 +41,13 @@ impl Call {
         Self {
             deadline,
             trace: Vec::new(),
+            config_generation: 0,
             previous_attempts: 0,
             retry_paid: false,
             attempts: 0,
             idempotent: false,
             upstream_request_id: None,
+            record: None,
         }
     }
 

@@ -65,11 +65,26 @@ pub struct Config {
     pub request_ids: RequestIds,
     /// What is logged, and how.
     pub log: Log,
+    /// Which calls get a line in the log.
+    pub access_log: AccessLog,
+    /// Whether a POST to the admin pages may end the process.
+    pub admin_quit: bool,
+    /// What is exported of calls that sampling left out.
+    pub tracing: Tracing,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The clouds, by name; at least one.
     pub targets: BTreeMap<String, TargetConfig>,
     /// The file that was read; `None` = there was none, and the one target `default` is assumed.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Metrics {
+    /// Actions that the metrics of runs tell apart, 1 to 10,000.
+    pub max_actions: usize,
 }
 
 /// How calls with a `request_id` are remembered.
@@ -92,6 +107,28 @@ pub struct Log {
     pub format: LogFormat,
     /// The least important lines still written.
     pub level: LogLevel,
+}
+
+/// Which calls get a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessLog {
+    /// None.
+    Off,
+    /// Those that failed, or ran a function that failed.
+    Errors,
+    /// Every one.
+    All,
+}
+
+/// What is exported of calls that sampling left out; where traces go the standard `OTEL_*` variables say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Tracing {
+    /// Calls that failed, and calls with a repeated request.
+    pub keep_failures: bool,
+    /// Calls that took at least this long; zero = however long.
+    #[serde(serialize_with = "units::serialize_duration")]
+    pub keep_slower_than: Duration,
 }
 
 /// How a log line is written.

@@ -8,13 +8,18 @@ use std::path::PathBuf;
 #[derive(Clone, Default)]
 pub struct Env {
     fixed: Option<BTreeMap<String, String>>,
+    /// Names that begin so are asked of the process although the list is fixed.
+    prefix: Option<&'static str>,
 }
 
 impl Env {
     /// The environment of this process, read afresh at each question.
     #[must_use]
     pub fn process() -> Self {
-        Self { fixed: None }
+        Self {
+            fixed: None,
+            prefix: None,
+        }
     }
 
     /// An environment that holds these variables alone.
@@ -24,7 +29,17 @@ impl Env {
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
-        Self { fixed: Some(vars) }
+        Self {
+            fixed: Some(vars),
+            prefix: None,
+        }
+    }
+
+    /// The same, with this process's own variables of that prefix beside it.
+    #[must_use]
+    pub fn with_process(mut self, prefix: &'static str) -> Self {
+        self.prefix = Some(prefix);
+        self
     }
 
     /// The variable's value. An empty variable counts as absent, since that is how shells and manifests
@@ -32,7 +47,10 @@ impl Env {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match &self.fixed {
-            Some(vars) => vars.get(name).cloned(),
+            Some(vars) => vars.get(name).cloned().or_else(|| {
+                let asked = self.prefix.is_some_and(|prefix| name.starts_with(prefix));
+                asked.then(|| read(name)).flatten()
+            }),
             None => read(name),
         };
         value.filter(|value| !value.is_empty())
@@ -80,6 +98,14 @@ mod tests {
         let env = Env::fixed([("A", ""), ("B", "x")]);
         assert_eq!(env.get("A"), None);
         assert_eq!(env.first(&["A", "B"]), Some(("B", "x".to_owned())));
+    }
+
+    #[test]
+    fn only_the_prefix_is_asked_of_the_process() {
+        // Every process of a test run has a PATH.
+        let env = Env::fixed([("A", "x")]).with_process("PA");
+        assert!(env.get("PATH").is_some() && env.get("A").is_some());
+        assert_eq!(env.get("HOME"), None);
     }
 
     #[test]

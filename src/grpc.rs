@@ -14,10 +14,13 @@ mod dedup;
 mod edge;
 mod health;
 mod invocation;
+mod methods;
+mod observe;
 mod package;
 mod reflection;
 mod router;
 mod status;
+mod subject;
 mod trace;
 mod trigger;
 

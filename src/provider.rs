@@ -18,6 +18,7 @@ mod lenient;
 pub mod ncp;
 mod paging;
 mod pauses;
+mod runs;
 pub mod status;
 
 #[cfg(any(test, feature = "fuzzing"))]

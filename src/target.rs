@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::provider::Provider;
+use crate::telemetry::metrics::TargetMetrics;
 
 /// One configured target.
 pub struct Target {
@@ -14,8 +15,14 @@ pub struct Target {
     pub name: String,
     /// Its cloud.
     pub provider: Box<dyn Provider>,
+    /// Its cloud in the semantic conventions' way of naming (`cloud.provider`).
+    pub cloud: &'static str,
+    /// The cloud's own name of the region.
+    pub region: String,
     /// The longest any call to it may take; callers may ask for less.
     pub request_timeout: Duration,
+    /// What is counted for it.
+    pub metrics: Arc<TargetMetrics>,
 }
 
 /// All targets.

@@ -4,6 +4,8 @@
 //! Knows no cloud: a provider hands in a [`Protocol`]. Signing and classification stand inside the loop, because an old
 //! signature is refused and the retry decision needs a classified error, not an HTTP status.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,8 +14,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::call::Call;
+use crate::call::{Call, Why};
 use crate::error::{Error, Execution, Result};
+use crate::telemetry::metrics::{Attempt, TargetMetrics};
 
 mod breaker;
 mod client;
@@ -102,6 +105,7 @@ pub struct Transport {
     client: Client,
     shared: Arc<Shared>,
     timeouts: Timeouts,
+    metrics: Arc<TargetMetrics>,
 }
 
 /// What one target's transports share across threads: slots, retry budget, circuit, learnt rate and the upstream's clock.
@@ -119,7 +123,7 @@ impl Shared {
     #[must_use]
     pub fn new(settings: &Settings) -> Arc<Self> {
         Arc::new(Self {
-            limiter: Limiter::new(&settings.limits),
+            limiter: Limiter::new(&settings.limits).telling(settings.metrics.queue_waits.clone()),
             policy: Policy::new(&settings.retry),
             breaker: Breaker::new(&settings.breaker),
             throttle: Throttle::new(settings.limits.adaptive_rate),
@@ -155,7 +159,14 @@ impl Transport {
             client: Client::new(settings),
             shared,
             timeouts: settings.timeouts,
+            metrics: Arc::clone(&settings.metrics),
         }
+    }
+
+    /// What is counted for the target.
+    #[must_use]
+    pub fn metrics(&self) -> &TargetMetrics {
+        &self.metrics
     }
 
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
@@ -172,8 +183,11 @@ impl Transport {
         call.idempotent = request.idempotent;
         let shared = &*self.shared;
         // Asked before the queue too: nobody should wait there for a refusal.
+        self.in_time(call)?;
         shared.breaker.check()?;
+        let arrived = call.request_begins();
         let _slot = shared.limiter.enter(call).await?;
+        call.queued(arrived);
         shared.policy.admit(call)?;
         let mut pass = shared.pass(call).await?;
         let mut attempt = 0;
@@ -189,9 +203,8 @@ impl Transport {
             };
             shared.throttle.learn(&error, pass.began);
             pass.record(Sign::of(&error));
-            // What an earlier attempt may have done stays true when a later one is refused.
             execution = execution.max(error.execution);
-            let error = error.execution(execution);
+            let error = after(error, execution);
             if error.may_retry(request.idempotent)
                 && let Err(refusal) = shared.breaker.check()
             {
@@ -199,7 +212,10 @@ impl Transport {
             }
             let left = call.remaining();
             match shared.policy.next(attempt, request.idempotent, &error, left) {
-                Next::Retry(pause) => tokio::time::sleep(pause).await,
+                Next::Retry(pause) => {
+                    call.pauses(Why::BackOff, Instant::now(), pause);
+                    tokio::time::sleep(pause).await;
+                }
                 Next::Stop => return Err(error),
                 Next::Spent => return Err(error.with(|facts| facts.retries_spent = true)),
             }
@@ -265,6 +281,15 @@ impl Transport {
         })
     }
 
+    /// The time left, if an answer can come within it.
+    fn in_time(&self, call: &Call) -> Result<Duration> {
+        let left = call.remaining();
+        if left.is_zero() || self.client.hopeless(left) {
+            return Err(Call::out_of_time(Execution::NotStarted));
+        }
+        Ok(left)
+    }
+
     /// One signed HTTP exchange.
     async fn exchange(
         &self,
@@ -273,16 +298,36 @@ impl Transport {
         protocol: &dyn Protocol,
         at: &Reading,
     ) -> std::result::Result<Response, Refused> {
-        let left = call.remaining();
-        if left.is_zero() || self.client.hopeless(left) {
-            return Err(Call::out_of_time(Execution::NotStarted).into());
-        }
+        let left = self.in_time(call)?;
         let refitted = protocol.refit(request, left)?;
         let request = refitted.as_ref().unwrap_or(request);
         let bound = request.attempt_timeout.unwrap_or(self.timeouts.attempt);
         let signature = protocol.sign(request, at.upstream())?;
         call.attempts += 1;
+        call.attempt_begins(&request.method, &request.url, request.body.len());
+        let counted = self
+            .metrics
+            .requests
+            .begin(&request.method, &request.url, request.body.len());
         let sent = self.client.send(call, request, &signature, bound).await;
+        count(counted, &sent);
+        let judged = self.judge(call, request, protocol, at, sent);
+        call.attempt_ended(match &judged {
+            Ok(response) => Ok((response.status.as_u16(), response.body.len())),
+            Err(refused) => Err(&refused.error),
+        });
+        judged
+    }
+
+    /// What an exchange came to.
+    fn judge(
+        &self,
+        call: &mut Call,
+        request: &Request,
+        protocol: &dyn Protocol,
+        at: &Reading,
+        sent: std::result::Result<Response, (Error, HeaderMap)>,
+    ) -> std::result::Result<Response, Refused> {
         let response = sent.map_err(|(failure, headers)| {
             call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
             failure
@@ -302,6 +347,17 @@ impl Transport {
             self.shared.skew.accepted(at, &response.headers, host);
         }
         Ok(response)
+    }
+}
+
+/// Tells the metrics how an attempt ended. Reasons of failed attempts are our own words, all of them constants.
+fn count(attempt: Attempt, sent: &std::result::Result<Response, (Error, HeaderMap)>) {
+    match sent {
+        Ok(response) => attempt.answered(response.status, response.body.len()),
+        Err((error, _)) => match error.reason {
+            Cow::Borrowed(reason) => attempt.failed(reason, error.http_status),
+            Cow::Owned(_) => attempt.failed("_OTHER", error.http_status),
+        },
     }
 }
 
@@ -326,9 +382,9 @@ pub fn signed_off_by(signed: SystemTime, headers: &HeaderMap) -> Option<Duration
     skew::off_by(signed, headers)
 }
 
-/// The upstream's time in an answer, if it can be believed: one `Date`, fresh from its origin, of this century or the next.
-#[must_use]
-pub fn date(headers: &HeaderMap) -> Option<SystemTime> {
+/// The upstream's time in an answer, if it can be believed; for the fuzz target of times.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
     skew::date(headers)
 }
 
@@ -336,6 +392,20 @@ pub fn date(headers: &HeaderMap) -> Option<SystemTime> {
 /// theirs would be, no earlier.
 fn not_before(error: Error, refusal: &Error) -> Error {
     error.with(|facts| facts.retry_after = facts.retry_after.max(refusal.retry_after))
+}
+
+/// What an earlier attempt may have done stays true when a later one is refused, and the message must not deny it.
+fn after(error: Error, execution: Execution) -> Error {
+    if error.execution == execution {
+        return error;
+    }
+    error.with(|facts| {
+        facts.execution = execution;
+        facts.message.push_str(match execution {
+            Execution::Completed => " An earlier attempt was carried out.",
+            _ => " An earlier attempt may have been carried out.",
+        });
+    })
 }
 
 /// Adds what only the transport saw.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms and the rooms that each may use. Arrows point down only; `app`, `cli` and `main` may use all.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("admin", &[]),
+    ("admin", &["telemetry"]),
     ("call", &["error"]),
     ("clock", &[]),
     ("config", &["env"]),
@@ -31,11 +31,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "json",
             "names",
             "proto",
+            "telemetry",
             "transport",
         ],
     ),
-    ("target", &["credentials", "error", "provider", "transport"]),
-    ("telemetry", &[]),
+    (
+        "target",
+        &["credentials", "error", "provider", "telemetry", "transport"],
+    ),
+    ("telemetry", &["call", "clock", "error"]),
     (
         "transport",
         &["call", "clock", "credentials", "error", "telemetry"],

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::warn;
 use url::Url;
 
-use super::StartError;
+use super::{StartError, readings};
 use crate::config::{self, Cloud, Config, TargetConfig};
 use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
 use crate::env::Env;
@@ -15,6 +16,8 @@ use crate::provider::Provider;
 use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Target, Targets};
+use crate::telemetry::metrics::{Export, Metrics, TargetMetrics};
+use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces};
 use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
 /// Names of NCP's environment variables, as its own tools know them (NCP SDKs and CLI guide).
@@ -52,11 +55,11 @@ enum Prepared {
 }
 
 impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env) -> Result<Self, StartError> {
+    pub(super) fn new(config: &Config, env: &Env, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
         let targets = config
             .targets
             .iter()
-            .map(|(name, target)| plan(name, target, env))
+            .map(|(name, target)| plan(name, target, env, metrics))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             targets,
@@ -87,10 +90,14 @@ impl Plan {
     fn target(&self) -> Result<Target, StartError> {
         let fault = |why: String| StartError(format!("target {}: {why}", self.name));
         let transport = Transport::new(&self.transport, Arc::clone(&self.shared));
+        let (cloud, region) = place(&self.config.cloud);
         Ok(Target {
             name: self.name.clone(),
+            cloud,
+            region,
             provider: self.provider(transport).map_err(fault)?,
             request_timeout: self.config.timeouts.request,
+            metrics: Arc::clone(&self.transport.metrics),
         })
     }
 
@@ -126,20 +133,47 @@ impl Plan {
     }
 }
 
-fn plan(name: &str, config: &TargetConfig, env: &Env) -> Result<Plan, StartError> {
+/// The process's telemetry. What is wrong with it is told and never keeps the sidecar from starting.
+pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
+    let slower_than = config.tracing.keep_slower_than;
+    let keep = Keep {
+        failures: config.tracing.keep_failures,
+        slower_than: (!slower_than.is_zero()).then_some(slower_than),
+    };
+    let lines = match config.access_log {
+        config::AccessLog::Off => Lines::Off,
+        config::AccessLog::Errors => Lines::Errors,
+        config::AccessLog::All => Lines::All,
+    };
+    let mut warnings = Vec::new();
+    let traces = Traces::start(&|name| env.get(name), keep, &mut warnings);
+    let metrics = Metrics::new(config.metrics.max_actions);
+    let export = Export::start(&metrics, &|name| env.get(name), &mut warnings);
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    Arc::new(Telemetry::new(Log::installed(), lines, traces, metrics).exporting(export))
+}
+
+fn plan(name: &str, config: &TargetConfig, env: &Env, metrics: &Arc<Metrics>) -> Result<Plan, StartError> {
     let fault = |why: String| StartError(format!("target {name}: {why}"));
     let tls = tls(config).map_err(fault)?;
-    let transport = transport_settings(config, tls.as_ref());
+    let metrics = TargetMetrics::new(metrics, name);
+    let (cloud, region) = place(&config.cloud);
+    metrics.describe(cloud, &region);
+    let transport = transport_settings(config, tls.as_ref(), &metrics);
+    let shared = Shared::new(&transport);
+    readings::of_target(&metrics, &shared);
     Ok(Plan {
         name: name.to_owned(),
         config: config.clone(),
-        shared: Shared::new(&transport),
+        shared,
         transport,
         cloud: match &config.cloud {
             Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
-            Cloud::FunctionGraph(place) => {
-                Prepared::FunctionGraph(function_graph(place, config, tls.as_ref(), env).map_err(fault)?)
-            }
+            Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
+                function_graph(place, config, tls.as_ref(), env, &metrics).map_err(fault)?,
+            ),
         },
     })
 }
@@ -149,6 +183,7 @@ fn function_graph(
     config: &TargetConfig,
     tls: Option<&Tls>,
     env: &Env,
+    metrics: &Arc<TargetMetrics>,
 ) -> Result<functiongraph::Settings, String> {
     let (project, iam) = (place.project_id.as_deref(), place.iam_url.as_ref());
     let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam)?;
@@ -159,7 +194,7 @@ fn function_graph(
         _ => Auth::Keys(Credentials::load(source(config, HUAWEI_KEYS, env))),
     };
     // IAM is asked rarely, so one transport serves all threads.
-    let mut settings = transport_settings(config, tls);
+    let mut settings = transport_settings(config, tls, metrics);
     settings.tls = tls.filter(|_| is_https(iam)).cloned();
     let iam = Transport::new(&settings, Shared::new(&settings));
     Ok(functiongraph::Settings {
@@ -189,6 +224,24 @@ fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, Stri
         config::Platform::Classic => Platform::Classic,
     };
     Endpoint::new(site, region, version, config.base_url.as_ref(), platform)
+}
+
+/// Cloud and region for spans. The conventions list neither cloud yet; the names follow those of the others
+/// (`alibaba_cloud`, `tencent_cloud`).
+fn place(cloud: &Cloud) -> (&'static str, String) {
+    match cloud {
+        Cloud::Ncp(place) => {
+            let region = match (place.site, place.region) {
+                (config::Site::Fin, _) => "fin",
+                (config::Site::Gov, _) => "gov",
+                (config::Site::Public, config::Region::Kr) => "kr",
+                (config::Site::Public, config::Region::Sg) => "sg",
+                (config::Site::Public, config::Region::Jp) => "jp",
+            };
+            ("naver_cloud", region.to_owned())
+        }
+        Cloud::FunctionGraph(place) => ("huawei_cloud", place.region.clone()),
+    }
 }
 
 fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
@@ -225,7 +278,11 @@ fn is_https(url: Option<&Url>) -> bool {
     url.is_none_or(|url| url.scheme() == "https")
 }
 
-fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Settings {
+fn transport_settings(
+    config: &TargetConfig,
+    tls: Option<&Tls>,
+    metrics: &Arc<TargetMetrics>,
+) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     let breaker = &config.breaker;
     transport::Settings {
@@ -259,6 +316,7 @@ fn transport_settings(config: &TargetConfig, tls: Option<&Tls>) -> transport::Se
             open: breaker.open,
             max_open: breaker.max_open,
         },
+        metrics: Arc::clone(metrics),
     }
 }
 

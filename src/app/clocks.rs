@@ -6,6 +6,7 @@ use super::StartError;
 use super::build::Blueprint;
 use crate::config::Config;
 use crate::env::Env;
+use crate::telemetry::metrics::Metrics;
 
 /// How long one host may take to answer.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -27,7 +28,7 @@ pub struct HostClock {
 /// # Errors
 /// When a target cannot be set up, as with a CA file that cannot be read.
 pub async fn host_clocks(config: &Config, env: &Env) -> Result<Vec<HostClock>, StartError> {
-    let blueprint = Blueprint::new(config, env)?;
+    let blueprint = Blueprint::new(config, env, &Metrics::new(1))?;
     let mut clocks = Vec::new();
     for (target, transport, url) in blueprint.hosts()? {
         let host = url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();

@@ -85,7 +85,8 @@ impl Emulators {
 pub fn serve_emulated(config: &Config) -> Result<(), StartError> {
     runtime()?.block_on(async {
         let emulators = Emulators::start(config.clone(), &EmulatedClouds::default()).await?;
-        until_signal(emulators.config(), &emulators.env()).await
+        // Traces go where the operator says, whatever answers the calls.
+        until_signal(emulators.config(), &emulators.env().with_process("OTEL_")).await
     })
 }
 

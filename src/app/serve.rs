@@ -34,7 +34,10 @@ pub(super) async fn until_signal(config: &Config, env: &Env) -> Result<(), Start
     let sidecar = Sidecar::start(config, env)?;
     announce(config, &sidecar);
     info!("ready");
-    either(&mut terminate, &mut interrupt).await;
+    tokio::select! {
+        () = either(&mut terminate, &mut interrupt) => {}
+        () = sidecar.asked_to_quit() => {}
+    }
     info!(timeout = ?config.drain_timeout, "draining: no new calls, those in flight finish");
     tokio::select! {
         finished = sidecar.drain() => match finished {

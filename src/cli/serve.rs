@@ -1,5 +1,7 @@
 //! `serve`: the sidecar itself.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::config_args::ConfigArgs;
@@ -9,6 +11,9 @@ use crate::app;
 use crate::config::{Log, LogFormat};
 use crate::env::Env;
 use crate::telemetry;
+
+/// Longest time that the end of the process waits for a slow reader of the log.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 const HELP: &str = "\
 Without a file there is one target, named default: the public NAVER Cloud in Korea, with keys from
@@ -56,6 +61,9 @@ pub(super) fn run(args: ServeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
 }
 
 fn done(served: Result<(), app::StartError>, io: &mut Io<'_>) -> Exit {
+    if let Some(log) = telemetry::Log::installed() {
+        log.flush(LAST_LINES);
+    }
     match served {
         Ok(()) => Exit::Clean,
         Err(why) => {
@@ -71,7 +79,7 @@ fn start_log(log: &Log) {
         LogFormat::Json => telemetry::Format::Json,
     };
     // Both sides use the same five words.
-    telemetry::init(
+    telemetry::Log::install(
         format,
         log.level
             .name()

@@ -11,7 +11,7 @@ use super::listen::Listen;
 use super::suggest::nearest;
 use super::target::TargetConfig;
 use super::walk::Found;
-use super::{Config, Log, LogFormat, LogLevel, RequestIds};
+use super::{AccessLog, Config, Log, LogFormat, LogLevel, Metrics, RequestIds, Tracing};
 use crate::env::Env;
 use reader::Reader;
 
@@ -61,6 +61,19 @@ pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Optio
                 "trace" => LogLevel::Trace,
                 _ => LogLevel::Info,
             },
+        },
+        access_log: match top.text("access_log").as_str() {
+            "off" => AccessLog::Off,
+            "errors" => AccessLog::Errors,
+            _ => AccessLog::All,
+        },
+        admin_quit: top.bool("admin_quit"),
+        tracing: Tracing {
+            keep_failures: top.bool("tracing.keep_failures"),
+            keep_slower_than: top.duration("tracing.keep_slower_than"),
+        },
+        metrics: Metrics {
+            max_actions: usize::try_from(top.integer("metrics.max_actions")).ok()?,
         },
         targets,
         file: None,

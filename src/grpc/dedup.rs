@@ -14,9 +14,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
-use super::edge::CallFacts;
+use super::observe::CallFacts;
 use crate::call::Call;
 use crate::error::{Error, Execution, Facts, Faults, Kind};
+use crate::telemetry::metrics::Repeats;
 
 /// How long, how many, how much.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,7 @@ pub struct Window {
 #[derive(Debug)]
 pub struct Dedup {
     window: Window,
+    counts: Repeats,
     state: Mutex<State>,
 }
 
@@ -102,8 +104,15 @@ impl Dedup {
     pub fn new(window: Window) -> Self {
         Self {
             window,
+            counts: Repeats::default(),
             state: Mutex::default(),
         }
+    }
+
+    /// The same, counted.
+    #[must_use]
+    pub fn counted(self, counts: Repeats) -> Self {
+        Self { counts, ..self }
     }
 
     /// Joins the call with this key, or starts it with `work`. `message` is the whole request: another one under the
@@ -140,17 +149,27 @@ impl Dedup {
         state.forget(Instant::now(), &self.window, 0);
         if let Some(entry) = state.entries.get(&key) {
             if entry.fingerprint != fingerprint {
+                self.counts.refused.inc();
                 return Err(Faults::single(
                     "request_id",
                     "was used for a different request; use a new id for each request, and the same one only to repeat it.",
                 ));
             }
+            let ended = entry.outcome.borrow().is_some();
+            let count = if ended {
+                &self.counts.answered
+            } else {
+                &self.counts.joined
+            };
+            count.inc();
             return Ok(entry.outcome.clone());
         }
         state.forget(Instant::now(), &self.window, 1);
         if state.entries.len() >= self.window.max_entries {
+            self.counts.refused.inc();
             return Err(full(self.window.max_entries));
         }
+        self.counts.started.inc();
         let (sender, receiver) = watch::channel(None);
         state.entries.insert(
             key,

@@ -1,94 +1,103 @@
 //! What every call shares: pick the target, set the deadline, read the trace context; answer with trailers or a status.
 
-use std::sync::{Arc, OnceLock};
+use std::any::Any;
+use std::mem;
+use std::sync::Arc;
 
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Response, Status};
 
+use super::Services;
+use super::observe::{CallFacts, Observed, Seen, failure};
 use super::status::{Context, status};
+use super::subject::{Subject, activation, failed};
 use super::{deadline, trace};
 use crate::call::Call;
-use crate::error::Result;
-use crate::target::{Target, Targets};
+use crate::error::{Error, Result};
+use crate::target::Target;
+use crate::telemetry::Telemetry;
+use crate::telemetry::metrics::InFlight;
 
 /// One call between its arrival and its answer.
 pub(super) struct Edge {
     pub(super) target: Arc<Target>,
     pub(super) call: Call,
+    pub(super) observed: Observed,
     idempotent: bool,
-}
-
-/// What the trailers of a successful answer say; travels in the response's extensions.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CallFacts {
-    pub(super) attempts: u32,
-    pub(super) upstream_request_id: Option<String>,
-}
-
-/// The same for a stream, whose answer begins before its facts are known; set before the stream ends.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LateFacts(Arc<OnceLock<CallFacts>>);
-
-impl LateFacts {
-    pub(super) fn set(&self, facts: CallFacts) {
-        // A stream ends once.
-        let _ = self.0.set(facts);
-    }
-
-    pub(super) fn get(&self) -> CallFacts {
-        self.0.get().cloned().unwrap_or_default()
-    }
+    /// Shown when the edge lets the call go.
+    seen: Seen,
+    _in_flight: InFlight,
 }
 
 impl Edge {
     /// `idempotent` is the operation's own nature or the caller's word.
     pub(super) fn open(
-        targets: &Targets,
-        target: &str,
-        (metadata, extensions): (&MetadataMap, &Extensions),
+        services: &Services,
+        metadata: &MetadataMap,
+        extensions: &mut Extensions,
+        message: &impl Subject,
         idempotent: bool,
     ) -> Result<Self, Status> {
-        let target = targets.get(target).map_err(|error| {
-            status(
-                &error,
-                &Context {
-                    target,
+        let observed = extensions
+            .remove::<Observed>()
+            .unwrap_or_else(|| Observed::new(&Telemetry::off(), "_OTHER"));
+        let traces = observed.telemetry().traces();
+        let begun = traces.begin(trace::incoming(metadata, traces.propagation()));
+        let mut seen = Seen {
+            context: begun.context,
+            ..Seen::default()
+        };
+        if observed.telemetry().notes_subjects() {
+            seen.subject = message.subject();
+        }
+        let target = match services.targets.get(message.target()) {
+            Ok(target) => target,
+            Err(error) => {
+                seen.failure = Some(failure(&error));
+                observed.seen(seen);
+                let context = Context {
+                    target: message.target(),
                     ..Context::default()
-                },
-            )
-        })?;
+                };
+                return Err(status(&error, &context));
+            }
+        };
         let mut call = Call::new(deadline::deadline(extensions, target.request_timeout));
-        call.trace = trace::context(metadata);
+        call.trace = begun.headers;
         call.previous_attempts = previous_attempts(metadata);
+        call.record = begun.record;
         Ok(Self {
+            _in_flight: target.metrics.calls.begin(),
             target,
             call,
+            observed,
             idempotent,
+            seen,
         })
     }
 
     /// The answer to the caller.
-    pub(super) fn close<T>(self, result: Result<T>) -> Result<Response<T>, Status> {
+    pub(super) fn close<T: Any>(mut self, result: Result<T>) -> Result<Response<T>, Status> {
         match result {
             Ok(message) => {
-                let mut response = Response::new(message);
-                let Call {
-                    attempts,
-                    upstream_request_id,
-                    ..
-                } = self.call;
-                response.extensions_mut().insert(CallFacts {
-                    attempts,
-                    upstream_request_id,
-                });
-                Ok(response)
+                if let Some(run) = activation(&message) {
+                    self.is_about(run.activation_id.clone());
+                    self.seen.function_failed = failed(run);
+                }
+                Ok(Response::new(message))
             }
             Err(error) => Err(self.status(&error)),
         }
     }
 
+    /// Names the run that the call is about.
+    pub(super) fn is_about(&mut self, activation_id: String) {
+        self.seen.activation_id = activation_id;
+    }
+
     /// The status of a failure of this call.
-    pub(super) fn status(&self, error: &crate::error::Error) -> Status {
+    pub(super) fn status(&mut self, error: &Error) -> Status {
+        self.seen.failure = Some(failure(error));
         status(
             error,
             &Context {
@@ -99,6 +108,30 @@ impl Edge {
                 idempotent: self.idempotent || self.call.idempotent,
             },
         )
+    }
+
+    /// The call as another task carries it on, with the same deadline and trace; what it does is noted there.
+    pub(super) fn lend(&mut self) -> Call {
+        let mut call = Call::new(self.call.deadline);
+        call.config_generation = self.call.config_generation;
+        call.previous_attempts = self.call.previous_attempts;
+        call.trace.clone_from(&self.call.trace);
+        call.record = self.call.record.take();
+        call
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        let mut seen = mem::take(&mut self.seen);
+        seen.target = Some(Arc::clone(&self.target));
+        seen.config_generation = self.call.config_generation;
+        seen.facts = CallFacts {
+            attempts: self.call.attempts,
+            upstream_request_id: self.call.upstream_request_id.take(),
+        };
+        self.observed.record(self.call.record.take());
+        self.observed.seen(seen);
     }
 }
 
@@ -116,13 +149,9 @@ fn previous_attempts(metadata: &MetadataMap) -> u32 {
 /// One unary method: open, ask the provider, close.
 macro_rules! unary {
     ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
-        let (metadata, extensions, message) = $request.into_parts();
-        let mut edge = $crate::grpc::edge::Edge::open(
-            &$services.targets,
-            &message.target,
-            (&metadata, &extensions),
-            $idempotent,
-        )?;
+        let (metadata, mut extensions, message) = $request.into_parts();
+        let mut edge =
+            $crate::grpc::edge::Edge::open($services, &metadata, &mut extensions, &message, $idempotent)?;
         let result = edge.target.provider.$method(&mut edge.call, message).await;
         edge.close(result)
     }};

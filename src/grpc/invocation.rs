@@ -1,6 +1,7 @@
 //! `faas.v1.InvocationService`.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
@@ -9,9 +10,8 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::Services;
-use super::edge::{CallFacts, Edge, LateFacts, unary};
+use super::edge::{Edge, unary};
 use super::status::panicked;
-use crate::call::Call;
 use crate::proto::invocation_service_server::InvocationService;
 use crate::proto::*;
 
@@ -19,26 +19,20 @@ use crate::proto::*;
 macro_rules! once {
     ($services:expr, $request:expr, $method:ident, $label:literal, $id:expr, $idempotent:expr) => {{
         use prost::Message as _;
-        let (metadata, extensions, message) = $request.into_parts();
-        let mut edge = $crate::grpc::edge::Edge::open(
-            &$services.targets,
-            &message.target,
-            (&metadata, &extensions),
-            $idempotent,
-        )?;
+        let (metadata, mut extensions, message) = $request.into_parts();
+        let mut edge =
+            $crate::grpc::edge::Edge::open($services, &metadata, &mut extensions, &message, $idempotent)?;
         let key = $crate::grpc::dedup::Key::new($label, &edge.target.name, &$id);
         let bytes = message.encode_to_vec();
-        let (target, deadline, trace) = (
+        let (target, deadline, mut call, observed) = (
             std::sync::Arc::clone(&edge.target),
             edge.call.deadline,
-            edge.call.trace.clone(),
+            edge.lend(),
+            edge.observed.clone(),
         );
-        let previous_attempts = edge.call.previous_attempts;
         let work = || async move {
-            let mut call = $crate::call::Call::new(deadline);
-            call.trace = trace;
-            call.previous_attempts = previous_attempts;
             let result = target.provider.$method(&mut call, message).await;
+            observed.record(call.record.take());
             let started = result
                 .as_ref()
                 .ok()
@@ -47,7 +41,7 @@ macro_rules! once {
                 activation_id: started.unwrap_or_default().to_owned(),
                 idempotent: call.idempotent,
                 result: result.map(|answer| bytes::Bytes::from(answer.encode_to_vec())),
-                facts: $crate::grpc::edge::CallFacts {
+                facts: $crate::grpc::observe::CallFacts {
                     attempts: call.attempts,
                     upstream_request_id: call.upstream_request_id,
                 },
@@ -135,12 +129,11 @@ impl InvocationService for Services {
         &self,
         request: Request<WatchActivationRequest>,
     ) -> Result<Response<Self::WatchActivationStream>, Status> {
-        let (metadata, extensions, message) = request.into_parts();
-        let mut edge = Edge::open(&self.targets, &message.target, (&metadata, &extensions), true)?;
+        let (metadata, mut extensions, message) = request.into_parts();
+        let mut edge = Edge::open(self, &metadata, &mut extensions, &message, true)?;
+        edge.is_about(message.activation_id.clone());
         // A watched activation has few states, so the channel stays short whatever the reader does.
         let (states, receiver) = mpsc::unbounded_channel();
-        let facts = LateFacts::default();
-        let late = facts.clone();
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut observer = |activation| {
@@ -150,29 +143,19 @@ impl InvocationService for Services {
                     }))
                     .is_ok()
             };
-            let result = edge
-                .target
+            let target = Arc::clone(&edge.target);
+            let result = target
                 .provider
                 .watch_activation(&mut edge.call, message, &mut observer)
                 .await;
             let failure = result.err().map(|error| edge.status(&error));
-            let Call {
-                attempts,
-                upstream_request_id,
-                ..
-            } = edge.call;
-            late.set(CallFacts {
-                attempts,
-                upstream_request_id,
-            });
+            // Before the stream ends, since its trailers tell of the call.
+            drop(edge);
             if let Some(status) = failure {
                 let _ = states.send(Err(status));
             }
         });
-        let mut response: Response<Self::WatchActivationStream> =
-            Response::new(Box::pin(Watched { receiver, task }));
-        response.extensions_mut().insert(facts);
-        Ok(response)
+        Ok(Response::new(Box::pin(Watched { receiver, task })))
     }
 
     async fn cancel_activation(

@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
@@ -19,7 +20,8 @@ use tower::Service;
 
 use super::arriving::Arriving;
 use super::deadline::Asked;
-use super::edge::{CallFacts, LateFacts};
+use super::methods::{self, Method};
+use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
 use super::status::{bare, panicked, unsendable};
 use super::{Health, Services};
@@ -28,6 +30,7 @@ use crate::proto::health::health_server::HealthServer;
 use crate::proto::invocation_service_server::InvocationServiceServer;
 use crate::proto::package_service_server::PackageServiceServer;
 use crate::proto::trigger_service_server::TriggerServiceServer;
+use crate::telemetry::Telemetry;
 
 /// The services of `faas.v1`, as health checks name them.
 pub(super) const SERVICES: [&str; 4] = [
@@ -56,12 +59,13 @@ pub struct Router {
     trigger: TriggerServiceServer<Services>,
     health: HealthServer<Health>,
     reflection: Reflection,
+    telemetry: Arc<Telemetry>,
 }
 
 impl Router {
-    /// Puts the services behind one path match, within `limits`.
+    /// Puts the services behind one path match, within `limits`; `telemetry` sees every call.
     #[must_use]
-    pub fn new(services: &Services, health: &Health, limits: Limits) -> Self {
+    pub fn new(services: &Services, health: &Health, limits: Limits, telemetry: Arc<Telemetry>) -> Self {
         let size = limits.max_message_size;
         macro_rules! limited {
             ($server:ident) => {
@@ -78,7 +82,20 @@ impl Router {
             trigger: limited!(TriggerServiceServer),
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
+            telemetry,
         }
+    }
+
+    /// Begins to watch a call of ours.
+    fn watch(&self, request: &mut http::Request<Body>) -> Option<Guard> {
+        let method = match methods::find(request.uri().path()) {
+            Method::Known(method) => method,
+            Method::Other => "_OTHER",
+            Method::Unwatched => return None,
+        };
+        let observed = Observed::new(&self.telemetry, method);
+        request.extensions_mut().insert(observed.clone());
+        Some(observed.guard())
     }
 
     fn dispatch(&mut self, request: http::Request<Body>) -> Pending {
@@ -116,6 +133,7 @@ impl Service<http::Request<Body>> for Router {
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Pending {
+        let guard = self.watch(&mut request);
         if let Some(asked) = Asked::read(request.headers()) {
             request.extensions_mut().insert(asked);
             request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
@@ -123,34 +141,52 @@ impl Service<http::Request<Body>> for Router {
         let answer = self.dispatch(request);
         Box::pin(async move {
             match AssertUnwindSafe(answer).catch_unwind().await {
-                Ok(answer) => answer.map(finish),
-                Err(_) => Ok(panicked().into_http()),
+                Ok(answer) => answer.map(|answer| finish(answer, guard)),
+                Err(_) => {
+                    end(guard.as_ref(), Code::Internal);
+                    Ok(panicked().into_http())
+                }
             }
         })
     }
 }
 
-/// Details on every error, trailers on every answer.
-fn finish(mut answer: Answer) -> Answer {
-    if let Some(status) = without_details(answer.headers()) {
-        return status.into_http();
-    }
-    if let Some(facts) = answer.extensions_mut().remove::<CallFacts>() {
-        return with_trailers(answer, move || facts.clone());
-    }
-    match answer.extensions_mut().remove::<LateFacts>() {
-        Some(facts) => with_trailers(answer, move || facts.get()),
-        None => answer,
+fn end(guard: Option<&Guard>, code: Code) {
+    if let Some(guard) = guard {
+        guard.end(code);
     }
 }
 
-fn with_trailers(answer: Answer, facts: impl Fn() -> CallFacts + Send + 'static) -> Answer {
+/// Details on every error, trailers on every answer.
+fn finish(answer: Answer, guard: Option<Guard>) -> Answer {
+    if let Some(status) = without_details(answer.headers()) {
+        end(guard.as_ref(), status.code());
+        return status.into_http();
+    }
+    let Some(guard) = guard else { return answer };
+    match code(answer.headers()) {
+        // An error has no body: its trailers are its headers.
+        Some(code) => guard.end(code),
+        None => return with_trailers(answer, guard),
+    }
+    answer
+}
+
+fn with_trailers(answer: Answer, guard: Guard) -> Answer {
     answer.map(|body| {
         Body::new(body.map_frame(move |frame| match frame.into_trailers() {
-            Ok(trailers) => Frame::trailers(trail(trailers, &facts())),
+            Ok(trailers) => {
+                let trailers = trail(trailers, &guard.facts());
+                guard.end(code(&trailers).unwrap_or(Code::Ok));
+                Frame::trailers(trailers)
+            }
             Err(frame) => frame,
         }))
     })
+}
+
+fn code(headers: &HeaderMap) -> Option<Code> {
+    Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()))
 }
 
 fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {

@@ -5,7 +5,7 @@
 //! the questions and how the answers are shown are the command line's (`cli/doctor`). Nothing here changes anything at the
 //! cloud: every request is a harmless read, and their number is bounded, since refused signatures lock a key.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::HeaderMap;
@@ -46,19 +46,6 @@ pub struct Finding {
     pub also: Vec<Cause>,
 }
 
-/// The head of an answer, for the clock and for whoever stands in between.
-#[derive(Clone, Debug, Default)]
-pub struct Head {
-    /// HTTP status.
-    pub status: u16,
-    /// The cloud's clock by the `Date` header (whole seconds), if it sent one.
-    pub date: Option<SystemTime>,
-    /// Half the round trip: how far off the reading may be, beside the header's own second.
-    pub uncertainty: Duration,
-    /// How far the cloud's clock is ahead of this machine's, in milliseconds; negative = behind.
-    pub ahead_ms: Option<i64>,
-}
-
 /// What `doctor` asks of a cloud.
 #[async_trait]
 pub trait Diagnose: Send + Sync {
@@ -71,11 +58,12 @@ pub trait Diagnose: Send + Sync {
     /// How far a signature's time may be from the cloud's clock; `None` when nothing is signed.
     fn window(&self) -> Option<Duration>;
 
-    /// One unsigned request, for the cloud's clock. A refusal is an answer.
+    /// How far this machine's clock is ahead of the cloud's, in milliseconds (negative: behind), by one unsigned request;
+    /// `None` when the answer shows no usable time.
     ///
     /// # Errors
-    /// When no HTTP answer came.
-    async fn knock(&self, call: &mut Call) -> Result<Head>;
+    /// When no HTTP answer came `within` this time.
+    async fn skew_ms(&self, within: Duration) -> Result<Option<i64>>;
 
     /// The harmless signed reads: a list of at most a few items, and whatever else shows that signatures of every form
     /// that the target sends are accepted. Answers what was read, in one sentence.
@@ -84,8 +72,9 @@ pub trait Diagnose: Send + Sync {
     /// The classified failure.
     async fn try_read(&self, call: &mut Call) -> Result<String>;
 
-    /// The cause of `error`, which [`Diagnose::try_read`] or another request met. May send further harmless reads.
-    async fn find_cause(&self, call: &mut Call, error: &Error, head: Option<&Head>) -> Finding;
+    /// The cause of `error`, which [`Diagnose::try_read`] or another request met; `skew_ms` as measured. May send further
+    /// harmless reads.
+    async fn find_cause(&self, call: &mut Call, error: &Error, skew_ms: Option<i64>) -> Finding;
 
     /// The rights that no harmless request can show, in one sentence.
     fn untestable_rights(&self) -> &'static str;

@@ -1,11 +1,22 @@
-//! The log: one line an event on standard error, as text or as JSON.
+//! The log: one line an event on standard error, as text or as JSON; and one access line a call.
 
-use std::io;
+use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
+use std::time::Duration;
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing::error;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, fmt};
+use tracing_subscriber::{Layer as _, fmt, reload};
+
+pub(super) mod access;
+mod level;
+mod writer;
+
+pub use access::Lines;
+pub use level::{LEVELS, Level, Shown};
+pub use writer::Writer;
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,26 +27,87 @@ pub enum Format {
     Json,
 }
 
-/// Installs the log for the process; later calls change nothing.
-///
-/// Libraries below us are heard from `warn` on only: their debug lines may show requests.
-pub fn init(format: Format, level: LevelFilter) {
-    let ours = Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_target(env!("CARGO_CRATE_NAME"), level);
-    let layer = match format {
-        Format::Text => fmt::layer()
-            .with_writer(io::stderr)
-            .with_target(false)
-            .with_ansi(false)
-            .boxed(),
-        Format::Json => fmt::layer()
-            .with_writer(io::stderr)
-            .json()
-            .flatten_event(true)
-            .boxed(),
-    };
-    let _ = tracing_subscriber::registry()
-        .with(layer.with_filter(ours))
-        .try_init();
+/// The log of the process; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Log {
+    format: Format,
+    level: Level,
+    writer: Writer,
+}
+
+static INSTALLED: OnceLock<Log> = OnceLock::new();
+
+impl Log {
+    /// Installs the log for the process; later calls change nothing.
+    pub fn install(format: Format, level: LevelFilter) {
+        INSTALLED.get_or_init(|| Self::new(format, level));
+    }
+
+    /// The process's log, once it is installed.
+    #[must_use]
+    pub fn installed() -> Option<Self> {
+        INSTALLED.get().cloned()
+    }
+
+    fn new(format: Format, level: LevelFilter) -> Self {
+        let writer = Writer::start(std::io::stderr());
+        let (filter, handle) = reload::Layer::new(level::filter(level));
+        let layer = match format {
+            Format::Text => fmt::layer()
+                .with_writer(writer.clone())
+                .with_target(false)
+                .with_ansi(false)
+                .boxed(),
+            Format::Json => fmt::layer()
+                .with_writer(writer.clone())
+                .json()
+                .flatten_event(true)
+                .boxed(),
+        };
+        let installed = tracing_subscriber::registry()
+            .with(layer.with_filter(filter))
+            .try_init();
+        if installed.is_ok() {
+            std::panic::set_hook(Box::new(panicked));
+        }
+        Self {
+            format,
+            level: Level::new(level, Some(handle)),
+            writer,
+        }
+    }
+
+    /// How lines are written.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Its level, to show and to change.
+    #[must_use]
+    pub fn level(&self) -> &Level {
+        &self.level
+    }
+
+    /// Where its lines go.
+    #[must_use]
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// Waits until everything logged so far is written, but no longer than `bound`.
+    pub fn flush(&self, bound: Duration) {
+        self.writer.flush(bound);
+    }
+}
+
+/// A panic's message may quote what was being handled (a slice out of bounds shows the text), so that the log tells the
+/// place only.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    error!(
+        place,
+        thread = std::thread::current().name().unwrap_or_default(),
+        "panic: a bug of the sidecar"
+    );
 }

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use super::settings::Limits;
 use crate::call::Call;
 use crate::error::{Error, Execution, Kind, Result};
+use crate::telemetry::metrics::Histogram;
 
 #[derive(Debug)]
 pub(super) struct Limiter {
@@ -18,6 +20,8 @@ pub(super) struct Limiter {
     pub(super) queue_full: AtomicU64,
     /// Calls refused because their turn did not come in time.
     pub(super) queue_timeout: AtomicU64,
+    /// How long calls waited that had to.
+    waits: Histogram,
 }
 
 /// Takes a place in the queue and gives it back when dropped, however the wait ends.
@@ -31,7 +35,13 @@ impl Limiter {
             limits: *limits,
             queue_full: AtomicU64::new(0),
             queue_timeout: AtomicU64::new(0),
+            waits: Histogram::new(&[]),
         }
+    }
+
+    /// The same, with the waits told to `waits`.
+    pub(super) fn telling(self, waits: Histogram) -> Self {
+        Self { waits, ..self }
     }
 
     /// Calls that hold a slot.
@@ -67,7 +77,10 @@ impl Limiter {
             ));
         }
         let patience = self.patience(call);
-        match tokio::time::timeout(patience, self.slots.acquire()).await {
+        let began = Instant::now();
+        let waited = tokio::time::timeout(patience, self.slots.acquire()).await;
+        self.waits.observe_time(began.elapsed());
+        match waited {
             Ok(Ok(permit)) => Ok(permit),
             _ if call.remaining().is_zero() => Err(Call::out_of_time(Execution::NotStarted)),
             _ => {
@@ -105,7 +118,6 @@ fn refused(reason: &'static str, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::time::Instant;
 
     fn call(seconds: u64) -> Call {
         Call::new(Instant::now() + Duration::from_secs(seconds))

@@ -181,7 +181,10 @@ mod tests {
             assert!(pauses.iter().all(|pause| *pause <= bound), "attempt {attempt}");
             // Spread over the whole range: the chance that none of 200 falls in a quarter of it is 1e-25.
             assert!(pauses.iter().any(|pause| *pause < bound / 4), "attempt {attempt}");
-            assert!(pauses.iter().any(|pause| *pause > bound * 3 / 4), "attempt {attempt}");
+            assert!(
+                pauses.iter().any(|pause| *pause > bound * 3 / 4),
+                "attempt {attempt}"
+            );
         }
     }
 
@@ -253,11 +256,7 @@ mod tests {
                 Err(error) => {
                     assert_eq!(
                         (error.kind, error.reason.as_ref(), error.execution),
-                        (
-                            Kind::Unavailable,
-                            "RETRY_BUDGET_EXHAUSTED",
-                            Execution::NotStarted
-                        )
+                        (Kind::Unavailable, "RETRY_BUDGET_EXHAUSTED", Execution::NotStarted)
                     );
                     assert!(error.retries_spent && error.retry_after.is_some());
                 }

@@ -1,8 +1,10 @@
 //! What a target's configuration says about its transport; checked by the configuration room.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::tls::Tls;
+use crate::telemetry::metrics::TargetMetrics;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct Settings {
     pub limits: Limits,
     /// When calls are refused because the upstream is sick.
     pub breaker: Breaker,
+    /// What is counted for the target.
+    pub metrics: Arc<TargetMetrics>,
 }
 
 /// Retry rules.
@@ -114,6 +118,7 @@ impl Default for Settings {
                 open: Duration::from_secs(1),
                 max_open: Duration::from_secs(30),
             },
+            metrics: TargetMetrics::unread(),
         }
     }
 }

@@ -128,7 +128,11 @@ fn json(status: u16, body: String) -> Http {
 }
 
 fn hinted(http: Http, hint: bool) -> Http {
-    if hint { http.header("Retry-After", "0") } else { http }
+    if hint {
+        http.header("Retry-After", "0")
+    } else {
+        http
+    }
 }
 
 fn page(status: u16) -> Http {
@@ -137,7 +141,11 @@ fn page(status: u16) -> Http {
         headers: vec![("Content-Type", "text/html".to_owned())],
         body: "<html><head><title>Gateway</title></head><body><h1>One moment</h1></body></html>".to_owned(),
     };
-    if status == 302 { http.header("Location", "https://login.example/") } else { http }
+    if status == 302 {
+        http.header("Location", "https://login.example/")
+    } else {
+        http
+    }
 }
 
 /// An activation id of NCP that says which call it is of.

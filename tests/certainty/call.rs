@@ -23,7 +23,6 @@ pub struct Answer {
     pub attempts: u32,
     /// The call that a good answer is of, by its own words.
     pub of: Option<u64>,
-    #[allow(dead_code, reason = "told in histories")]
     pub message: String,
 }
 
@@ -81,7 +80,9 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 ..InvokeAsyncRequest::default()
             };
             let answer = caller.invocations().invoke_async(within(bound, request)).await;
-            told(answer, |answer| id_of(&answer.activation.unwrap_or_default().activation_id))
+            told(answer, |answer| {
+                id_of(&answer.activation.unwrap_or_default().activation_id)
+            })
         }
         Operation::GetActivation => {
             let request = GetActivationRequest {
@@ -91,7 +92,9 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 ..GetActivationRequest::default()
             };
             let answer = caller.invocations().get_activation(within(bound, request)).await;
-            told(answer, |answer| id_of(&answer.activation.unwrap_or_default().activation_id))
+            told(answer, |answer| {
+                id_of(&answer.activation.unwrap_or_default().activation_id)
+            })
         }
         Operation::PutAction => {
             let request = PutActionRequest {

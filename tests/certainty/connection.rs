@@ -99,10 +99,7 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
             if executed {
                 shared.ledger.execute(call, step);
             }
-            return wire
-                .write(&shared.cloud.said(said).bytes())
-                .await
-                .then_some(wire);
+            return wire.write(&shared.cloud.said(said).bytes()).await.then_some(wire);
         }
         Fault::CarriedOutLate(millis) => sleep(Duration::from_millis(millis.into())).await,
         _ => {}
@@ -169,7 +166,9 @@ async fn respond(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
             doubled.headers.extend(answer.headers.clone());
             wire.write(&doubled.bytes()).await
         }
-        Fault::Chunked | Fault::ChunkGarbage | Fault::ChunksCut(_) => return chunked(wire, fault, answer).await,
+        Fault::Chunked | Fault::ChunkGarbage | Fault::ChunksCut(_) => {
+            return chunked(wire, fault, answer).await;
+        }
         Fault::Interim(count) => {
             for status in ["100 Continue", "102 Processing", "103 Early Hints"]
                 .iter()
@@ -197,7 +196,13 @@ async fn respond(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
 async fn chunked(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
     let chunked = answer.clone().header("Transfer-Encoding", "chunked");
     let (first, second) = answer.body.split_at(answer.body.len() / 2);
-    let chunk = |text: &str| if text.is_empty() { String::new() } else { format!("{:x}\r\n{text}\r\n", text.len()) };
+    let chunk = |text: &str| {
+        if text.is_empty() {
+            String::new()
+        } else {
+            format!("{:x}\r\n{text}\r\n", text.len())
+        }
+    };
     let mut text = format!("{}{}", chunked.head(None), chunk(first));
     match fault {
         Fault::ChunkGarbage => text.push_str("no length\r\nno data\r\n"),
@@ -246,9 +251,10 @@ fn check(call: u64, step: Step, body: &[u8], shared: &Shared) {
         let text = String::from_utf8_lossy(body);
         let named = number_after(&text, "\"id\":");
         if named != Some(call) || !text.ends_with('}') {
-            shared
-                .ledger
-                .broken(format!("the body of call {call} is that of {named:?}, {} bytes", body.len()));
+            shared.ledger.broken(format!(
+                "the body of call {call} is that of {named:?}, {} bytes",
+                body.len()
+            ));
         }
     }
 }

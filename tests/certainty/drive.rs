@@ -47,8 +47,10 @@ async fn tries(lane: &Lane, caller: &Caller, plan: &Plan) -> Result<Vec<Try>, St
     match plan.repeat {
         Repeat::Never => Ok(vec![one(lane, caller, plan, plan.cancel).await?]),
         Repeat::AtOnce => {
-            let (first, second) =
-                tokio::join!(one(lane, caller, plan, plan.cancel), one(lane, caller, plan, None));
+            let (first, second) = tokio::join!(
+                one(lane, caller, plan, plan.cancel),
+                one(lane, caller, plan, None)
+            );
             Ok(vec![first?, second?])
         }
         Repeat::After(more) => {

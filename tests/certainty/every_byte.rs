@@ -34,7 +34,8 @@ async fn cut_everywhere(lane: &Lane, sidecar: &faas_sidecar::app::Sidecar) -> us
     let answer = lane.shared.cloud.good(Step::Run, number);
     let head = answer.bytes().len() - answer.body.len();
     let in_head = (0..head - 1).map(|at| (Fault::InAnswerHead as fn(u16, End) -> Fault, at, "unknown"));
-    let in_body = (0..answer.body.len()).map(|at| (Fault::InAnswerBody as fn(u16, End) -> Fault, at, "completed"));
+    let in_body =
+        (0..answer.body.len()).map(|at| (Fault::InAnswerBody as fn(u16, End) -> Fault, at, "completed"));
     let mut places = 0;
     for (fault, at, expected) in in_head.chain(in_body) {
         for end in [End::Close, End::Reset] {

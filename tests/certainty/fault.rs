@@ -1,6 +1,7 @@
 //! What an upstream may do to one request or its connection.
 
 use crate::dice::Dice;
+use crate::http2::StreamFault;
 
 /// How a connection ends, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,12 +109,24 @@ pub enum Fault {
     EndsAfterAnswer(End),
     /// An answer of refusal or failure; carried out before it or not.
     Answers(Said, bool),
+    /// Something that only HTTP/2 has.
+    OnStream(StreamFault),
+}
+
+impl From<StreamFault> for Fault {
+    fn from(fault: StreamFault) -> Self {
+        match fault {
+            StreamFault::None => Self::None,
+            fault => Self::OnStream(fault),
+        }
+    }
 }
 
 impl Fault {
     /// One at random; `body` is the length of the request's body.
     pub fn draw(dice: &mut Dice, body: u32) -> Self {
-        let end = |dice: &mut Dice| dice.one_of(&[End::Close, End::Close, End::Reset, End::Reset, End::Stall]);
+        let end =
+            |dice: &mut Dice| dice.one_of(&[End::Close, End::Close, End::Reset, End::Reset, End::Stall]);
         let cut = |dice: &mut Dice| dice.one_of(&[End::Close, End::Reset]);
         let small = |dice: &mut Dice, high| u16::try_from(dice.between(1, high)).unwrap();
         match dice.between(0, 99) {
@@ -220,6 +233,7 @@ impl Fault {
             | Self::LengthTooShort
             | Self::ChunkGarbage
             | Self::ChunksCut(_) => Some("completed"),
+            Self::OnStream(fault) => fault.knowable(),
             _ => None,
         }
     }
@@ -260,6 +274,7 @@ impl Fault {
             Self::ChunksCut(end) => format!("last chunk missing, {}", how(end)),
             Self::HeadersTwice => "every header twice".to_owned(),
             Self::SaysClose => "Connection: close".to_owned(),
+            Self::OnStream(fault) => fault.name(),
             Self::EndsAfterAnswer(end) => format!("{} after the answer", how(end)),
             Self::Answers(said, executed) => {
                 let when = match (said.is_refusal(), executed) {

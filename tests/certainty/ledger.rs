@@ -60,8 +60,14 @@ impl Ledger {
         self.write(call, Event::Met(fault));
     }
 
-    pub fn read(&self, call: u64, step: Step) {
+    /// Notes a whole request of the call; how many there were before.
+    pub fn read(&self, call: u64, step: Step) -> usize {
         self.write(call, Event::Read(step));
+        self.books()
+            .calls
+            .get(&call)
+            .map_or(0, Truth::requests)
+            .saturating_sub(1)
     }
 
     pub fn execute(&self, call: u64, step: Step) {

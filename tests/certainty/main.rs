@@ -26,6 +26,7 @@ mod dice;
 mod drive;
 mod every_byte;
 mod fault;
+mod http2;
 mod ledger;
 mod matrix;
 mod outage;

@@ -50,7 +50,9 @@ impl Caller {
 pub fn target(name: &str, cloud: Cloud, url: &str, settings: &str) -> String {
     let place = match cloud {
         Cloud::Ncp => "provider: ncp",
-        Cloud::FunctionGraph => "provider: functiongraph\n    region: cn-north-4\n    project_id: 7aad83af3e8d42e99ac194e8419e2c9b",
+        Cloud::FunctionGraph => {
+            "provider: functiongraph\n    region: cn-north-4\n    project_id: 7aad83af3e8d42e99ac194e8419e2c9b"
+        }
     };
     let settings: String = settings.lines().map(|line| format!("    {line}\n")).collect();
     format!("  {name}:\n    {place}\n    base_url: {url}\n{settings}")
@@ -64,7 +66,10 @@ pub fn start(targets: &str) -> Sidecar {
     file.write_all(text.as_bytes()).unwrap();
     let env = Env::fixed([
         ("NCLOUD_ACCESS_KEY_ID", "ncp_iam_TESTACCESSKEY01"),
-        ("NCLOUD_SECRET_ACCESS_KEY", "ncp_iam_TESTSECRETKEY0123456789abcdef"),
+        (
+            "NCLOUD_SECRET_ACCESS_KEY",
+            "ncp_iam_TESTSECRETKEY0123456789abcdef",
+        ),
         ("HUAWEICLOUD_SDK_AK", "TESTACCESSKEY0000001"),
         ("HUAWEICLOUD_SDK_SK", "test-secret-key-not-real-000000000000001"),
     ]);

@@ -69,7 +69,8 @@ impl Tally {
             let count = self.wrong.entry(name(*what)).or_default();
             *count += 1;
             if *count <= SHOWN {
-                self.shown.push(format!("{}: {}", name(*what), history(plan, tries, truth)));
+                self.shown
+                    .push(format!("{}: {}", name(*what), history(plan, tries, truth)));
             }
         }
         for one in tries {
@@ -128,7 +129,15 @@ impl Tally {
         writeln!(
             out,
             "{:<44} {:>7} {:>8} {:>7} {:>11} {:>7} {:>9} {:>9} {:>6}",
-            "last fault met", "tries", "executed", "OK", "not_started", "unknown", "completed", "cancelled", "missed"
+            "last fault met",
+            "tries",
+            "executed",
+            "OK",
+            "not_started",
+            "unknown",
+            "completed",
+            "cancelled",
+            "missed"
         )
         .unwrap();
         for (name, row) in &self.rows {
@@ -168,7 +177,12 @@ impl Tally {
             as_f64(self.executions) / as_f64(calls)
         )
         .unwrap();
-        writeln!(out, "attempts         {:.3} an answer", as_f64(self.attempts) / as_f64(self.answers.max(1))).unwrap();
+        writeln!(
+            out,
+            "attempts         {:.3} an answer",
+            as_f64(self.attempts) / as_f64(self.answers.max(1))
+        )
+        .unwrap();
         for what in [
             Wrong::DoubleRun,
             Wrong::SaidNotStarted,
@@ -177,6 +191,7 @@ impl Tally {
             Wrong::CrossedAnswer,
             Wrong::Unsaid,
             Wrong::CalledCancelled,
+            Wrong::Contradicts,
         ] {
             let count = self.wrong.get(name(what)).copied().unwrap_or(0);
             writeln!(out, "{:<44} {count}", name(what)).unwrap();
@@ -208,6 +223,7 @@ fn name(wrong: Wrong) -> &'static str {
         Wrong::SaidOk => "lie: OK, but not executed",
         Wrong::CrossedAnswer => "lie: OK, with another call's result",
         Wrong::Unsaid => "error that says nothing of execution",
+        Wrong::Contradicts => "message that denies what execution admits",
         Wrong::CalledCancelled => "CANCELLED, though nobody cancelled",
     }
 }

@@ -27,12 +27,19 @@ pub enum Wrong {
     Unsaid,
     /// A call in time that ended as if its caller had hung up.
     CalledCancelled,
+    /// A message that denies what `execution` admits.
+    Contradicts,
 }
 
 /// Everything that is wrong with `plan`, given its tries and the truth.
 pub fn judge(plan: &Plan, tries: &[Try], truth: &Truth) -> Vec<Wrong> {
     let mut wrong = Vec::new();
-    let most = plan.steps().iter().map(|step| truth.count(*step)).max().unwrap_or(0);
+    let most = plan
+        .steps()
+        .iter()
+        .map(|step| truth.count(*step))
+        .max()
+        .unwrap_or(0);
     if most > 1 && !plan.idempotent {
         wrong.push(Wrong::DoubleRun);
     }
@@ -63,9 +70,15 @@ fn judge_answer(plan: &Plan, answer: &Answer, truth: &Truth, next: Option<Instan
         (Code::Cancelled, _) => Some(Wrong::CalledCancelled),
         (_, Some("not_started")) if begun => Some(Wrong::SaidNotStarted),
         (_, Some("completed")) if !whole => Some(Wrong::SaidCompleted),
+        (_, Some("unknown" | "completed")) if denies(&answer.message) => Some(Wrong::Contradicts),
         (_, Some("not_started" | "unknown" | "completed")) => None,
         _ => Some(Wrong::Unsaid),
     }
+}
+
+/// True for a message that lets its reader believe that nothing can have happened.
+fn denies(message: &str) -> bool {
+    message.to_lowercase().contains("nothing was sent") && !message.contains("An earlier attempt")
 }
 
 /// How much longer than its deadline the slowest try took.

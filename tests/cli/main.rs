@@ -6,6 +6,11 @@
 )]
 
 #[cfg(feature = "emulator")]
+#[path = "../sidecar/support/leak.rs"]
+mod leak;
+#[cfg(feature = "emulator")]
+mod observed;
+#[cfg(feature = "emulator")]
 mod process;
 #[cfg(feature = "emulator")]
 mod running;

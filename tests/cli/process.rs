@@ -66,6 +66,17 @@ impl Running {
         })
     }
 
+    /// All lines that come until it ends.
+    pub(crate) fn rest(&self) -> String {
+        let mut rest = String::new();
+        // The reader's thread lets go when the stream ends.
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            rest.push_str(&line);
+            rest.push('\n');
+        }
+        rest
+    }
+
     /// Sends a signal, as a container's runtime does.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill")

@@ -12,6 +12,7 @@
 mod actions;
 mod auth;
 mod lists;
+mod proxies;
 mod quirks;
 mod runs;
 mod signature;

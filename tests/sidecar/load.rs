@@ -89,7 +89,11 @@ async fn a_clients_own_retry_passes_while_there_is_room_and_nonsense_is_no_retry
     let bench = Bench::with(OUTAGE).await;
     for nonsense in ["", "-1", "x", "1.5", "0"] {
         bench.upstream.push(content("[]"));
-        bench.packages().list_packages(list(Some(nonsense))).await.unwrap();
+        bench
+            .packages()
+            .list_packages(list(Some(nonsense)))
+            .await
+            .unwrap();
     }
     let status = bench.packages().list_packages(list(Some("1"))).await.unwrap_err();
     assert_eq!(told(&status).reason, "RETRY_BUDGET_EXHAUSTED");
@@ -146,7 +150,10 @@ async fn refused_by_circuit(bench: &Bench) -> Told {
         pause > Duration::ZERO && pause <= Duration::from_millis(400),
         "{pause:?}"
     );
-    assert!(told.pushback.unwrap() > 0, "nothing was sent, so it may be repeated");
+    assert!(
+        told.pushback.unwrap() > 0,
+        "nothing was sent, so it may be repeated"
+    );
     told
 }
 

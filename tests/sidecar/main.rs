@@ -22,6 +22,7 @@ mod error_bodies;
 mod http2;
 mod load;
 mod many;
+mod metrics;
 mod operations;
 mod paging;
 mod phases;
@@ -35,3 +36,4 @@ mod server;
 #[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
 mod support;
 mod tls;
+mod tracing;

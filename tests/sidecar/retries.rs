@@ -380,6 +380,12 @@ async fn what_an_earlier_attempt_may_have_done_is_not_forgotten() {
             .unwrap_err(),
     );
     told.assert(Code::ResourceExhausted, "THROTTLE_LIMITED", "unknown", "gateway");
+    assert!(
+        told.message
+            .ends_with("An earlier attempt may have been carried out."),
+        "{}",
+        told.message
+    );
     // First carried out with its answer lost, then refused.
     bench.upstream.push(success("{}").half(Step::Close));
     bench.upstream.push(throttled());

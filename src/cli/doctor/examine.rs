@@ -15,7 +15,7 @@ use crate::config::{Config, Credentials, TargetConfig};
 use crate::env::Env;
 use crate::error::{Error, Kind};
 use crate::proto::{GetActionRequest, JsonEncoding};
-use crate::provider::diagnosis::{Cause, Finding, Head, clock};
+use crate::provider::diagnosis::{Cause, Finding, clock};
 use crate::target::Target;
 
 /// A difference between the clocks that is worth a look although every cloud accepts it.
@@ -108,15 +108,15 @@ async fn one(
             steps.push(step);
         }
     }
-    let head = match lost {
+    let skew = match lost {
         Some(step) => {
             steps.push(Step::skipped("clock", step));
             None
         }
         None => {
-            let (step, head) = clock_step(target, ends).await;
+            let (step, skew) = clock_step(target, ends).await;
             steps.push(step);
-            head
+            skew
         }
     };
     let skip = lost.or(no_key.then_some("credentials"));
@@ -125,12 +125,12 @@ async fn one(
             steps.push(Step::skipped("read", step));
             Err(step)
         }
-        None => read(target, head.as_ref(), ends, steps).await,
+        None => read(target, skew, ends, steps).await,
     };
     for action in &wanted.actions {
         let name = format!("{}/{}", action.package, action.name);
         steps.push(match readable {
-            Ok(()) => right(target, action, head.as_ref(), ends).await.of(name),
+            Ok(()) => right(target, action, skew, ends).await.of(name),
             Err(step) => Step::skipped("right", step).of(name),
         });
     }
@@ -174,26 +174,29 @@ fn credentials(target: &Target) -> Step {
     })
 }
 
-async fn clock_step(target: &Target, ends: Instant) -> (Step, Option<Head>) {
+async fn clock_step(target: &Target, ends: Instant) -> (Step, Option<i64>) {
     let began = Instant::now();
-    let mut call = Call::new(ends);
-    let head = match target.provider.knock(&mut call).await {
-        Ok(head) => head,
+    let skew_ms = match target
+        .provider
+        .skew_ms(ends.saturating_duration_since(began))
+        .await
+    {
+        Ok(skew_ms) => skew_ms,
         Err(error) => {
             let finding = Finding::likely(Cause::Unreachable, error.message.trim_end_matches('.'), &[]);
             return (Step::caused("clock", finding), None);
         }
     };
-    let step = match (head.ahead_ms, target.provider.window()) {
+    let step = match (skew_ms, target.provider.window()) {
         (None, _) => Step::warn(
             "clock",
             "the cloud's answer has no Date header, so the clocks cannot be compared",
             "Let the proxy on the way pass the Date header on.",
         ),
-        (Some(ahead), Some(window)) if u128::from(ahead.unsigned_abs()) >= window.as_millis() => {
+        (Some(skew), Some(window)) if u128::from(skew.unsigned_abs()) >= window.as_millis() => {
             let fact = format!(
                 "{}; signatures may be {} s off, and are made at the cloud's time instead",
-                clock::told(ahead),
+                clock::told(skew),
                 window.as_secs()
             );
             Step {
@@ -201,8 +204,8 @@ async fn clock_step(target: &Target, ends: Instant) -> (Step, Option<Head>) {
                 ..Step::warn("clock", fact, Cause::ClockSkew.fix())
             }
         }
-        (Some(ahead), _) if u128::from(ahead.unsigned_abs()) >= NOTICEABLE.as_millis() => {
-            Step::warn("clock", clock::told(ahead), Cause::ClockSkew.fix())
+        (Some(skew), _) if u128::from(skew.unsigned_abs()) >= NOTICEABLE.as_millis() => {
+            Step::warn("clock", clock::told(skew), Cause::ClockSkew.fix())
         }
         (Some(_), window) => {
             let window = window.map_or_else(String::new, |window| {
@@ -211,20 +214,14 @@ async fn clock_step(target: &Target, ends: Instant) -> (Step, Option<Head>) {
             Step::ok("clock", format!("the clocks agree{window}"))
         }
     };
-    let step = step
-        .with("cloud_ahead_ms", head.ahead_ms)
-        .with(
-            "uncertainty_ms",
-            u64::try_from(head.uncertainty.as_millis()).unwrap_or(u64::MAX),
-        )
-        .with("date", head.date.map(network::date));
+    let step = step.with("skew_ms", skew_ms);
     let took = began.elapsed();
-    (Step { took, ..step }, Some(head))
+    (Step { took, ..step }, skew_ms)
 }
 
 async fn read(
     target: &Target,
-    head: Option<&Head>,
+    skew_ms: Option<i64>,
     ends: Instant,
     steps: &mut Vec<Step>,
 ) -> Result<(), &'static str> {
@@ -233,7 +230,7 @@ async fn read(
     let outcome = target.provider.try_read(&mut call).await;
     let (step, readable) = match outcome {
         Ok(fact) => (Step::ok("read", fact), Ok(())),
-        Err(error) => (caused("read", target, &error, head, ends).await, Err("read")),
+        Err(error) => (caused("read", target, &error, skew_ms, ends).await, Err("read")),
     };
     let step = step.with("upstream_request_id", call.upstream_request_id.clone());
     let took = began.elapsed();
@@ -241,7 +238,7 @@ async fn read(
     readable
 }
 
-async fn right(target: &Target, action: &Action, head: Option<&Head>, ends: Instant) -> Step {
+async fn right(target: &Target, action: &Action, skew_ms: Option<i64>, ends: Instant) -> Step {
     let began = Instant::now();
     let mut call = Call::new(ends);
     let request = GetActionRequest {
@@ -268,7 +265,7 @@ async fn right(target: &Target, action: &Action, head: Option<&Head>, ends: Inst
                 "Name the action as package/name by this cloud's rules.",
             )
         }
-        Err(error) => caused("right", target, &error, head, ends).await,
+        Err(error) => caused("right", target, &error, skew_ms, ends).await,
     };
     let took = began.elapsed();
     Step { took, ..step }
@@ -279,11 +276,11 @@ async fn caused(
     name: &'static str,
     target: &Target,
     error: &Error,
-    head: Option<&Head>,
+    skew_ms: Option<i64>,
     ends: Instant,
 ) -> Step {
     let mut call = Call::new(ends);
-    let search = target.provider.find_cause(&mut call, error, head);
+    let search = target.provider.find_cause(&mut call, error, skew_ms);
     let finding = match timeout_at(ends, search).await {
         Ok(finding) => finding,
         Err(_) => {

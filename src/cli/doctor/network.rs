@@ -181,7 +181,7 @@ fn agreed(shaken: &Handshake) -> Step {
 }
 
 /// A time as in logs, without fractions.
-pub(super) fn date(at: SystemTime) -> String {
+fn date(at: SystemTime) -> String {
     OffsetDateTime::from(at)
         .replace_nanosecond(0)
         .ok()

@@ -170,7 +170,11 @@ fn ordered(reader: &mut Reader<'_>, section: &str, first: &str, second: &str) ->
     let (first_key, second_key) = (format!("{section}.{first}"), format!("{section}.{second}"));
     let (shorter, longer) = (reader.duration(&first_key), reader.duration(&second_key));
     if shorter > longer {
-        let given = if reader.stands(&first_key) { first_key } else { second_key };
+        let given = if reader.stands(&first_key) {
+            first_key
+        } else {
+            second_key
+        };
         let (shorter, longer) = (format_duration(shorter), format_duration(longer));
         reader.fault(
             &given,

@@ -47,6 +47,12 @@ pub(super) static KEYS: &[Key] = &[
         "Where the plain HTTP pages for operators are served: an IP address with a port, or off.",
     ),
     key(
+        "admin_quit",
+        Kind::Bool,
+        Default::Is("false"),
+        "Whether a POST to the admin page /quitquitquit ends the process as SIGTERM does.",
+    ),
+    key(
         "default_target",
         Kind::Text(TARGET_NAME),
         Default::Depends("the target, when there is only one; required when there are several"),
@@ -111,6 +117,37 @@ pub(super) static KEYS: &[Key] = &[
         Kind::Word(&["error", "warn", "info", "debug", "trace"]),
         Default::Is("info"),
         "The least important lines that are still written.",
+    ),
+    key("metrics", Kind::Section, Default::Nothing, "What is counted."),
+    key(
+        "metrics.max_actions",
+        Kind::Integer(1, 10_000),
+        Default::Is("100"),
+        "How many actions the metrics of runs tell apart; those that are called later are counted together as other.",
+    ),
+    key(
+        "access_log",
+        Kind::Word(&["off", "errors", "all"]),
+        Default::Is("all"),
+        "Which calls get a line in the log, at the level info: none, those that failed or ran a function that failed, or every one.",
+    ),
+    key(
+        "tracing",
+        Kind::Section,
+        Default::Nothing,
+        "Which calls that sampling left out are exported all the same; where traces go and which are sampled, the standard OTEL_* variables say.",
+    ),
+    key(
+        "tracing.keep_failures",
+        Kind::Bool,
+        Default::Is("true"),
+        "Whether calls that failed, and calls with a repeated request, are exported although they were not sampled.",
+    ),
+    key(
+        "tracing.keep_slower_than",
+        Kind::Duration(Duration::ZERO, Duration::from_hours(1)),
+        Default::Is("0s"),
+        "Calls that took at least this long are exported although they were not sampled; 0s exports none for that.",
     ),
     key(
         "targets",

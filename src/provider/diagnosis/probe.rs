@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Head, clock};
+use super::clock;
 use crate::call::Call;
 use crate::clock::now;
 use crate::error::{Error, Result};
@@ -18,17 +18,16 @@ pub(crate) type SignAs<'a> =
 /// A request's protocol that keeps what it saw.
 pub(crate) struct Probe<'a> {
     sign: SignAs<'a>,
-    /// The cloud's clock minus ours, in milliseconds, to sign at the cloud's time; absent = as the transport says.
-    ahead_ms: Option<i64>,
+    /// How far this machine's clock is ahead, to sign at the cloud's time; absent = as the transport says.
+    skew_ms: Option<i64>,
     judge: &'a (dyn Fn(&Request, &Response) -> Result<()> + Send + Sync),
-    kept: Mutex<Option<(Answer, SystemTime)>>,
-    sent: Mutex<Option<SystemTime>>,
+    kept: Mutex<Option<Answer>>,
 }
 
 /// The head of an answer, and the verdict on it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
-    pub(crate) head: Head,
+    pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     /// Absent for a success.
     pub(crate) error: Option<Error>,
@@ -41,15 +40,14 @@ impl<'a> Probe<'a> {
     ) -> Self {
         Self {
             sign,
-            ahead_ms: None,
+            skew_ms: None,
             judge,
             kept: Mutex::default(),
-            sent: Mutex::default(),
         }
     }
 
-    pub(crate) fn at(mut self, ahead_ms: Option<i64>) -> Self {
-        self.ahead_ms = ahead_ms;
+    pub(crate) fn skewed(mut self, skew_ms: Option<i64>) -> Self {
+        self.skew_ms = skew_ms;
         self
     }
 
@@ -63,12 +61,10 @@ impl<'a> Probe<'a> {
         let outcome = transport.send(call, request, &self).await;
         let kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
         match (kept, outcome) {
-            (Some((mut answer, came)), outcome) => {
-                let sent = self.sent.into_inner().unwrap_or_else(PoisonError::into_inner);
-                answer.head = clock::head(answer.head.status, &answer.headers, sent.unwrap_or(came), came);
-                answer.error = outcome.err();
-                Ok(answer)
-            }
+            (Some(answer), outcome) => Ok(Answer {
+                error: outcome.err(),
+                ..answer
+            }),
             (None, Err(error)) => Err(error),
             (None, Ok(_)) => Ok(Answer::default()),
         }
@@ -77,21 +73,17 @@ impl<'a> Probe<'a> {
 
 impl Protocol for Probe<'_> {
     fn sign(&self, request: &Request, at: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
-        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = Some(now());
-        let at = self.ahead_ms.map_or(at, |ahead| clock::shifted(now(), ahead));
+        let at = self.skew_ms.map_or(at, |skew| clock::corrected(now(), skew));
         (self.sign)(request, at)
     }
 
     fn classify(&self, request: &Request, response: &Response) -> Result<()> {
         let answer = Answer {
-            head: Head {
-                status: response.status.as_u16(),
-                ..Head::default()
-            },
+            status: response.status.as_u16(),
             headers: response.headers.clone(),
             error: None,
         };
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((answer, now()));
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
         (self.judge)(request, response)
     }
 

@@ -195,7 +195,13 @@ impl FunctionGraph {
         let changed = self
             .put_body(call, place, Method::PUT, url, put.update(function.name())?)
             .await
-            .map_err(|error| if put.is_image() { error } else { code_not_sent(error) })?;
+            .map_err(|error| {
+                if put.is_image() {
+                    error
+                } else {
+                    code_not_sent(error)
+                }
+            })?;
         // An image is part of the configuration.
         if put.is_image() {
             return action_read::action(self.read(&changed)?, None, function, encoding);

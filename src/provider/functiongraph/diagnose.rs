@@ -16,8 +16,7 @@ use crate::call::Call;
 use crate::error::{Error, Kind, Result};
 use crate::proto::ListActionsRequest;
 use crate::provider::diagnosis::{
-    Answer, Cause, Diagnose, Finding, Head, KeyReport, Place, Probe, clock as theirs, general, is_a_hops,
-    repairs,
+    Answer, Cause, Diagnose, Finding, KeyReport, Place, Probe, clock, general, is_a_hops, repairs,
 };
 use crate::transport::{Request, Response};
 
@@ -106,8 +105,9 @@ impl Diagnose for FunctionGraph {
         matches!(self.access.identity(), Identity::Keys(_)).then_some(WINDOW)
     }
 
-    async fn knock(&self, call: &mut Call) -> Result<Head> {
-        Ok(self.knock_at(call).await?.head)
+    async fn skew_ms(&self, within: Duration) -> Result<Option<i64>> {
+        let [functions, _] = self.access.endpoint().places();
+        self.transport.ask_clock(functions?, within).await
     }
 
     async fn try_read(&self, call: &mut Call) -> Result<String> {
@@ -126,12 +126,12 @@ impl Diagnose for FunctionGraph {
         })
     }
 
-    async fn find_cause(&self, call: &mut Call, error: &Error, head: Option<&Head>) -> Finding {
+    async fn find_cause(&self, call: &mut Call, error: &Error, skew_ms: Option<i64>) -> Finding {
         let fact = error.message.clone();
         if error.cause == Some(Cause::ClockSkew.symbol())
-            && let Some(ahead) = head.and_then(|head| head.ahead_ms)
+            && let Some(skew) = skew_ms
         {
-            let fact = format!("{}, and the gateway accepts 900 s", theirs::told(ahead));
+            let fact = format!("{}, and the gateway accepts 900 s", clock::told(skew));
             return Finding::certain(Cause::ClockSkew, fact);
         }
         // Encoded or quoted, a key is unknown too.
@@ -156,9 +156,9 @@ impl Diagnose for FunctionGraph {
             "SIGNATURE_REFUSED" => self.search(call, error).await,
             _ if error.kind == Kind::Unauthenticated || error.upstream_code.is_none() => {
                 match self.knock_at(call).await {
-                    Ok(answer) if is_a_hops(answer.head.status, &answer.headers) => Finding::certain(
+                    Ok(answer) if is_a_hops(answer.status, &answer.headers) => Finding::certain(
                         Cause::AnsweredByHop,
-                        format!("the answer {} asks for a proxy's credentials", answer.head.status),
+                        format!("the answer {} asks for a proxy's credentials", answer.status),
                     ),
                     _ if error.upstream_code.is_none() => {
                         Finding::likely(Cause::AnsweredByHop, fact, &[Cause::WrongPlace])

@@ -15,6 +15,8 @@ use crate::call::Call;
 use crate::error::{Error, Execution, Faults, Result};
 use crate::json;
 use crate::proto::*;
+use crate::provider::runs;
+use crate::transport::Response;
 
 const REQUEST_VERSION: HeaderName = HeaderName::from_static("x-cff-request-version");
 const LOG_TYPE: HeaderName = HeaderName::from_static("x-cff-log-type");
@@ -61,9 +63,11 @@ impl FunctionGraph {
         let sent = self.send_judged(call, place, &outgoing, outcome::judge).await;
         call.deadline = deadline;
 
-        let response = sent.map_err(|error| function.named(not_waited_for(error)))?;
-        let mut activation = outcome::read(&response, encoding, request.include_logs)
-            .map_err(|error| function.named(error))?;
+        let told = sent
+            .map_err(not_waited_for)
+            .and_then(|response| outcome::read(&response, encoding, request.include_logs));
+        self.count(&function, &told);
+        let mut activation = told.map_err(|error| function.named(error))?;
         self.name(&mut activation, &function, &place.project);
         Ok(InvokeResponse {
             activation: Some(activation),
@@ -99,27 +103,36 @@ impl FunctionGraph {
         outgoing
             .headers
             .extend(memory.map(|memory| (INSTANCE_MEMORY, HeaderValue::from(memory))));
-        let response = self
-            .send(call, place, outgoing)
-            .await
-            .map_err(|error| function.named(error))?;
-        let in_body = serde_json::from_slice::<wire::Accepted>(&response.body)
-            .ok()
-            .and_then(|body| body.request_id);
-        let in_header = || header_text(&response, &outcome::RUN_ID).map(ToOwned::to_owned);
-        let Some(id) = in_body.filter(|id| !id.is_empty()).or_else(in_header) else {
-            return Err(self.not_understood(&response, "no request_id"));
-        };
-        let mut activation = Activation {
-            activation_id: id,
-            status: ActivationStatus::Queued.into(),
-            upstream_request_id: call.upstream_request_id.clone().unwrap_or_default(),
-            ..Activation::default()
-        };
+        let sent = self.send(call, place, outgoing).await;
+        let told = sent.and_then(|response| self.accepted(call, &response));
+        self.count(&function, &told);
+        let mut activation = told.map_err(|error| function.named(error))?;
         self.name(&mut activation, &function, &place.project);
         Ok(InvokeAsyncResponse {
             activation: Some(activation),
         })
+    }
+
+    /// A run that was accepted: its id in the body, else in a header.
+    fn accepted(&self, call: &Call, response: &Response) -> Result<Activation> {
+        let in_body = serde_json::from_slice::<wire::Accepted>(&response.body)
+            .ok()
+            .and_then(|body| body.request_id);
+        let in_header = || header_text(response, &outcome::RUN_ID).map(ToOwned::to_owned);
+        let Some(id) = in_body.filter(|id| !id.is_empty()).or_else(in_header) else {
+            return Err(self.not_understood(response, "no request_id"));
+        };
+        Ok(Activation {
+            activation_id: id,
+            status: ActivationStatus::Queued.into(),
+            upstream_request_id: call.upstream_request_id.clone().unwrap_or_default(),
+            ..Activation::default()
+        })
+    }
+
+    fn count(&self, function: &Function, told: &Result<Activation>) {
+        let functions = &self.transport.metrics().functions;
+        runs::count(functions, function.package(), function.name(), told);
     }
 
     /// Fills in what only the request says.

@@ -12,7 +12,7 @@ use super::endpoint::Place;
 use super::errors::{Fault, fault_of};
 use super::function::Function;
 use super::{FunctionGraph, marker, rules, time, wire};
-use crate::call::Call;
+use crate::call::{Call, Why};
 use crate::clock::epoch_millis;
 use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::names::AsyncRequestId;
@@ -129,10 +129,12 @@ impl FunctionGraph {
                     return Ok(());
                 }
             }
-            let next = Instant::now() + pauses.next().max(asked);
+            let (now, pause) = (Instant::now(), pauses.next().max(asked));
+            let next = now + pause;
             if next >= call.deadline {
                 return Err(Call::out_of_time(Execution::NotStarted));
             }
+            call.pauses(Why::Poll, now, pause);
             sleep_until(next).await;
         }
     }

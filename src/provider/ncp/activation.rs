@@ -181,7 +181,9 @@ impl Ncp {
     /// An activation as the upstream names it. Without a `response` it is still running.
     pub(super) fn activation_of(&self, response: &Response, encoding: JsonEncoding) -> Result<Activation> {
         let found = self.run_content(response)?;
+        let init_duration = found.init_millis().map(time::duration);
         let mut activation = Activation {
+            init_duration,
             activation_id: found.activation_id.unwrap_or_default(),
             action_name: found.name.unwrap_or_default(),
             namespace: found.namespace.unwrap_or_default(),

@@ -17,8 +17,7 @@ use super::{Ncp, Prepared};
 use crate::call::Call;
 use crate::error::{Error, Kind, Result};
 use crate::provider::diagnosis::{
-    Answer, Cause, Diagnose, Finding, Head, KeyReport, Place, Probe, clock as theirs, general, is_a_hops,
-    repairs,
+    Answer, Cause, Diagnose, Finding, KeyReport, Place, Probe, clock, general, is_a_hops, repairs,
 };
 use crate::transport::{Protocol as _, Request, Response};
 
@@ -30,8 +29,8 @@ const WINDOW: Duration = Duration::from_secs(300);
 const UNSORTED: [(&str, &str); 2] = [("timeout", "1000"), ("blocking", "true")];
 
 /// Surely outside of the window, whatever the header's whole seconds hide.
-fn beyond(ahead_ms: i64) -> bool {
-    u128::from(ahead_ms.unsigned_abs()) >= WINDOW.as_millis()
+fn beyond(skew_ms: i64) -> bool {
+    u128::from(skew_ms.unsigned_abs()) >= WINDOW.as_millis()
 }
 
 /// The diagnosis of one refusal: what was refused, and what is known by now.
@@ -39,7 +38,7 @@ struct Search<'a> {
     ncp: &'a Ncp,
     prepared: &'a Prepared,
     /// Signatures are made at the cloud's time, so that a wrong clock hides no second mistake.
-    ahead_ms: Option<i64>,
+    skew_ms: Option<i64>,
 }
 
 impl Search<'_> {
@@ -60,7 +59,7 @@ impl Search<'_> {
             Box::new(|_: &Request, at: SystemTime| prepared.sign(signed, at)),
             &judge,
         )
-        .at(self.ahead_ms)
+        .skewed(self.skew_ms)
         .send(&self.ncp.transport, call, sent)
         .await
     }
@@ -162,7 +161,7 @@ impl Ncp {
     }
 
     /// The cause of a 401 that names none.
-    async fn search(&self, call: &mut Call, head: Option<&Head>) -> Finding {
+    async fn search(&self, call: &mut Call, skew_ms: Option<i64>) -> Finding {
         let prepared = match self.prepared() {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -173,11 +172,11 @@ impl Ncp {
                 ));
             }
         };
-        let ahead_ms = head.and_then(|head| head.ahead_ms).filter(|ahead| beyond(*ahead));
+        let wrong = skew_ms.filter(|skew| beyond(*skew));
         let search = Search {
             ncp: self,
             prepared: &prepared,
-            ahead_ms,
+            skew_ms: wrong,
         };
         let bare = self.harmless(with_query(&self.list_url(&[]), None));
         let first = search.ask_as(call, &bare, &bare).await;
@@ -189,7 +188,7 @@ impl Ncp {
                     .is_some_and(|error| error.upstream_code.is_some())
         };
         if let Ok(answer) = &first
-            && is_a_hops(answer.head.status, &answer.headers)
+            && is_a_hops(answer.status, &answer.headers)
             && !marked(answer)
         {
             return Finding::certain(Cause::AnsweredByHop, hop_fact(answer));
@@ -201,9 +200,9 @@ impl Ncp {
                     return search.query(call, &full).await;
                 }
             }
-            return match ahead_ms {
-                Some(ahead) => {
-                    let clock = theirs::told(ahead);
+            return match wrong {
+                Some(skew) => {
+                    let clock = clock::told(skew);
                     let fact = format!("{clock}, and signed at the cloud's time the request passes");
                     Finding::certain(Cause::ClockSkew, fact)
                 }
@@ -224,7 +223,7 @@ impl Ncp {
             return Finding::likely(Cause::AnsweredByHop, fact, &[Cause::KeyOrSecret]);
         }
         // Without the cloud's clock ours may be the mistake as well.
-        let (fact, clock) = match head.and_then(|head| head.ahead_ms) {
+        let (fact, clock) = match skew_ms {
             Some(_) => (
                 "signed at the cloud's own time, the simplest request is refused",
                 None,
@@ -255,7 +254,7 @@ fn hop_fact(answer: &Answer) -> String {
         .map_or_else(String::new, |server| format!(" (Server: {server})"));
     format!(
         "the answer {}{server} has none of the gateway's marks",
-        answer.head.status
+        answer.status
     )
 }
 
@@ -307,13 +306,10 @@ impl Diagnose for Ncp {
         Some(WINDOW)
     }
 
-    async fn knock(&self, call: &mut Call) -> Result<Head> {
-        let request = self.harmless(with_query(&self.list_url(&[]), None));
-        let unsigned = |_: &Request, _: SystemTime| Ok(Vec::new());
-        let answer = Probe::new(Box::new(unsigned), &|_: &Request, _: &Response| Ok(()))
-            .send(&self.transport, call, &request)
-            .await?;
-        Ok(answer.head)
+    async fn skew_ms(&self, within: Duration) -> Result<Option<i64>> {
+        self.transport
+            .ask_clock(with_query(&self.list_url(&[]), None), within)
+            .await
     }
 
     async fn try_read(&self, call: &mut Call) -> Result<String> {
@@ -337,7 +333,7 @@ impl Diagnose for Ncp {
         }
     }
 
-    async fn find_cause(&self, call: &mut Call, error: &Error, head: Option<&Head>) -> Finding {
+    async fn find_cause(&self, call: &mut Call, error: &Error, skew_ms: Option<i64>) -> Finding {
         let fact = error.message.clone();
         if let Some(found) = general(error) {
             return found;
@@ -345,7 +341,7 @@ impl Diagnose for Ncp {
         match (error.upstream_code.as_deref(), error.http_status) {
             (Some("210"), _) => Finding::certain(Cause::GatewayRight, fact),
             (Some("80002" | "81002"), _) => Finding::certain(Cause::RightMissing, fact),
-            _ if error.kind == Kind::Unauthenticated => self.search(call, head).await,
+            _ if error.kind == Kind::Unauthenticated => self.search(call, skew_ms).await,
             (None, Some(403)) => Finding::likely(Cause::AnsweredByHop, fact, &[Cause::RightMissing]),
             _ if error.kind == Kind::PermissionDenied => Finding::likely(Cause::RightMissing, fact, &[]),
             _ if error.kind == Kind::NotFound => Finding::certain(Cause::NotThere, fact),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Ncp;
 use super::action::ActionName;
-use crate::call::Call;
+use crate::call::{Call, Why};
 use crate::error::{Error, Kind, Result};
 use crate::proto::*;
 use crate::provider::Observer;
@@ -34,11 +34,13 @@ pub(super) async fn until_ended(
 ) -> Result<Activation> {
     let (mut pauses, mut asked) = (Pauses::new(), Duration::ZERO);
     loop {
-        let next = Instant::now() + pauses.next().max(std::mem::take(&mut asked));
+        let (now, pause) = (Instant::now(), pauses.next().max(std::mem::take(&mut asked)));
+        let next = now + pause;
         if next >= ends {
             sleep_until(ends).await;
             return Ok(started);
         }
+        call.pauses(Why::Poll, now, pause);
         sleep_until(next).await;
         let look = timeout_at(ends, ncp.read_record(call, record, Some(LOOK)));
         let Ok(look) = look.await else { return Ok(started) };
@@ -87,10 +89,12 @@ pub(super) async fn watch(
                 return Ok(());
             }
         }
-        let next = Instant::now() + pauses.next().max(asked);
+        let (now, pause) = (Instant::now(), pauses.next().max(asked));
+        let next = now + pause;
         if next >= call.deadline {
             return Err(Call::out_of_time(crate::error::Execution::NotStarted));
         }
+        call.pauses(Why::Poll, now, pause);
         sleep_until(next).await;
     }
 }

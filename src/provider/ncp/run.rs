@@ -17,6 +17,7 @@ use crate::call::Call;
 use crate::error::{Error, Execution, Faults, Result};
 use crate::json;
 use crate::proto::*;
+use crate::provider::runs;
 use crate::transport::{Protocol, Request, Response};
 
 /// What the cloud may take beyond the hold it was asked for before an attempt is given up …
@@ -120,7 +121,7 @@ impl Ncp {
         })
     }
 
-    /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known then.
+    /// Starts a run as [`Self::begin`] does, and counts it.
     async fn start(
         &self,
         call: &mut Call,
@@ -128,17 +129,32 @@ impl Ncp {
         wait: Duration,
         encoding: JsonEncoding,
     ) -> Result<Activation> {
+        let told = self.begin(call, asked, wait, encoding).await;
+        let (package, name) = (asked.action.package(), asked.action.name());
+        runs::count(&self.transport.metrics().functions, package, name, &told);
+        told
+    }
+
+    /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known then.
+    async fn begin(
+        &self,
+        call: &mut Call,
+        asked: &Asked,
+        wait: Duration,
+        encoding: JsonEncoding,
+    ) -> Result<Activation> {
+        let detached = wait.is_zero();
         let left = call.remaining();
-        let wait_within = wait.min(left.saturating_sub(margin(left)));
+        let wait = wait.min(left.saturating_sub(margin(left)));
         let mut run = Run {
             ncp: self,
             path: asked.action.path(),
             platform: asked.platform,
-            detached: wait.is_zero(),
-            ends: Instant::now() + wait_within,
+            detached,
+            ends: Instant::now() + wait,
             held: Duration::ZERO,
         };
-        run.held = run.hold(left);
+        run.held = run.hold(wait, left);
         let idempotent = asked.idempotent || self.listed_idempotent(&asked.action);
         let mut request = self.request(
             Method::POST,
@@ -174,13 +190,11 @@ impl Ncp {
 }
 
 impl Run<'_> {
-    /// How long the cloud shall hold the call, of a caller who has so much time left: until the wait is over, no longer
-    /// than the cloud and `timeouts.attempt` allow, and short enough for the answer to arrive in time.
-    fn hold(&self, left: Duration) -> Duration {
+    /// How long the cloud shall hold the call, of a caller who waits for so long and has so much time left: no longer than
+    /// the cloud and `timeouts.attempt` allow, and short enough for the answer to arrive in time.
+    fn hold(&self, wait: Duration, left: Duration) -> Duration {
         let attempt = self.ncp.transport.attempt_timeout();
-        self.ends
-            .saturating_duration_since(Instant::now())
-            .min(Duration::from_millis(WAIT_MAX_MS))
+        wait.min(Duration::from_millis(WAIT_MAX_MS))
             .min(attempt.saturating_sub(GRACE.min(attempt / GRACE_SHARE)))
             .min(left.saturating_sub(margin(left)))
     }
@@ -204,7 +218,7 @@ impl Protocol for Run<'_> {
         if left.saturating_sub(margin(left)) < Duration::from_millis(1) {
             return Err(Call::out_of_time(Execution::NotStarted));
         }
-        let held = self.hold(left);
+        let held = self.hold(self.ends.saturating_duration_since(Instant::now()), left);
         if self.held <= held + margin(left) / 4 {
             return Ok(None);
         }

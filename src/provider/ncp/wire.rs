@@ -167,6 +167,28 @@ pub(super) struct Activation<'a> {
     pub(super) subject: Option<String>,
     #[serde(borrow)]
     pub(super) response: Option<Answered<'a>>,
+    /// Read only where it is needed, and whatever it holds: NCP documents none.
+    #[serde(borrow)]
+    pub(super) annotations: Option<&'a RawValue>,
+}
+
+impl Activation<'_> {
+    /// How long a cold start took: Apache OpenWhisk, which NCP runs, notes `initTime` in milliseconds among an
+    /// activation's annotations, and only then (INFERRED for NCP).
+    pub(super) fn init_millis(&self) -> Option<i64> {
+        #[derive(Deserialize)]
+        struct Annotation<'a> {
+            #[serde(borrow)]
+            key: Cow<'a, str>,
+            #[serde(borrow)]
+            value: &'a RawValue,
+        }
+        let annotations: Vec<Annotation<'_>> = serde_json::from_str(self.annotations?.get()).ok()?;
+        let init = annotations.into_iter().find(|found| found.key == "initTime")?;
+        serde_json::from_str(init.value.get())
+            .ok()
+            .filter(|millis| *millis >= 0)
+    }
 }
 
 /// `response`: an object, which 2.0 documents as a String that holds the object.

@@ -33,7 +33,12 @@ async fn open(breaker: &Breaker) {
 fn wait(breaker: &Breaker) -> Duration {
     let error = breaker.check().unwrap_err();
     assert_eq!(
-        (error.kind, error.reason.as_ref(), error.execution, error.component),
+        (
+            error.kind,
+            error.reason.as_ref(),
+            error.execution,
+            error.component
+        ),
         (
             Kind::Unavailable,
             "CIRCUIT_OPEN",

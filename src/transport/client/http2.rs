@@ -11,7 +11,7 @@ use http::{Request, Response};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::frames::{Follow, Frames};
+use super::frames::{Follow, Frame, Frames};
 use super::progress::Received;
 use super::wire::{Observer, Stream, Wire};
 
@@ -135,11 +135,70 @@ impl Observer for Watch {
         Ok(())
     }
 
+    // Each direction has its own word: a goodbye that this side says (with stream 0, as servers open none) is about the
+    // server's streams, and says nothing of ours.
     fn wrote(&mut self, bytes: &[u8]) {
-        self.out.pass(bytes, |frame| self.frames.note(frame));
+        self.out.pass(bytes, |frame| {
+            if matches!(frame, Frame::Headers { .. }) {
+                self.frames.note(frame);
+            }
+        });
     }
 
     fn read(&mut self, bytes: &[u8]) {
-        self.back.pass(bytes, |frame| self.frames.note(frame));
+        self.back.pass(bytes, |frame| {
+            if matches!(frame, Frame::GoAway { .. }) {
+                self.frames.note(frame);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame header and its payload.
+    fn frame(kind: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(payload.len()).unwrap();
+        [&[0, 0, length, kind, 0, 0, 0, 0, stream], payload].concat()
+    }
+
+    /// A goodbye that names this last stream.
+    fn goodbye(last: u8) -> Vec<u8> {
+        frame(0x7, 0, &[0, 0, 0, last, 0, 0, 0, 0])
+    }
+
+    fn watch() -> (Arc<Frames>, Watch) {
+        let frames = Arc::<Frames>::default();
+        let watch = Watch {
+            frames: Arc::clone(&frames),
+            out: Follow::outbound(),
+            back: Follow::inbound(),
+        };
+        (frames, watch)
+    }
+
+    #[test]
+    fn our_own_goodbye_does_not_mean_that_the_server_refused_what_we_sent() {
+        let (frames, mut watch) = watch();
+        watch.wrote(&[0; 24]);
+        watch.wrote(&frame(0x1, 1, b"head"));
+        watch.wrote(&frame(0x1, 3, b"head"));
+        watch.wrote(&goodbye(0));
+        assert_eq!(frames.received(3), Received::Request);
+        watch.read(&goodbye(1));
+        assert_eq!(
+            (frames.received(1), frames.received(3)),
+            (Received::Request, Received::Refused)
+        );
+        assert_eq!(frames.received(5), Received::Nothing);
+    }
+
+    #[test]
+    fn an_answer_does_not_mean_that_a_later_request_began() {
+        let (frames, mut watch) = watch();
+        watch.read(&frame(0x1, 7, b"head"));
+        assert_eq!(frames.received(7), Received::Nothing);
     }
 }

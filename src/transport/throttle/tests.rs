@@ -157,7 +157,9 @@ async fn calls_wait_in_turn_and_who_would_wait_too_long_is_refused_at_once() {
     throttle.learn(&throttled(), Instant::now());
     let began = Instant::now();
     // 7 a second: within one second there is room for seven.
-    let tokens: Vec<_> = std::iter::from_fn(|| throttle.take(SECOND).ok()).take(50).collect();
+    let tokens: Vec<_> = std::iter::from_fn(|| throttle.take(SECOND).ok())
+        .take(50)
+        .collect();
     assert!((6..=7).contains(&tokens.len()), "{}", tokens.len());
     let error = throttle.take(SECOND).unwrap_err();
     assert_eq!(
@@ -169,11 +171,7 @@ async fn calls_wait_in_turn_and_who_would_wait_too_long_is_refused_at_once() {
         )
     );
     assert!(error.retry_after.unwrap() >= SECOND && error.quota.is_some());
-    assert_eq!(
-        began.elapsed(),
-        Duration::ZERO,
-        "the refusal came after a wait"
-    );
+    assert_eq!(began.elapsed(), Duration::ZERO, "the refusal came after a wait");
     let mut last = Duration::ZERO;
     for token in tokens {
         token.wait().await;
@@ -189,7 +187,11 @@ async fn who_goes_away_leaves_the_token_to_the_next() {
         throttle.take(Duration::ZERO).unwrap();
     }
     throttle.learn(&throttled(), Instant::now());
-    let taken = || std::iter::from_fn(|| throttle.take(SECOND).ok()).take(50).collect::<Vec<_>>();
+    let taken = || {
+        std::iter::from_fn(|| throttle.take(SECOND).ok())
+            .take(50)
+            .collect::<Vec<_>>()
+    };
     let first = taken().len();
     // All of them were dropped with the vector.
     assert_eq!(taken().len(), first);

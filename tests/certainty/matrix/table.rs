@@ -84,7 +84,11 @@ fn listed(callers: &[(&'static str, Cloud)]) -> String {
     let mut names: Vec<String> = Vec::new();
     for (asked, cloud) in callers {
         let both = Cloud::ALL.iter().all(|cloud| callers.contains(&(asked, *cloud)));
-        let name = if both { (*asked).to_owned() } else { format!("{asked} ({})", cloud.name()) };
+        let name = if both {
+            (*asked).to_owned()
+        } else {
+            format!("{asked} ({})", cloud.name())
+        };
         if !names.contains(&name) {
             names.push(name);
         }
@@ -101,7 +105,11 @@ pub fn markdown(rows: &[Row]) -> String {
             let fault = if at == 0 { row.fault } else { "" };
             let mut answer = cell.code.to_owned();
             // DEADLINE_EXCEEDED by that very name needs no second word.
-            for reason in cell.reasons.iter().filter(|reason| *reason != "-" && *reason != cell.code) {
+            for reason in cell
+                .reasons
+                .iter()
+                .filter(|reason| *reason != "-" && *reason != cell.code)
+            {
                 write!(answer, " `{reason}`").unwrap();
             }
             let callers = row.callers(at);

@@ -237,6 +237,29 @@ def numbers_and_addresses() -> None:
     print("numbers and addresses reach the sidecar and the application as they were meant")
 
 
+def monitoring() -> None:
+    off = alone({})
+    expect(not any(yaml.safe_load(off.get(file, "")) for file in ["dashboard.yaml", "alerts.yaml"]), "monitoring is off unless asked for")
+    on = {"dashboard": {"enabled": True}, "alerts": {"enabled": True, "labels": {"release": "prometheus"}, "runbookUrl": "https://docs.example/operations.md"}}
+    files = alone({"monitoring": on})
+    objects({"dashboard.yaml": files["dashboard.yaml"]})
+    board = yaml.safe_load(files["dashboard.yaml"])
+    expect(board["metadata"]["labels"]["grafana_dashboard"] == "1", "Grafana finds the dashboard by its label")
+    expect(board["data"]["faas-sidecar.json"].strip() == (CHART / "monitoring/dashboard.json").read_text().strip(), "the dashboard is the file's, letter by letter")
+    rules = yaml.safe_load(files["alerts.yaml"])
+    expect((rules["apiVersion"], rules["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule"), "the rules are a PrometheusRule")
+    expect(rules["metadata"]["labels"]["release"] == "prometheus", "Prometheus finds the rules by their label")
+    source = yaml.safe_load((CHART / "monitoring/alerts.yaml").read_text())
+    anchors = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in (CHART.parents[1] / "docs/operations.md").read_text().splitlines() if line.startswith("#")}
+    for found, written in zip(rules["spec"]["groups"][0]["rules"], source["groups"][0]["rules"], strict=True):
+        page, anchor = found["annotations"].pop("runbook_url").split("#")
+        expect(page == "https://docs.example/operations.md", "a runbook's address is the one given")
+        expect(anchor in anchors, f"docs/operations.md has a section for {found['alert']}")
+        written["annotations"].pop("runbook_url")
+        expect(found == written, f"{found['alert']} is rendered as it was tested")
+    print(f"monitoring: off by default; {len(source['groups'][0]['rules'])} alerts, each with its runbook, and the dashboard")
+
+
 def ncp(**keys: object) -> dict:
     return {"config": {"targets": {"prod": {"provider": "ncp", **keys}}}}
 
@@ -278,6 +301,9 @@ REFUSED_BY_SCHEMA = {
     "root": ({"securityContext": {"runAsUser": 0}}, "runAsUser"),
     "a capability": ({"securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}, "add"),
     "privileges": ({"securityContext": {"privileged": True}}, "privileged"),
+    "a wrong word in monitoring": ({"monitoring": {"alerts": {"enabled": "yes"}}}, "enabled"),
+    "an unknown key in monitoring": ({"monitoring": {"dashbord": {}}}, "dashbord"),
+    "a runbook that is no address": ({"monitoring": {"alerts": {"runbookUrl": "docs"}}}, "runbookUrl"),
     "a directory of the host": ({"extraVolumes": [{"name": "h", "hostPath": {"path": "/"}}]}, "hostPath"),
 }
 REFUSED_BY_TEMPLATES = {
@@ -322,6 +348,6 @@ def schema_is_the_sidecars() -> None:
 
 if __name__ == "__main__":
     BINARY = os.environ.get("FAAS_SIDECAR") or next(iter(map(str, CHART.parents[1].glob("target/release/faas-sidecar"))), None)
-    for check in [lint, package, every_value_is_commented, modes, notes, readme, numbers_and_addresses, refusals, schema_is_the_sidecars]:
+    for check in [lint, package, every_value_is_commented, modes, notes, readme, numbers_and_addresses, monitoring, refusals, schema_is_the_sidecars]:
         check()
     print("helm: lint, package, every mode, refusals")

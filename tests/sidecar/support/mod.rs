@@ -2,7 +2,9 @@
 
 pub mod answer;
 pub mod bench;
+pub mod collector;
 pub mod details;
+pub mod leak;
 pub mod raw;
 pub mod refused;
 pub mod signature;

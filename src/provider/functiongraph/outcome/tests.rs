@@ -221,6 +221,32 @@ fn a_platform_that_failed_is_an_error() {
             Kind::Internal,
             Execution::Unknown,
         ),
+        // A proxy's page proves nothing, whatever its status.
+        (
+            200,
+            &[("content-type", "text/html; charset=utf-8")],
+            "<html>one moment</html>",
+            Kind::Internal,
+            Execution::Unknown,
+        ),
+        // Half an envelope is neither an envelope nor what the function returned.
+        (
+            200,
+            &[
+                ("content-type", "application/json"),
+                ("x-cff-response-version", "v1"),
+            ],
+            r#"{"request_id":"r","result":"{\"a\":"#,
+            Kind::Internal,
+            Execution::Completed,
+        ),
+        (
+            200,
+            &[("content-type", "application/json")],
+            r#"{"request_id":"r","result":"{\"a\":"#,
+            Kind::Internal,
+            Execution::Completed,
+        ),
     ] {
         let error = run(status, headers, body).unwrap_err();
         assert_eq!(

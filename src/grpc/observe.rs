@@ -1,0 +1,198 @@
+//! One call from its head to its end, as those who watch see it.
+//!
+//! The router begins and ends it, the edge says what it was, and the last of both to let go shows it: so a call is shown
+//! once, after all that it did, however it ended: with an answer, with a panic, with a caller that went away.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use tokio::time::Instant;
+use tonic::Code;
+
+use crate::call::Record;
+use crate::error::{Component, Error, Execution};
+use crate::target::Target;
+use crate::telemetry::trace::Context;
+use crate::telemetry::{Failure, Finished, Place, Telemetry};
+
+/// Travels in the request's extensions from the router to the edge.
+#[derive(Clone, Debug)]
+pub(super) struct Observed(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    telemetry: Arc<Telemetry>,
+    method: &'static str,
+    started: Instant,
+    seen: OnceLock<Seen>,
+    record: OnceLock<Box<Record>>,
+    end: OnceLock<(Instant, &'static str)>,
+}
+
+/// What the edge knows of a call when it lets it go.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) target: Option<Arc<Target>>,
+    pub(super) subject: String,
+    pub(super) config_generation: u64,
+    pub(super) context: Option<Context>,
+    pub(super) failure: Option<(Cow<'static, str>, Execution, Component)>,
+    pub(super) facts: CallFacts,
+    pub(super) activation_id: String,
+    pub(super) function_failed: bool,
+}
+
+/// What the trailers of an answer say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CallFacts {
+    pub(super) attempts: u32,
+    pub(super) upstream_request_id: Option<String>,
+}
+
+/// The router's hold on a call: dropped without an end, its caller has gone away.
+#[derive(Debug)]
+pub(super) struct Guard(Observed);
+
+impl Observed {
+    pub(super) fn new(telemetry: &Arc<Telemetry>, method: &'static str) -> Self {
+        Self(Arc::new(Inner {
+            telemetry: Arc::clone(telemetry),
+            method,
+            started: Instant::now(),
+            seen: OnceLock::new(),
+            record: OnceLock::new(),
+            end: OnceLock::new(),
+        }))
+    }
+
+    pub(super) fn guard(self) -> Guard {
+        Guard(self)
+    }
+
+    pub(super) fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    /// What it was; said once.
+    pub(super) fn seen(&self, seen: Seen) {
+        let _ = self.0.seen.set(seen);
+    }
+
+    /// What it did upstream; said once, by whoever did it.
+    pub(super) fn record(&self, record: Option<Box<Record>>) {
+        if let Some(record) = record {
+            let _ = self.0.record.set(record);
+        }
+    }
+
+    /// What the trailers say; nothing of a call that is not over at the edge.
+    pub(super) fn facts(&self) -> CallFacts {
+        self.0
+            .seen
+            .get()
+            .map(|seen| seen.facts.clone())
+            .unwrap_or_default()
+    }
+}
+
+impl Guard {
+    /// Its answer has been handed over. Only the first end counts.
+    pub(super) fn end(&self, code: Code) {
+        self.0.end(code);
+    }
+
+    pub(super) fn facts(&self) -> CallFacts {
+        self.0.facts()
+    }
+}
+
+impl Observed {
+    fn end(&self, code: Code) {
+        let _ = self.0.end.set((Instant::now(), name(code)));
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.end(Code::Cancelled);
+    }
+}
+
+/// Why a call failed, as it is shown.
+pub(super) fn failure(error: &Error) -> (Cow<'static, str>, Execution, Component) {
+    (error.reason.clone(), error.execution, error.component)
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let nothing = Seen::default();
+        let seen = self.seen.get().unwrap_or(&nothing);
+        let (ended, code) = self
+            .end
+            .get()
+            .copied()
+            .unwrap_or_else(|| (Instant::now(), name(Code::Cancelled)));
+        let counted = match &seen.target {
+            Some(target) => &target.metrics.calls,
+            None => self.telemetry.nowhere(),
+        };
+        counted.ended(self.method, code, ended.saturating_duration_since(self.started));
+        self.telemetry.finished(Finished {
+            method: self.method,
+            started: self.started,
+            ended,
+            code,
+            place: seen.target.as_deref().map(|target| Place {
+                target: &target.name,
+                cloud: target.cloud,
+                region: &target.region,
+            }),
+            subject: &seen.subject,
+            invokes: INVOKES.contains(&self.method),
+            config_generation: seen.config_generation,
+            failure: seen
+                .failure
+                .as_ref()
+                .map(|(reason, execution, component)| Failure {
+                    reason: Cow::Borrowed(reason),
+                    execution: *execution,
+                    component: *component,
+                }),
+            attempts: seen.facts.attempts,
+            upstream_request_id: seen.facts.upstream_request_id.as_deref(),
+            activation_id: Some(seen.activation_id.as_str()).filter(|id| !id.is_empty()),
+            function_failed: seen.function_failed,
+            trace: seen.context.as_ref(),
+            record: self.record.take(),
+        });
+    }
+}
+
+/// The methods that run what they name.
+const INVOKES: [&str; 2] = [
+    "faas.v1.InvocationService/Invoke",
+    "faas.v1.InvocationService/InvokeAsync",
+];
+
+/// The status as gRPC spells it.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}

@@ -1,0 +1,74 @@
+//! Calls served: their duration by method, status and target, and how many are in flight.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Metrics;
+use super::names::{CALLS_IN_FLIGHT, RPC_DURATION};
+use super::resolved::Resolved;
+use super::value::{Gauge, Histogram};
+
+/// Statuses that speak of a failure of the server (conventions for gRPC, "Server").
+const FAILURES: [&str; 6] = [
+    "UNKNOWN",
+    "DEADLINE_EXCEEDED",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+];
+
+/// The calls of one target, or those that meant none.
+#[derive(Debug)]
+pub struct Calls {
+    metrics: Arc<Metrics>,
+    target: String,
+    in_flight: Gauge,
+    /// By method and status.
+    durations: Resolved<(&'static str, &'static str), Histogram>,
+}
+
+/// A call in flight, until it is dropped.
+#[derive(Debug)]
+pub struct InFlight(Gauge);
+
+impl Calls {
+    /// Those of `target`; an empty name for calls that never reached one.
+    #[must_use]
+    pub fn new(metrics: &Arc<Metrics>, target: &str) -> Arc<Self> {
+        Arc::new(Self {
+            metrics: Arc::clone(metrics),
+            target: target.to_owned(),
+            // Without a target a call is over as soon as that is known.
+            in_flight: match target {
+                "" => Gauge::default(),
+                target => metrics.family(&CALLS_IN_FLIGHT).gauge(&[target]),
+            },
+            durations: Resolved::default(),
+        })
+    }
+
+    /// One more in flight.
+    #[must_use]
+    pub fn begin(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    /// One has ended. `method` is the full name of one that is served, else `_OTHER`; `status` is gRPC's own word.
+    pub fn ended(&self, method: &'static str, status: &'static str, took: Duration) {
+        let find = || {
+            let error = if FAILURES.contains(&status) { status } else { "" };
+            let labels = ["grpc", method, status, error, &self.target];
+            self.metrics.family(&RPC_DURATION).histogram(&labels)
+        };
+        self.durations
+            .with((method, status), find, |histogram| histogram.observe_time(took));
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

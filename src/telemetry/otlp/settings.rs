@@ -1,0 +1,278 @@
+//! Where telemetry goes and how: the standard `OTEL_*` variables (OpenTelemetry specification, "OTLP exporter" and
+//! "Environment variables"; the signal's own variable wins over the general one).
+//!
+//! As the standard asks, a value that cannot be used is told and ignored: telemetry never keeps a service from starting.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::Resource;
+
+/// Reads a variable; empty counts as absent.
+pub type Read<'r> = &'r dyn Fn(&str) -> Option<String>;
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Metrics.
+    Metrics,
+}
+
+/// How it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// OTLP over gRPC.
+    Grpc,
+    /// OTLP over HTTP, protobuf bodies.
+    Http,
+}
+
+/// One signal's way to its collector.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Absolute URL: for HTTP the signal's own, for gRPC the server's.
+    pub endpoint: String,
+    /// gRPC or HTTP.
+    pub protocol: Protocol,
+    /// Sent with every request. Values are marked sensitive, since they hold tokens: they print as `Sensitive`.
+    pub headers: HeaderMap,
+    /// Bound of one export, repetitions included.
+    pub timeout: Duration,
+    /// Bodies are compressed with gzip.
+    pub gzip: bool,
+    /// PEM bundle trusted in place of the built-in web roots.
+    pub certificate: Option<PathBuf>,
+    /// The client's own certificate chain and key, PEM, for mutual TLS.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+impl Signal {
+    /// As in the variables' names.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Traces => "TRACES",
+            Self::Metrics => "METRICS",
+        }
+    }
+
+    /// OTLP/HTTP's path.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Traces => "v1/traces",
+            Self::Metrics => "v1/metrics",
+        }
+    }
+}
+
+impl Settings {
+    /// The signal's settings; `None` unless the variables ask for it: by an endpoint, or by `OTEL_<SIGNAL>_EXPORTER=otlp`.
+    pub fn read(signal: Signal, read: Read<'_>, warnings: &mut Vec<String>) -> Option<Self> {
+        if read("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
+            return None;
+        }
+        let own = format!("OTEL_EXPORTER_OTLP_{}_", signal.name());
+        let either = |name: &str| {
+            read(&format!("{own}{name}")).or_else(|| read(&format!("OTEL_EXPORTER_OTLP_{name}")))
+        };
+        let exporter = format!("OTEL_{}_EXPORTER", signal.name());
+        match read(&exporter).as_deref() {
+            Some("otlp") => {}
+            Some("none") => return None,
+            Some(_) => {
+                warnings.push(format!(
+                    "{exporter} is neither otlp nor none: nothing is exported"
+                ));
+                return None;
+            }
+            None if either("ENDPOINT").is_none() => return None,
+            None => {}
+        }
+        let protocol = match either("PROTOCOL").as_deref() {
+            Some("grpc") => Protocol::Grpc,
+            None | Some("http/protobuf") => Protocol::Http,
+            Some(_) => {
+                warnings.push(
+                    "OTEL_EXPORTER_OTLP_PROTOCOL is neither grpc nor http/protobuf: http/protobuf is used"
+                        .to_owned(),
+                );
+                Protocol::Http
+            }
+        };
+        let gzip = match either("COMPRESSION").as_deref() {
+            Some("gzip") => true,
+            None | Some("none") => false,
+            Some(_) => {
+                warnings
+                    .push("OTEL_EXPORTER_OTLP_COMPRESSION is neither gzip nor none: none is used".to_owned());
+                false
+            }
+        };
+        Some(Self {
+            endpoint: endpoint(signal, protocol, read, &own),
+            protocol,
+            headers: either("HEADERS")
+                .map(|text| headers(&text, warnings))
+                .unwrap_or_default(),
+            timeout: millis("OTEL_EXPORTER_OTLP_TIMEOUT", either("TIMEOUT"), 10_000, warnings),
+            gzip,
+            certificate: either("CERTIFICATE").map(PathBuf::from),
+            client: either("CLIENT_CERTIFICATE")
+                .map(PathBuf::from)
+                .zip(either("CLIENT_KEY").map(PathBuf::from)),
+        })
+    }
+}
+
+impl Settings {
+    /// The endpoint for the log: without what may be a password.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match url::Url::parse(&self.endpoint) {
+            Ok(mut url) => {
+                let _ = url.set_username("");
+                let _ = url.set_password(None);
+                url.set_query(None);
+                url.to_string()
+            }
+            Err(_) => "an endpoint that is no URL".to_owned(),
+        }
+    }
+}
+
+/// The signal's own endpoint as it stands; the general one with the signal's path for HTTP.
+fn endpoint(signal: Signal, protocol: Protocol, read: Read<'_>, own: &str) -> String {
+    let general = || read("OTEL_EXPORTER_OTLP_ENDPOINT");
+    match protocol {
+        Protocol::Http => read(&format!("{own}ENDPOINT")).unwrap_or_else(|| {
+            let base = general().unwrap_or_else(|| "http://localhost:4318".to_owned());
+            format!("{}/{}", base.trim_end_matches('/'), signal.path())
+        }),
+        Protocol::Grpc => {
+            let text = read(&format!("{own}ENDPOINT"))
+                .or_else(general)
+                .unwrap_or_else(|| "http://localhost:4317".to_owned());
+            if text.contains("://") {
+                return text;
+            }
+            let insecure = read(&format!("{own}INSECURE")).or_else(|| read("OTEL_EXPORTER_OTLP_INSECURE"));
+            let plain = insecure.is_some_and(|text| text.eq_ignore_ascii_case("true"));
+            format!("{}://{text}", if plain { "http" } else { "https" })
+        }
+    }
+}
+
+/// `name=value,…`, values percent-encoded.
+fn headers(text: &str, warnings: &mut Vec<String>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        let parsed = pair.split_once('=').and_then(|(name, value)| {
+            let name = HeaderName::try_from(name.trim()).ok()?;
+            let mut value = HeaderValue::from_bytes(&percent_decoded(value.trim())).ok()?;
+            value.set_sensitive(true);
+            Some((name, value))
+        });
+        match parsed {
+            Some((name, value)) => drop(headers.insert(name, value)),
+            // The pair itself is not repeated: it is most likely a token.
+            None => warnings
+                .push("OTEL_EXPORTER_OTLP_HEADERS holds a pair that is no header: it is left out".to_owned()),
+        }
+    }
+    headers
+}
+
+/// Whole milliseconds, at least one and at most an hour.
+pub(crate) fn millis(name: &str, text: Option<String>, default: u64, warnings: &mut Vec<String>) -> Duration {
+    let millis = number(name, text, default, 3_600_000, warnings);
+    Duration::from_millis(millis)
+}
+
+/// A whole number from 1 to `most`.
+pub(crate) fn number(
+    name: &str,
+    text: Option<String>,
+    default: u64,
+    most: u64,
+    warnings: &mut Vec<String>,
+) -> u64 {
+    let Some(text) = text else { return default };
+    match text.trim().parse::<u64>() {
+        Ok(number) if (1..=most).contains(&number) => number,
+        _ => {
+            warnings.push(format!(
+                "{name} is no whole number from 1 to {most}: {default} is used"
+            ));
+            default
+        }
+    }
+}
+
+/// Who sends: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, with our own name and version below them.
+pub fn resource(read: Read<'_>, warnings: &mut Vec<String>) -> Resource {
+    let mut attributes = vec![
+        KeyValue::new("service.name", env!("CARGO_PKG_NAME")),
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        // Tells replicas apart; a pod's name, if it is wanted, comes with OTEL_RESOURCE_ATTRIBUTES and wins.
+        KeyValue::new("service.instance.id", format!("{:032x}", fastrand::u128(..))),
+    ];
+    let listed = read("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+    for pair in listed.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                let value = percent_decoded(value.trim());
+                attributes.push(KeyValue::new(
+                    key.trim().to_owned(),
+                    String::from_utf8_lossy(&value).into_owned(),
+                ));
+            }
+            _ => warnings.push(
+                "OTEL_RESOURCE_ATTRIBUTES holds something that is no key=value: it is left out".to_owned(),
+            ),
+        }
+    }
+    if let Some(name) = read("OTEL_SERVICE_NAME") {
+        attributes.push(KeyValue::new("service.name", name));
+    }
+    // The last of a key wins.
+    Resource::builder_empty()
+        .with_attributes([
+            KeyValue::new("telemetry.sdk.name", "opentelemetry"),
+            KeyValue::new("telemetry.sdk.language", "rust"),
+            KeyValue::new("telemetry.sdk.version", SDK_VERSION),
+        ])
+        .with_attributes(attributes)
+        .build()
+}
+
+/// Of `opentelemetry_sdk`, as `Cargo.toml` asks for it.
+const SDK_VERSION: &str = "0.33.1";
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let decoded = (byte == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match decoded {
+            Some(decoded) => {
+                out.push(decoded);
+                at += 3;
+            }
+            None => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! Traces: what is recorded, what goes on to the upstream, what is exported.
+//!
+//! Sampling is decided before anything is recorded. A call that was not sampled only passes the caller's `traceparent` on;
+//! it keeps a few facts ([`Record`]), so that its spans can still be exported when it fails, is repeated or is slow.
+//! Spans are built from facts by the exporter's thread: no span exists on a call's path.
+
+use std::time::Duration;
+
+use opentelemetry::trace::{SpanId, TraceId};
+
+use super::finished::Finished;
+use super::otlp::{self, Read, Signal};
+use crate::call::{Record, traceparent};
+
+mod queue;
+mod sampler;
+mod spans;
+
+pub use queue::Counts;
+pub use sampler::Sampler;
+
+use queue::{Bounds, Queue};
+use spans::{Call, Kept};
+
+/// What a caller sent of its trace, already checked.
+#[derive(Clone, Debug, Default)]
+pub struct Incoming {
+    /// `traceparent`.
+    pub parent: Option<Parent>,
+    /// `tracestate`.
+    pub tracestate: Option<String>,
+    /// `baggage`.
+    pub baggage: Option<String>,
+}
+
+/// A good `traceparent`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// The header's value.
+    pub text: String,
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The caller's span.
+    pub span_id: SpanId,
+    /// Whether the caller records.
+    pub sampled: bool,
+}
+
+/// One call's place in a trace.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The caller's span; invalid when the trace begins here.
+    pub parent: SpanId,
+    /// This call's own span; invalid when nothing is ever recorded here.
+    pub span_id: SpanId,
+    /// Whether it was recorded from the start.
+    pub sampled: bool,
+    /// The caller's `tracestate`.
+    pub tracestate: Option<String>,
+}
+
+/// How a call goes on.
+#[derive(Debug, Default)]
+pub struct Begun {
+    /// Headers for the upstream: (name, value).
+    pub headers: Vec<(&'static str, String)>,
+    /// Its place in a trace, if it has one.
+    pub context: Option<Context>,
+    /// Where it notes what it does, if that may be exported.
+    pub record: Option<Box<Record>>,
+}
+
+/// Which of the trace's headers are read and passed on: `OTEL_PROPAGATORS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Propagation {
+    /// `traceparent` and `tracestate`.
+    pub trace_context: bool,
+    /// `baggage`.
+    pub baggage: bool,
+}
+
+/// What is exported of calls that sampling left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Calls that failed, and calls with a request that was repeated.
+    pub failures: bool,
+    /// Calls that took this long; `None` = however long.
+    pub slower_than: Option<Duration>,
+}
+
+/// The traces of a process.
+#[derive(Debug)]
+pub struct Traces {
+    propagation: Propagation,
+    exported: Option<Exported>,
+}
+
+#[derive(Debug)]
+struct Exported {
+    sampler: Sampler,
+    keep: Keep,
+    queue: Queue,
+    told: String,
+}
+
+impl Traces {
+    /// As the standard variables say; off unless they ask for an export. `warnings` tell of what is ignored.
+    #[must_use]
+    pub fn start(read: Read<'_>, keep: Keep, warnings: &mut Vec<String>) -> Self {
+        let propagation = Propagation::read(read, warnings);
+        let exported = otlp::Settings::read(Signal::Traces, read, warnings).and_then(|settings| {
+            let sampler = Sampler::read(
+                read("OTEL_TRACES_SAMPLER").as_deref(),
+                read("OTEL_TRACES_SAMPLER_ARG").as_deref(),
+                warnings,
+            );
+            let bounds = Bounds::read(read, warnings);
+            let resource = otlp::resource(read, warnings);
+            let told = format!("{} over {:?}, {sampler}", settings.shown(), settings.protocol);
+            match Queue::start(settings, resource, bounds) {
+                Ok(queue) => Some(Exported {
+                    sampler,
+                    keep,
+                    queue,
+                    told,
+                }),
+                Err(why) => {
+                    warnings.push(format!("no traces are exported: {why}"));
+                    None
+                }
+            }
+        });
+        Self {
+            propagation,
+            exported,
+        }
+    }
+
+    /// Passes the caller's headers on and exports nothing.
+    #[must_use]
+    pub fn off() -> Self {
+        Self {
+            propagation: Propagation::ALL,
+            exported: None,
+        }
+    }
+
+    /// Where spans go and which, for the log's first lines; `None` when they go nowhere.
+    #[must_use]
+    pub fn told(&self) -> Option<&str> {
+        self.exported.as_ref().map(|exported| exported.told.as_str())
+    }
+
+    /// Which headers are read.
+    #[must_use]
+    pub fn propagation(&self) -> Propagation {
+        self.propagation
+    }
+
+    /// Spans exported and lost so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.exported
+            .as_ref()
+            .map(|exported| exported.queue.counts())
+            .unwrap_or_default()
+    }
+
+    /// Decides what is recorded of a call, and what its upstream is told.
+    #[must_use]
+    pub fn begin(&self, incoming: Incoming) -> Begun {
+        let Incoming {
+            parent,
+            tracestate,
+            baggage,
+        } = incoming;
+        let mut begun = Begun::default();
+        match (&self.exported, parent) {
+            (None, None) => {}
+            (None, Some(parent)) => {
+                begun.context = Some(Context {
+                    trace_id: parent.trace_id,
+                    parent: parent.span_id,
+                    span_id: SpanId::INVALID,
+                    sampled: parent.sampled,
+                    tracestate: None,
+                });
+                begun.headers.push(("traceparent", parent.text));
+            }
+            (Some(exported), parent) => {
+                let trace_id = match &parent {
+                    Some(parent) => parent.trace_id,
+                    None => TraceId::from(fastrand::u128(1..)),
+                };
+                let span_id = SpanId::from(fastrand::u64(1..));
+                let decided = parent.as_ref().map(|parent| parent.sampled);
+                let sampled = exported.sampler.samples(decided, trace_id);
+                begun.context = Some(Context {
+                    trace_id,
+                    parent: parent.as_ref().map_or(SpanId::INVALID, |parent| parent.span_id),
+                    span_id,
+                    sampled,
+                    tracestate: tracestate.clone(),
+                });
+                if sampled || exported.keep.failures || exported.keep.slower_than.is_some() {
+                    begun.record = Some(Box::new(Record::new(sampled.then_some(trace_id))));
+                }
+                // A sampled call's attempts replace this by their own span.
+                if self.propagation.trace_context {
+                    let own = || traceparent(trace_id, span_id, sampled);
+                    begun
+                        .headers
+                        .push(("traceparent", parent.map_or_else(own, |parent| parent.text)));
+                }
+            }
+        }
+        if let (false, Some(tracestate)) = (begun.headers.is_empty(), tracestate) {
+            begun.headers.push(("tracestate", tracestate));
+        }
+        if let Some(baggage) = baggage {
+            begun.headers.push(("baggage", baggage));
+        }
+        begun
+    }
+
+    /// True when what a call was about is worth noting.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.exported.is_some()
+    }
+
+    /// Hands a call over to the exporter if it was sampled, or is one of those to keep.
+    pub(super) fn finished(&self, call: &mut Finished<'_>) {
+        let (Some(exported), Some(context)) = (&self.exported, call.trace) else {
+            return;
+        };
+        let kept = match context.sampled {
+            true => Kept::Sampled,
+            false => match exported.keep.reason(call) {
+                Some(kept) => kept,
+                None => return,
+            },
+        };
+        exported.queue.push(Call::new(call, context, kept));
+    }
+
+    /// Exports what is left, within `bound`; nothing is exported afterwards.
+    pub fn stop(&self, bound: Duration) {
+        if let Some(exported) = &self.exported {
+            exported.queue.stop(bound);
+        }
+    }
+}
+
+impl Keep {
+    fn reason(&self, call: &Finished<'_>) -> Option<Kept> {
+        if self.failures && call.failed() {
+            return Some(Kept::Failed);
+        }
+        let repeated = || {
+            call.record
+                .as_ref()
+                .is_some_and(|record| record.attempts.iter().any(|attempt| attempt.resend > 0))
+        };
+        if self.failures && repeated() {
+            return Some(Kept::Repeated);
+        }
+        let slow = self.slower_than.is_some_and(|bound| call.duration() >= bound);
+        slow.then_some(Kept::Slow)
+    }
+}
+
+impl Propagation {
+    /// The standard's default.
+    pub const ALL: Self = Self {
+        trace_context: true,
+        baggage: true,
+    };
+
+    fn read(read: Read<'_>, warnings: &mut Vec<String>) -> Self {
+        let Some(text) = read("OTEL_PROPAGATORS") else {
+            return Self::ALL;
+        };
+        let mut propagation = Self {
+            trace_context: false,
+            baggage: false,
+        };
+        for name in text.split(',').map(str::trim) {
+            match name {
+                "tracecontext" => propagation.trace_context = true,
+                "baggage" => propagation.baggage = true,
+                "none" | "" => {}
+                _ => warnings.push(
+                    "OTEL_PROPAGATORS names others than tracecontext and baggage: they are left out"
+                        .to_owned(),
+                ),
+            }
+        }
+        propagation
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,337 @@
+//! Facts → spans, after the semantic conventions 1.44: an RPC server span a call, an HTTP client span an attempt.
+//!
+//! `docs/rpc/grpc.md`, `docs/http/http-spans.md`, `docs/faas/faas-spans.md` and `docs/general/recording-errors.md` of the
+//! conventions; what they have no name for stands under `faas_sidecar.`.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use tokio::time::Instant;
+
+use super::Context;
+use crate::call::{Attempt, Pause, Record, Why};
+use crate::clock;
+use crate::error::{Component, Execution};
+use crate::telemetry::finished::Finished;
+
+/// The version of the conventions that the attributes follow.
+const SCHEMA: &str = "https://opentelemetry.io/schemas/1.44.0";
+
+/// Longest attribute text, in bytes; the rest is cut off.
+const MAX_TEXT: usize = 2048;
+
+/// gRPC statuses that are the server's failure (semantic conventions for gRPC, "Server"); the others are the caller's.
+const SERVER_FAULTS: [&str; 6] = [
+    "UNKNOWN",
+    "DEADLINE_EXCEEDED",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+];
+
+/// Why a call's spans are exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Sampled,
+    Failed,
+    Repeated,
+    Slow,
+}
+
+/// A finished call that owns its facts.
+#[derive(Debug)]
+pub(super) struct Call {
+    context: Context,
+    kept: Kept,
+    method: &'static str,
+    started: Instant,
+    ended: Instant,
+    code: &'static str,
+    place: Option<(String, &'static str, String)>,
+    subject: String,
+    invokes: bool,
+    config_generation: u64,
+    failure: Option<(String, Execution, Component)>,
+    attempts: u32,
+    upstream_request_id: Option<String>,
+    activation_id: Option<String>,
+    function_failed: bool,
+    record: Record,
+}
+
+impl Call {
+    pub(super) fn new(call: &mut Finished<'_>, context: &Context, kept: Kept) -> Self {
+        Self {
+            context: context.clone(),
+            kept,
+            method: call.method,
+            started: call.started,
+            ended: call.ended,
+            code: call.code,
+            place: call
+                .place
+                .map(|place| (place.target.to_owned(), place.cloud, place.region.to_owned())),
+            subject: call.subject.to_owned(),
+            invokes: call.invokes,
+            config_generation: call.config_generation,
+            failure: call.failure.as_ref().map(|failure| {
+                (
+                    failure.reason.clone().into_owned(),
+                    failure.execution,
+                    failure.component,
+                )
+            }),
+            attempts: call.attempts,
+            upstream_request_id: call.upstream_request_id.map(ToOwned::to_owned),
+            activation_id: call.activation_id.map(ToOwned::to_owned),
+            function_failed: call.function_failed,
+            record: call.record.take().map(|record| *record).unwrap_or_default(),
+        }
+    }
+
+    /// How many spans it makes.
+    pub(super) fn spans(&self) -> usize {
+        1 + self.record.attempts.len()
+    }
+
+    /// Appends its spans.
+    pub(super) fn build(mut self, scope: &InstrumentationScope, spans: &mut Vec<SpanData>) {
+        let wall = Wall::now();
+        let attempts = std::mem::take(&mut self.record.attempts);
+        let state = self
+            .context
+            .tracestate
+            .as_deref()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(TraceState::NONE);
+        let context = |span| {
+            SpanContext::new(
+                self.context.trace_id,
+                span,
+                if self.context.sampled {
+                    TraceFlags::SAMPLED
+                } else {
+                    TraceFlags::default()
+                },
+                false,
+                state.clone(),
+            )
+        };
+        spans.push(SpanData {
+            span_context: context(self.context.span_id),
+            parent_span_id: self.context.parent,
+            parent_span_is_remote: self.context.parent != SpanId::INVALID,
+            span_kind: SpanKind::Server,
+            name: match self.method {
+                "_OTHER" => Cow::Borrowed("grpc"),
+                method => Cow::Borrowed(method),
+            },
+            start_time: wall.of(self.started),
+            end_time: wall.of(self.ended),
+            attributes: self.attributes(),
+            dropped_attributes_count: 0,
+            events: events(&self.record.pauses, self.record.omitted, &wall),
+            links: SpanLinks::default(),
+            status: match SERVER_FAULTS.contains(&self.code) {
+                true => Status::error(self.reason().to_owned()),
+                false => Status::Unset,
+            },
+            instrumentation_scope: scope.clone(),
+        });
+        for attempt in attempts {
+            let ended = attempt.ended.unwrap_or(self.ended);
+            let span_id = match attempt.span_id {
+                SpanId::INVALID => SpanId::from(fastrand::u64(1..)),
+                told => told,
+            };
+            spans.push(SpanData {
+                span_context: context(span_id),
+                parent_span_id: self.context.span_id,
+                parent_span_is_remote: false,
+                span_kind: SpanKind::Client,
+                name: Cow::Owned(attempt.method.as_str().to_owned()),
+                start_time: wall.of(attempt.started),
+                end_time: wall.of(ended),
+                attributes: self.attempt(&attempt),
+                dropped_attributes_count: 0,
+                events: SpanEvents::default(),
+                links: SpanLinks::default(),
+                status: match error_type(&attempt) {
+                    Some(_) => Status::error(attempt.failure.map(|(reason, _)| reason).unwrap_or_default()),
+                    None => Status::Unset,
+                },
+                instrumentation_scope: scope.clone(),
+            });
+        }
+    }
+
+    fn reason(&self) -> &str {
+        self.failure.as_ref().map_or("", |(reason, ..)| reason)
+    }
+
+    fn attributes(&self) -> Vec<KeyValue> {
+        let mut attributes = vec![
+            KeyValue::new("rpc.system.name", "grpc"),
+            KeyValue::new("rpc.method", self.method),
+            KeyValue::new("rpc.response.status_code", self.code),
+            KeyValue::new("faas_sidecar.attempts", i64::from(self.attempts)),
+        ];
+        if SERVER_FAULTS.contains(&self.code) {
+            attributes.push(KeyValue::new("error.type", self.code));
+        }
+        if let Some((reason, execution, component)) = &self.failure {
+            attributes.push(text("faas_sidecar.reason", reason));
+            attributes.push(KeyValue::new("faas_sidecar.execution", execution.as_str()));
+            attributes.push(KeyValue::new("faas_sidecar.component", component.as_str()));
+        }
+        if self.function_failed {
+            attributes.push(KeyValue::new("faas_sidecar.function_failed", true));
+        }
+        if let Some(why) = self.kept.why() {
+            attributes.push(KeyValue::new("faas_sidecar.kept", why));
+        }
+        if self.config_generation > 0 {
+            let generation = i64::try_from(self.config_generation).unwrap_or(i64::MAX);
+            attributes.push(KeyValue::new("faas_sidecar.config_generation", generation));
+        }
+        if let Some((target, ..)) = &self.place {
+            attributes.push(text("faas_sidecar.target", target));
+        }
+        if !self.subject.is_empty() && !self.invokes {
+            attributes.push(text("faas_sidecar.subject", &self.subject));
+        }
+        if let Some(id) = &self.upstream_request_id {
+            attributes.push(text("faas_sidecar.upstream_request_id", id));
+        }
+        if let Some(id) = &self.activation_id {
+            attributes.push(text("faas.invocation_id", id));
+        }
+        self.invoked(&mut attributes);
+        attributes
+    }
+
+    /// The client's half of the conventions for functions.
+    fn invoked(&self, attributes: &mut Vec<KeyValue>) {
+        if let (true, Some((_, cloud, region))) = (self.invokes, &self.place) {
+            attributes.push(text("faas.invoked_name", &self.subject));
+            attributes.push(KeyValue::new("faas.invoked_provider", *cloud));
+            attributes.push(text("faas.invoked_region", region));
+        }
+    }
+
+    fn attempt(&self, attempt: &Attempt) -> Vec<KeyValue> {
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", attempt.method.as_str().to_owned()),
+            text("server.address", attempt.url.host_str().unwrap_or_default()),
+            text("url.full", attempt.url.as_str()),
+            KeyValue::new("http.request.body.size", count(attempt.request_size)),
+        ];
+        if let Some(port) = attempt.url.port_or_known_default() {
+            attributes.push(KeyValue::new("server.port", i64::from(port)));
+        }
+        if attempt.resend > 0 {
+            attributes.push(KeyValue::new(
+                "http.request.resend_count",
+                i64::from(attempt.resend),
+            ));
+        }
+        if let Some((status, size)) = attempt.answer {
+            attributes.push(KeyValue::new("http.response.status_code", i64::from(status)));
+            if let Some(size) = size {
+                attributes.push(KeyValue::new("http.response.body.size", count(size)));
+            }
+        }
+        if let Some(kind) = error_type(attempt) {
+            attributes.push(KeyValue::new("error.type", kind));
+        }
+        if let Some((reason, execution)) = &attempt.failure {
+            attributes.push(text("faas_sidecar.reason", reason));
+            attributes.push(KeyValue::new("faas_sidecar.execution", execution.as_str()));
+        }
+        if let Some(id) = &attempt.upstream_request_id {
+            attributes.push(text("faas_sidecar.upstream_request_id", id));
+        }
+        self.invoked(&mut attributes);
+        attributes
+    }
+}
+
+impl Kept {
+    fn why(self) -> Option<&'static str> {
+        match self {
+            Self::Sampled => None,
+            Self::Failed => Some("failed"),
+            Self::Repeated => Some("repeated"),
+            Self::Slow => Some("slow"),
+        }
+    }
+}
+
+/// The status where there is one that is an error, else our reason; an attempt whose caller went away has none.
+fn error_type(attempt: &Attempt) -> Option<String> {
+    match (attempt.answer, &attempt.failure) {
+        (Some((status @ 400.., _)), _) => Some(status.to_string()),
+        (_, Some((reason, _))) => Some(reason.clone().into_owned()),
+        _ => None,
+    }
+}
+
+fn events(pauses: &[Pause], omitted: u32, wall: &Wall) -> SpanEvents {
+    let mut events = SpanEvents::default();
+    events.dropped_count = omitted;
+    for pause in pauses {
+        let name = match pause.why {
+            Why::Queue => "faas_sidecar.queue",
+            Why::BackOff => "faas_sidecar.back_off",
+            Why::Poll => "faas_sidecar.poll",
+        };
+        let lasts = KeyValue::new("faas_sidecar.pause", pause.lasts.as_secs_f64());
+        events
+            .events
+            .push(Event::new(name, wall.of(pause.started), vec![lasts], 0));
+    }
+    events
+}
+
+fn text(key: &'static str, value: &str) -> KeyValue {
+    KeyValue::new(key, value[..value.floor_char_boundary(MAX_TEXT)].to_owned())
+}
+
+fn count(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// Who built the spans.
+pub(super) fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .with_schema_url(SCHEMA)
+        .build()
+}
+
+/// Calls are timed by the monotonic clock; this is what the wall clock showed then.
+struct Wall {
+    now: Instant,
+    wall: SystemTime,
+}
+
+impl Wall {
+    fn now() -> Self {
+        Self {
+            now: Instant::now(),
+            wall: clock::now(),
+        }
+    }
+
+    fn of(&self, at: Instant) -> SystemTime {
+        let ago: Duration = self.now.saturating_duration_since(at);
+        self.wall.checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+}
+
+#[cfg(test)]
+mod tests;
