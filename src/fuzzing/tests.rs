@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::TARGETS;
+use crate::env::Env;
 
 /// Mutations a target; `FAAS_FUZZ_ROUNDS` asks for more.
 const ROUNDS: u32 = 3000;
@@ -10,8 +11,8 @@ const ROUNDS: u32 = 3000;
 const TELLING: &[u8] = b"\0\x01\x0a\x80\xff\"\\{}[]:,.-+eE%&=/?#!~ <>|\n0019";
 
 fn rounds() -> u32 {
-    std::env::var("FAAS_FUZZ_ROUNDS")
-        .ok()
+    Env::process()
+        .get("FAAS_FUZZ_ROUNDS")
         .and_then(|text| text.parse().ok())
         .unwrap_or(ROUNDS)
 }

@@ -35,7 +35,12 @@ impl FunctionGraph {
         let Identity::Keys(held) = self.access.identity() else {
             return unknown();
         };
-        let (Some(place), Ok(snapshot)) = (self.access.known_place(), held.credentials.current()) else {
+        // Refused at IAM already, when the project was looked up: there is no list to ask for.
+        let Some(place) = self.access.known_place() else {
+            let fact = error.message.clone();
+            return Finding::likely(Cause::SecretWrong, fact, &[Cause::HeaderChanged, Cause::HostChanged]);
+        };
+        let Ok(snapshot) = held.credentials.current() else {
             return unknown();
         };
         let Ok(keys) = &snapshot.keys else {
@@ -163,6 +168,12 @@ impl Diagnose for FunctionGraph {
                     _ if error.upstream_code.is_none() => {
                         Finding::likely(Cause::AnsweredByHop, fact, &[Cause::WrongPlace])
                     }
+                    // Words that are not known; IAM's own, for one.
+                    _ if error.reason == "AUTHENTICATION_FAILED" => Finding::likely(
+                        Cause::SecretWrong,
+                        fact,
+                        &[Cause::AccessKeyUnknown, Cause::HeaderChanged, Cause::ClockSkew],
+                    ),
                     _ => Finding::likely(Cause::RightMissing, fact, &[Cause::WrongPlace]),
                 }
             }

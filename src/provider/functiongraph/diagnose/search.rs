@@ -149,10 +149,10 @@ impl<'a> Search<'a> {
         let parts: [Part; 3] = [
             ("query", Cause::QueryChanged, |form| form.query = true),
             ("Content-Type header", Cause::HeaderChanged, |form| {
-                form.content_type = true
+                form.content_type = true;
             }),
             ("X-Project-Id header", Cause::HeaderChanged, |form| {
-                form.project = true
+                form.project = true;
             }),
         ];
         for (name, cause, add) in parts {

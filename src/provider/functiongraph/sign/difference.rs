@@ -35,7 +35,8 @@ pub fn told_canonical(words: &str) -> Option<String> {
 pub fn difference(ours: &str, theirs: &str) -> Option<Difference> {
     let (ours, theirs) = (Split::of(ours), Split::of(theirs));
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-    let parts: [(&str, &str, fn(String, String) -> Difference); 3] = [
+    type Make = fn(String, String) -> Difference;
+    let parts: [(&str, &str, Make); 3] = [
         (ours.method, theirs.method, Difference::Method),
         (ours.path, theirs.path, Difference::Path),
         (ours.query, theirs.query, Difference::Query),
