@@ -4,7 +4,9 @@
 //! It is handed what it shows, and knows telemetry: its numbers, and the log's level to change it. Liveness never depends
 //! on an upstream, and no page holds a secret.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -32,12 +36,48 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Pages {
     /// True until the sidecar shuts down.
     pub serving: watch::Receiver<bool>,
-    /// The effective configuration as JSON, credentials as their source.
-    pub config: Arc<str>,
+    /// The configuration, and what is wrong with it.
+    pub config: watch::Receiver<Arc<Shown>>,
     /// The numbers of the process.
     pub metrics: Arc<Metrics>,
     /// What they may change.
     pub control: Control,
+}
+
+/// The configuration that holds, and what is wrong with what should hold.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// Counts configurations: 1 for the one at the start, one more with each reload.
+    pub generation: u64,
+    /// Since when it holds, as RFC 3339.
+    pub since: String,
+    /// The effective configuration as a JSON document, credentials as their source.
+    pub configuration: Arc<str>,
+    /// Keys whose new values wait for a restart.
+    pub waiting: Vec<String>,
+    /// What could not be read or used last time, by subject; what was good before is in use.
+    pub problems: BTreeMap<String, Problem>,
+    /// Whether an address that other machines can reach asks no caller who it is.
+    pub open: bool,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    /// Since when, as RFC 3339.
+    pub since: String,
+    /// One sentence or a numbered list; never a secret.
+    pub text: String,
+}
+
+/// The page `/config`.
+#[derive(Serialize)]
+struct Page<'a> {
+    generation: u64,
+    since: &'a str,
+    needs_restart: &'a [String],
+    problems: &'a BTreeMap<String, Problem>,
+    configuration: Option<&'a RawValue>,
 }
 
 /// Serves the pages on a bound listener for as long as it is polled.
@@ -79,7 +119,9 @@ impl Pages {
         }
         match request.uri().path() {
             "/livez" | "/startupz" => page(StatusCode::OK, "text/plain", "ok\n"),
-            "/readyz" if *self.serving.borrow() => page(StatusCode::OK, "text/plain", "ok\n"),
+            "/readyz" if *self.serving.borrow() => {
+                page(StatusCode::OK, "text/plain", &self.config.borrow().ready())
+            }
             "/readyz" => page(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "text/plain",
@@ -95,13 +137,51 @@ impl Pages {
                     &self.metrics.render(format),
                 )
             }
-            "/config" => page(StatusCode::OK, "application/json", &self.config),
+            "/config" => page(StatusCode::OK, "application/json", &self.config.borrow().page()),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
                 "pages: /livez /readyz /startupz /config /metrics /loglevel /quitquitquit\n",
             ),
         }
+    }
+}
+
+impl Shown {
+    /// Ready, and what an operator should know all the same.
+    fn ready(&self) -> String {
+        let mut text = String::from("ok\n");
+        for (subject, problem) in &self.problems {
+            let (since, what) = (&problem.since, &problem.text);
+            let _ = writeln!(
+                text,
+                "warning: {subject}: since {since} the last good one is in use: {what}"
+            );
+        }
+        if !self.waiting.is_empty() {
+            let _ = writeln!(
+                text,
+                "warning: a restart is needed for {}",
+                self.waiting.join(", ")
+            );
+        }
+        if self.open {
+            text.push_str(
+                "warning: other machines can call without saying who they are (allow_remote_clients)\n",
+            );
+        }
+        text
+    }
+
+    fn page(&self) -> String {
+        let page = Page {
+            generation: self.generation,
+            since: &self.since,
+            needs_restart: &self.waiting,
+            problems: &self.problems,
+            configuration: serde_json::from_str(&self.configuration).ok(),
+        };
+        serde_json::to_string_pretty(&page).unwrap_or_default() + "\n"
     }
 }
 

@@ -8,13 +8,13 @@ use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, mpsc, watch as watched};
 use tracing::{info, warn};
 
 use crate::admin::{self, Control, Pages};
-use crate::config::{self, Config, Listen, TargetConfig, effective_json};
+use crate::config::{self, Config, Listen, TargetConfig};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 use crate::target::Targets;
@@ -22,20 +22,29 @@ use crate::telemetry::metrics::{Metrics, Repeats};
 use crate::telemetry::{FLUSH, Log, Telemetry};
 use crate::transport::Tls;
 
+mod accept;
+mod blueprint;
 mod build;
 mod clocks;
+mod connection;
+mod door;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod listen;
 mod readings;
+mod reload;
 mod serve;
+mod watch;
 
-use build::Blueprint;
+use blueprint::{Blueprint, Built};
+use door::Door;
 use listen::Bound;
+use reload::{State, Update};
 
 pub use clocks::{HostClock, host_clocks};
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
+pub use reload::Reloaded;
 pub use serve::serve;
 
 /// The configured targets by themselves, without listeners: for commands that ask the clouds directly.
@@ -43,7 +52,8 @@ pub use serve::serve;
 /// # Errors
 /// When a CA file cannot be read, or a place does not exist.
 pub fn targets(config: &Config, env: &Env) -> Result<Targets, StartError> {
-    Blueprint::new(config, env, &Metrics::new(1))?.targets()
+    let blueprint = Blueprint::new(config, env, &Metrics::new(1))?;
+    Ok(blueprint.targets(&blueprint.build(&Built::default())?))
 }
 
 /// A target's TLS towards its upstream; nothing for plain HTTP.
@@ -51,7 +61,7 @@ pub fn targets(config: &Config, env: &Env) -> Result<Targets, StartError> {
 /// # Errors
 /// When one of its files cannot be read.
 pub fn target_tls(config: &TargetConfig) -> Result<Option<Tls>, StartError> {
-    build::tls(config).map_err(StartError)
+    build::tls(config, None).map_err(StartError)
 }
 
 /// A running sidecar. Dropping it stops it without a drain.
@@ -60,9 +70,14 @@ pub struct Sidecar {
     addresses: Vec<Listen>,
     admin: Option<SocketAddr>,
     health: Health,
-    stop: watch::Sender<Stop>,
+    stop: watched::Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
-    drain_timeout: Duration,
+    /// What is served now.
+    config: Config,
+    blueprint: Arc<Blueprint>,
+    door: Arc<Door>,
+    updates: Vec<mpsc::UnboundedSender<Update>>,
+    state: State,
     telemetry: Arc<Telemetry>,
     quit: Arc<Notify>,
 }
@@ -90,24 +105,22 @@ impl Sidecar {
         let telemetry = build::telemetry(config, env);
         let blueprint = Arc::new(Blueprint::new(config, env, telemetry.metrics())?);
         // Built once here so that a mistake shows before anything listens.
-        blueprint.targets()?;
+        blueprint.build(&Built::default())?;
+        let door = Arc::new(Door::load(config)?);
+        let state = State::new(config, telemetry.metrics());
+        blueprint.watched();
         let bound = config
             .listen
             .iter()
-            .map(Bound::bind)
+            .map(|address| Bound::bind(address, config.unix_socket))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut admin = config
-            .admin
-            .map(|address| bind_admin(address, config))
-            .transpose()?;
-        let admin_address = admin
-            .as_ref()
-            .and_then(|(listener, _)| listener.local_addr().ok());
+        let mut admin = config.admin.map(bind_admin).transpose()?;
+        let admin_address = admin.as_ref().and_then(|listener| listener.local_addr().ok());
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
         let dedup = Dedup::new(window(&config.request_ids)).counted(Repeats::new(telemetry.metrics()));
         let dedup = Arc::new(dedup);
-        let (stop, _) = watch::channel(Stop::Not);
+        let (stop, _) = watched::channel(Stop::Not);
         let limits = Limits {
             max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
         };
@@ -117,26 +130,29 @@ impl Sidecar {
             quit: config.admin_quit.then(|| Arc::clone(&quit)),
         };
         let mut threads = Vec::with_capacity(config.threads);
+        let mut updates = Vec::with_capacity(config.threads);
         for number in 0..config.threads {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            updates.push(sender);
             let worker = Worker {
                 blueprint: Arc::clone(&blueprint),
+                door: Arc::clone(&door),
                 listeners: bound.iter().map(Bound::share).collect::<Result<_, _>>()?,
                 health: health.clone(),
                 dedup: Arc::clone(&dedup),
                 limits,
                 telemetry: Arc::clone(&telemetry),
                 stop: stop.subscribe(),
+                updates: receiver,
                 // One thread is enough for pages that people and probes read.
-                admin: admin.take().map(|(listener, config)| {
-                    (
-                        listener,
-                        Pages {
-                            serving: health.serving(),
-                            config,
-                            metrics: Arc::clone(telemetry.metrics()),
-                            control: control.clone(),
-                        },
-                    )
+                admin: admin.take().map(|listener| {
+                    let pages = Pages {
+                        serving: health.serving(),
+                        config: state.shown(),
+                        metrics: Arc::clone(telemetry.metrics()),
+                        control: control.clone(),
+                    };
+                    (listener, pages)
                 }),
             };
             let thread = std::thread::Builder::new()
@@ -151,15 +167,14 @@ impl Sidecar {
             health,
             stop,
             threads,
-            drain_timeout: config.drain_timeout,
+            config: config.clone(),
+            blueprint,
+            door,
+            updates,
+            state,
             telemetry,
             quit,
         })
-    }
-
-    /// Waits until an admin request asks for the end.
-    pub async fn asked_to_quit(&self) {
-        self.quit.notified().await;
     }
 
     /// Where it listens, with the port that the system chose for port 0.
@@ -194,7 +209,7 @@ impl Sidecar {
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
         let mut joined = std::pin::pin!(joined);
-        let finished = tokio::time::timeout(self.drain_timeout, &mut joined)
+        let finished = tokio::time::timeout(self.config.drain_timeout, &mut joined)
             .await
             .is_ok();
         if !finished {
@@ -216,12 +231,14 @@ impl Drop for Sidecar {
 /// One serving thread.
 struct Worker {
     blueprint: Arc<Blueprint>,
+    door: Arc<Door>,
     listeners: Vec<Bound>,
     health: Health,
     dedup: Arc<Dedup>,
     limits: Limits,
     telemetry: Arc<Telemetry>,
-    stop: watch::Receiver<Stop>,
+    stop: watched::Receiver<Stop>,
+    updates: mpsc::UnboundedReceiver<Update>,
     admin: Option<(TcpListener, Pages)>,
 }
 
@@ -232,10 +249,13 @@ impl Worker {
             Err(fault) => return warn!("a serving thread cannot run: {fault}"),
         };
         runtime.block_on(async move {
-            let targets = match self.blueprint.targets() {
-                Ok(targets) => Arc::new(targets),
+            let built = match self.blueprint.build(&Built::default()) {
+                Ok(built) => built,
                 Err(fault) => return warn!("a serving thread cannot run: {fault}"),
             };
+            let targets = Arc::new(ArcSwap::from_pointee(self.blueprint.targets(&built)));
+            // Ends with the thread.
+            tokio::spawn(reload::follow(self.updates, Arc::clone(&targets), built));
             let services = Services::new(targets, self.dedup);
             let router = Router::new(&services, &self.health, self.limits, self.telemetry);
             let mut stop = self.stop.clone();
@@ -246,7 +266,7 @@ impl Worker {
             let serving = self
                 .listeners
                 .into_iter()
-                .map(|bound| bound.serve(router.clone(), self.stop.clone()));
+                .map(|bound| accept::serve(bound, router.clone(), Arc::clone(&self.door), self.stop.clone()));
             tokio::select! {
                 _ = futures_util::future::join_all(serving) => {}
                 _ = stop.wait_for(|stop| *stop == Stop::Now) => {}
@@ -265,12 +285,12 @@ fn window(ids: &config::RequestIds) -> Window {
     }
 }
 
-fn bind_admin(address: SocketAddr, config: &Config) -> Result<(TcpListener, Arc<str>), StartError> {
+fn bind_admin(address: SocketAddr) -> Result<TcpListener, StartError> {
     let fault =
         |why: std::io::Error| StartError(format!("cannot listen on {address} for the admin pages ({why})"));
     let listener = TcpListener::bind(address).map_err(fault)?;
     listener.set_nonblocking(true).map_err(fault)?;
-    Ok((listener, effective_json(config).into()))
+    Ok(listener)
 }
 
 impl fmt::Display for StartError {
@@ -293,7 +313,11 @@ fn announce(config: &Config, sidecar: &Sidecar) {
     }
     for address in &sidecar.addresses {
         if !address.is_local() {
-            warn!(%address, "listening beyond this machine: whoever reaches this address can use the configured accounts");
+            if config.is_open() {
+                warn!(%address, "OPEN: whoever reaches this address can use the configured accounts, for neither a certificate nor a token is asked for");
+            } else if config.tls.is_none() {
+                warn!(%address, "tokens and data can be read on the way to this address: set tls.cert_file and tls.key_file");
+            }
         }
         info!(%address, "listening");
     }

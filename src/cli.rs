@@ -17,6 +17,7 @@ pub mod invoke;
 mod io;
 mod keys;
 mod probe;
+mod reach;
 mod runtime;
 mod schema;
 mod serve;
@@ -30,7 +31,7 @@ use clap::{Parser, Subcommand};
 use crate::env::Env;
 
 pub use address::{ADDRESS_VARIABLE, Address};
-pub use check::CheckArgs;
+pub use check::{Base, CheckArgs};
 pub use config_args::ConfigArgs;
 #[cfg(feature = "emulator")]
 pub use demo::DemoArgs;
@@ -42,6 +43,7 @@ pub use invoke::InvokeArgs;
 pub use io::Io;
 pub use keys::{KeyArgs, Keys};
 pub use probe::ProbeArgs;
+pub use reach::{Reach, ReachArgs};
 pub use schema::SchemaArgs;
 pub use serve::ServeArgs;
 pub use sign::SignArgs;
@@ -52,6 +54,7 @@ Exit codes:
   0   clean
   1   failed
   2   the function ran and failed (invoke)
+  3   something differs (check --diff)
   64  wrong usage
   78  bad configuration";
 

@@ -5,6 +5,9 @@
 //! This room knows how nothing runs; the composition root turns these plain settings into each room's own.
 
 mod build;
+mod callers;
+mod change;
+mod diff;
 mod effective;
 mod fault;
 pub mod keys;
@@ -26,6 +29,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use callers::{AllowRule, Auth, Connections, Tls, UnixSocket};
+pub use diff::{Difference, diff};
 pub use effective::{effective, effective_json};
 pub use fault::{Fault, Faults, Place};
 pub use keys::Provider;
@@ -48,6 +53,18 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// Whether `listen` may hold addresses beyond loopback.
     pub allow_remote_clients: bool,
+    /// The files of Unix sockets.
+    pub unix_socket: UnixSocket,
+    /// TLS at the TCP addresses; `None` = plain.
+    pub tls: Option<Tls>,
+    /// How callers at the TCP addresses say who they are; `None` = not.
+    pub auth: Option<Auth>,
+    /// Whether a target without `allow` refuses every call.
+    pub default_deny: bool,
+    /// Bounds on callers' connections.
+    pub connections: Connections,
+    /// Whether a changed file is read by itself.
+    pub reload_on_change: bool,
     /// Where operators' pages are served; `None` = nowhere.
     #[serde(serialize_with = "listen::serialize_admin")]
     pub admin: Option<SocketAddr>,

@@ -5,16 +5,20 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::target::Targets;
 
 mod action;
 mod arriving;
+mod auth;
 mod deadline;
 mod dedup;
 mod edge;
 mod health;
 mod invocation;
 mod methods;
+mod needs;
 mod observe;
 mod package;
 mod reflection;
@@ -24,22 +28,24 @@ mod subject;
 mod trace;
 mod trigger;
 
+pub use auth::Tokens;
 pub use dedup::{Dedup, Window};
 pub use health::Health;
-pub use router::{Limits, Router};
+pub use router::{Limits, Pending, Router};
 pub use status::DOMAIN;
 
 /// The four services of `faas.v1` over the configured targets.
 #[derive(Clone, Debug)]
 pub struct Services {
-    targets: Arc<Targets>,
+    /// Read once a call, so that a call sees one configuration from beginning to end.
+    targets: Arc<ArcSwap<Targets>>,
     dedup: Arc<Dedup>,
 }
 
 impl Services {
-    /// Serves `targets`; `dedup` is shared by all listeners and threads.
+    /// Serves what `targets` holds when a call begins; `dedup` is shared by all listeners and threads.
     #[must_use]
-    pub fn new(targets: Arc<Targets>, dedup: Arc<Dedup>) -> Self {
+    pub fn new(targets: Arc<ArcSwap<Targets>>, dedup: Arc<Dedup>) -> Self {
         Self { targets, dedup }
     }
 }

@@ -119,7 +119,31 @@ impl Pattern {
     #[must_use]
     pub fn matches(&self, full: &str) -> bool {
         full.split_once('/')
-            .is_some_and(|(package, action)| covers(&self.package, package) && covers(&self.action, action))
+            .is_some_and(|(package, action)| self.covers(package, action))
+    }
+
+    /// The same for a name in two halves.
+    #[must_use]
+    pub fn covers(&self, package: &str, action: &str) -> bool {
+        covers(&self.package, package) && covers(&self.action, action)
+    }
+}
+
+/// A pattern of names that have no halves, such as triggers', where `*` stands for any characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamePattern(String);
+
+impl NamePattern {
+    /// Takes any text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// True when the pattern covers the name.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        covers(&self.0, name)
     }
 }
 

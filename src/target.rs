@@ -9,12 +9,18 @@ use crate::error::{Error, Kind, Result};
 use crate::provider::Provider;
 use crate::telemetry::metrics::TargetMetrics;
 
+mod allow;
+
+pub use allow::{Allow, Operation, Rule, Subject};
+
 /// One configured target.
 pub struct Target {
     /// Its name in the configuration.
     pub name: String,
-    /// Its cloud.
-    pub provider: Box<dyn Provider>,
+    /// Its cloud. Shared by the targets of two configurations when nothing of it changed between them.
+    pub provider: Arc<dyn Provider>,
+    /// The calls that are allowed; `None` = all.
+    pub allow: Option<Allow>,
     /// Its cloud in the semantic conventions' way of naming (`cloud.provider`).
     pub cloud: &'static str,
     /// The cloud's own name of the region.
@@ -25,9 +31,11 @@ pub struct Target {
     pub metrics: Arc<TargetMetrics>,
 }
 
-/// All targets.
+/// All targets of one configuration.
 #[derive(Debug)]
 pub struct Targets {
+    /// Which configuration this is: 1 for the one at the start, one more with each reload.
+    pub config_generation: u64,
     by_name: BTreeMap<String, Arc<Target>>,
     default: Option<Arc<Target>>,
 }
@@ -35,13 +43,17 @@ pub struct Targets {
 impl Targets {
     /// Takes the targets; `default` names the one for requests that name none.
     #[must_use]
-    pub fn new(targets: Vec<Target>, default: &str) -> Self {
+    pub fn new(targets: Vec<Arc<Target>>, default: &str, config_generation: u64) -> Self {
         let by_name: BTreeMap<_, _> = targets
             .into_iter()
-            .map(|target| (target.name.clone(), Arc::new(target)))
+            .map(|target| (target.name.clone(), target))
             .collect();
         let default = by_name.get(default).cloned();
-        Self { by_name, default }
+        Self {
+            config_generation,
+            by_name,
+            default,
+        }
     }
 
     /// The target that a request means.

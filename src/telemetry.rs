@@ -77,9 +77,13 @@ impl Telemetry {
 
     /// Exports what is left, within `bound` for each signal; nothing is exported afterwards.
     pub fn stop(&self, bound: Duration) {
+        // Both at once.
+        if let Some(export) = &self.export {
+            export.ask_to_stop();
+        }
         self.traces.stop(bound);
         if let Some(export) = &self.export {
-            export.stop(bound);
+            export.wait(bound);
         }
     }
 

@@ -37,7 +37,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "target",
-        &["credentials", "error", "provider", "telemetry", "transport"],
+        &[
+            "credentials",
+            "error",
+            "names",
+            "provider",
+            "telemetry",
+            "transport",
+        ],
     ),
     ("telemetry", &["call", "clock", "error"]),
     (

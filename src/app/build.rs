@@ -1,4 +1,4 @@
-//! Configuration → each room's own settings → targets.
+//! Configuration → each room's own settings → a target's way to its cloud.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use tracing::warn;
 use url::Url;
 
-use super::{StartError, readings};
-use crate::config::{self, Cloud, Config, TargetConfig};
+use super::blueprint::{Prepared, Way};
+use crate::config::{self, AllowRule, Cloud, Config, TargetConfig};
 use crate::credentials::{Credentials, KeyNames, LoginSource, Source};
 use crate::env::Env;
-use crate::names::Pattern;
+use crate::names::{NamePattern, Pattern};
 use crate::proto::Platform;
 use crate::provider::Provider;
 use crate::provider::functiongraph::{self, Access, Auth, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
-use crate::target::{Target, Targets};
+use crate::target::{Allow, Operation, Rule};
 use crate::telemetry::metrics::{Export, Metrics, TargetMetrics};
 use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces};
 use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
@@ -34,103 +34,115 @@ const HUAWEI_KEYS: KeyNames = KeyNames {
     security_token: &["HUAWEICLOUD_SDK_SECURITY_TOKEN"],
 };
 
-/// Everything that targets are made of; each serving thread makes its own from it.
-pub(super) struct Blueprint {
-    targets: Vec<Plan>,
-    default: String,
-}
-
-struct Plan {
-    name: String,
+/// A target's way to its cloud, which keeps of `old` what is the same. The configuration has no rules for callers.
+pub(super) fn way(
     config: TargetConfig,
-    transport: transport::Settings,
-    shared: Arc<Shared>,
-    cloud: Prepared,
-}
-
-/// What one cloud's providers share across threads.
-enum Prepared {
-    Ncp(Credentials),
-    FunctionGraph(functiongraph::Settings),
-}
-
-impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
-        let targets = config
-            .targets
-            .iter()
-            .map(|(name, target)| plan(name, target, env, metrics))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            targets,
-            default: config.default_target.clone(),
+    env: &Env,
+    metrics: &Arc<TargetMetrics>,
+    old: Option<&Way>,
+) -> Result<Way, String> {
+    // What was learnt of another upstream says nothing about this one.
+    let old = old.filter(|old| old.config.cloud == config.cloud && old.config.base_url == config.base_url);
+    let tls = tls(&config, old)?;
+    let transport = transport_settings(&config, tls.as_ref(), metrics);
+    let shared = old
+        .filter(|old| {
+            let was = &old.config;
+            was.retry == config.retry && was.limits == config.limits && was.breaker == config.breaker
         })
-    }
-
-    /// Targets for one thread.
-    pub(super) fn targets(&self) -> Result<Targets, StartError> {
-        let targets = self.targets.iter().map(Plan::target).collect::<Result<_, _>>()?;
-        Ok(Targets::new(targets, &self.default))
-    }
-
-    /// Each target's name, a transport to its host, and the root of that host.
-    pub(super) fn hosts(&self) -> Result<Vec<(String, Transport, Url)>, StartError> {
-        let host = |plan: &Plan| {
-            let transport = Transport::new(&plan.transport, Arc::clone(&plan.shared));
-            let url = plan
-                .host()
-                .map_err(|why| StartError(format!("target {}: {why}", plan.name)))?;
-            Ok((plan.name.clone(), transport, url))
-        };
-        self.targets.iter().map(host).collect()
-    }
-}
-
-impl Plan {
-    fn target(&self) -> Result<Target, StartError> {
-        let fault = |why: String| StartError(format!("target {}: {why}", self.name));
-        let transport = Transport::new(&self.transport, Arc::clone(&self.shared));
-        let (cloud, region) = place(&self.config.cloud);
-        Ok(Target {
-            name: self.name.clone(),
-            cloud,
-            region,
-            provider: self.provider(transport).map_err(fault)?,
-            request_timeout: self.config.timeouts.request,
-            metrics: Arc::clone(&self.transport.metrics),
-        })
-    }
-
-    fn host(&self) -> Result<Url, String> {
-        let mut url = match (&self.config.base_url, &self.config.cloud) {
-            (Some(url), _) => url.clone(),
-            (None, Cloud::Ncp(place)) => endpoint(place, &self.config)?.origin(),
-            (None, Cloud::FunctionGraph(place)) => {
-                let host = functiongraph::functions_host(&place.region);
-                Url::parse(&host).map_err(|fault| fault.to_string())?
-            }
-        };
-        url.set_path("/");
-        Ok(url)
-    }
-
-    fn provider(&self, transport: Transport) -> Result<Box<dyn Provider>, String> {
-        let config = &self.config;
-        match (&config.cloud, &self.cloud) {
-            (Cloud::Ncp(place), Prepared::Ncp(credentials)) => {
-                let settings = ncp::Settings {
-                    endpoint: endpoint(place, config)?,
-                    wait: config.wait,
-                    idempotent_actions: patterns(config)?,
-                };
-                Ok(Box::new(Ncp::new(settings, transport, credentials.clone())))
-            }
-            (Cloud::FunctionGraph(_), Prepared::FunctionGraph(settings)) => {
-                Ok(Box::new(FunctionGraph::new(settings.clone(), transport)))
-            }
-            _ => Err("the plan is of another cloud than the configuration".to_owned()),
+        .map_or_else(|| Shared::new(&transport), |old| Arc::clone(&old.shared));
+    let cloud = match (&config.cloud, old.map(|old| (&old.config, &old.cloud))) {
+        (Cloud::Ncp(_), Some((was, Prepared::Ncp(keys)))) if was.credentials == config.credentials => {
+            Prepared::Ncp(keys.clone())
         }
+        (Cloud::Ncp(_), _) => Prepared::Ncp(Credentials::load(source(&config, NCP_KEYS, env))),
+        (Cloud::FunctionGraph(_), Some((was, Prepared::FunctionGraph(settings))))
+            if same_account(was, &config) =>
+        {
+            Prepared::FunctionGraph(functiongraph::Settings {
+                wait: config.wait,
+                idempotent_actions: patterns(&config)?,
+                ..settings.clone()
+            })
+        }
+        (Cloud::FunctionGraph(place), _) => {
+            Prepared::FunctionGraph(function_graph(place, &config, tls.as_ref(), env, metrics)?)
+        }
+    };
+    Ok(Way {
+        config,
+        transport,
+        shared,
+        tls,
+        cloud,
+    })
+}
+
+/// A provider for one thread.
+pub(super) fn provider(way: &Way) -> Result<Arc<dyn Provider>, String> {
+    let config = &way.config;
+    let transport = Transport::new(&way.transport, Arc::clone(&way.shared));
+    match (&config.cloud, &way.cloud) {
+        (Cloud::Ncp(place), Prepared::Ncp(credentials)) => {
+            let settings = ncp::Settings {
+                endpoint: endpoint(place, config)?,
+                wait: config.wait,
+                idempotent_actions: patterns(config)?,
+            };
+            Ok(Arc::new(Ncp::new(settings, transport, credentials.clone())))
+        }
+        (Cloud::FunctionGraph(_), Prepared::FunctionGraph(settings)) => {
+            Ok(Arc::new(FunctionGraph::new(settings.clone(), transport)))
+        }
+        _ => Err("the plan is of another cloud than the configuration".to_owned()),
     }
+}
+
+/// The root of the host that a target's functions are called at.
+pub(super) fn host(config: &TargetConfig) -> Result<Url, String> {
+    let mut url = match (&config.base_url, &config.cloud) {
+        (Some(url), _) => url.clone(),
+        (None, Cloud::Ncp(place)) => endpoint(place, config)?.origin(),
+        (None, Cloud::FunctionGraph(place)) => {
+            let host = functiongraph::functions_host(&place.region);
+            Url::parse(&host).map_err(|fault| fault.to_string())?
+        }
+    };
+    url.set_path("/");
+    Ok(url)
+}
+
+/// The rules of `allow`; none allows nothing.
+pub(super) fn allow(target: &str, rules: &[AllowRule]) -> Result<Allow, String> {
+    let rule = |rule: &AllowRule| {
+        Ok(Rule {
+            actions: rule
+                .actions
+                .iter()
+                .map(|text| Pattern::parse(text))
+                .collect::<Result<_, String>>()?,
+            triggers: rule.triggers.iter().map(|text| NamePattern::new(text)).collect(),
+            operations: rule
+                .operations
+                .iter()
+                .flat_map(|word| Operation::named(word))
+                .collect(),
+        })
+    };
+    let rules = rules.iter().map(rule).collect::<Result<_, String>>()?;
+    Ok(Allow::new(format!("targets.{target}.allow"), rules))
+}
+
+/// Whether one `Access` (token, held-back key, project, way to IAM) serves both: they differ in the functions' part alone.
+fn same_account(was: &TargetConfig, is: &TargetConfig) -> bool {
+    let account = |config: &TargetConfig| TargetConfig {
+        wait: Duration::ZERO,
+        idempotent_actions: Vec::new(),
+        // IAM is asked rarely: the bounds of the functions' calls mean nothing there.
+        limits: was.limits,
+        ..config.clone()
+    };
+    account(was) == account(is)
 }
 
 /// The process's telemetry. What is wrong with it is told and never keeps the sidecar from starting.
@@ -153,29 +165,6 @@ pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
         warn!("{warning}");
     }
     Arc::new(Telemetry::new(Log::installed(), lines, traces, metrics).exporting(export))
-}
-
-fn plan(name: &str, config: &TargetConfig, env: &Env, metrics: &Arc<Metrics>) -> Result<Plan, StartError> {
-    let fault = |why: String| StartError(format!("target {name}: {why}"));
-    let tls = tls(config).map_err(fault)?;
-    let metrics = TargetMetrics::new(metrics, name);
-    let (cloud, region) = place(&config.cloud);
-    metrics.describe(cloud, &region);
-    let transport = transport_settings(config, tls.as_ref(), &metrics);
-    let shared = Shared::new(&transport);
-    readings::of_target(&metrics, &shared);
-    Ok(Plan {
-        name: name.to_owned(),
-        config: config.clone(),
-        shared,
-        transport,
-        cloud: match &config.cloud {
-            Cloud::Ncp(_) => Prepared::Ncp(Credentials::load(source(config, NCP_KEYS, env))),
-            Cloud::FunctionGraph(place) => Prepared::FunctionGraph(
-                function_graph(place, config, tls.as_ref(), env, &metrics).map_err(fault)?,
-            ),
-        },
-    })
 }
 
 fn function_graph(
@@ -228,7 +217,7 @@ fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<Endpoint, Stri
 
 /// Cloud and region for spans. The conventions list neither cloud yet; the names follow those of the others
 /// (`alibaba_cloud`, `tencent_cloud`).
-fn place(cloud: &Cloud) -> (&'static str, String) {
+pub(super) fn place(cloud: &Cloud) -> (&'static str, String) {
     match cloud {
         Cloud::Ncp(place) => {
             let region = match (place.site, place.region) {
@@ -254,13 +243,28 @@ fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
 
 /// One handle for all of a target's connections, so that one reading of the files is good for all; `None` = everything is
 /// plain HTTP.
-pub(super) fn tls(config: &TargetConfig) -> Result<Option<Tls>, String> {
+pub(super) fn tls(config: &TargetConfig, old: Option<&Way>) -> Result<Option<Tls>, String> {
     let iam_url = match &config.cloud {
         Cloud::FunctionGraph(place) => is_https(place.iam_url.as_ref()),
         Cloud::Ncp(_) => false,
     };
     if !is_https(config.base_url.as_ref()) && !iam_url {
         return Ok(None);
+    }
+    let files = |config: &TargetConfig| {
+        let TargetConfig {
+            ca_file,
+            client_cert_file,
+            client_key_file,
+            ..
+        } = config;
+        [ca_file, client_cert_file, client_key_file].map(Clone::clone)
+    };
+    if let Some(old) = old
+        && let Some(tls) = &old.tls
+        && files(&old.config) == files(config)
+    {
+        return Ok(Some(tls.clone()));
     }
     let client = match (&config.client_cert_file, &config.client_key_file) {
         (Some(certificate), Some(key)) => Some(ClientFiles {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::StartError;
-use super::build::Blueprint;
+use super::blueprint::Blueprint;
 use crate::config::Config;
 use crate::env::Env;
 use crate::telemetry::metrics::Metrics;

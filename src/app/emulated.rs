@@ -8,7 +8,7 @@ use url::Url;
 
 use super::StartError;
 use super::serve::{runtime, until_signal};
-use crate::config::{self, Cloud, Config, Credentials, TargetConfig};
+use crate::config::{self, Cloud, Config, Credentials, Sources, TargetConfig};
 use crate::emulator::Running;
 use crate::emulator::functiongraph::{self, Project};
 use crate::emulator::ncp;
@@ -35,24 +35,31 @@ impl Emulators {
     ///
     /// # Errors
     /// When no port can be had.
-    pub async fn start(mut config: Config, clouds: &EmulatedClouds) -> Result<Self, StartError> {
-        let mut running = BTreeMap::new();
+    pub async fn start(config: Config, clouds: &EmulatedClouds) -> Result<Self, StartError> {
+        let mut emulators = Self {
+            running: BTreeMap::new(),
+            config: config.clone(),
+        };
+        emulators.config = emulators.adapt(config, clouds).await?;
+        Ok(emulators)
+    }
+
+    /// The same for a further configuration: places that are new get emulators, the others go on.
+    async fn adapt(&mut self, mut config: Config, clouds: &EmulatedClouds) -> Result<Config, StartError> {
         for target in config.targets.values_mut() {
             let place = place(&target.cloud);
-            let emulator = match running.remove(&place) {
-                Some(emulator) => emulator,
-                None => {
-                    let emulator = start(&target.cloud, clouds)
-                        .await
-                        .map_err(|why| StartError(format!("the emulator cannot start ({why})")))?;
-                    info!(place, url = emulator.base_url(), "emulator");
-                    emulator
-                }
-            };
-            lead(target, &emulator.base_url())?;
-            running.insert(place, emulator);
+            if !self.running.contains_key(&place) {
+                let emulator = start(&target.cloud, clouds)
+                    .await
+                    .map_err(|why| StartError(format!("the emulator cannot start ({why})")))?;
+                info!(place, url = emulator.base_url(), "emulator");
+                self.running.insert(place.clone(), emulator);
+            }
+            if let Some(emulator) = self.running.get(&place) {
+                lead(target, &emulator.base_url())?;
+            }
         }
-        Ok(Self { running, config })
+        Ok(config)
     }
 
     /// The configuration whose targets lead to the emulators.
@@ -82,11 +89,17 @@ impl Emulators {
 ///
 /// # Errors
 /// When it cannot start.
-pub fn serve_emulated(config: &Config) -> Result<(), StartError> {
+pub fn serve_emulated(config: &Config, sources: &Sources) -> Result<(), StartError> {
     runtime()?.block_on(async {
-        let emulators = Emulators::start(config.clone(), &EmulatedClouds::default()).await?;
+        let clouds = EmulatedClouds::default();
+        let mut emulators = Emulators::start(config.clone(), &clouds).await?;
         // Traces go where the operator says, whatever answers the calls.
-        until_signal(emulators.config(), &emulators.env().with_process("OTEL_")).await
+        let env = emulators.env().with_process("OTEL_");
+        let config = emulators.config().clone();
+        until_signal(&config, sources, &env, async |config| {
+            emulators.adapt(config, &clouds).await
+        })
+        .await
     })
 }
 

@@ -6,22 +6,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::watch;
-use tokio_stream::wrappers::UnixListenerStream;
-use tonic::transport::Server;
-use tracing::warn;
-
-use super::{StartError, Stop};
-use crate::config::Listen;
-use crate::grpc::Router;
-
-/// Flow-control windows: a code archive of tens of megabytes must not wait for a round trip every 64 KiB.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
-/// Calls in flight on one connection; beyond that the client waits.
-const MAX_STREAMS: u32 = 4096;
-/// Owner and group may connect: containers of one pod often share a group, not a user.
-const SOCKET_MODE: u32 = 0o660;
+use super::StartError;
+use crate::config::{Listen, UnixSocket};
 
 /// One bound address.
 pub(super) struct Bound {
@@ -34,11 +20,17 @@ enum Socket {
     Unix(UnixListener, Arc<SocketFile>),
 }
 
+/// The same on a runtime.
+pub(super) enum Listener {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener),
+}
+
 /// The file of a Unix socket, taken away when the last listener is gone.
-struct SocketFile(PathBuf);
+pub(super) struct SocketFile(PathBuf);
 
 impl Bound {
-    pub(super) fn bind(address: &Listen) -> Result<Self, StartError> {
+    pub(super) fn bind(address: &Listen, file: UnixSocket) -> Result<Self, StartError> {
         let fault = |why: std::io::Error| StartError(format!("cannot listen on {address} ({why})"));
         match address {
             Listen::Tcp(tcp) => {
@@ -54,8 +46,13 @@ impl Bound {
                 remove_stale(path)?;
                 let listener = UnixListener::bind(path).map_err(fault)?;
                 listener.set_nonblocking(true).map_err(fault)?;
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))
-                    .map_err(fault)?;
+                std::os::unix::fs::chown(path, file.owner, file.group).map_err(|why| {
+                    StartError(format!(
+                        "unix:{} cannot be given the owner and group of unix_socket ({why})",
+                        path.display()
+                    ))
+                })?;
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(file.mode)).map_err(fault)?;
                 let file = Arc::new(SocketFile(path.clone()));
                 Ok(Self {
                     address: address.clone(),
@@ -84,38 +81,14 @@ impl Bound {
         })
     }
 
-    /// Serves until told to drain, then until the last call in flight has ended.
-    pub(super) async fn serve(self, router: Router, mut stop: watch::Receiver<Stop>) {
-        let server = || {
-            Server::builder()
-                .initial_stream_window_size(STREAM_WINDOW)
-                .initial_connection_window_size(CONNECTION_WINDOW)
-                .max_concurrent_streams(MAX_STREAMS)
-        };
-        let drain = async move { drop(stop.wait_for(|stop| *stop >= Stop::Drain).await) };
-        let served = match self.socket {
-            Socket::Tcp(listener) => match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => {
-                    let incoming =
-                        tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-                    server()
-                        .serve_with_incoming_shutdown(router, incoming, drain)
-                        .await
-                }
-                Err(why) => return warn!(address = %self.address, "cannot serve: {why}"),
-            },
-            Socket::Unix(listener, _file) => match tokio::net::UnixListener::from_std(listener) {
-                Ok(listener) => {
-                    let incoming = UnixListenerStream::new(listener);
-                    server()
-                        .serve_with_incoming_shutdown(router, incoming, drain)
-                        .await
-                }
-                Err(why) => return warn!(address = %self.address, "cannot serve: {why}"),
-            },
-        };
-        if let Err(why) = served {
-            warn!(address = %self.address, "serving ended: {why}");
+    /// The listening socket on the present runtime, and the file to be taken away with it.
+    pub(super) fn open(self) -> std::io::Result<(Listener, Option<Arc<SocketFile>>)> {
+        match self.socket {
+            Socket::Tcp(listener) => {
+                tokio::net::TcpListener::from_std(listener).map(|listener| (Listener::Tcp(listener), None))
+            }
+            Socket::Unix(listener, file) => tokio::net::UnixListener::from_std(listener)
+                .map(|listener| (Listener::Unix(listener), Some(file))),
         }
     }
 }

@@ -1,19 +1,27 @@
-//! The `serve` command's life: start, tell, wait for a signal, drain.
+//! The `serve` command's life: start, tell, wait for signals and changes of files, drain.
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+use super::reload::{REFUSED, TAKEN, UNCHANGED};
+use super::watch::Watch;
 use super::{Sidecar, StartError, announce};
-use crate::config::Config;
+use crate::config::{Config, Sources, load};
 use crate::env::Env;
 
-/// Serves until SIGTERM or SIGINT, then drains; a second signal ends the drain at once.
+/// Serves until SIGTERM or SIGINT, then drains; a second signal ends the drain at once. On SIGHUP, and when the file
+/// changes, `sources` is read again.
 ///
 /// # Errors
 /// When it cannot start.
-pub fn serve(config: &Config, env: &Env) -> Result<(), StartError> {
-    runtime()?.block_on(until_signal(config, env))
+pub fn serve(config: &Config, sources: &Sources) -> Result<(), StartError> {
+    runtime()?.block_on(until_signal(config, sources, &sources.env, async |config| {
+        Ok(config)
+    }))
 }
 
 /// The runtime of the main thread, which serves no calls.
@@ -24,21 +32,43 @@ pub(super) fn runtime() -> Result<Runtime, StartError> {
         .map_err(|fault| StartError(format!("the runtime cannot be started ({fault})")))
 }
 
-pub(super) async fn until_signal(config: &Config, env: &Env) -> Result<(), StartError> {
+/// `env` holds the keys; `adapt` is asked about each configuration that was read, before it is taken up.
+pub(super) async fn until_signal(
+    config: &Config,
+    sources: &Sources,
+    env: &Env,
+    adapt: impl AsyncFnMut(Config) -> Result<Config, StartError>,
+) -> Result<(), StartError> {
     let handler =
         |kind| signal(kind).map_err(|fault| StartError(format!("signals cannot be received ({fault})")));
-    let (mut terminate, mut interrupt) = (
+    let (mut terminate, mut interrupt, mut hangup) = (
         handler(SignalKind::terminate())?,
         handler(SignalKind::interrupt())?,
+        handler(SignalKind::hangup())?,
     );
     let sidecar = Sidecar::start(config, env)?;
     announce(config, &sidecar);
-    info!("ready");
-    tokio::select! {
-        () = either(&mut terminate, &mut interrupt) => {}
-        () = sidecar.asked_to_quit() => {}
+    info!(config_generation = sidecar.config_generation(), "ready");
+    let mut keeper = Keeper {
+        seen: read(config),
+        sidecar,
+        sources,
+        env,
+        adapt,
+    };
+    let mut watch = Watch::new();
+    let quit = Arc::clone(&keeper.sidecar.quit);
+    loop {
+        watch.files(keeper.files());
+        tokio::select! {
+            () = either(&mut terminate, &mut interrupt) => break,
+            () = quit.notified() => break,
+            _ = hangup.recv() => keeper.reload().await,
+            () = watch.changed() => keeper.look().await,
+        }
     }
-    info!(timeout = ?config.drain_timeout, "draining: no new calls, those in flight finish");
+    let sidecar = keeper.sidecar;
+    info!(timeout = ?sidecar.config.drain_timeout, "draining: no new calls, those in flight finish");
     tokio::select! {
         finished = sidecar.drain() => match finished {
             true => info!("stopped"),
@@ -47,6 +77,92 @@ pub(super) async fn until_signal(config: &Config, env: &Env) -> Result<(), Start
         () = either(&mut terminate, &mut interrupt) => warn!("stopped at once by a second signal"),
     }
     Ok(())
+}
+
+/// A sidecar and the files that it follows.
+struct Keeper<'a, A> {
+    sidecar: Sidecar,
+    sources: &'a Sources,
+    env: &'a Env,
+    adapt: A,
+    /// The configuration file as it was read last, good or bad: the same text is not taken up, nor complained of, twice.
+    seen: Option<Vec<u8>>,
+}
+
+impl<A: AsyncFnMut(Config) -> Result<Config, StartError>> Keeper<'_, A> {
+    /// Everything that is read again when it changes.
+    fn files(&self) -> Vec<PathBuf> {
+        let config = &self.sidecar.config;
+        let file = config.file.iter().filter(|_| config.reload_on_change);
+        file.cloned().chain(self.sidecar.files()).collect()
+    }
+
+    /// Reads what may have changed.
+    async fn look(&mut self) {
+        let config = &self.sidecar.config;
+        if config.reload_on_change && config.file.is_some() {
+            let now = read(config);
+            if now != self.seen {
+                self.seen = now;
+                self.configuration().await;
+            }
+        }
+        self.sidecar.refresh();
+    }
+
+    /// Reads everything, whatever changed: someone asked for it.
+    async fn reload(&mut self) {
+        info!("SIGHUP: reading the configuration again");
+        self.seen = read(&self.sidecar.config);
+        self.configuration().await;
+        self.sidecar.refresh();
+    }
+
+    async fn configuration(&mut self) {
+        let generation = self.sidecar.config_generation();
+        let outcome = match load(self.sources) {
+            Ok(config) => match (self.adapt)(config).await {
+                Ok(config) => self.take(config).await.map_err(|why| why.to_string()),
+                Err(why) => Err(why.to_string()),
+            },
+            Err(faults) => Err(faults.to_string()),
+        };
+        match outcome {
+            Ok(outcome) => self.sidecar.configured(outcome, None),
+            Err(why) => {
+                error!(
+                    config_generation = generation,
+                    "the configuration was refused, and the one before stays in use:\n{why}"
+                );
+                self.sidecar.configured(REFUSED, Some(why));
+            }
+        }
+    }
+
+    /// What it came to, as the metrics name it.
+    async fn take(&mut self, config: Config) -> Result<&'static str, StartError> {
+        let before = self.sidecar.config_generation();
+        let reloaded = self.sidecar.reload(config, self.env).await?;
+        let config_generation = reloaded.config_generation;
+        let outcome = if config_generation == before {
+            info!(config_generation, "the configuration says nothing new");
+            UNCHANGED
+        } else {
+            info!(config_generation, "reloaded");
+            TAKEN
+        };
+        for difference in reloaded.taken {
+            info!(config_generation, "{difference}");
+        }
+        for difference in reloaded.waiting {
+            warn!(config_generation, "not taken up: {difference}");
+        }
+        Ok(outcome)
+    }
+}
+
+fn read(config: &Config) -> Option<Vec<u8>> {
+    std::fs::read(config.file.as_ref()?).ok()
 }
 
 async fn either(first: &mut Signal, second: &mut Signal) {

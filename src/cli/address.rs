@@ -8,8 +8,7 @@ use crate::env::Env;
 
 /// The variable that says where the sidecar is, for `invoke`, `probe` and `wait`.
 pub const ADDRESS_VARIABLE: &str = "FAAS_SIDECAR_ADDRESS";
-pub(super) const ADDRESS_HELP: &str =
-    "The sidecar: host:port or unix:/path [env: FAAS_SIDECAR_ADDRESS] [default: 127.0.0.1:50051]";
+pub(super) const ADDRESS_HELP: &str = "The sidecar: host:port, https://host:port or unix:/path [env: FAAS_SIDECAR_ADDRESS] [default: 127.0.0.1:50051]";
 const DEFAULT: &str = "127.0.0.1:50051";
 
 /// Where a running sidecar is called.
@@ -17,6 +16,8 @@ const DEFAULT: &str = "127.0.0.1:50051";
 pub enum Address {
     /// `host:port`
     Tcp(String),
+    /// `host:port`, with TLS.
+    Tls(String),
     /// The path of a Unix socket.
     Unix(PathBuf),
 }
@@ -43,7 +44,11 @@ impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refused = || format!("{text:?} is no address; write host:port or unix:/path, such as {DEFAULT}");
+        let refused = || {
+            format!(
+                "{text:?} is no address; write host:port, https://host:port or unix:/path, such as {DEFAULT}"
+            )
+        };
         if let Some(path) = text.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             return if path.is_empty() {
@@ -53,14 +58,19 @@ impl FromStr for Address {
             };
         }
         // Plain gRPC has no scheme, but people copy one along.
-        let bare = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+        let secure = text.strip_prefix("https://");
+        let bare = secure.or_else(|| text.strip_prefix("http://")).unwrap_or(text);
+        let bare = bare.trim_end_matches('/');
         let (host, port) = bare.rsplit_once(':').ok_or_else(refused)?;
         let bracketed = host.starts_with('[') && host.ends_with(']');
         let plain = !host.contains([':', '/', '@', ' ', '[', ']', '?', '#']);
         if host.is_empty() || port.parse::<u16>().is_err() || !(bracketed || plain) {
             return Err(refused());
         }
-        Ok(Self::Tcp(bare.to_owned()))
+        Ok(match secure {
+            Some(_) => Self::Tls(bare.to_owned()),
+            None => Self::Tcp(bare.to_owned()),
+        })
     }
 }
 
@@ -68,6 +78,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => f.write_str(address),
+            Self::Tls(address) => write!(f, "https://{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -83,6 +94,7 @@ mod tests {
             assert_eq!(text.parse(), Ok(Address::Tcp(text.into())));
         }
         assert_eq!("http://h:1/".parse(), Ok(Address::Tcp("h:1".into())));
+        assert_eq!("https://h:1/".parse(), Ok(Address::Tls("h:1".into())));
         assert_eq!("unix:///run/x".parse(), Ok(Address::Unix("/run/x".into())));
         for text in [
             "",
@@ -91,7 +103,7 @@ mod tests {
             "h:x",
             "h:70000",
             "::1",
-            "https://h:1",
+            "https://h",
             "unix:",
             "a b:1",
             "h:1/p",

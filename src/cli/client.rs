@@ -5,14 +5,24 @@ mod failure;
 use std::error::Error as _;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tonic::Request;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
+use tower::util::BoxCloneService;
 
 use super::address::Address;
 use super::invoke::Failure;
+use super::reach::Reach;
 use crate::proto::health::health_client::HealthClient;
 use crate::proto::invocation_service_client::InvocationServiceClient;
+use crate::transport::Tls;
 
 pub(super) use failure::failure;
 
@@ -37,32 +47,52 @@ pub(super) use limited;
 pub(super) struct Client {
     channel: Channel,
     deadline: Option<Instant>,
+    token: Option<MetadataValue<Ascii>>,
 }
 
 impl Client {
     /// Connects; `timeout` bounds this and the calls that follow together.
-    pub(super) async fn connect(address: &Address, timeout: Option<Duration>) -> Result<Self, Failure> {
+    pub(super) async fn connect(reach: &Reach, timeout: Option<Duration>) -> Result<Self, Failure> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let address = &reach.address;
+        let token = reach.token().map_err(misconfigured)?;
         let endpoint = match address {
-            Address::Tcp(host) => Endpoint::from_shared(format!("http://{host}")),
+            Address::Tcp(host) | Address::Tls(host) => Endpoint::from_shared(format!("http://{host}")),
             Address::Unix(path) => Endpoint::from_shared(format!("unix:{}", path.display())),
         }
         .map_err(|why| absent(address, &why))?
         .tcp_nodelay(true);
         // A Unix socket ignores the endpoint's own connect timeout, hence this one.
         let patience = timeout.unwrap_or(CONNECT).min(CONNECT);
-        match tokio::time::timeout(patience, endpoint.connect()).await {
-            Ok(Ok(channel)) => Ok(Self { channel, deadline }),
-            Ok(Err(why)) => Err(absent(address, &why)),
+        let connecting = async {
+            match (reach.tls().map_err(misconfigured)?, address) {
+                (Some(tls), Address::Tls(host)) => {
+                    let connector = secure(&tls, host).map_err(misconfigured)?;
+                    Ok(endpoint.connect_with_connector(connector).await)
+                }
+                _ => Ok(endpoint.connect().await),
+            }
+        };
+        match tokio::time::timeout(patience, connecting).await {
+            Ok(Err(fault)) => Err(fault),
+            Ok(Ok(Ok(channel))) => Ok(Self {
+                channel,
+                deadline,
+                token,
+            }),
+            Ok(Ok(Err(why))) => Err(absent(address, &why)),
             Err(_) => Err(unreachable(address, &format!("no answer within {patience:?}"))),
         }
     }
 
-    /// A request that carries what is left of the time as its deadline.
+    /// A request that carries what is left of the time as its deadline, and the token.
     pub(super) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         if let Some(deadline) = self.deadline {
             request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", token.clone());
         }
         request
     }
@@ -81,6 +111,35 @@ impl Client {
     #[cfg(feature = "emulator")]
     pub(super) fn channel(&self) -> Channel {
         self.channel.clone()
+    }
+}
+
+/// Connects to `host:port` with TLS; the library's own TLS would bring its own set of crates.
+fn secure(tls: &Tls, host: &str) -> Result<Secure, String> {
+    let bare = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let name = ServerName::try_from(bare.trim_matches(['[', ']']).to_owned())
+        .map_err(|why| format!("{bare} is no name that a certificate can hold ({why})"))?;
+    let (connector, host) = (TlsConnector::from(tls.config()), host.to_owned());
+    Ok(BoxCloneService::new(service_fn(move |_: http::Uri| {
+        let (connector, host, name) = (connector.clone(), host.clone(), name.clone());
+        async move {
+            let socket = TcpStream::connect(host).await?;
+            socket.set_nodelay(true)?;
+            Ok(TokioIo::new(connector.connect(name, socket).await?))
+        }
+    })))
+}
+
+type Secure = BoxCloneService<http::Uri, TokioIo<TlsStream<TcpStream>>, std::io::Error>;
+
+/// A file that the arguments name is wrong.
+fn misconfigured(why: String) -> Failure {
+    Failure {
+        code: "FAILED_PRECONDITION".to_owned(),
+        message: why,
+        reason: "CLIENT_FILE_UNUSABLE".to_owned(),
+        details: vec![("execution".to_owned(), "not_started".to_owned())],
+        fields: Vec::new(),
     }
 }
 
@@ -114,8 +173,8 @@ mod tests {
     #[tokio::test]
     async fn an_absent_sidecar_is_named_with_the_systems_word() {
         let directory = tempfile::tempdir().unwrap();
-        let address = Address::Unix(directory.path().join("none.sock"));
-        let failure = Client::connect(&address, None).await.unwrap_err();
+        let reach = Reach::plain(Address::Unix(directory.path().join("none.sock")));
+        let failure = Client::connect(&reach, None).await.unwrap_err();
         assert_eq!(
             (failure.code.as_str(), failure.reason.as_str()),
             ("UNAVAILABLE", "SIDECAR_UNREACHABLE")

@@ -34,23 +34,29 @@ impl ConfigArgs {
     /// # Errors
     /// [`Exit::BadConfig`], with the mistakes told already.
     pub fn load(self, env: &Env, io: &mut Io<'_>) -> Result<Config, Exit> {
-        self.read(env).map_err(|faults| {
-            io.complain(&told(&faults));
-            Exit::BadConfig
-        })
+        read(&self.sources(env), io)
     }
 
-    /// Loads the configuration; the mistakes are the caller's to tell.
-    ///
-    /// # Errors
-    /// Every mistake in it.
-    pub fn read(self, env: &Env) -> Result<Config, Faults> {
-        load(&Sources {
+    /// Where the settings come from, so that they can be read again.
+    #[must_use]
+    pub fn sources(self, env: &Env) -> Sources {
+        Sources {
             file: self.file,
             flags: self.flags,
             env: env.clone(),
-        })
+        }
     }
+}
+
+/// Loads a configuration, or tells every mistake in it.
+///
+/// # Errors
+/// [`Exit::BadConfig`], with the mistakes told already.
+pub(super) fn read(sources: &Sources, io: &mut Io<'_>) -> Result<Config, Exit> {
+    load(sources).map_err(|faults| {
+        io.complain(&told(&faults));
+        Exit::BadConfig
+    })
 }
 
 fn told(faults: &Faults) -> String {
@@ -112,7 +118,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Word(_) => "WORD",
         Kind::Path => "PATH",
         Kind::Url => "URL",
-        Kind::Text(_) | Kind::Section | Kind::Targets | Kind::Patterns => "NAME",
+        Kind::Text(_) | Kind::Section | Kind::Targets | Kind::Patterns | Kind::Allow => "NAME",
     }
 }
 

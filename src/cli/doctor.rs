@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::config::load;
 use crate::config::units::parse_duration;
 use crate::env::Env;
 
@@ -110,7 +111,7 @@ pub(super) fn run(args: DoctorArgs, env: &Env, io: &mut Io<'_>) -> Exit {
         ..
     } = args;
     let mut report = Report::default();
-    let config = match config.read(env) {
+    let config = match load(&config.sources(env)) {
         Ok(config) => config,
         Err(faults) => {
             report.add(Step::configuration_is_wrong(&faults));

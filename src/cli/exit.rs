@@ -11,6 +11,8 @@ pub enum Exit {
     Failed,
     /// `invoke` alone: the function ran, and failed.
     FunctionFailed,
+    /// `check --diff` alone: something differs.
+    Differs,
     /// The arguments make no sense (`EX_USAGE` of sysexits.h).
     Usage,
     /// The configuration is wrong (`EX_CONFIG`).
@@ -25,6 +27,7 @@ impl Exit {
             Self::Clean => 0,
             Self::Failed => 1,
             Self::FunctionFailed => 2,
+            Self::Differs => 3,
             Self::Usage => 64,
             Self::BadConfig => 78,
         }

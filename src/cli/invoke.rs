@@ -13,9 +13,9 @@ use clap::{Args, ValueEnum};
 use crate::config::units::parse_duration;
 use crate::env::Env;
 
-use super::address::{ADDRESS_HELP, Address};
 use super::exit::Exit;
 use super::io::Io;
+use super::reach::{Reach, ReachArgs};
 use super::runtime::block_on;
 
 pub use arguments::Param;
@@ -41,9 +41,9 @@ pub struct InvokeArgs {
     /// The action, after its package if it is in one
     #[arg(value_name = "[PACKAGE/]ACTION")]
     pub action: ActionName,
-    /// The sidecar.
-    #[arg(long, value_name = "ADDRESS", help = ADDRESS_HELP)]
-    pub address: Option<Address>,
+    /// How the sidecar is reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// One argument; may be given again
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
     pub params: Vec<Param>,
@@ -97,8 +97,8 @@ pub struct ActionName {
 /// What a call needs, put together from arguments, environment and standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvokeInput {
-    /// Where the sidecar is.
-    pub address: Address,
+    /// How the sidecar is reached.
+    pub reach: Reach,
     /// The action.
     pub name: ActionName,
     /// The arguments: one JSON document, spelt as it was given.
@@ -151,7 +151,7 @@ impl InvokeArgs {
     /// A sentence for the user, who has then misused the command.
     pub fn input(&self, env: &Env, io: &mut Io<'_>) -> Result<InvokeInput, String> {
         Ok(InvokeInput {
-            address: Address::resolve(self.address.as_ref(), env)?,
+            reach: self.reach.resolve(env)?,
             name: self.action.clone(),
             arguments: arguments::document(self.json.as_deref(), &self.params, io.input)?,
             target: self.target.clone().unwrap_or_default(),

@@ -10,10 +10,10 @@ use crate::env::Env;
 use crate::proto::health::HealthCheckRequest;
 use crate::proto::health::health_check_response::ServingStatus;
 
-use super::address::{ADDRESS_HELP, Address};
 use super::client::{Client, failure};
 use super::exit::Exit;
 use super::io::Io;
+use super::reach::{Reach, ReachArgs};
 use super::runtime::block_on;
 
 const HELP: &str = "\
@@ -22,15 +22,16 @@ Asks grpc.health.v1. Exit code 0 means SERVING; 1 means anything else, told on s
 Examples:
   faas-sidecar probe                                 an exec probe of Kubernetes
   faas-sidecar probe --service faas.v1.InvocationService
+  faas-sidecar probe --address https://localhost:50051 --ca-file ca.pem --cert-file me.pem --key-file me.key
   faas-sidecar wait --timeout 1m && ./run-tests";
 
 /// Arguments of `probe` and `wait`.
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub struct ProbeArgs {
-    /// The sidecar.
-    #[arg(long, value_name = "ADDRESS", help = ADDRESS_HELP)]
-    pub address: Option<Address>,
+    /// How the sidecar is reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// One service of it instead of the whole
     #[arg(long, value_name = "NAME", default_value = "")]
     pub service: String,
@@ -60,8 +61,8 @@ struct Unhealthy {
 
 /// One question.
 pub(super) fn probe(args: &ProbeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
-    with_address(args, env, io, async |address| {
-        ask(args, address, args.timeout.unwrap_or(ProbeArgs::PROBE_TIMEOUT))
+    with_reach(args, env, io, async |reach| {
+        ask(args, reach, args.timeout.unwrap_or(ProbeArgs::PROBE_TIMEOUT))
             .await
             .map_err(|unhealthy| unhealthy.why)
     })
@@ -69,13 +70,13 @@ pub(super) fn probe(args: &ProbeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
 
 /// One question after the other until the answer is the right one or the time is over.
 pub(super) fn wait(args: &ProbeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
-    with_address(args, env, io, async |address| {
+    with_reach(args, env, io, async |reach| {
         let timeout = args.timeout.unwrap_or(ProbeArgs::WAIT_TIMEOUT);
         let deadline = Instant::now() + timeout;
         let mut pause = FIRST_PAUSE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match ask(args, address, left.min(ProbeArgs::PROBE_TIMEOUT)).await {
+            match ask(args, reach, left.min(ProbeArgs::PROBE_TIMEOUT)).await {
                 Ok(()) => return Ok(()),
                 Err(Unhealthy { why, for_good: true }) => return Err(why),
                 Err(Unhealthy { why, .. }) if left <= pause => {
@@ -88,17 +89,17 @@ pub(super) fn wait(args: &ProbeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     })
 }
 
-fn with_address(
+fn with_reach(
     args: &ProbeArgs,
     env: &Env,
     io: &mut Io<'_>,
-    question: impl AsyncFnOnce(&Address) -> Result<(), String>,
+    question: impl AsyncFnOnce(&Reach) -> Result<(), String>,
 ) -> Exit {
-    let address = match Address::resolve(args.address.as_ref(), env) {
-        Ok(address) => address,
+    let reach = match args.reach.resolve(env) {
+        Ok(reach) => reach,
         Err(fault) => return io.misused(&fault),
     };
-    block_on(io, async |io| match question(&address).await {
+    block_on(io, async |io| match question(&reach).await {
         Ok(()) => io.print("SERVING"),
         Err(why) => {
             io.complain(&why);
@@ -107,9 +108,10 @@ fn with_address(
     })
 }
 
-async fn ask(args: &ProbeArgs, address: &Address, timeout: Duration) -> Result<(), Unhealthy> {
+async fn ask(args: &ProbeArgs, reach: &Reach, timeout: Duration) -> Result<(), Unhealthy> {
+    let address = &reach.address;
     let asked = async {
-        let client = Client::connect(address, Some(timeout)).await?;
+        let client = Client::connect(reach, Some(timeout)).await?;
         let question = HealthCheckRequest {
             service: args.service.clone(),
         };

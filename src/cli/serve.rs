@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::config_args::ConfigArgs;
+use super::config_args::{ConfigArgs, read};
 use super::exit::Exit;
 use super::io::Io;
 use crate::app;
@@ -20,7 +20,8 @@ Without a file there is one target, named default: the public NAVER Cloud in Kor
 NCLOUD_ACCESS_KEY_ID and NCLOUD_SECRET_ACCESS_KEY. The log says so.
 
 The log line `ready` means that calls are accepted. SIGTERM ends the sidecar cleanly: new calls are
-refused, calls in flight finish within drain_timeout, and the exit code is 0.
+refused, calls in flight finish within drain_timeout, and the exit code is 0. SIGHUP, or a change of
+the file, has the configuration read again; a wrong one is refused and the one before stays in use.
 
 Examples:
   faas-sidecar serve --config faas.yaml
@@ -48,16 +49,17 @@ pub struct ServeArgs {
 pub(super) fn run(args: ServeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     #[cfg(feature = "emulator")]
     let emulator = args.emulator;
-    let config = match args.config.load(env, io) {
+    let sources = args.config.sources(env);
+    let config = match read(&sources, io) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
     start_log(&config.log);
     #[cfg(feature = "emulator")]
     if emulator {
-        return done(app::serve_emulated(&config), io);
+        return done(app::serve_emulated(&config, &sources), io);
     }
-    done(app::serve(&config, env), io)
+    done(app::serve(&config, &sources), io)
 }
 
 fn done(served: Result<(), app::StartError>, io: &mut Io<'_>) -> Exit {

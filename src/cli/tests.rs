@@ -155,7 +155,7 @@ fn a_call_is_put_together() {
         (input.target.as_str(), input.wait),
         ("hw", Some(std::time::Duration::from_secs(120)))
     );
-    assert_eq!(input.address.to_string(), "127.0.0.1:50051");
+    assert_eq!(input.reach.address.to_string(), "127.0.0.1:50051");
     assert!(
         invoke(&["inc", "--json", "nonsense"], "")
             .unwrap_err()

@@ -1,5 +1,6 @@
 //! Good settings → the typed [`Config`], with the rules that join several keys.
 
+mod callers;
 mod credentials;
 mod ncp;
 mod reader;
@@ -25,7 +26,10 @@ pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Optio
     }
     let default_target = default_target(found, faults);
     let mut top = Reader::top(found, faults);
-    let listen = listen(&mut top);
+    let tls = callers::tls(&mut top, env);
+    let auth = callers::auth(&mut top, env);
+    let identified = auth.is_some() || tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+    let listen = callers::listen(&mut top, identified);
     let admin = top.admin("admin");
     if let Some(address) = admin
         && address.port() != 0
@@ -39,6 +43,12 @@ pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Optio
     Some(Config {
         listen,
         allow_remote_clients: top.bool("allow_remote_clients"),
+        unix_socket: callers::unix_socket(&mut top),
+        tls,
+        auth,
+        default_deny: top.bool("default_deny"),
+        connections: callers::connections(&mut top)?,
+        reload_on_change: top.bool("reload_on_change"),
         admin,
         default_target: default_target?,
         threads: usize::try_from(top.integer("threads")).ok()?,
@@ -89,22 +99,6 @@ fn target(
 ) -> Option<TargetConfig> {
     let mut reader = Reader::target(name, provider, found, faults);
     target::build(&mut reader, provider, env)
-}
-
-fn listen(top: &mut Reader<'_>) -> Vec<Listen> {
-    let listen = top.listen("listen");
-    if !top.bool("allow_remote_clients")
-        && let Some(remote) = listen.iter().find(|address| !address.is_local())
-    {
-        top.fault(
-            "listen",
-            format!(
-                "{remote} can be reached from other machines, and whoever reaches it runs functions with this \
-                 account's keys; listen on 127.0.0.1 or unix:/path, or set allow_remote_clients: true"
-            ),
-        );
-    }
-    listen
 }
 
 fn default_target(found: &mut Found, faults: &mut Faults) -> Option<String> {

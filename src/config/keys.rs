@@ -6,6 +6,8 @@
 mod target;
 mod top;
 
+pub use target::OPERATIONS;
+
 use std::time::Duration;
 
 pub(super) use top::TARGET_NAME;
@@ -52,6 +54,8 @@ pub struct Key {
     pub default: Default,
     /// The one provider that the key is for; `None` = all.
     pub provider: Option<Provider>,
+    /// How a change reaches a running sidecar.
+    pub change: Change,
     /// One sentence or two for the reader of `--help`, the schema and the README.
     pub doc: &'static str,
 }
@@ -87,6 +91,17 @@ pub enum Kind {
     Path,
     /// A list of `package/action` patterns.
     Patterns,
+    /// A list of rules that say which calls are allowed.
+    Allow,
+}
+
+/// How a change of a key reaches a running sidecar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// With the next reload.
+    Reload,
+    /// With the next start: the reload keeps the old value and says so.
+    Restart,
 }
 
 /// What a free text must look like. An open set: the cloud adds members without telling us.

@@ -1,11 +1,14 @@
 //! One value against the type of its key.
 
+mod allow;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
+use super::callers::AllowRule;
 use super::keys::{Key, Kind};
 use super::listen::{self, Listen};
 use super::suggest::nearest;
@@ -25,6 +28,7 @@ pub(super) enum Setting {
     Url(Url),
     Path(PathBuf),
     Patterns(Vec<String>),
+    Allow(Vec<AllowRule>),
 }
 
 /// Reads a node as the key wants it; `None` = the node is null, which counts as absent.
@@ -37,6 +41,7 @@ pub(super) fn read(key: &Key, node: &Node) -> Result<Option<Setting>, String> {
         (Value::Scalar(text, scalar), kind) => one(kind, text, *scalar).map(Some),
         (Value::List(items), Kind::Listen) => addresses(texts(items)?).map(Some),
         (Value::List(items), Kind::Patterns) => patterns(texts(items)?).map(Some),
+        (Value::List(items), Kind::Allow) => allow::rules(items).map(Setting::Allow).map(Some),
         (Value::List(_), kind) => Err(format!("is a list; write {}", wanted(kind))),
         (Value::Map(_), kind) => Err(format!("is a map of keys; write {}", wanted(kind))),
     }
@@ -64,6 +69,7 @@ pub(super) fn wanted(kind: Kind) -> String {
         Kind::Url => "an http or https URL".to_owned(),
         Kind::Path => "a path".to_owned(),
         Kind::Patterns => "a list of package/action patterns".to_owned(),
+        Kind::Allow => "a list of rules such as {actions: [\"reports/*\"], operations: [invoke]}".to_owned(),
     }
 }
 
@@ -125,6 +131,7 @@ fn one(kind: Kind, text: &str, scalar: Scalar) -> Result<Setting, String> {
         Kind::Path if text.is_empty() => Err("is empty; write a path".to_owned()),
         Kind::Path => Ok(Setting::Path(PathBuf::from(text))),
         Kind::Patterns => Err(format!("{shown} is one value; write {}: [{shown}]", wanted(kind))),
+        Kind::Allow => Err(format!("{shown} is one value; write {}", wanted(kind))),
     }
 }
 
@@ -157,15 +164,21 @@ fn addresses(texts: Vec<&str>) -> Result<Setting, String> {
 
 fn patterns(texts: Vec<&str>) -> Result<Setting, String> {
     for text in &texts {
-        let halves: Vec<&str> = text.split('/').collect();
-        if halves.len() != 2 || halves.iter().any(|half| half.is_empty()) {
-            return Err(format!(
-                "{} is not package/action; write both, with - for no package and * for any characters",
-                quoted(text)
-            ));
-        }
+        pattern(text)?;
     }
     Ok(Setting::Patterns(texts.into_iter().map(str::to_owned).collect()))
+}
+
+/// Checks one `package/action` pattern.
+fn pattern(text: &str) -> Result<(), String> {
+    let halves: Vec<&str> = text.split('/').collect();
+    if halves.len() != 2 || halves.iter().any(|half| half.is_empty()) {
+        return Err(format!(
+            "{} is not package/action; write both, with - for no package and * for any characters",
+            quoted(text)
+        ));
+    }
+    Ok(())
 }
 
 fn url(text: &str) -> Result<Url, String> {

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::keys::{self, Default, Key, Kind};
+use super::keys::{self, Change, Default, Key, Kind};
 use super::kind::wanted;
 
 /// One table, a row a key.
 #[must_use]
 pub fn reference() -> String {
-    let mut text = String::from("| key | value | default | meaning |\n| --- | --- | --- | --- |\n");
+    let mut text =
+        String::from("| key | value | default | change | meaning |\n| --- | --- | --- | --- | --- |\n");
     for key in keys::all() {
         let default = match key.default {
             Default::Is(value) => format!("`{value}`"),
@@ -24,12 +25,22 @@ pub fn reference() -> String {
             .unwrap_or_default();
         let _ = writeln!(
             text,
-            "| `{path}`{provider} | {} | {default} | {} |",
+            "| `{path}`{provider} | {} | {default} | {} | {} |",
             value(key),
+            change(key),
             key.doc
         );
     }
     text
+}
+
+/// How a change takes effect; a section has no value of its own to change.
+fn change(key: &Key) -> &'static str {
+    match (key.kind, key.change) {
+        (Kind::Section, _) => "",
+        (_, Change::Reload) => "reload",
+        (_, Change::Restart) => "restart",
+    }
 }
 
 fn value(key: &Key) -> String {
@@ -51,12 +62,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_has_four_cells() {
+    fn every_row_has_five_cells() {
         let text = reference();
         assert_eq!(text.lines().count(), keys::all().count() + 2);
         for line in text.lines() {
-            assert_eq!(line.matches('|').count(), 5, "{line}");
+            assert_eq!(line.matches('|').count(), 6, "{line}");
         }
-        assert!(text.contains("| `targets.<name>.site` (ncp only) | `public`, `fin`, `gov` | `public` |"));
+        assert!(
+            text.contains(
+                "| `targets.<name>.site` (ncp only) | `public`, `fin`, `gov` | `public` | reload |"
+            )
+        );
     }
 }

@@ -116,6 +116,16 @@ fn of(kind: Kind) -> Value {
         Kind::Patterns => {
             json!({ "type": "array", "items": { "type": "string", "pattern": "^[^/]+/[^/]+$" } })
         }
+        Kind::Allow => json!({ "type": "array", "items": {
+            "type": "object",
+            "properties": {
+                "actions": of(Kind::Patterns),
+                "triggers": { "type": "array", "items": { "type": "string", "pattern": "^[^/]+$" } },
+                "operations": { "type": "array", "items": { "enum": keys::OPERATIONS } },
+            },
+            "additionalProperties": false,
+            "required": ["operations"],
+        } }),
     }
 }
 

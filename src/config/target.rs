@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use url::Url;
 
+use super::callers::AllowRule;
 use super::keys::Provider;
 use super::units::{serialize_duration, serialize_size};
 
@@ -34,6 +35,8 @@ pub struct TargetConfig {
     pub wait: Duration,
     /// `package/action` patterns of actions that may run twice; `-` is "no package", `*` any characters.
     pub idempotent_actions: Vec<String>,
+    /// The calls that are allowed; `None` = all, or none with `default_deny`.
+    pub allow: Option<Vec<AllowRule>>,
     /// How failed attempts are repeated.
     pub retry: Retry,
     /// How long things may take.

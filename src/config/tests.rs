@@ -1,5 +1,6 @@
 //! Whole files in, configurations or fault lists out.
 
+mod callers;
 mod faults;
 mod precedence;
 mod shown;

@@ -79,7 +79,7 @@ struct Entry {
     outcome: watch::Receiver<Option<Arc<Outcome>>>,
 }
 
-/// Takes a call off the books when its task ends without an outcome.
+/// Books a call as lost when its task ends without an outcome, as by a panic: it may have run.
 struct InFlight {
     dedup: Arc<Dedup>,
     key: Key,
@@ -322,7 +322,7 @@ impl State {
 impl Drop for InFlight {
     fn drop(&mut self) {
         if !self.ended {
-            self.dedup.lock().entries.remove(&self.key);
+            self.dedup.end(self.key, &lost());
         }
     }
 }

@@ -8,9 +8,10 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Response, Status};
 
 use super::Services;
+use super::needs::Needs;
 use super::observe::{CallFacts, Observed, Seen, failure};
 use super::status::{Context, status};
-use super::subject::{Subject, activation, failed};
+use super::subject::{activation, failed};
 use super::{deadline, trace};
 use crate::call::Call;
 use crate::error::{Error, Result};
@@ -35,7 +36,7 @@ impl Edge {
         services: &Services,
         metadata: &MetadataMap,
         extensions: &mut Extensions,
-        message: &impl Subject,
+        message: &impl Needs,
         idempotent: bool,
     ) -> Result<Self, Status> {
         let observed = extensions
@@ -43,20 +44,23 @@ impl Edge {
             .unwrap_or_else(|| Observed::new(&Telemetry::off(), "_OTHER"));
         let traces = observed.telemetry().traces();
         let begun = traces.begin(trace::incoming(metadata, traces.propagation()));
+        let targets = services.targets.load();
         let mut seen = Seen {
             context: begun.context,
+            config_generation: targets.config_generation,
             ..Seen::default()
         };
         if observed.telemetry().notes_subjects() {
             seen.subject = message.subject();
         }
-        let target = match services.targets.get(message.target()) {
+        let target = match targets.get(message.target()) {
             Ok(target) => target,
             Err(error) => {
                 seen.failure = Some(failure(&error));
                 observed.seen(seen);
                 let context = Context {
                     target: message.target(),
+                    config_generation: targets.config_generation,
                     ..Context::default()
                 };
                 return Err(status(&error, &context));
@@ -64,16 +68,22 @@ impl Edge {
         };
         let mut call = Call::new(deadline::deadline(extensions, target.request_timeout));
         call.trace = begun.headers;
+        call.config_generation = targets.config_generation;
         call.previous_attempts = previous_attempts(metadata);
         call.record = begun.record;
-        Ok(Self {
+        let mut edge = Self {
             _in_flight: target.metrics.calls.begin(),
             target,
             call,
             observed,
             idempotent,
             seen,
-        })
+        };
+        let allowed = edge.target.allow.as_ref().map(|allow| message.check(allow));
+        match allowed {
+            Some(Err(refused)) => Err(edge.status(&refused)),
+            _ => Ok(edge),
+        }
     }
 
     /// The answer to the caller.
@@ -103,6 +113,7 @@ impl Edge {
             &Context {
                 target: &self.target.name,
                 provider: self.target.provider.name(),
+                config_generation: self.call.config_generation,
                 attempts: self.call.attempts,
                 upstream_request_id: self.call.upstream_request_id.as_deref(),
                 idempotent: self.idempotent || self.call.idempotent,

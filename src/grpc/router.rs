@@ -7,7 +7,6 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue};
@@ -19,11 +18,12 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::arriving::Arriving;
+use super::auth::Tokens;
 use super::deadline::Asked;
 use super::methods::{self, Method};
 use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
-use super::status::{bare, panicked, unsendable};
+use super::status::{Context, bare, panicked, status, unsendable};
 use super::{Health, Services};
 use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::health::health_server::HealthServer;
@@ -48,7 +48,8 @@ pub struct Limits {
 }
 
 type Answer = http::Response<Body>;
-type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+/// An answer on its way.
+pub type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// All services of one listener.
 #[derive(Clone, Debug)]
@@ -59,6 +60,7 @@ pub struct Router {
     trigger: TriggerServiceServer<Services>,
     health: HealthServer<Health>,
     reflection: Reflection,
+    tokens: Option<Arc<Tokens>>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -82,8 +84,15 @@ impl Router {
             trigger: limited!(TriggerServiceServer),
             health: HealthServer::new(health.clone()),
             reflection: Reflection::default(),
+            tokens: None,
             telemetry,
         }
+    }
+
+    /// The same, for callers that must bring one of these tokens; health alone is asked without.
+    #[must_use]
+    pub fn guarded(self, tokens: Option<Arc<Tokens>>) -> Self {
+        Self { tokens, ..self }
     }
 
     /// Begins to watch a call of ours.
@@ -98,41 +107,8 @@ impl Router {
         Some(observed.guard())
     }
 
-    fn dispatch(&mut self, request: http::Request<Body>) -> Pending {
-        let service = request
-            .uri()
-            .path()
-            .get(1..)
-            .and_then(|path| path.split('/').next())
-            .unwrap_or_default();
-        match service {
-            "faas.v1.InvocationService" => self.invocation.call(request),
-            "faas.v1.ActionService" => self.action.call(request),
-            "faas.v1.PackageService" => self.package.call(request),
-            "faas.v1.TriggerService" => self.trigger.call(request),
-            "grpc.health.v1.Health" => self.health.call(request),
-            "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request),
-            "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request),
-            _ => {
-                let message = format!("There is no method {} here.", request.uri().path());
-                Box::pin(std::future::ready(Ok(
-                    bare(Code::Unimplemented, &message).into_http()
-                )))
-            }
-        }
-    }
-}
-
-impl Service<http::Request<Body>> for Router {
-    type Response = Answer;
-    type Error = Infallible;
-    type Future = Pending;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: http::Request<Body>) -> Pending {
+    /// The answer to one request, whatever becomes of it.
+    pub fn answer(&self, mut request: http::Request<Body>) -> Pending {
         let guard = self.watch(&mut request);
         if let Some(asked) = Asked::read(request.headers()) {
             request.extensions_mut().insert(asked);
@@ -148,6 +124,37 @@ impl Service<http::Request<Body>> for Router {
                 }
             }
         })
+    }
+
+    fn dispatch(&self, request: http::Request<Body>) -> Pending {
+        let service = request
+            .uri()
+            .path()
+            .get(1..)
+            .and_then(|path| path.split('/').next())
+            .unwrap_or_default();
+        if let Some(tokens) = &self.tokens
+            && service != "grpc.health.v1.Health"
+            && let Err(refused) = tokens.check(request.headers())
+        {
+            let status = status(&refused, &Context::default());
+            return Box::pin(std::future::ready(Ok(status.into_http())));
+        }
+        match service {
+            "faas.v1.InvocationService" => self.invocation.clone().call(request),
+            "faas.v1.ActionService" => self.action.clone().call(request),
+            "faas.v1.PackageService" => self.package.clone().call(request),
+            "faas.v1.TriggerService" => self.trigger.clone().call(request),
+            "grpc.health.v1.Health" => self.health.clone().call(request),
+            "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request),
+            "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request),
+            _ => {
+                let message = format!("There is no method {} here.", request.uri().path());
+                Box::pin(std::future::ready(Ok(
+                    bare(Code::Unimplemented, &message).into_http()
+                )))
+            }
+        }
     }
 }
 

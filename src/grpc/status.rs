@@ -20,6 +20,8 @@ const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Context<'a> {
     pub(super) target: &'a str,
     pub(super) provider: &'a str,
+    /// Which configuration the call saw; 0 = none yet.
+    pub(super) config_generation: u64,
     pub(super) attempts: u32,
     pub(super) upstream_request_id: Option<&'a str>,
     pub(super) idempotent: bool,
@@ -115,9 +117,11 @@ fn facts(error: &Error, context: &Context<'_>) -> HashMap<String, String> {
         .as_deref()
         .or(context.upstream_request_id);
     let status = error.http_status.map(|status| status.to_string());
+    let generation = (context.config_generation > 0).then(|| context.config_generation.to_string());
     for (name, value) in [
         ("target", Some(context.target)),
         ("provider", Some(context.provider)),
+        ("config_generation", generation.as_deref()),
         ("http_status", status.as_deref()),
         ("upstream_code", error.upstream_code.as_deref()),
         ("upstream_request_id", request_id),

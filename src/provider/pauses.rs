@@ -2,10 +2,21 @@
 
 use std::time::Duration;
 
+use crate::call::Call;
+use crate::error::{Error, Execution};
+
 /// First pause between two looks.
 const FIRST: Duration = Duration::from_millis(250);
 /// Longest pause between two looks: a run that takes minutes is told a few seconds late, and costs six requests a minute.
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// The caller's time was over before the run was.
+pub(super) fn not_over_yet() -> Error {
+    Call::out_of_time(Execution::NotStarted).with(|facts| {
+        "The call ran out of time before the run had ended; the run goes on. Watch it again, or ask with GetActivation."
+            .clone_into(&mut facts.message);
+    })
+}
 
 /// Growing pauses with a little jitter, so that many waiting calls do not look at the same moment.
 pub(super) struct Pauses(Duration);

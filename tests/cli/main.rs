@@ -4,9 +4,14 @@
     clippy::panic,
     reason = "a test's helper may fail the test"
 )]
+#![allow(
+    unreachable_pub,
+    reason = "the modules of a test have no other crate to show themselves to"
+)]
 
 #[cfg(feature = "emulator")]
 #[path = "../sidecar/support/leak.rs"]
+#[allow(unreachable_pub, reason = "shared with the tests of the whole sidecar")]
 mod leak;
 #[cfg(feature = "emulator")]
 mod observed;
@@ -133,5 +138,59 @@ fn the_schema_is_json_and_the_table_is_markdown() {
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert!(schema["$defs"]["ncp"]["properties"]["site"].is_object());
     let output = sidecar(&["schema", "--format", "markdown"], &[]);
-    assert!(text(&output.stdout).starts_with("| key | value | default | meaning |\n"));
+    assert!(text(&output.stdout).starts_with("| key | value | default | change | meaning |\n"));
+}
+
+#[test]
+fn diff_tells_what_a_new_file_would_change_and_what_needs_a_restart() {
+    let old = file(
+        "threads: 2\ntargets:\n  prod: {provider: ncp, wait: 10s}\n  old: {provider: ncp}\ndefault_target: prod\n",
+    );
+    let new = file("threads: 4\ntargets:\n  prod: {provider: ncp, wait: 20s}\n");
+    let paths = [old.path().to_str().unwrap(), new.path().to_str().unwrap()];
+    let env = [
+        ("NCLOUD_ACCESS_KEY_ID", "hunter1"),
+        ("NCLOUD_SECRET_ACCESS_KEY", "hunter2"),
+    ];
+    let output = sidecar(&["check", "--config", paths[1], "--diff", paths[0]], &env);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert_eq!(
+        text(&output.stdout),
+        "- targets.old: \"ncp\"\n~ targets.prod.wait: \"10s\" -> \"20s\"\n~ threads: 2 -> 4  (needs a restart)\n"
+    );
+    let output = sidecar(
+        &[
+            "check", "--config", paths[1], "--diff", paths[0], "--format", "json",
+        ],
+        &env,
+    );
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        found[2],
+        serde_json::json!({"path": "threads", "before": 2, "after": 4, "restart": true})
+    );
+    let output = sidecar(&["check", "--config", paths[0], "--diff", paths[0]], &env);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(0), "nothing differs\n")
+    );
+    let bad = file("targets: {}\n");
+    let output = sidecar(
+        &[
+            "check",
+            "--config",
+            paths[0],
+            "--diff",
+            bad.path().to_str().unwrap(),
+        ],
+        &env,
+    );
+    assert_eq!(output.status.code(), Some(78));
+    let output = sidecar(&["check", "--config", paths[0], "--diff", "127.0.0.1:1"], &env);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("127.0.0.1:1 cannot be asked"),
+        "{}",
+        text(&output.stderr)
+    );
 }

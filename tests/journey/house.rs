@@ -105,7 +105,11 @@ async fn admin_pages_tell_readiness_and_configuration_without_secrets() {
     let (status, config) = page(address, "/config").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-    assert_eq!(config["targets"]["kr"]["provider"], "ncp");
+    assert_eq!(
+        (&config["generation"], &config["problems"]),
+        (&1.into(), &serde_json::json!({}))
+    );
+    assert_eq!(config["configuration"]["targets"]["kr"]["provider"], "ncp");
     assert!(!config.to_string().contains("emulator-secret-key"));
     assert!(page(address, "/nope").await.0.contains("404"));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use faas_sidecar::proto::*;
 use tonic::Code;
 
-use crate::support::answer::{Answer, content, http};
+use crate::support::answer::{content, http};
 use crate::support::bench::{Bench, hello, keys, success, wrong_keys};
 use crate::support::details::told;
 use crate::support::upstream::Date;
@@ -79,9 +79,11 @@ async fn a_step_under_many_calls_in_flight_fails_none_of_them() {
         bench.upstream.set_clock(step);
         let before = bench.upstream.received().len();
         for _ in 0..60 {
-            bench
-                .upstream
-                .push(success("{}").after(Duration::from_millis(20)));
+            // Not blind: a signature with the wrong time is refused.
+            bench.upstream.push(Answer {
+                blind: false,
+                ..success("{}").after(Duration::from_millis(20))
+            });
         }
         let calls = (0..30).map(|_| bench.invoke(hello()));
         for answer in futures_util::future::join_all(calls).await {

@@ -355,7 +355,14 @@ async fn a_watch_ends_with_its_deadline_and_with_a_lasting_error() {
             .status(),
         ActivationStatus::Running
     );
-    assert_eq!(stream.message().await.unwrap_err().code(), Code::DeadlineExceeded);
+    let over = told(&stream.message().await.unwrap_err());
+    over.assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "not_started",
+        "sidecar",
+    );
+    assert!(over.message.contains("the run goes on"), "{}", over.message);
 
     let bench = Bench::new().await;
     bench.upstream.push(fault(404, "80301", "ACTION_NOT_FOUND"));

@@ -10,30 +10,39 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
 
+mod allow;
 mod bad_actions;
 mod bad_fields;
 mod bad_triggers;
 mod bad_upstream;
+mod callers;
 mod cancels;
 mod clock;
 mod connections;
 mod deadlines;
+mod egress;
 mod error_bodies;
+mod floods;
 mod http2;
 mod load;
 mod many;
 mod metrics;
+mod metrics_otlp;
 mod operations;
 mod paging;
 mod phases;
 mod privacy;
 mod process;
 mod quirks;
+mod reload;
+mod reload_under_load;
 mod request_ids;
 mod results;
 mod retries;
 mod server;
+mod slow_callers;
 #[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
 mod support;
 mod tls;
 mod tracing;
+mod upstream_identity;

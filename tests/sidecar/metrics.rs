@@ -12,13 +12,26 @@ use crate::support::bench::{Bench, ID, hello, keys, success, text, within};
 use crate::support::upstream::{ACCESS_KEY, SECRET_KEY};
 
 /// What one scrape said: samples by name and labels, as they are written.
-struct Page {
+pub struct Page {
     head: String,
     text: String,
-    samples: BTreeMap<String, f64>,
+    pub samples: BTreeMap<String, f64>,
 }
 
 impl Page {
+    /// The page once so many calls are counted: a call is counted when the server lets it go, which may be a moment
+    /// after its caller has the answer.
+    pub async fn settled(bench: &Bench, calls: f64) -> Self {
+        for _ in 0..500 {
+            let page = Self::of(bench).await;
+            if page.sum("rpc_server_call_duration_seconds_count", &[]) >= calls {
+                return page;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Self::of(bench).await
+    }
+
     async fn of(bench: &Bench) -> Self {
         Self::asked(bench, "GET", "*/*").await
     }
@@ -34,7 +47,9 @@ impl Page {
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
         let (head, text) = answer.split_once("\r\n\r\n").unwrap();
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        // Refusals say something else.
+        let is_page = head.starts_with("HTTP/1.1 200");
+        let lines = text.lines().filter(|line| is_page && !line.starts_with('#'));
         let samples = lines.map(|line| {
             let (series, value) = line.rsplit_once(' ').unwrap();
             (series.to_owned(), value.parse().unwrap())
@@ -62,7 +77,7 @@ impl Page {
         self.sum("rpc_server_call_duration_seconds_count", &[&method, &status])
     }
 
-    fn attempts(&self, parts: &[&str]) -> f64 {
+    pub fn attempts(&self, parts: &[&str]) -> f64 {
         self.sum("http_client_request_duration_seconds_count", parts)
     }
 }
@@ -99,7 +114,7 @@ async fn counts_are_those_of_the_calls_made() {
     };
     assert_eq!(bench.invoke(nowhere).await.unwrap_err().code(), Code::NotFound);
 
-    let page = Page::of(&bench).await;
+    let page = Page::settled(&bench, 7.0).await;
     assert_eq!(page.calls(INVOKE, "OK"), 4.0, "{}", page.text);
     assert_eq!(page.calls(INVOKE, "NOT_FOUND"), 2.0);
     assert_eq!(page.calls(INVOKE, "INVALID_ARGUMENT"), 1.0);
@@ -163,7 +178,7 @@ async fn what_is_under_way_shows_while_it_is() {
     assert_eq!(page.sum("http_client_active_requests", &[]), 1.0);
     call.abort();
     bench.upstream.wait_hung_up(1).await;
-    let page = Page::of(&bench).await;
+    let page = Page::settled(&bench, 1.0).await;
     assert_eq!(page.sum("faas_sidecar_calls_in_flight", &[]), 0.0);
     assert_eq!(page.calls(INVOKE, "CANCELLED"), 1.0, "{}", page.text);
     assert_eq!(page.attempts(&["error_type=\"CANCELLED\""]), 1.0);
@@ -178,7 +193,7 @@ async fn failures_are_told_by_what_failed() {
     assert_eq!(late.code(), Code::DeadlineExceeded);
     bench.upstream.push(success("{}").half(Step::Reset));
     bench.invoke(hello()).await.unwrap_err();
-    let page = Page::of(&bench).await;
+    let page = Page::settled(&bench, 2.0).await;
     assert_eq!(
         page.sum(
             "rpc_server_call_duration_seconds_count",
@@ -228,7 +243,7 @@ async fn a_cold_start_is_counted_and_told_to_the_caller() {
         let warm = bench.invoke(hello()).await.unwrap();
         assert!(warm.success && warm.init_duration.is_none(), "{annotations}");
     }
-    let page = Page::of(&bench).await;
+    let page = Page::settled(&bench, 6.0).await;
     assert_eq!(
         page.sum("faas_sidecar_invocation_init_duration_seconds_count", &[]),
         1.0
@@ -263,7 +278,7 @@ async fn actions_beyond_the_bound_are_other_and_paths_that_do_not_exist_are_one(
             .await;
         assert_eq!(called.unwrap_err().code(), Code::Unimplemented);
     }
-    let page = Page::of(&bench).await;
+    let page = Page::settled(&bench, 8.0).await;
     let runs = |name: &str| {
         page.sum(
             "faas_sidecar_invocations_total",
@@ -373,7 +388,7 @@ async fn threads_share_one_registry_and_lose_no_call() {
             .flatten()
             .for_each(|joined| joined.unwrap());
     }
-    let page = Page::of(&bench).await;
+    let page = Page::settled(&bench, 200.0).await;
     assert_eq!(page.calls(INVOKE, "OK"), 200.0);
     assert_eq!(page.attempts(&[]), 200.0);
     assert_eq!(page.sum("faas_sidecar_invocations_total", &[]), 200.0);

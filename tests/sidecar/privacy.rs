@@ -231,11 +231,7 @@ async fn no_secret_reaches_a_collector_a_page_or_the_log() {
         let answers: Vec<crate::support::answer::Answer> = vec![
             success(&format!(r#"{{"token":"{RESULT}"}}"#)).into(),
             http(200, &format!(r#"{{"content":{{"exec":"{CODE}"}}}}"#)).into(),
-            http(
-                400,
-                &format!(r#"{{"error":{{"errorCode":"1","message":"{RESULT}"}}}}"#),
-            )
-            .into(),
+            http(400, r#"{"error":{"errorCode":"1","message":"ODD"}}"#).into(),
             html(401).into(),
             html(429).into(),
             html(500).into(),

@@ -13,6 +13,7 @@ use crate::cli::client::{Client, failure};
 use crate::cli::exit::Exit;
 use crate::cli::invoke::{Failure, InvokeOutput};
 use crate::cli::io::Io;
+use crate::cli::reach::Reach;
 use crate::config::{self, Config, Sources};
 use crate::emulator::{RecordedRequest, Running, functiongraph, ncp};
 use crate::env::Env;
@@ -70,7 +71,7 @@ impl<'s, 'io> Stage<'s, 'io> {
         let Some(address) = sidecar.tcp() else {
             return Err(Unexpected("the sidecar has no TCP address".to_owned()));
         };
-        let client = Client::connect(&Address::Tcp(address.to_string()), None)
+        let client = Client::connect(&Reach::plain(Address::Tcp(address.to_string())), None)
             .await
             .map_err(|failure| Unexpected(failure.message))?;
         Ok(Self {

@@ -12,7 +12,7 @@ use crate::proto::{
 
 /// Calls the function through the sidecar. Beside the report there may be a remark about what it lacks.
 pub(super) async fn call(input: &InvokeInput) -> Result<(Report, Option<String>), Failure> {
-    let client = Client::connect(&input.address, input.timeout).await?;
+    let client = Client::connect(&input.reach, input.timeout).await?;
     let answered = if input.asynchronous {
         let request = client.request(start_request(input));
         let answer = client.invocation().invoke_async(request).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::config::callers::AllowRule;
 use crate::config::fault::{Faults, Place};
 use crate::config::keys::{self, Default, Lookup, Provider};
 use crate::config::kind::{self, Setting};
@@ -87,6 +88,7 @@ impl<'r> Reader<'r> {
     typed!(admin, given_admin, Admin, Option<SocketAddr>);
     typed!(path, given_path, Path, PathBuf);
     typed!(patterns, given_patterns, Patterns, Vec<String>);
+    typed!(allow, given_allow, Allow, Vec<AllowRule>);
 
     /// The URL given, if there is a good one. No URL has a default here: the providers know their hosts.
     pub(super) fn given_url(&mut self, key: &str) -> Option<Url> {

@@ -64,6 +64,7 @@ pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> O
         credentials: credentials?,
         wait,
         idempotent_actions,
+        allow: reader.given_allow("allow"),
         retry: retry?,
         timeouts,
         limits,

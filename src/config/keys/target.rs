@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Default, Key, Kind, Provider, Rule};
+use super::{Change, Default, Key, Kind, Provider, Rule};
 
 /// Open: Huawei and its partners add regions. Strict in its letters, since it becomes part of a host name.
 const REGION: Rule = Rule {
@@ -29,6 +29,11 @@ const PROFILE: Rule = Rule {
     obeys: |text| (1..=128).contains(&text.chars().count()) && !text.contains(['[', ']']),
 };
 
+/// The words for groups of calls in `allow`; which calls each covers stands in `docs/operations.md` ("Who may call").
+pub const OPERATIONS: &[&str] = &[
+    "invoke", "observe", "cancel", "fire", "read", "write", "delete", "*",
+];
+
 /// A day in milliseconds: no function runs synchronously for longer.
 const DAY: u64 = 86_400_000;
 
@@ -38,6 +43,7 @@ const fn key(path: &'static str, kind: Kind, default: Default, doc: &'static str
         kind,
         default,
         provider: None,
+        change: Change::Reload,
         doc,
     }
 }
@@ -214,6 +220,12 @@ pub(super) static KEYS: &[Key] = &[
         Kind::Patterns,
         Default::Nothing,
         "Actions that may be run twice without harm, so that a run whose outcome is unknown is tried again: package/action, - for no package, * for any characters.",
+    ),
+    key(
+        "targets.*.allow",
+        Kind::Allow,
+        Default::Depends("every call is allowed, unless default_deny is true"),
+        "The calls that are allowed; all others are refused. Each rule has operations, and actions (package/action patterns), triggers (name patterns) or both.",
     ),
     key(
         "targets.*.retry",

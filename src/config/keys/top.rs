@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Default, Key, Kind, Rule};
+use super::{Change, Default, Key, Kind, Rule};
 
 /// A target's name: it stands in paths, metrics and log lines, so it holds no dot and no space.
 pub(in crate::config) const TARGET_NAME: Rule = Rule {
@@ -23,9 +23,35 @@ const fn key(path: &'static str, kind: Kind, default: Default, doc: &'static str
         kind,
         default,
         provider: None,
+        change: Change::Restart,
         doc,
     }
 }
+
+/// A key whose change a reload takes up.
+const fn live(key: Key) -> Key {
+    Key {
+        change: Change::Reload,
+        ..key
+    }
+}
+
+const fn seconds(min: u64, max: u64) -> Kind {
+    Kind::Duration(Duration::from_secs(min), Duration::from_secs(max))
+}
+
+/// The mode of a file as `chmod` writes it. Only read and write mean something for a socket.
+const MODE: Rule = Rule {
+    pattern: "^0?[0-7]{3}$",
+    says: "three octal digits, such as \"0660\", in quotes",
+    obeys: |text| {
+        let digits = text
+            .strip_prefix('0')
+            .filter(|rest| rest.len() == 3)
+            .unwrap_or(text);
+        digits.len() == 3 && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte))
+    },
+};
 
 pub(super) static KEYS: &[Key] = &[
     key(
@@ -38,7 +64,133 @@ pub(super) static KEYS: &[Key] = &[
         "allow_remote_clients",
         Kind::Bool,
         Default::Is("false"),
-        "Must be true for listen to hold an address that other machines can reach: whoever reaches it runs functions with this account's keys.",
+        "Must be true for listen to hold an address that other machines can reach when neither tls.client_ca_file nor auth.token_file says who may call: whoever reaches it runs functions with this account's keys.",
+    ),
+    key(
+        "unix_socket",
+        Kind::Section,
+        Default::Nothing,
+        "Who may connect to the Unix sockets of listen; tls and auth are for TCP addresses alone.",
+    ),
+    key(
+        "unix_socket.mode",
+        Kind::Text(MODE),
+        Default::Is("0660"),
+        "The mode of the socket's file: who may write to it may call.",
+    ),
+    key(
+        "unix_socket.owner",
+        Kind::Integer(0, 4_294_967_294),
+        Default::Nothing,
+        "The user id that the socket's file is given; needs the right to change owners.",
+    ),
+    key(
+        "unix_socket.group",
+        Kind::Integer(0, 4_294_967_294),
+        Default::Nothing,
+        "The group id that the socket's file is given, such as the pod's fsGroup.",
+    ),
+    key(
+        "tls",
+        Kind::Section,
+        Default::Nothing,
+        "TLS for callers at the TCP addresses of listen, 1.2 at least; the files are read again when they change.",
+    ),
+    key(
+        "tls.cert_file",
+        Kind::Path,
+        Default::Nothing,
+        "The PEM certificate chain shown to callers, the own certificate first; turns TLS on, with tls.key_file.",
+    ),
+    key(
+        "tls.key_file",
+        Kind::Path,
+        Default::Nothing,
+        "The PEM key of tls.cert_file.",
+    ),
+    key(
+        "tls.client_ca_file",
+        Kind::Path,
+        Default::Nothing,
+        "A PEM file of the authorities that callers' certificates must come from; with it no one without such a certificate is let in.",
+    ),
+    key(
+        "auth",
+        Kind::Section,
+        Default::Nothing,
+        "How callers at the TCP addresses of listen say who they are.",
+    ),
+    key(
+        "auth.token_file",
+        Kind::Path,
+        Default::Nothing,
+        "A file of tokens, one a line, at least 16 characters each; a call must bring one of them as authorization: Bearer. Several are good at once for rotation; read again when it changes.",
+    ),
+    live(key(
+        "default_deny",
+        Kind::Bool,
+        Default::Is("false"),
+        "Whether a target without allow refuses every call.",
+    )),
+    key(
+        "connections",
+        Kind::Section,
+        Default::Nothing,
+        "Bounds on callers' connections.",
+    ),
+    key(
+        "connections.max",
+        Kind::Integer(1, 1_000_000),
+        Default::Is("1024"),
+        "Connections open at once, all addresses and threads together; the next one waits until another ends.",
+    ),
+    key(
+        "connections.max_streams",
+        Kind::Integer(1, 1_000_000),
+        Default::Is("1024"),
+        "Calls in flight on one connection; beyond that the caller waits.",
+    ),
+    key(
+        "connections.max_header_size",
+        Kind::Size(1 << 10, 1 << 20),
+        Default::Is("16KiB"),
+        "The largest metadata of one call, as HTTP/2 counts it.",
+    ),
+    key(
+        "connections.handshake_timeout",
+        seconds(1, 300),
+        Default::Is("10s"),
+        "How long a new connection may take for TLS and HTTP/2's beginning.",
+    ),
+    key(
+        "connections.idle_timeout",
+        seconds(1, 86_400),
+        Default::Is("30m"),
+        "How long a connection without a call is kept; its caller connects again by itself.",
+    ),
+    key(
+        "connections.message_timeout",
+        seconds(1, 3600),
+        Default::Is("30s"),
+        "How long a caller may pause within a message that it sends.",
+    ),
+    key(
+        "connections.keepalive_interval",
+        seconds(1, 3600),
+        Default::Is("60s"),
+        "How long a silent connection goes unasked whether its caller is still there.",
+    ),
+    key(
+        "connections.keepalive_timeout",
+        seconds(1, 300),
+        Default::Is("20s"),
+        "How long the caller may take to answer that.",
+    ),
+    key(
+        "reload_on_change",
+        Kind::Bool,
+        Default::Is("true"),
+        "Whether a changed configuration file is read by itself; SIGHUP has it read in any case.",
     ),
     key(
         "admin",
@@ -52,12 +204,12 @@ pub(super) static KEYS: &[Key] = &[
         Default::Is("false"),
         "Whether a POST to the admin page /quitquitquit ends the process as SIGTERM does.",
     ),
-    key(
+    live(key(
         "default_target",
         Kind::Text(TARGET_NAME),
         Default::Depends("the target, when there is only one; required when there are several"),
         "The target of a request that names none.",
-    ),
+    )),
     key(
         "threads",
         Kind::Integer(1, 64),
@@ -70,12 +222,12 @@ pub(super) static KEYS: &[Key] = &[
         Default::Is("64MiB"),
         "The largest gRPC message taken in or sent out; a code archive is one message.",
     ),
-    key(
+    live(key(
         "drain_timeout",
         Kind::Duration(Duration::ZERO, Duration::from_hours(1)),
         Default::Is("30s"),
         "How long calls in flight may go on after SIGTERM; keep it below the pod's terminationGracePeriodSeconds.",
-    ),
+    )),
     key(
         "request_ids",
         Kind::Section,
@@ -100,24 +252,24 @@ pub(super) static KEYS: &[Key] = &[
         Default::Is("16MiB"),
         "The most bytes of answers kept; beyond that the oldest lose their content: a repeated call is then told so, and does not run.",
     ),
-    key(
+    live(key(
         "log",
         Kind::Section,
         Default::Nothing,
         "What is written to standard error.",
-    ),
+    )),
     key(
         "log.format",
         Kind::Word(&["text", "json"]),
         Default::Is("text"),
         "How a log line is written.",
     ),
-    key(
+    live(key(
         "log.level",
         Kind::Word(&["error", "warn", "info", "debug", "trace"]),
         Default::Is("info"),
         "The least important lines that are still written.",
-    ),
+    )),
     key("metrics", Kind::Section, Default::Nothing, "What is counted."),
     key(
         "metrics.max_actions",
@@ -149,10 +301,10 @@ pub(super) static KEYS: &[Key] = &[
         Default::Is("0s"),
         "Calls that took at least this long are exported although they were not sampled; 0s exports none for that.",
     ),
-    key(
+    live(key(
         "targets",
         Kind::Targets,
         Default::Required,
         "The functions clouds that calls go to, by a name of your choice.",
-    ),
+    )),
 ];

@@ -8,6 +8,7 @@ fn read_as(kind: Kind, text: &str, scalar: Scalar) -> Result<Setting, String> {
         kind,
         default: keys::Default::Nothing,
         provider: None,
+        change: keys::Change::Reload,
         doc: "",
     };
     let node = Node {

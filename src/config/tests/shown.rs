@@ -15,6 +15,14 @@ fn what_is_shown_loads_again_as_the_same() {
             "log: {{ format: json, level: trace }}\nmax_message_size: 1048577\n{}",
             target("provider: ncp\nlimits: { queue_timeout: 1500ms }")
         ),
+        format!(
+            "listen: 0.0.0.0:1\nunix_socket: {{ mode: \"0600\", group: 65534 }}\n\
+             tls: {{ cert_file: /c, key_file: /k, client_ca_file: /a }}\nauth: {{ token_file: /t }}\ndefault_deny: true\n{}",
+            target(
+                "provider: ncp\nallow: [{ actions: [\"a/*\"], operations: [invoke, \"*\"] }, { triggers: [t], operations: [] }]"
+            )
+        ),
+        target("provider: ncp\nallow: []\nca_file: /a\nclient_cert_file: /c\nclient_key_file: /k"),
     ];
     for text in files {
         let config = good(&text);

@@ -202,6 +202,25 @@ async fn a_large_error_is_counted_as_well() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_lost_may_have_run_and_does_not_run_again() {
+    let bench = Bench::new(10, 100_000);
+    let key = || Key::new("Invoke", "t", "a");
+    let deadline = Instant::now() + 60 * SECOND;
+    let panics = || async {
+        tokio::time::sleep(SECOND).await;
+        panic!("on purpose")
+    };
+    let outcome = bench.dedup.run(key(), b"m", deadline, panics).await.unwrap();
+    assert_eq!(outcome.result.as_ref().unwrap_err().reason, "SIDECAR_BUG");
+    let error = bench.call("a", "m", None).await.unwrap_err();
+    assert_eq!(
+        (error.reason.as_ref(), error.execution),
+        ("SIDECAR_BUG", Execution::Unknown)
+    );
+    assert_eq!(bench.runs(), 0);
+}
+
 #[test]
 fn keys_of_different_calls_differ() {
     let keys = [

@@ -14,11 +14,11 @@ use super::function::Function;
 use super::{FunctionGraph, marker, rules, time, wire};
 use crate::call::{Call, Why};
 use crate::clock::epoch_millis;
-use crate::error::{Error, Execution, Faults, Kind, Result};
+use crate::error::{Error, Faults, Kind, Result};
 use crate::names::AsyncRequestId;
 use crate::proto::*;
 use crate::provider::lenient::Loose;
-use crate::provider::pauses::Pauses;
+use crate::provider::pauses::{Pauses, not_over_yet};
 use crate::provider::{Observer, paging};
 
 const PATH: &str = "/async-invocations";
@@ -115,6 +115,7 @@ impl FunctionGraph {
                     asked = error.retry_after.unwrap_or_default();
                     None
                 }
+                Err(error) if error.kind == Kind::DeadlineExceeded => return Err(not_over_yet()),
                 Err(error) => return Err(error),
             };
             if let Some(state) = state {
@@ -132,7 +133,7 @@ impl FunctionGraph {
             let (now, pause) = (Instant::now(), pauses.next().max(asked));
             let next = now + pause;
             if next >= call.deadline {
-                return Err(Call::out_of_time(Execution::NotStarted));
+                return Err(not_over_yet());
             }
             call.pauses(Why::Poll, now, pause);
             sleep_until(next).await;

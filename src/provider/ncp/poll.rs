@@ -13,7 +13,7 @@ use crate::call::{Call, Why};
 use crate::error::{Error, Kind, Result};
 use crate::proto::*;
 use crate::provider::Observer;
-use crate::provider::pauses::Pauses;
+use crate::provider::pauses::{Pauses, not_over_yet};
 
 /// The longest run (300 s) and the longest lag of its record (40 s), with some room: after that, not-found is true.
 const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(360);
@@ -49,6 +49,7 @@ pub(super) async fn until_ended(
             Ok(_) => {}
             Err(error) if not_yet(&error) => {}
             Err(error) if error.transient => asked = error.retry_after.unwrap_or_default(),
+            Err(error) if error.kind == Kind::DeadlineExceeded => return Ok(started),
             // The run was started and its id is known: that is the truth, and worth more than this look's failure.
             Err(error) => {
                 started.status_text = format!("started; its record cannot be read: {error}");
@@ -81,6 +82,7 @@ pub(super) async fn watch(
                 asked = error.retry_after.unwrap_or_default();
                 None
             }
+            Err(error) if error.kind == Kind::DeadlineExceeded => return Err(not_over_yet()),
             Err(error) => return Err(error),
         };
         if let Some(state) = state {
@@ -92,7 +94,7 @@ pub(super) async fn watch(
         let (now, pause) = (Instant::now(), pauses.next().max(asked));
         let next = now + pause;
         if next >= call.deadline {
-            return Err(Call::out_of_time(crate::error::Execution::NotStarted));
+            return Err(not_over_yet());
         }
         call.pauses(Why::Poll, now, pause);
         sleep_until(next).await;

@@ -18,7 +18,6 @@ pub struct Level(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    configured: LevelFilter,
     reload: Option<reload::Handle<Targets, Registry>>,
     state: Mutex<State>,
     /// Asked at each call, so that it needs no lock.
@@ -29,6 +28,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
+    configured: LevelFilter,
     now: LevelFilter,
     reverts: Option<Instant>,
 }
@@ -47,9 +47,9 @@ pub struct Shown {
 impl Level {
     pub(super) fn new(configured: LevelFilter, reload: Option<reload::Handle<Targets, Registry>>) -> Self {
         Self(Arc::new(Shared {
-            configured,
             reload,
             state: Mutex::new(State {
+                configured,
                 now: configured,
                 reverts: None,
             }),
@@ -64,7 +64,7 @@ impl Level {
         let state = self.state();
         Shown {
             level: name(state.now),
-            configured: name(self.0.configured),
+            configured: name(state.configured),
             reverts_in: state
                 .reverts
                 .map(|at| at.saturating_duration_since(Instant::now())),
@@ -81,20 +81,47 @@ impl Level {
             return false;
         };
         let mine = self.0.generation.fetch_add(1, Ordering::SeqCst) + 1;
+        // Told while the log still, or already, hears it.
+        let tell = || {
+            info!(
+                log_level = level,
+                ?duration,
+                "the log's level is changed for a while"
+            )
+        };
+        let heard = self.hears_access_lines();
+        if heard {
+            tell();
+        }
         self.set(wanted, Some(Instant::now() + duration));
-        info!(level, ?duration, "the log's level is changed for a while");
+        if !heard {
+            tell();
+        }
         let this = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(duration).await;
             if this.0.generation.load(Ordering::SeqCst) == mine {
-                this.set(this.0.configured, None);
+                let configured = this.state().configured;
+                this.set(configured, None);
                 info!(
-                    level = name(this.0.configured),
+                    level = name(configured),
                     "the log's level is the configured one again"
                 );
             }
         });
         true
+    }
+
+    /// Takes up another configured level; one that was asked for by hand holds until it takes itself back.
+    pub fn configure(&self, level: LevelFilter) {
+        let by_hand = {
+            let mut state = self.state();
+            state.configured = level;
+            state.reverts.is_some()
+        };
+        if !by_hand {
+            self.set(level, None);
+        }
     }
 
     /// Access lines are of the level `info`.
@@ -103,7 +130,10 @@ impl Level {
     }
 
     fn set(&self, level: LevelFilter, reverts: Option<Instant>) {
-        *self.state() = State { now: level, reverts };
+        {
+            let mut state = self.state();
+            (state.now, state.reverts) = (level, reverts);
+        }
         self.0
             .hears_access_lines
             .store(level >= LevelFilter::INFO, Ordering::Relaxed);
@@ -164,6 +194,21 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!((level.shown().level, level.shown().reverts_in), ("info", None));
         assert!(level.hears_access_lines());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_configured_level_waits_for_the_end_of_one_set_by_hand() {
+        let level = Level::new(LevelFilter::INFO, None);
+        level.configure(LevelFilter::WARN);
+        assert_eq!((level.shown().level, level.shown().configured), ("warn", "warn"));
+        assert!(level.change("debug", Duration::from_secs(10)));
+        level.configure(LevelFilter::ERROR);
+        assert_eq!(
+            (level.shown().level, level.shown().configured),
+            ("debug", "error")
+        );
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        assert_eq!(level.shown().level, "error");
     }
 
     #[tokio::test]

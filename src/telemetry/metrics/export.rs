@@ -94,9 +94,13 @@ impl Export {
         &self.told
     }
 
-    /// Exports a last time, and waits for it within `bound`.
-    pub fn stop(&self, bound: Duration) {
+    /// Exports a last time, and nothing afterwards.
+    pub fn ask_to_stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Waits for the last export, within `bound`.
+    pub fn wait(&self, bound: Duration) {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = ended.recv_timeout(bound);
     }
