@@ -59,10 +59,13 @@ fn cases() -> Vec<Case> {
         )
         .keys(KEY.0, "another-secret-0123")
         .shows_canonical(),
-        case("the secret is another, and the project must be looked up", "secret_wrong")
-            .settings("region: cn-north-4\niam_url: http://HOP")
-            .keys(KEY.0, "another-secret-0123")
-            .likely("header_changed"),
+        case(
+            "the secret is another, and the project must be looked up",
+            "secret_wrong",
+        )
+        .settings("region: cn-north-4\niam_url: http://HOP")
+        .keys(KEY.0, "another-secret-0123")
+        .likely("header_changed"),
         case("the secret is still in base64", "key_encoded").keys(KEY.0, &STANDARD.encode(KEY.1)),
         case("both halves are still in base64", "key_encoded")
             .keys(&STANDARD.encode(KEY.0), &STANDARD.encode(KEY.1))

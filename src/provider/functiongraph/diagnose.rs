@@ -38,7 +38,11 @@ impl FunctionGraph {
         // Refused at IAM already, when the project was looked up: there is no list to ask for.
         let Some(place) = self.access.known_place() else {
             let fact = error.message.clone();
-            return Finding::likely(Cause::SecretWrong, fact, &[Cause::HeaderChanged, Cause::HostChanged]);
+            return Finding::likely(
+                Cause::SecretWrong,
+                fact,
+                &[Cause::HeaderChanged, Cause::HostChanged],
+            );
         };
         let Ok(snapshot) = held.credentials.current() else {
             return unknown();
