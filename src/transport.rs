@@ -32,6 +32,8 @@ mod tls;
 pub use breaker::CircuitState;
 pub use client::Client;
 pub use settings::{Breaker as BreakerSettings, Limits, Retry, Settings, Timeouts};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use skew::date;
 pub use stats::Stats;
 pub use tls::{ClientFiles, Tls, TlsFiles};
 
@@ -380,12 +382,6 @@ impl From<Error> for Refused {
 #[must_use]
 pub fn signed_off_by(signed: SystemTime, headers: &HeaderMap) -> Option<Duration> {
     skew::off_by(signed, headers)
-}
-
-/// The upstream's time in an answer, if it can be believed; for the fuzz target of times.
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
-    skew::date(headers)
 }
 
 /// A retry that the load rules refuse: the last attempt's error stays the truth, and another try is worth as much as
