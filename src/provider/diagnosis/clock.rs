@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 pub fn corrected(at: SystemTime, skew_ms: i64) -> SystemTime {
     let by = Duration::from_millis(skew_ms.unsigned_abs());
     if skew_ms > 0 {
-        at.checked_sub(by).unwrap_or(SystemTime::UNIX_EPOCH)
+        at.checked_sub(by)
+            .map_or(SystemTime::UNIX_EPOCH, |at| at.max(SystemTime::UNIX_EPOCH))
     } else {
         at.checked_add(by).unwrap_or(at)
     }
