@@ -4,7 +4,7 @@ TOOLS := target/tools
 VENV  := $(TOOLS)/venv
 BUF   := $(TOOLS)/node_modules/.bin/buf
 
-.PHONY: help ci test certainty fmt clippy doc deny proto release size demo e2e readme bench instructions
+.PHONY: help ci test certainty fmt clippy doc deny proto release size demo e2e fuzz readme bench instructions
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -47,6 +47,20 @@ demo: ## The README's first command
 
 e2e: release $(VENV)/bin/python ## Stock clients against the real binary
 	tests/e2e/run $(VENV)
+
+# libFuzzer needs the compiler's coverage passes, which stable has; no nightly, no further tool.
+COVERAGE := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions --cfg fuzzing
+HOST     := $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ     ?= 20
+
+fuzz: ## Every fuzz target under libFuzzer for FUZZ seconds (20)
+	RUSTFLAGS="$(COVERAGE)" cargo build --release --manifest-path fuzz/Cargo.toml --target $(HOST) --target-dir target/fuzz
+	@for target in $$(ls fuzz/corpus); do \
+	  mkdir -p target/fuzz/corpus/$$target && echo "== $$target" && \
+	  target/fuzz/$(HOST)/release/$$target -max_total_time=$(FUZZ) -max_len=4096 -print_final_stats=1 -verbosity=0 \
+	    -artifact_prefix=target/fuzz/$$target- target/fuzz/corpus/$$target fuzz/corpus/$$target || exit 1; \
+	done
 
 readme: ## Writes the table of keys into README.md and the chart's schema
 	@cargo run --quiet -- schema --format markdown >target/keys.md

@@ -14,12 +14,14 @@ use tokio::sync::{Notify, mpsc, watch as watched};
 use tracing::{info, warn};
 
 use crate::admin::{self, Control, Pages};
-use crate::config::{self, Config, Listen};
+use crate::config::{self, Config, Listen, TargetConfig};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 use crate::memory::Memory;
-use crate::telemetry::metrics::Repeats;
+use crate::target::Targets;
+use crate::telemetry::metrics::{Metrics, Repeats};
 use crate::telemetry::{FLUSH, Log, Telemetry};
+use crate::transport::Tls;
 
 mod accept;
 mod blueprint;
@@ -46,6 +48,39 @@ pub use clocks::{HostClock, host_clocks};
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
 pub use reload::Reloaded;
 pub use serve::serve;
+
+/// Targets by themselves, without listeners; their keys are kept up to date for as long as this is.
+#[derive(Debug)]
+pub struct Unserved {
+    /// What was configured.
+    pub targets: Targets,
+    _kept: Blueprint,
+}
+
+/// The configured targets for commands that ask the clouds directly.
+///
+/// # Errors
+/// When a CA file cannot be read, or a place does not exist.
+pub fn targets(config: &Config, env: &Env) -> Result<Unserved, StartError> {
+    let lasting = Lasting {
+        metrics: Metrics::new(1),
+        memory: Memory::new(usize::MAX),
+        background: Arc::default(),
+    };
+    let blueprint = Blueprint::new(config, env, &lasting)?;
+    Ok(Unserved {
+        targets: blueprint.targets(&blueprint.build(&Built::default())?),
+        _kept: blueprint,
+    })
+}
+
+/// A target's TLS towards its upstream; nothing for plain HTTP.
+///
+/// # Errors
+/// When one of its files cannot be read.
+pub fn target_tls(config: &TargetConfig) -> Result<Option<Tls>, StartError> {
+    build::tls(config, None).map_err(StartError)
+}
 
 /// A running sidecar. Dropping it stops it without a drain.
 #[derive(Debug)]

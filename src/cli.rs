@@ -9,6 +9,7 @@ mod client;
 mod config_args;
 #[cfg(feature = "emulator")]
 mod demo;
+mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod exit;
@@ -34,6 +35,7 @@ pub use check::{Base, CheckArgs};
 pub use config_args::ConfigArgs;
 #[cfg(feature = "emulator")]
 pub use demo::DemoArgs;
+pub use doctor::DoctorArgs;
 #[cfg(feature = "emulator")]
 pub use emulator::EmulatorArgs;
 pub use exit::Exit;
@@ -64,6 +66,7 @@ const DEMO: &str = "";
 
 const EXAMPLES: &str = "
   faas-sidecar check --config faas.yaml                is the configuration right, and what does it mean?
+  faas-sidecar doctor --config faas.yaml               does it reach its clouds, and if not, why?
   faas-sidecar serve --config faas.yaml                run the sidecar
   faas-sidecar invoke reports/daily --param day=1      call a function through a running sidecar
   faas-sidecar sign GET 'https://cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages'
@@ -100,6 +103,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Check the configuration and print it with every default filled in
     Check(CheckArgs),
+    /// Examine configuration, keys, network, clock and rights, and name the cause of what fails
+    Doctor(DoctorArgs),
     /// Print the configuration's JSON Schema, or its table of keys
     Schema(SchemaArgs),
     /// Call a function through a running sidecar
@@ -168,6 +173,7 @@ fn absent(told: &clap::Error) -> Option<String> {
 fn dispatch(command: Command, env: &Env, io: &mut Io<'_>) -> Exit {
     match command {
         Command::Check(args) => check::run(args, env, io),
+        Command::Doctor(args) => doctor::run(args, env, io),
         Command::Schema(args) => schema::run(&args, io),
         Command::Serve(args) => serve::run(args, env, io),
         Command::Invoke(args) => invoke::run(&args, env, io),

@@ -37,6 +37,8 @@ pub use keys::Provider;
 pub use listen::Listen;
 pub use reference::reference;
 pub use schema::schema;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use sources::parse_text;
 pub use sources::{CONFIG_VARIABLE, Sources, load};
 pub use target::{
     ApiVersion, BaseKey, Breaker, Budget, Cloud, CredentialSource, Credentials, FunctionGraph, Limits, Ncp,

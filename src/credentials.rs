@@ -32,7 +32,7 @@ mod watch;
 
 pub use document::{answered_at, decode};
 pub use exec::Exec;
-pub use keys::KeyPair;
+pub use keys::{KeyPair, fingerprint};
 pub use login::{Agency, Login, LoginSource};
 pub use metadata::{Metadata, Page, Session};
 pub use pace::Pace;

@@ -115,6 +115,8 @@ pub struct Facts {
     pub resource: Option<(&'static str, String)>,
     /// The quota exceeded: subject and description.
     pub quota: Option<(String, String)>,
+    /// The cause of a refusal by its symbol (`provider::diagnosis::Cause`), where the answer itself proves it.
+    pub cause: Option<&'static str>,
     /// What to do: text and link.
     pub help: Option<(&'static str, &'static str)>,
 }
@@ -138,6 +140,7 @@ impl Error {
             violations: Vec::new(),
             resource: None,
             quota: None,
+            cause: None,
             help: None,
         }))
     }

@@ -50,3 +50,8 @@ impl Services {
         Self { targets, dedup }
     }
 }
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_timeout(text: &str) -> Option<std::time::Duration> {
+    deadline::parse(text)
+}

@@ -15,6 +15,8 @@ pub mod credentials;
 pub mod emulator;
 pub mod env;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod grpc;
 pub mod json;
 pub mod memory;

@@ -5,11 +5,14 @@
 
 use async_trait::async_trait;
 
+use diagnosis::Diagnose;
+
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::proto::*;
 
 mod checks;
+pub mod diagnosis;
 mod fall_over;
 pub mod functiongraph;
 mod lenient;
@@ -19,6 +22,22 @@ mod pauses;
 mod runs;
 pub mod status;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_page_token(text: &str) {
+    let mut faults = crate::error::Faults::new();
+    let scope = paging::fingerprint("scope");
+    let _ = paging::read(text, scope, &mut faults);
+    let token = paging::write(text, scope);
+    assert!(
+        token
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'),
+        "{token}"
+    );
+    assert_eq!(paging::read(&token, scope, &mut faults).as_deref(), Some(text));
+    assert_eq!(paging::read(&token, scope ^ 1, &mut faults), None);
+}
+
 /// Receives the states of a watched activation; answers false when nobody listens any more.
 pub type Observer<'a> = &'a mut (dyn FnMut(Activation) -> bool + Send);
 
@@ -26,7 +45,7 @@ macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident($request:ty) -> $response:ty, $label:literal;)*) => {
         /// The operations of one target's cloud.
         #[async_trait]
-        pub trait Provider: Send + Sync {
+        pub trait Provider: Diagnose {
             /// The provider's name in configuration and error details: `ncp`, `functiongraph`.
             fn name(&self) -> &'static str;
 

@@ -26,12 +26,14 @@ mod retry;
 mod settings;
 mod skew;
 mod stats;
+pub mod survey;
 mod throttle;
 mod tls;
 
 pub use breaker::CircuitState;
 pub use client::Client;
 pub use settings::{Breaker as BreakerSettings, Limits, Retry, Settings, Timeouts};
+pub(crate) use skew::date;
 pub use stats::Stats;
 pub use tls::{ClientFiles, Tls, TlsFiles};
 
@@ -441,7 +443,7 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         return Some(Duration::from_secs(u64::from(seconds)));
     }
     let until = httpdate::parse_http_date(text).ok()?;
-    let now = skew::date(headers).unwrap_or(now);
+    let now = date(headers).unwrap_or(now);
     Some(until.duration_since(now).unwrap_or(Duration::ZERO))
 }
 

@@ -64,7 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that may use every other.
-const KNOW_ALL: &[&str] = &["app", "cli", "lib", "main"];
+const KNOW_ALL: &[&str] = &["app", "cli", "fuzzing", "lib", "main"];
 
 /// Rooms inside `provider` that must not know each other.
 const CLOUDS: &[&str] = &["ncp", "functiongraph"];

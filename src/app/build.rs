@@ -223,7 +223,7 @@ fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
 
 /// One handle for all of a target's connections, so that one reading of the files is good for all; `None` = everything is
 /// plain HTTP.
-fn tls(config: &TargetConfig, old: Option<&Way>) -> Result<Option<Tls>, String> {
+pub(super) fn tls(config: &TargetConfig, old: Option<&Way>) -> Result<Option<Tls>, String> {
     let beside = match &config.cloud {
         Cloud::FunctionGraph(place) => is_https(place.iam_url.as_ref()),
         Cloud::Ncp(place) => {

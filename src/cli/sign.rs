@@ -1,6 +1,8 @@
 //! `sign`: what is signed, and the signed headers, to find the cause of a 401.
 
 mod body;
+mod compare;
+mod explain;
 mod functiongraph;
 mod ncp;
 
@@ -25,6 +27,11 @@ Compare the string to sign with the one of a client that is refused. The secret 
 ncp: the URL is signed as it is written, path and query, byte for byte, and no body.
 functiongraph: signed are method, path, query, host, Content-Type (application/json), X-Sdk-Date, the body's
 hash, the project that the path names, and X-Security-Token when HUAWEICLOUD_SDK_SECURITY_TOKEN is set.
+
+--explain shows every step on the way to the signature, each line end as \\n. --compare takes what another
+client sent or signed: its signature, its Authorization header, its headers (one a line), its canonical
+request or its string to sign, as text or as @ and a file; the first difference is shown with its cause, and
+the exit code is 1 when there is one.
 
 Examples:
   faas-sidecar sign GET 'https://cloudfunctions.apigw.ntruss.com/ncf/api/v2/packages?platform=vpc'
@@ -52,6 +59,12 @@ pub struct SignArgs {
     /// The body to sign (functiongraph alone): text, or @ and a file
     #[arg(long, value_name = "TEXT|@FILE")]
     pub body: Option<String>,
+    /// Show every step on the way to the signature
+    #[arg(long)]
+    pub explain: bool,
+    /// Compare with what another client sent or signed: text, or @ and a file
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub compare: Option<String>,
     /// The keys to sign with.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -112,6 +125,8 @@ pub struct Signed {
     pub headers: Vec<(String, String)>,
     /// The body as it was given: text, or `@` and a file.
     pub body: Option<String>,
+    /// The steps on the way: a name and what came out, in order.
+    pub steps: Vec<(&'static str, String)>,
 }
 
 /// Signs and prints the outcome.
@@ -135,9 +150,10 @@ pub fn run_with(
     };
     let given = args.keys.read_from(env, variables).and_then(|keys| {
         let body = args.body.as_deref().map(body::read).transpose()?;
-        Ok((keys, body))
+        let other = args.compare.as_deref().map(body::read).transpose()?;
+        Ok((keys, body, other))
     });
-    let (keys, body) = match given {
+    let (keys, body, other) = match given {
         Ok(given) => given,
         Err(fault) => return io.misused(&fault),
     };
@@ -155,7 +171,15 @@ pub fn run_with(
                 body: args.body.clone(),
                 ..signed
             };
-            io.print(&signed.render(args.output))
+            match other {
+                Some(other) => {
+                    let verdict = compare::compare(args.provider, &signed, &String::from_utf8_lossy(&other));
+                    let shown = io.print(&verdict.render(args.output));
+                    if verdict.is_same() { shown } else { Exit::Failed }
+                }
+                None if args.explain => io.print(&explain::render(&signed, args.output)),
+                None => io.print(&signed.render(args.output)),
+            }
         }
         Err(fault) => {
             io.complain(&format!("faas-sidecar sign: {fault}"));

@@ -48,6 +48,20 @@ pub fn load(sources: &Sources) -> Result<Config, Faults> {
     }
 }
 
+/// One text in the file's place, with nothing from flags and environment.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn parse_text(text: &str) -> Result<Config, Faults> {
+    let mut faults = Faults::default();
+    let sources = Sources {
+        env: Env::fixed::<String, String>([]),
+        ..Sources::default()
+    };
+    match merge(Some(text), &sources, &mut faults) {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(faults),
+    }
+}
+
 fn merge(text: Option<&str>, sources: &Sources, faults: &mut Faults) -> Option<Config> {
     let tree = text.and_then(|text| tree::parse(text, faults));
     let mut found = tree

@@ -50,9 +50,7 @@ impl KeyPair {
     /// Names the key where it must be recognised and not shown: the first eight hex digits of SHA-256 of its id.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let mut text = hex::encode(Sha256::digest(self.access_key.as_bytes()));
-        text.truncate(8);
-        text
+        fingerprint(&self.access_key)
     }
 
     pub(super) fn digest(&self) -> Digest {
@@ -73,6 +71,14 @@ impl KeyPair {
     pub(super) fn mixes_with(&self, other: &Self) -> bool {
         (self.access_key == other.access_key) != (self.secret_key.reveal() == other.secret_key.reveal())
     }
+}
+
+/// Names a key by its id alone, which travels in every request anyway: the first eight hex digits of its SHA-256.
+#[must_use]
+pub fn fingerprint(access_key: &str) -> String {
+    let mut text = hex::encode(Sha256::digest(access_key.as_bytes()));
+    text.truncate(8);
+    text
 }
 
 #[cfg(test)]

@@ -50,9 +50,11 @@ pub struct Held<V> {
     pub value: V,
     /// Counts fetches; names this value to [`Renewing::renew`].
     pub generation: u64,
-    fetched: Instant,
+    /// When it came.
+    pub fetched: Instant,
     renew: Instant,
-    ends: Instant,
+    /// When its life is over.
+    pub ends: Instant,
 }
 
 /// The current value of one source; cheap to clone and to read.
@@ -89,6 +91,18 @@ impl<F: Fetch> Renewing<F> {
             state: Mutex::default(),
             landed: watch::Sender::new(()),
         }))
+    }
+
+    /// What fetches.
+    #[must_use]
+    pub fn source(&self) -> &F {
+        &self.0.source
+    }
+
+    /// What is held now, good or not; nothing is fetched.
+    #[must_use]
+    pub fn held(&self) -> Option<Arc<Held<F::Value>>> {
+        self.0.held.load_full()
     }
 
     /// The value; waits for a fetch until `deadline` only when there is no good one.

@@ -34,7 +34,7 @@ pub(super) fn deadline(extensions: &Extensions, longest: Duration) -> Instant {
 }
 
 /// `TimeoutValue TimeoutUnit`, at most eight digits (gRPC over HTTP/2, "Requests").
-fn parse(text: &str) -> Option<Duration> {
+pub(super) fn parse(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

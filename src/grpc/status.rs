@@ -125,6 +125,7 @@ fn facts(error: &Error, context: &Context<'_>) -> HashMap<String, String> {
         ("http_status", status.as_deref()),
         ("upstream_code", error.upstream_code.as_deref()),
         ("upstream_request_id", request_id),
+        ("cause", error.cause),
     ] {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             facts.insert(name.to_owned(), value.to_owned());

@@ -25,10 +25,13 @@ mod action_put;
 mod action_read;
 mod async_config;
 mod auth;
+mod diagnose;
 mod ecs_metadata;
 mod endpoint;
 mod errors;
 mod function;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod guard;
 mod iam;
 mod invoke;
@@ -48,7 +51,10 @@ pub use access::Access;
 pub use auth::Auth;
 pub use ecs_metadata::EcsMetadata;
 pub use endpoint::{Endpoint, REGIONS, Region, functions_host, iam_host};
-pub use sign::{Algorithm, EMPTY_HASH, Explained, Parts, Signer, date, hash, payload_hash};
+pub use sign::{
+    Algorithm, Difference, EMPTY_HASH, Explained, Parts, Signer, date, difference, hash, payload_hash,
+    told_canonical,
+};
 pub use temporary::{Asker, TemporaryKeys};
 pub use trial::KeyTrial;
 

@@ -26,8 +26,11 @@ mod action;
 mod action_put;
 mod activation;
 mod auth;
+mod diagnose;
 mod endpoint;
 mod errors;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod package;
 mod poll;
 mod rules;

@@ -239,7 +239,7 @@ pub(super) fn off_by(signed: SystemTime, headers: &HeaderMap) -> Option<Duration
 
 /// The one `Date` of an answer fresh from its origin (RFC 9110 §6.6.1). Two that differ, one from a cache (`Age`, RFC 9111
 /// §5.1) and garbage are as none.
-pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
     let mut all = headers.get_all(header::DATE).iter();
     let text = all.next()?;
     if all.any(|other| other != text) || headers.get(header::AGE).is_some_and(|age| age != "0") {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -71,6 +73,24 @@ impl Tls {
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.current.load().config)
+    }
+
+    /// The same with `watch` around the verifier, to see a chain that is refused, too.
+    ///
+    /// # Errors
+    /// As [`Tls::load`].
+    pub(super) fn watched(
+        &self,
+        watch: impl FnOnce(Arc<WebPkiServerVerifier>) -> Arc<dyn ServerCertVerifier>,
+    ) -> Result<ClientConfig, String> {
+        let roots = Bytes::read(&self.files)?.roots(&self.files)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|why| format!("TLS: {why}"))?;
+        let mut config = ClientConfig::clone(&self.config());
+        config.dangerous().set_certificate_verifier(watch(verifier));
+        Ok(config)
     }
 
     /// Reads the files again: true when they hold something else than before.

@@ -1,5 +1,9 @@
 //! The real binary: usage, `check` and `schema` here; `sign` and what needs a running sidecar in the modules.
-#![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helper may fail the test"
+)]
 #![allow(
     unreachable_pub,
     reason = "the modules of a test have no other crate to show themselves to"

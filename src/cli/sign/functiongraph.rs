@@ -7,8 +7,9 @@ use url::Url;
 
 use super::{SignInput, Signed};
 use crate::clock;
+use crate::credentials::fingerprint;
 use crate::credentials::{KeyPair, Secret};
-use crate::provider::functiongraph::{Parts, Signer, date, hash};
+use crate::provider::functiongraph::{Explained, Parts, Signer, date, hash};
 
 /// Signs one request, with the headers that the sidecar would sign.
 ///
@@ -42,13 +43,15 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
         values.push(value);
     }
     let headers: Vec<_> = texts.iter().map(|(name, _)| name).zip(&values).collect();
+    let payload_hash = hash(input.body.unwrap_or_default());
     let told = signer.explain(&Parts {
         method: input.method.as_str(),
         url: &url,
         headers: &headers,
         date: &date,
-        payload_hash: &hash(input.body.unwrap_or_default()),
+        payload_hash: &payload_hash,
     });
+    let steps = steps(&keys.access_key, &told, &payload_hash);
     // A client sends the host by itself.
     let sent = texts.iter().filter(|(name, _)| name != header::HOST);
     let mut headers: Vec<_> = sent
@@ -61,8 +64,53 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
         canonical_request: Some(told.canonical_request),
         string_to_sign: told.string_to_sign,
         headers,
+        steps,
         ..Signed::default()
     })
+}
+
+/// From the parts of the request to the signature. The security token is the one secret among the signed headers.
+fn steps(access_key: &str, told: &Explained, payload_hash: &str) -> Vec<(&'static str, String)> {
+    let mut lines = told.canonical_request.split('\n');
+    let mut next = || lines.next().unwrap_or_default().to_owned();
+    let mut steps = vec![
+        ("key fingerprint", fingerprint(access_key)),
+        ("method", next()),
+        (
+            "canonical path, decoded and encoded again, with a slash at its end",
+            next(),
+        ),
+        ("canonical query, sorted and encoded again", next()),
+    ];
+    steps.extend(
+        lines
+            .take_while(|line| !line.is_empty())
+            .map(|line| ("signed header", hidden(line))),
+    );
+    steps.extend([
+        ("names of the signed headers", told.signed_headers.clone()),
+        ("body's SHA-256", payload_hash.to_owned()),
+        (
+            "canonical request",
+            told.canonical_request
+                .split('\n')
+                .map(hidden)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ),
+        ("its SHA-256", hash(told.canonical_request.as_bytes())),
+        ("string to sign", told.string_to_sign.clone()),
+        ("signature, HMAC-SHA256 in hexadecimal", told.signature.clone()),
+        ("authorization", told.authorization.clone()),
+    ]);
+    steps
+}
+
+fn hidden(line: &str) -> String {
+    match line.strip_prefix("x-security-token:") {
+        Some(token) => format!("x-security-token:<hidden, {} characters>", token.len()),
+        None => line.to_owned(),
+    }
 }
 
 /// As clients write it: without the scheme's own port.

@@ -1,7 +1,10 @@
 //! NAVER Cloud's signature v2, through the very signer that the sidecar uses.
 
+use sha2::{Digest as _, Sha256};
+
 use super::{SignInput, Signed};
 use crate::clock;
+use crate::credentials::fingerprint;
 use crate::credentials::{KeyPair, Secret};
 use crate::provider::ncp::Signer;
 
@@ -28,10 +31,26 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
         millis.to_string(),
     );
     let signature = signer.sign(method, &target, &timestamp);
+    let string_to_sign = signer.string_to_sign(method, &target, &timestamp);
+    let steps = vec![
+        ("key fingerprint", fingerprint(signer.access_key())),
+        ("method", method.to_owned()),
+        ("request target, signed as it is", target.clone()),
+        ("timestamp, milliseconds since 1970", timestamp.clone()),
+        ("access key", signer.access_key().to_owned()),
+        ("string to sign", string_to_sign.clone()),
+        (
+            "its SHA-256",
+            hex::encode(Sha256::digest(string_to_sign.as_bytes())),
+        ),
+        ("signature, HMAC-SHA256 in base64", signature.clone()),
+        ("body", "not signed".to_owned()),
+    ];
     Ok(Signed {
         method: method.to_owned(),
         url: input.url.to_owned(),
-        string_to_sign: signer.string_to_sign(method, &target, &timestamp),
+        string_to_sign,
+        steps,
         headers: vec![
             ("x-ncp-apigw-timestamp".to_owned(), timestamp),
             ("x-ncp-iam-access-key".to_owned(), signer.access_key().to_owned()),

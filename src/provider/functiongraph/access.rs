@@ -64,6 +64,15 @@ impl Access {
         &self.0.identity
     }
 
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.0.iam.endpoint
+    }
+
+    /// The project's place, if it is known without asking anyone.
+    pub(super) fn known_place(&self) -> Option<&Place> {
+        self.0.place.get()
+    }
+
     /// The project's place; looked up once when the configuration names no project.
     pub(super) async fn place(&self, call: &mut Call) -> Result<&Place> {
         let Inner { iam, identity, place } = &*self.0;

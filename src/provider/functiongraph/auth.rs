@@ -23,10 +23,10 @@ use crate::credentials::{Credentials, KeyPair, LoginSource};
 use crate::error::{Component, Error, Kind, Result};
 use crate::transport::{Protocol, Request, Response, signed_off_by};
 
-static HOST: HeaderName = header::HOST;
-static SDK_DATE: HeaderName = HeaderName::from_static("x-sdk-date");
-static PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
-static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
+pub(super) static HOST: HeaderName = header::HOST;
+pub(super) static SDK_DATE: HeaderName = HeaderName::from_static("x-sdk-date");
+pub(super) static PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
+pub(super) static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 pub(super) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// Bodies from this size on are hashed beside the threads that do I/O. Measured (release build, a CPU with SHA
@@ -235,7 +235,7 @@ fn unusable(why: String) -> Error {
     .component(Component::Sidecar)
 }
 
-type Headers = Vec<(HeaderName, HeaderValue)>;
+pub(super) type Headers = Vec<(HeaderName, HeaderValue)>;
 
 impl Protocol for Sealed<'_> {
     fn sign(&self, request: &Request, now: SystemTime) -> Result<Headers> {
@@ -265,8 +265,8 @@ impl Protocol for Sealed<'_> {
         }
     }
 
-    fn classify(&self, _request: &Request, response: &Response) -> Result<()> {
-        let judged = (self.judge)(response);
+    fn classify(&self, request: &Request, response: &Response) -> Result<()> {
+        let mut judged = (self.judge)(response);
         if let Proof::Signature {
             keys, used, signed, ..
         } = &self.proof
@@ -281,6 +281,7 @@ impl Protocol for Sealed<'_> {
             if !by_clock {
                 keys.guard.note(used.load(Ordering::Relaxed), refusal);
             }
+            judged = judged.map_err(|error| self.name_the_cause(error, keys, request, signed, response));
         }
         judged.map_err(|error| match request_id(&response.headers) {
             Some(id) => error.with(|facts| facts.upstream_request_id = Some(id)),
@@ -327,7 +328,7 @@ async fn hash(body: &Bytes) -> String {
 }
 
 /// `Host` as the client will write it: without the scheme's own port.
-fn host(request: &Request) -> String {
+pub(super) fn host(request: &Request) -> String {
     let host = request.url.host_str().unwrap_or_default();
     request
         .url
@@ -335,7 +336,7 @@ fn host(request: &Request) -> String {
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-fn sendable(text: &str) -> Result<HeaderValue> {
+pub(super) fn sendable(text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(|fault| {
         Error::new(
             Kind::Internal,

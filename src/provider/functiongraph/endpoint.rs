@@ -92,6 +92,11 @@ impl Endpoint {
         self.project_id.as_deref()
     }
 
+    /// The functions' host with the API's prefix, and IAM's host.
+    pub(super) fn places(&self) -> [Result<Url>; 2] {
+        [parse(&self.prefix), parse(&self.iam)]
+    }
+
     /// The URL of an IAM path.
     pub(super) fn iam(&self, path: &str, pairs: &[(&str, &str)]) -> Result<Url> {
         parse(&format!("{}{path}{}", self.iam, query(pairs.to_vec())))

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::error::{Component, Error, Execution, Kind, Scope};
+use crate::provider::diagnosis::Cause;
 use crate::provider::status::{by_http_status, plain};
 use crate::transport::{Response, retry_after};
 
@@ -219,8 +220,17 @@ fn authentication(said: &Said) -> Error {
     if has(&["failed to reach the limit"]) {
         let sentence = "The cloud has locked the access key for 5 minutes after several refused signatures; check the \
                         secret key before then.";
-        return refused("ACCESS_KEY_LOCKED", sentence, Component::Gateway)
-            .with(|facts| facts.retry_after = Some(LOCKED));
+        return refused("ACCESS_KEY_LOCKED", sentence, Component::Gateway).with(|facts| {
+            facts.retry_after = Some(LOCKED);
+            facts.cause = Some(Cause::AccessKeyLocked.symbol());
+        });
+    }
+    // The sidecar always sends one or the other, so a gateway that finds neither did not get it.
+    if has(&["x-auth-token not found"]) {
+        let sentence = "The gateway found neither signature nor token, and the sidecar sent one: something on the way takes \
+                        the header out.";
+        return refused("AUTHENTICATION_DROPPED", sentence, Component::Gateway)
+            .with(|facts| facts.cause = Some(Cause::AuthenticationDropped.symbol()));
     }
     let (reason, sentence) = if has(&["signature expired"]) {
         (
@@ -251,7 +261,13 @@ fn authentication(said: &Said) -> Error {
             "The cloud refused the sidecar's credentials; check the key, its secret and the clock.",
         )
     };
-    refused(reason, sentence, Component::Gateway)
+    refused(reason, sentence, Component::Gateway).with(|facts| {
+        facts.cause = match reason {
+            "SIGNATURE_EXPIRED" => Some(Cause::ClockSkew.symbol()),
+            "ACCESS_KEY_UNKNOWN" => Some(Cause::AccessKeyUnknown.symbol()),
+            _ => None,
+        };
+    })
 }
 
 fn unknown(status: StatusCode, said: &Said) -> Error {

@@ -16,8 +16,10 @@ use url::Url;
 use crate::credentials::KeyPair;
 
 mod canonical;
+mod difference;
 
 pub(super) use canonical::encode;
+pub use difference::{Difference, difference, told_canonical};
 
 /// The one algorithm spoken here.
 const ALGORITHM: &str = "SDK-HMAC-SHA256";

@@ -87,7 +87,7 @@ impl Prepared {
         })
     }
 
-    fn sign(&self, request: &Request, now: SystemTime) -> Result<Headers> {
+    pub(super) fn sign(&self, request: &Request, now: SystemTime) -> Result<Headers> {
         let mut digits = itoa::Buffer::new();
         let timestamp = digits.format(epoch_millis(now));
         let target = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
@@ -117,7 +117,7 @@ impl Keys {
         }
     }
 
-    fn prepared(&self) -> Result<Arc<Prepared>> {
+    pub(super) fn prepared(&self) -> Result<Arc<Prepared>> {
         let snapshot = self.credentials.current()?;
         if let Some(prepared) = self.prepared.load_full()
             && prepared.generation == snapshot.generation

@@ -11,6 +11,7 @@ mod table;
 use table::{GATEWAY, Row, SERVICE};
 
 use crate::error::{Component, Error, Execution, Kind, Scope};
+use crate::provider::diagnosis::Cause;
 use crate::provider::status::{by_http_status, is_symbol, plain};
 
 /// What the body of an error answer says; every shape seen on NCP APIs is read.
@@ -73,6 +74,11 @@ fn from_row(&(code, symbol, kind, sentence): &Row, status: StatusCode, said: &Sa
             if kind == Kind::ResourceExhausted && !transient {
                 facts.quota = Some(("account".to_owned(), sentence.to_owned()));
             }
+            facts.cause = match (gateway, kind) {
+                (true, Kind::PermissionDenied) => Some(Cause::GatewayRight.symbol()),
+                (false, Kind::PermissionDenied) => Some(Cause::RightMissing.symbol()),
+                _ => None,
+            };
             if kind == Kind::Unauthenticated {
                 facts.help = Some((
                     "How NCP requests are signed",

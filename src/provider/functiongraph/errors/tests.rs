@@ -130,8 +130,8 @@ fn a_refused_signature_says_what_to_do_and_shows_nothing() {
         ),
         (
             "Incorrect IAM authentication information: x-auth-token not found",
-            "TOKEN_REFUSED",
-            "token",
+            "AUTHENTICATION_DROPPED",
+            "takes the header out",
         ),
         (
             "Incorrect IAM authentication information: Get secretKey failed,ak canary not exist",
