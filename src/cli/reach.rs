@@ -25,7 +25,7 @@ pub struct ReachArgs {
     /// The PEM key of --cert-file
     #[arg(long, value_name = "FILE", requires = "cert_file")]
     pub key_file: Option<PathBuf>,
-    /// A file whose first token is sent along, as the sidecar's auth.token_file holds them
+    /// A file whose first token is sent along, as the sidecar's `auth.token_file` holds them
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }

@@ -11,7 +11,7 @@ use tonic::body::Body;
 
 use super::status::late;
 
-/// A body that ends with DEADLINE_EXCEEDED when it has not come by then. Nobody has seen the request yet, so nothing was
+/// A body that ends with `DEADLINE_EXCEEDED` when it has not come by then. Nobody has seen the request yet, so nothing was
 /// started.
 pub(super) struct Arriving {
     inner: Body,

@@ -20,7 +20,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::names::Pattern;
 use crate::proto::*;
-use crate::transport::{Request, Response, Transport};
+use crate::transport::{Protocol, Request, Response, Transport};
 
 mod action;
 mod action_put;
@@ -90,6 +90,11 @@ impl Ncp {
         }
     }
 
+    /// How requests are signed and their answers judged, for one who sends them by a transport of their own.
+    pub fn protocol(&self) -> impl Protocol + '_ {
+        Sealed::new(Key::Current(&self.keys), &Plain, &self.transport)
+    }
+
     /// The upstream's time.
     fn now(&self) -> SystemTime {
         self.transport.now()
@@ -135,7 +140,7 @@ impl Ncp {
             else {
                 return first;
             };
-            let sealed = Sealed::new(Key::This(prepared?), form, &self.transport);
+            let sealed = Sealed::new(Key::This(Box::new(prepared?)), form, &self.transport);
             let second = self.transport.send(call, request, &sealed).await;
             if fall_over::taken(&second) {
                 credentials.fell_back(used, other.generation);

@@ -52,9 +52,12 @@ struct Loaded {
 
 /// The files' bytes; keys among them are wiped.
 struct Bytes {
-    authorities: Option<Zeroizing<Vec<u8>>>,
-    client: Option<(Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>)>,
+    authorities: Option<Pem>,
+    /// Chain and key.
+    client: Option<(Pem, Pem)>,
 }
+
+type Pem = Zeroizing<Vec<u8>>;
 
 impl Tls {
     /// Reads the files.

@@ -75,7 +75,10 @@ impl Line {
         self.runtime.block_on(async {
             self.upstream.push(content("{}"));
             let mut call = Call::new(Instant::now() + Duration::from_secs(5));
-            self.transport.send(&mut call, &request, &self.ncp).await.unwrap();
+            self.transport
+                .send(&mut call, &request, &self.ncp.protocol())
+                .await
+                .unwrap();
             self.upstream.received().pop().unwrap()
         })
     }
@@ -216,7 +219,7 @@ fn a_signature_uses_its_own_timestamp_header_and_milliseconds() {
         attempt_timeout: None,
     };
     let now = std::time::UNIX_EPOCH + Duration::from_millis(1_714_111_020_170);
-    let headers = line.ncp.sign(&request, now).unwrap();
+    let headers = line.ncp.protocol().sign(&request, now).unwrap();
     let shown: Vec<_> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))

@@ -25,7 +25,7 @@ use serde_json::Value;
 /// One mistake and the cause that must be named for it.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    /// Under `targets.main`, one line each, beside provider and base_url.
+    /// Under `targets.main`, one line each, beside `provider` and `base_url`.
     pub(crate) settings: &'static str,
     /// Behind the hop's address in `base_url`.
     pub(crate) path: &'static str,

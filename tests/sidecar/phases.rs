@@ -1,4 +1,4 @@
-//! Whatever a call is doing when its time is over, the answer is DEADLINE_EXCEEDED, never CANCELLED, and says what may
+//! Whatever a call is doing when its time is over, the answer is `DEADLINE_EXCEEDED`, never `CANCELLED`, and says what may
 //! have happened.
 
 use std::time::{Duration, Instant};

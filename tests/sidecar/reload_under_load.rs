@@ -84,7 +84,7 @@ async fn answer(
         waits.push(wait);
         waits.len()
     };
-    let (status, body) = if call % 7 == 0 {
+    let (status, body) = if call.is_multiple_of(7) {
         let fault = r#"{"error":{"errorCode":"80501","message":"NOT_FOUND","details":""}}"#;
         (StatusCode::NOT_FOUND, fault.to_owned())
     } else if call % 5 == 0 && attempts == 1 {
@@ -135,7 +135,7 @@ async fn call_all_the_while(channel: Channel, numbers: Arc<AtomicUsize>, stop: A
     // A sidecar that is gone refuses faster than a test can count.
     while !stop.load(Ordering::SeqCst) && met.unexpected.len() < 10 {
         let call = numbers.fetch_add(1, Ordering::SeqCst);
-        let target = if call % 4 == 0 { "still" } else { "main" };
+        let target = if call.is_multiple_of(4) { "still" } else { "main" };
         let request = InvokeRequest {
             target: target.to_owned(),
             arguments: Some(text(&format!("{{\"call\":{call}}}"))),
@@ -146,8 +146,9 @@ async fn call_all_the_while(channel: Channel, numbers: Arc<AtomicUsize>, stop: A
         // Hundreds of calls a second are load enough, and leave the other tests some room.
         sleep(Duration::from_millis(4)).await;
         match client.invoke(request).await {
-            Ok(answer) if call % 7 != 0 && answer.get_ref().activation.as_ref().unwrap().success => {}
-            Err(status) if call % 7 == 0 && status.code() == Code::NotFound => {
+            Ok(answer)
+                if !call.is_multiple_of(7) && answer.get_ref().activation.as_ref().unwrap().success => {}
+            Err(status) if call.is_multiple_of(7) && status.code() == Code::NotFound => {
                 let generation = bare(&status).metadata["config_generation"].parse().unwrap();
                 met.generations.insert(call, generation);
             }

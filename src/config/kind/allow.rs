@@ -19,7 +19,7 @@ pub(super) fn rules(items: &[Node]) -> Result<Vec<AllowRule>, String> {
         .enumerate()
         .map(|(index, item)| {
             rule(item, &mut |fault| {
-                faults.push(format!("rule {}: {fault}", index + 1))
+                faults.push(format!("rule {}: {fault}", index + 1));
             })
         })
         .collect();

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_slip_in_the_spelling_is_seen() {
-        let doubt = |access, secret| super::doubt(&keys(access, secret));
+        let doubt = |access, secret| doubt(&keys(access, secret));
         assert_eq!(doubt("A B", "s"), Some(Cause::CredentialsUnusable));
         let secret = "mZ3kP9vX2qL8sT4wY6bN1cR5dF7gH0jK2lQ8uA4e";
         assert_eq!(doubt(secret, "TESTACCESSKEY0000001"), Some(Cause::KeySwapped));

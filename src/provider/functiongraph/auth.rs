@@ -140,7 +140,7 @@ impl Keys {
         {
             return Ok(prepared);
         }
-        let keys = snapshot.keys.as_ref().map_err(|why| unusable(why.clone()))?;
+        let keys = snapshot.keys.as_ref().map_err(|why| unusable(why))?;
         let prepared = Arc::new(Prepared::new(snapshot.generation, keys)?);
         self.prepared.store(Some(Arc::clone(&prepared)));
         Ok(prepared)
@@ -199,15 +199,16 @@ impl Prepared {
     fn new(generation: u64, keys: &KeyPair) -> Result<Self> {
         if HeaderValue::from_str(&keys.access_key).is_err() {
             return Err(unusable(
-                "the access key holds a character that no header can carry".to_owned(),
+                "the access key holds a character that no header can carry",
             ));
         }
-        let security_token = match &keys.security_token {
-            None => None,
-            Some(token) => Some(secret_header(token.reveal()).ok_or_else(|| {
-                unusable("the security token holds a character that no header can carry".to_owned())
-            })?),
-        };
+        let security_token =
+            match &keys.security_token {
+                None => None,
+                Some(token) => Some(secret_header(token.reveal()).ok_or_else(|| {
+                    unusable("the security token holds a character that no header can carry")
+                })?),
+            };
         Ok(Self {
             generation,
             signer: Signer::new(keys).map_err(unusable)?,
@@ -226,7 +227,7 @@ impl Proof<'_> {
     }
 }
 
-fn unusable(why: String) -> Error {
+fn unusable(why: impl fmt::Display) -> Error {
     Error::new(
         Kind::Unauthenticated,
         "CREDENTIALS_UNUSABLE",

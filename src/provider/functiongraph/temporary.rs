@@ -67,14 +67,14 @@ impl TemporaryKeys {
             }),
             Some(agency) => self.agency(agency),
         };
-        let request = self.request(identity, Some(token.header))?;
+        let request = self.request(&identity, Some(token.header))?;
         self.exchange(call, &request, Proof::Nothing, judge_login).await
     }
 
     async fn by_key(&self, call: &mut Call, key: &Source, agency: &Agency) -> Result<Issued> {
         let pair = key.read().map_err(|why| missing(&why))?;
-        let keys = Keys::new(Credentials::load(&Source::Fixed(pair)));
-        let request = self.request(self.agency(agency), None)?;
+        let keys = Keys::new(Credentials::load(Source::Fixed(pair)));
+        let request = self.request(&self.agency(agency), None)?;
         let proof = keys.proof(&request.body).await;
         self.exchange(call, &request, proof, errors::judge).await
     }
@@ -90,7 +90,7 @@ impl TemporaryKeys {
         })
     }
 
-    fn request(&self, identity: Tree, token: Option<HeaderValue>) -> Result<Request> {
+    fn request(&self, identity: &Tree, token: Option<HeaderValue>) -> Result<Request> {
         let body: Bytes = to_body(&json!({ "auth": { "identity": identity } }))?;
         let headers = [(header::CONTENT_TYPE, JSON)];
         Ok(Request {

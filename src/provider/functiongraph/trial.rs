@@ -70,7 +70,7 @@ impl KeyTrial {
 #[async_trait]
 impl Trial for KeyTrial {
     async fn try_keys(&self, keys: &KeyPair) -> Verdict {
-        let keys = Keys::new(Credentials::load(&Source::Fixed(keys.clone())));
+        let keys = Keys::new(Credentials::load(Source::Fixed(keys.clone())));
         fall_over::verdict(&self.read(&keys).await)
     }
 }

@@ -42,7 +42,7 @@ pub(super) enum Key<'a> {
     /// Whatever is current at each attempt.
     Current(&'a Keys),
     /// This one.
-    This(Prepared),
+    This(Box<Prepared>),
 }
 
 /// What differs between requests beside the key.
@@ -81,9 +81,8 @@ impl Prepared {
         Ok(Self {
             generation,
             signer: Signer::new(keys).map_err(unusable)?,
-            access_key: HeaderValue::from_str(&keys.access_key).map_err(|_| {
-                unusable("the access key holds a character that no header can carry".to_owned())
-            })?,
+            access_key: HeaderValue::from_str(&keys.access_key)
+                .map_err(|_| unusable("the access key holds a character that no header can carry"))?,
         })
     }
 
@@ -124,7 +123,7 @@ impl Keys {
         {
             return Ok(prepared);
         }
-        let keys = snapshot.keys.as_ref().map_err(|why| unusable(why.clone()))?;
+        let keys = snapshot.keys.as_ref().map_err(|why| unusable(why))?;
         let prepared = Arc::new(Prepared::new(snapshot.generation, keys)?);
         self.prepared.store(Some(Arc::clone(&prepared)));
         Ok(prepared)
@@ -193,7 +192,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
         .map(ToOwned::to_owned)
 }
 
-fn unusable(why: String) -> Error {
+fn unusable(why: impl std::fmt::Display) -> Error {
     Error::new(
         Kind::Unauthenticated,
         "CREDENTIALS_UNUSABLE",

@@ -69,7 +69,11 @@ impl Issuer for Sts {
             idempotent: true,
             attempt_timeout: None,
         };
-        let sealed = Sealed::new(Key::This(Prepared::new(1, &base)?), &Plain, &self.transport);
+        let sealed = Sealed::new(
+            Key::This(Box::new(Prepared::new(1, &base)?)),
+            &Plain,
+            &self.transport,
+        );
         let mut call = Call::new(Instant::now() + TIMEOUT);
         let response = self
             .transport

@@ -44,7 +44,7 @@ impl Trial for KeyTrial {
             attempt_timeout: None,
         };
         let mut call = Call::new(Instant::now() + TIMEOUT);
-        let sealed = Sealed::new(Key::This(prepared), &Plain, &self.transport);
+        let sealed = Sealed::new(Key::This(Box::new(prepared)), &Plain, &self.transport);
         fall_over::verdict(&self.transport.send(&mut call, &request, &sealed).await)
     }
 }

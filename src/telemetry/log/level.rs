@@ -87,7 +87,7 @@ impl Level {
                 log_level = level,
                 ?duration,
                 "the log's level is changed for a while"
-            )
+            );
         };
         let heard = self.hears_access_lines();
         if heard {

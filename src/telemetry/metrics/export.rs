@@ -173,7 +173,7 @@ impl Sender {
                 }
             }
             Connection::Http(client) => Self::Http {
-                client,
+                client: *client,
                 endpoint: settings.endpoint.clone(),
                 gzip: settings.gzip,
             },

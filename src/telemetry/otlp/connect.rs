@@ -32,7 +32,7 @@ pub enum Connection {
     /// For OTLP over gRPC.
     Grpc(Channel),
     /// For OTLP over HTTP.
-    Http(Http),
+    Http(Box<Http>),
 }
 
 /// The HTTP client of the exporters.
@@ -71,11 +71,11 @@ impl Connection {
                     .enable_http1()
                     .enable_http2()
                     .wrap_connector(tcp);
-                Ok(Self::Http(Http {
+                Ok(Self::Http(Box::new(Http {
                     client: Client::builder(TokioExecutor::new()).build(connector),
                     headers: settings.headers.clone(),
                     timeout: settings.timeout,
-                }))
+                })))
             }
         }
     }
@@ -106,7 +106,7 @@ impl Connection {
                     .with_protocol(Encoding::HttpBinary)
                     .with_endpoint(&settings.endpoint)
                     .with_timeout(settings.timeout)
-                    .with_http_client(client);
+                    .with_http_client(*client);
                 if let Some(compression) = compression {
                     builder = builder.with_compression(compression);
                 }
