@@ -140,14 +140,16 @@ pub(super) fn run(args: DoctorArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     let emulator = args.emulator;
     block_on(io, async |io| {
         #[cfg(feature = "emulator")]
-        let (config, env, _emulators) = match examine::emulated(config, env, emulator).await {
+        let house = match examine::emulated(config, env, emulator).await {
             Ok(house) => house,
             Err(why) => {
                 io.complain(&format!("faas-sidecar doctor: {why}"));
                 return Exit::Failed;
             }
         };
-        examine::all(&config, &env, &wanted, &mut report).await;
+        #[cfg(feature = "emulator")]
+        let (config, env, _emulators) = (house.0, &house.1, house.2);
+        examine::all(&config, env, &wanted, &mut report).await;
         let shown = io.print(&report.render(format));
         if report.failed() { Exit::Failed } else { shown }
     })

@@ -178,9 +178,14 @@ async fn a_key_that_no_header_can_carry_is_told_and_not_sent() {
     let told = told(&bench.invoke(hello()).await.unwrap_err());
     told.assert(
         Code::Unauthenticated,
-        "CREDENTIALS_UNUSABLE",
+        "CREDENTIALS_MISSING",
         "not_started",
         "sidecar",
+    );
+    assert!(
+        told.message.contains("the access key id holds"),
+        "{}",
+        told.message
     );
     assert!(bench.upstream.received().is_empty());
 }

@@ -140,7 +140,7 @@ impl Keys {
         {
             return Ok(prepared);
         }
-        let keys = snapshot.keys.as_ref().map_err(|why| unusable(why))?;
+        let keys = snapshot.keys.as_ref().map_err(unusable)?;
         let prepared = Arc::new(Prepared::new(snapshot.generation, keys)?);
         self.prepared.store(Some(Arc::clone(&prepared)));
         Ok(prepared)
