@@ -122,6 +122,7 @@ impl Sidecar {
     pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
         let telemetry = build::telemetry(config, env);
         let memory = Memory::new(usize::try_from(config.max_body_memory).unwrap_or(usize::MAX));
+        readings::of_memory(telemetry.metrics(), &memory);
         let lasting = Lasting {
             metrics: Arc::clone(telemetry.metrics()),
             memory: memory.clone(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::blueprint::Way;
 use crate::credentials::{Outcome, Status};
-use crate::telemetry::metrics::{Description, Reading, TargetMetrics, names};
+use crate::memory::{Memory, MemoryStats};
+use crate::telemetry::metrics::{Description, Metrics, Reading, TargetMetrics, names};
 use crate::transport::{CircuitState, Shared, Stats};
 
 /// A number among those of a target's credentials.
@@ -81,6 +82,19 @@ pub(super) fn of_target(metrics: &TargetMetrics, shared: &Arc<Shared>) {
     };
     let family = metrics.metrics.family(&names::CLOCK_SKEW);
     family.read(&[&metrics.name], Box::new(skew));
+}
+
+/// Has the bound on memory read for as long as the process lives.
+pub(super) fn of_memory(metrics: &Metrics, memory: &Memory) {
+    let read = |description: &'static Description, figure: fn(&MemoryStats) -> Reading| {
+        let memory = memory.clone();
+        let reader = move || figure(&memory.stats());
+        metrics.family(description).read(&[], Box::new(reader));
+    };
+    read(&names::BODY_MEMORY, |stats| size(stats.used));
+    read(&names::BODY_MEMORY_LIMIT, |stats| size(stats.limit));
+    read(&names::BODY_MEMORY_REFUSED, |stats| count(stats.refused));
+    read(&names::BODY_MEMORY_WAITED, |stats| count(stats.waited));
 }
 
 /// Has the state of a target's credentials read for as long as its way to the cloud lives.

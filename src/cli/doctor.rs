@@ -30,7 +30,7 @@ skipped. For a refused signature the cause is found by asking again in other way
 dozen. No refused signature more than four in a row, since the fifth locks a Huawei key.
 
 Nothing is changed and no function is run. Secrets are never printed; a key is named by its fingerprint, the
-first 12 digits of the SHA-256 of the access key id.
+first eight hex digits of the SHA-256 of the access key id.
 
 Exit code 0: no step failed. 1: one did. 78: the configuration is wrong.
 

@@ -112,7 +112,6 @@ fn cases() -> Vec<Case> {
         case("reset in the request's body", Fault::InBody(10, Reset)),
         large("reset in a body of 200 KiB", Fault::InBody(30_000, Reset)),
         large("stalled in a body of 200 KiB", Fault::InBody(30_000, Stall)),
-        large("503 before a body of 200 KiB is read", Fault::EarlyRefusal),
         case("closed before execution", Fault::BeforeExecution(Close)),
         case("reset before execution", Fault::BeforeExecution(Reset)),
         case("stalled before execution", Fault::BeforeExecution(Stall)),

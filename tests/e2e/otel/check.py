@@ -1,5 +1,5 @@
-"""What a Collector's file exporter wrote, against the semantic conventions 1.44 (docs/rpc/grpc.md, docs/http/http-spans.md,
-docs/faas/faas-spans.md, docs/general/recording-errors.md). Usage: check.py SPANS.json SIDECAR.log"""
+"""What a Collector's file exporter wrote, against the semantic conventions 1.44 (docs/rpc/grpc.md, docs/rpc/rpc-metrics.md,
+docs/http/http-spans.md, docs/http/http-metrics.md, docs/faas/faas-spans.md, docs/general/recording-errors.md). Usage: check.py SPANS.json SIDECAR.log"""
 
 import json
 import re
@@ -36,6 +36,40 @@ def spans_of(lines):
                 assert scope["scope"]["name"] == "faas-sidecar", scope["scope"]
                 assert scope["schemaUrl"].endswith("/1.44.0"), scope["schemaUrl"]
                 yield from scope["spans"]
+
+
+def last_metrics(lines):
+    """Every metric as it was last exported, by name."""
+    metrics = {}
+    for line in lines:
+        for resource in json.loads(line).get("resourceMetrics", []):
+            assert attributes(resource["resource"])["service.name"] == "e2e", resource["resource"]
+            for scope in resource["scopeMetrics"]:
+                metrics.update({metric["name"]: metric for metric in scope["metrics"]})
+    return metrics
+
+
+def check_metrics(metrics, calls):
+    served = metrics["rpc.server.call.duration"]
+    assert served["unit"] == "s" and served["histogram"]["aggregationTemporality"] == 2, served
+    points = served["histogram"]["dataPoints"]
+    assert sum(int(point["count"]) for point in points) == calls, points
+    for point in points:
+        has = attributes(point)
+        assert has["rpc.system.name"] == "grpc" and has["rpc.response.status_code"] in CODES, has
+        assert re.fullmatch(r"faas\.v1\.\w+Service/\w+", has["rpc.method"]), has
+        assert ("error.type" in has) == (has["rpc.response.status_code"] in SERVER_FAULTS), has
+        assert point["explicitBounds"] == sorted(point["explicitBounds"])
+        assert len(point["bucketCounts"]) == len(point["explicitBounds"]) + 1
+    asked = metrics["http.client.request.duration"]
+    assert asked["unit"] == "s", asked
+    for point in asked["histogram"]["dataPoints"]:
+        has = attributes(point)
+        assert has["http.request.method"] in {"GET", "PUT", "POST", "DELETE"} and has["server.address"] and has["server.port"], has
+        assert ("error.type" in has) == (has.get("http.response.status_code", 999) >= 400), has
+    runs = metrics["faas_sidecar.invocations"]["sum"]
+    assert runs["isMonotonic"], runs
+    assert sum(int(point.get("asInt", point.get("asDouble", 0))) for point in runs["dataPoints"]) == 2, runs
 
 
 def check_server(span, has):
@@ -88,6 +122,8 @@ def main(path, log):
     assert codes == {"OK", "NOT_FOUND", "INVALID_ARGUMENT"}, codes
     assert invoked >= 6 and roots == 5, (invoked, roots)
     assert {span["traceId"] for span in spans} == {CALLERS}, "the caller's trace goes on"
+    metrics = last_metrics(text.splitlines())
+    check_metrics(metrics, roots)
     logged = open(log).read()
     traces = {span["traceId"] for span in spans}
     lines = [json.loads(line) for line in logged.splitlines()]
@@ -95,7 +131,7 @@ def main(path, log):
     assert len(told) == roots and set(told) <= traces, "each call has a line that names its trace"
     for name, sink in (("spans", text), ("log", logged)):
         assert "canary" not in sink, f"a secret is in the {name}"
-    print(f"{len(spans)} spans of {len(traces)} traces, statuses {sorted(codes)}, {len(told)} access lines")
+    print(f"{len(spans)} spans of {len(traces)} traces, statuses {sorted(codes)}, {len(told)} access lines, {len(metrics)} metrics")
 
 
 if __name__ == "__main__":
