@@ -46,8 +46,11 @@ pub fn judge(plan: &Plan, tries: &[Try], truth: &Truth) -> Vec<Wrong> {
     for (number, one) in tries.iter().enumerate() {
         let Some(answer) = &one.answer else { continue };
         // What a later try under the same id did, this answer did not speak of.
+        let outlived = tries.iter().any(|other| other.ended > one.ended);
         let next = match plan.repeat {
             Repeat::After(_) => tries.get(number + 1).map(|next| next.began),
+            // Of two at once the one that goes on when this one is answered.
+            Repeat::AtOnce if outlived => Some(one.ended),
             _ => None,
         };
         let told = judge_answer(plan, answer, truth, next);

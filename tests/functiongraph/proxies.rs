@@ -1,6 +1,6 @@
 //! Answers that a proxy gave, and answers that were cut: what a put, a delete and a run may say of them.
 
-use faas_sidecar::error::{Error, Execution};
+use faas_sidecar::error::{Error, Execution, Kind};
 use faas_sidecar::proto::exec::Code;
 use faas_sidecar::proto::*;
 use faas_sidecar::provider::Provider as _;
@@ -91,6 +91,25 @@ async fn a_page_does_not_mean_that_the_action_was_deleted() {
         (error.reason.as_ref(), error.execution),
         ("RESPONSE_NOT_UNDERSTOOD", Execution::Unknown)
     );
+}
+
+#[tokio::test]
+async fn a_bare_404_does_not_mean_that_an_earlier_delete_was_carried_out() {
+    let gone = fault(404, "FSS.1051", "Not found the function");
+    for (last, deleted) in [(answer(404, ""), false), (gone, true)] {
+        let delete = DeleteActionRequest {
+            action_name: "hello".to_owned(),
+            ..DeleteActionRequest::default()
+        };
+        let (provider, _upstream) = bench([fault(503, "FSS.0503", "x"), last]).await;
+        match provider.delete_action(&mut call(), delete).await {
+            Ok(_) => assert!(deleted),
+            Err(error) => assert_eq!(
+                (error.kind, error.execution, deleted),
+                (Kind::NotFound, Execution::Unknown, false)
+            ),
+        }
+    }
 }
 
 #[tokio::test]

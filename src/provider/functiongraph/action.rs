@@ -273,13 +273,20 @@ impl FunctionGraph {
     }
 
     /// A delete without body, which would change the signature. Not-found is the truth of the last attempt; when an
-    /// earlier one may have been carried out, what was asked for is so.
+    /// earlier one may have been carried out, what was asked for is so, if it is the cloud that says it: a 404 without
+    /// the cloud's own code may be a proxy's word.
     pub(super) async fn delete(&self, call: &mut Call, place: &Place, url: url::Url) -> Result<()> {
         match self
             .send(call, place, self.request(Method::DELETE, url, Bytes::new(), true))
             .await
         {
-            Err(error) if error.kind == Kind::NotFound && error.execution != Execution::NotStarted => Ok(()),
+            Err(error)
+                if error.kind == Kind::NotFound
+                    && error.execution != Execution::NotStarted
+                    && error.upstream_code.is_some() =>
+            {
+                Ok(())
+            }
             Err(error) => Err(error),
             // 204 without a body; a page with a good status is some proxy's word and proves nothing.
             Ok(response) if response.body.iter().all(u8::is_ascii_whitespace) => Ok(()),
