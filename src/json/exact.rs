@@ -76,7 +76,9 @@ fn is_exact(token: &str) -> bool {
     if digits.len() <= SAFE_DIGITS && number.is_normal() {
         return true;
     }
-    normal(&format!("{number:e}")) == (digits, exponent)
+    // As the writer prints it: of two shortest decimals that are equally near (…98.12 and …98.13 for …98.125) printers
+    // choose differently.
+    serde_json::to_string(&number).is_ok_and(|printed| normal(&printed) == (digits, exponent))
 }
 
 /// A decimal as its significant digits (no zeros around) and the power of ten of the first one.

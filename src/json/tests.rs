@@ -199,6 +199,14 @@ fn same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
     }
 }
 
+#[test]
+fn a_number_between_two_equally_near_decimals_is_exact_as_it_is_printed() {
+    let (value, inexact) = Value::from_json("180600274734998.12").unwrap();
+    assert!(!inexact);
+    assert_eq!(value.to_json().unwrap(), b"180600274734998.12".as_slice());
+    assert!(!exact::all_numbers_exact("180600274734998.125"));
+}
+
 proptest! {
     #[test]
     fn any_document_survives_the_round_trip(json in any_json()) {

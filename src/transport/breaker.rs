@@ -277,7 +277,7 @@ impl Drop for Pass<'_> {
 
 fn refused(wait: Duration) -> Error {
     // Rounded up: a caller that comes a moment too early would be refused once more.
-    let millis = u64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+    let millis = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
     Error::new(
         Kind::Unavailable,
         "CIRCUIT_OPEN",
