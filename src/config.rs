@@ -37,6 +37,7 @@ pub use keys::Provider;
 pub use listen::Listen;
 pub use reference::reference;
 pub use schema::schema;
+pub(crate) use sources::digest;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use sources::parse_text;
 pub use sources::{CONFIG_VARIABLE, Sources, load};
@@ -101,6 +102,9 @@ pub struct Config {
     /// The file that was read; `None` = there was none, and the one target `default` is assumed.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+    /// SHA-256 of that file as it was read: tells whether it has changed since.
+    #[serde(skip)]
+    pub file_digest: Option<[u8; 32]>,
 }
 
 /// What is counted.

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use super::reload::{REFUSED, TAKEN, UNCHANGED};
 use super::watch::Watch;
 use super::{Sidecar, StartError, announce};
-use crate::config::{Config, Sources, load};
+use crate::config::{Config, Sources, digest, load};
 use crate::env::Env;
 
 /// Serves until SIGTERM or SIGINT, then drains; a second signal ends the drain at once. On SIGHUP, and when the file
@@ -50,7 +50,7 @@ pub(super) async fn until_signal(
     announce(config, &sidecar);
     info!(config_generation = sidecar.config_generation(), "ready");
     let mut keeper = Keeper {
-        seen: read(config),
+        seen: config.file_digest,
         sidecar,
         sources,
         env,
@@ -58,6 +58,9 @@ pub(super) async fn until_signal(
     };
     let mut watch = Watch::new();
     let quit = Arc::clone(&keeper.sidecar.quit);
+    watch.files(keeper.files());
+    // What changed between the reading at the start and the watch.
+    keeper.look().await;
     loop {
         watch.files(keeper.files());
         tokio::select! {
@@ -86,7 +89,7 @@ struct Keeper<'a, A> {
     env: &'a Env,
     adapt: A,
     /// The configuration file as it was read last, good or bad: the same text is not taken up, nor complained of, twice.
-    seen: Option<Vec<u8>>,
+    seen: Option<[u8; 32]>,
 }
 
 impl<A: AsyncFnMut(Config) -> Result<Config, StartError>> Keeper<'_, A> {
@@ -161,13 +164,55 @@ impl<A: AsyncFnMut(Config) -> Result<Config, StartError>> Keeper<'_, A> {
     }
 }
 
-fn read(config: &Config) -> Option<Vec<u8>> {
-    std::fs::read(config.file.as_ref()?).ok()
+/// The file as it is now; `None` when it cannot be read.
+fn read(config: &Config) -> Option<[u8; 32]> {
+    Some(digest(&std::fs::read(config.file.as_ref()?).ok()?))
 }
 
 async fn either(first: &mut Signal, second: &mut Signal) {
     tokio::select! {
         _ = first.recv() => {}
         _ = second.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_changes_while_the_sidecar_starts_is_not_lost() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let write = |wait: &str| {
+            let target = format!("targets: {{main: {{provider: ncp, wait: {wait}}}}}");
+            std::fs::write(&file, format!("listen: \"127.0.0.1:0\"\nadmin: off\n{target}")).unwrap();
+        };
+        let env = Env::fixed([
+            ("NCLOUD_ACCESS_KEY_ID", "id"),
+            ("NCLOUD_SECRET_ACCESS_KEY", "secret"),
+        ]);
+        let sources = Sources {
+            file: Some(file.path().to_owned()),
+            env: env.clone(),
+            ..Sources::default()
+        };
+        write("10s");
+        let config = load(&sources).unwrap();
+        write("20s");
+        let (sender, mut read_again) = mpsc::unbounded_channel();
+        let adapt = async |config: Config| {
+            sender.send(config.targets["main"].wait).unwrap();
+            Ok(config)
+        };
+        tokio::select! {
+            ended = until_signal(&config, &sources, &env, adapt) => panic!("{ended:?}"),
+            wait = read_again.recv() => assert_eq!(wait, Some(Duration::from_secs(20))),
+            // Longer than a busy machine needs, so that only a change that was lost meets it.
+            () = tokio::time::sleep(Duration::from_secs(60)) => panic!("the change was lost"),
+        }
     }
 }

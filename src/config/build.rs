@@ -89,6 +89,7 @@ pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Optio
         },
         targets,
         file: None,
+        file_digest: None,
     })
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::fault::{Faults, Place};
 use super::keys;
 use super::walk::{self, Found};
@@ -43,9 +45,18 @@ pub fn load(sources: &Sources) -> Result<Config, Faults> {
     let config = merge(text.as_deref(), sources, &mut faults);
     faults.sort();
     match config {
-        Some(config) if faults.is_empty() => Ok(Config { file, ..config }),
+        Some(config) if faults.is_empty() => Ok(Config {
+            file_digest: file.as_ref().and(text).map(|text| digest(text.as_bytes())),
+            file,
+            ..config
+        }),
         _ => Err(faults),
     }
+}
+
+/// What [`Config::file_digest`] holds for a file of these bytes.
+pub(crate) fn digest(file: &[u8]) -> [u8; 32] {
+    Sha256::digest(file).into()
 }
 
 /// One text in the file's place, with nothing from flags and environment.

@@ -11,6 +11,16 @@ use super::trace::Context;
 use crate::call::Record;
 use crate::error::{Component, Execution};
 
+/// gRPC statuses that are the server's failure (semantic conventions for gRPC, "Server"); the others are the caller's.
+pub(super) const SERVER_FAULTS: [&str; 6] = [
+    "UNKNOWN",
+    "DEADLINE_EXCEEDED",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+];
+
 /// What a call came to.
 #[derive(Debug)]
 pub struct Finished<'a> {

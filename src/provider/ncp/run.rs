@@ -97,29 +97,22 @@ impl Ncp {
         call: &mut Call,
         request: InvokeAsyncRequest,
     ) -> Result<InvokeAsyncResponse> {
-        let mut faults = Faults::new();
-        faults.require(
-            request.memory_mb == 0,
-            "memory_mb",
-            || "is for functiongraph targets only.",
-        );
-        let encoding = json::answer_encoding(0, request.arguments.as_ref());
-        no_version(&request.version, &mut faults);
-        let platform = self.endpoint.platform(request.platform, &mut faults);
-        let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
-        let arguments = arguments(request.arguments, &mut faults);
-        faults.into_result()?;
-        let action = rules::checked(action)?;
-        let asked = Asked {
-            action,
-            platform,
-            arguments,
+        // A run that nobody waits for.
+        let run = InvokeRequest {
+            target: request.target,
+            platform: request.platform,
+            package_name: request.package_name,
+            action_name: request.action_name,
+            version: request.version,
+            arguments: request.arguments,
+            wait: Some(prost_types::Duration::default()),
             idempotent: request.idempotent,
+            request_id: request.request_id,
+            memory_mb: request.memory_mb,
+            ..InvokeRequest::default()
         };
-        let activation = self.start(call, &asked, Duration::ZERO, encoding).await?;
-        Ok(InvokeAsyncResponse {
-            activation: Some(activation),
-        })
+        let InvokeResponse { activation } = self.run(call, run).await?;
+        Ok(InvokeAsyncResponse { activation })
     }
 
     /// Starts a run as [`Self::begin`] does, and counts it.

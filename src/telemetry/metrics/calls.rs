@@ -7,16 +7,7 @@ use super::Metrics;
 use super::names::{CALLS_IN_FLIGHT, RPC_DURATION};
 use super::resolved::Resolved;
 use super::value::{Gauge, Histogram};
-
-/// Statuses that speak of a failure of the server (conventions for gRPC, "Server").
-const FAILURES: [&str; 6] = [
-    "UNKNOWN",
-    "DEADLINE_EXCEEDED",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-];
+use crate::telemetry::finished::SERVER_FAULTS;
 
 /// The calls of one target, or those that meant none.
 #[derive(Debug)]
@@ -58,7 +49,11 @@ impl Calls {
     /// One has ended. `method` is the full name of one that is served, else `_OTHER`; `status` is gRPC's own word.
     pub fn ended(&self, method: &'static str, status: &'static str, took: Duration) {
         let find = || {
-            let error = if FAILURES.contains(&status) { status } else { "" };
+            let error = if SERVER_FAULTS.contains(&status) {
+                status
+            } else {
+                ""
+            };
             let labels = ["grpc", method, status, error, &self.target];
             self.metrics.family(&RPC_DURATION).histogram(&labels)
         };

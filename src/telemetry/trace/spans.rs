@@ -15,23 +15,13 @@ use super::Context;
 use crate::call::{Attempt, Pause, Record, Why};
 use crate::clock;
 use crate::error::{Component, Execution};
-use crate::telemetry::finished::Finished;
+use crate::telemetry::finished::{Finished, SERVER_FAULTS};
 
 /// The version of the conventions that the attributes follow.
 const SCHEMA: &str = "https://opentelemetry.io/schemas/1.44.0";
 
 /// Longest attribute text, in bytes; the rest is cut off.
 const MAX_TEXT: usize = 2048;
-
-/// gRPC statuses that are the server's failure (semantic conventions for gRPC, "Server"); the others are the caller's.
-const SERVER_FAULTS: [&str; 6] = [
-    "UNKNOWN",
-    "DEADLINE_EXCEEDED",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-];
 
 /// Why a call's spans are exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
