@@ -143,6 +143,11 @@ impl Credentials {
     /// Reads a source and keeps up with it. The future does the keeping: it must run for as long as there is a handle,
     /// and ends by itself after that. Keys of this machine are there at once; issued ones when their issuer has answered.
     pub fn keep(origin: Origin, keeping: Keeping) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (credentials, keeper) = Self::kept(origin, keeping);
+        (credentials, keeper.run())
+    }
+
+    fn kept(origin: Origin, keeping: Keeping) -> (Self, Keeper) {
         let pace = keeping.pace;
         let (wake, woken) = mpsc::channel(1);
         let why = "they have not come yet.".to_owned();
@@ -156,7 +161,7 @@ impl Credentials {
             issued,
             ask_again: if issued { pace.ask_again } else { pace.poll_missing },
         };
-        (credentials, keeper.run())
+        (credentials, keeper)
     }
 
     /// Waits for keys until `deadline`, if there are none and someone is about to give some. With keys at hand this
