@@ -93,6 +93,7 @@ impl Router {
                     .max_decoding_message_size(size)
                     .max_encoding_message_size(size)
                     .accept_compressed(Gzip)
+                    .send_compressed(Gzip)
             };
         }
         let services = All {
@@ -173,7 +174,12 @@ impl All {
             "faas.v1.TriggerService" => Own::Trigger,
             _ => return Ok((self.other(request).await?, Held::default())),
         };
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        // Most libraries say that they can read gzip, whoever asked. On one machine time is worth more than bytes: an
+        // answer is packed for a caller that packed its call, and for no other.
+        if head.headers.get("grpc-encoding").is_none_or(|packed| packed != "gzip") {
+            head.headers.remove("grpc-accept-encoding");
+        }
         let limits = &self.limits;
         let (body, held) = match Intake::read(body, &limits.memory, limits.max_message_size).await {
             Ok(read) => read,
