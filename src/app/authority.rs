@@ -1,15 +1,15 @@
 //! The authority of calls over a Unix socket, put in a form that HTTP/2 takes.
 //!
 //! Clients built on gRPC's C core (Python, C++, Ruby, PHP) send the socket's path as `:authority`, percent-encoded, such
-//! as `run%2Ffaas.sock`. No host has such a name, so that the HTTP/2 library refuses the call before any of our code sees
-//! it. A socket has one server and the authority says nothing there: in the bytes on their way in, each delimiter in an
-//! authority becomes `-`.
+//! as `run%2Ffaas.sock`; grpcurl sends `unix:%2Frun%2Ffaas.sock`. No host has such a name, so that the HTTP/2 library
+//! refuses the call before any of our code sees it. A socket has one server and the authority says nothing there: in the
+//! bytes on their way in, what a host's name cannot hold becomes something that it can.
 //!
 //! One byte becomes one byte, so that neither lengths, nor frames, nor the compression of headers change: an entry of
 //! HPACK's dynamic table (RFC 7541) has the size that the caller counts with, and what refers to it later gets the text
 //! that was put there. Nothing is kept but the place in the stream, whatever comes; what cannot be followed is
-//! passed on as it is, for the library to judge. So are an authority in Huffman code and one whose name is a
-//! reference to the dynamic table: C core writes neither.
+//! passed on as it is, for the library to judge. So is an authority whose name is a reference to the dynamic table: no
+//! such client writes one.
 
 /// Length of the text that begins an HTTP/2 connection (RFC 9113 §3.4).
 const PREFACE: usize = 24;
@@ -21,7 +21,7 @@ const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 
 /// Its place in HPACK's static table (RFC 7541 appendix A), its name, and that in Huffman code.
-const INDEX: u32 = 1;
+const INDEX: usize = 1;
 const NAME: &[u8] = b":authority";
 const NAME_CODED: &[u8] = b"\xb8\x3b\x53\x39\xec\x32\x7d\x7f";
 /// As many bytes as the HTTP/2 library lets a number have.
@@ -155,11 +155,12 @@ impl Filter {
 struct Fields {
     at: At,
     /// The number that is being read, then how much is left of the text that it is the length of.
-    number: u32,
+    number: usize,
     /// Bytes of the number so far.
     digits: u8,
     /// The text is in Huffman code.
     coded: bool,
+    symbol: Symbol,
     /// The field is the authority; while its name is read, it may still be.
     authority: bool,
 }
@@ -214,7 +215,7 @@ impl Fields {
 
     /// The first byte of a number: all ones say that more follow (RFC 7541 §5.1).
     fn begin_number(&mut self, means: Means, byte: u8, mask: u8) {
-        (self.number, self.digits) = (u32::from(byte & mask), 1);
+        (self.number, self.digits) = (usize::from(byte & mask), 1);
         if byte & mask == mask {
             self.at = At::Number(means);
         } else {
@@ -224,7 +225,7 @@ impl Fields {
 
     fn go_on(&mut self, means: Means, byte: u8) -> Option<()> {
         // No more than 28 bits beside the first byte: it cannot overflow.
-        self.number += u32::from(byte & 0x7f) << (7 * (self.digits - 1));
+        self.number += usize::from(byte & 0x7f) << (7 * (self.digits - 1));
         self.digits += 1;
         if byte & 0x80 == 0 {
             self.end_number(means);
@@ -243,7 +244,7 @@ impl Fields {
                 At::Length(Text::Value)
             }
             Means::Length(Text::Name) => {
-                self.authority = self.number == self.expected().len() as u32;
+                self.authority = self.number == self.expected().len();
                 if self.number == 0 {
                     At::Length(Text::Value)
                 } else {
@@ -251,7 +252,10 @@ impl Fields {
                 }
             }
             Means::Length(Text::Value) if self.number == 0 => At::Field,
-            Means::Length(Text::Value) => At::Text(Text::Value),
+            Means::Length(Text::Value) => {
+                self.symbol = Symbol::default();
+                At::Text(Text::Value)
+            }
         };
     }
 
@@ -263,7 +267,7 @@ impl Fields {
     fn name(&mut self, byte: u8) {
         if self.authority {
             let expected = self.expected();
-            self.authority = expected[expected.len() - self.number as usize] == byte;
+            self.authority = expected[expected.len() - self.number] == byte;
         }
         self.number -= 1;
         if self.number == 0 {
@@ -272,7 +276,9 @@ impl Fields {
     }
 
     fn value(&mut self, byte: &mut u8) {
-        if self.authority && !self.coded && is_delimiter(*byte) {
+        if self.authority && self.coded {
+            self.symbol.pass(byte);
+        } else if self.authority && is_delimiter(*byte) {
             *byte = b'-';
         }
         self.number -= 1;
@@ -282,12 +288,51 @@ impl Fields {
     }
 }
 
+/// A symbol of Huffman code that is being read (RFC 7541 appendix B).
+///
+/// To become another symbol of the same length, a bit must be changed before the byte that holds it is gone, and it is
+/// gone with the last piece that was read. `%` and `/`, all that paths need, each have a bit that suffices as soon
+/// as it comes.
+#[derive(Default)]
+struct Symbol {
+    code: u16,
+    bits: usize,
+}
+
+impl Symbol {
+    /// For each number of bits from 5: codes below this end there. The code is canonical, so that no table is needed.
+    const ENDS: [u16; 11] = [10, 46, 124, 254, 508, 1021, 2045, 4092, 8190, 16_382, 32_767];
+    const SHORTEST: usize = 5;
+    /// Nothing that a host or a path is made of is longer: the rest of the text is left alone.
+    const LONGEST: usize = Self::SHORTEST + Self::ENDS.len() - 1;
+
+    fn pass(&mut self, byte: &mut u8) {
+        for bit in (0..8).rev() {
+            if self.bits == Self::LONGEST {
+                return;
+            }
+            self.code = self.code << 1 | u16::from(*byte >> bit & 1);
+            self.bits += 1;
+            // `%` is 010101 and becomes `.`, 010111; the one other symbol that begins like it is a space.
+            // `/` is 011000 and becomes `3`, 011001.
+            if matches!((self.bits, self.code), (5, 0b01010) | (6, 0b01_1000)) {
+                self.code |= 1;
+                *byte |= 1 << bit;
+            }
+            let ends = self.bits.checked_sub(Self::SHORTEST).map(|at| Self::ENDS[at]);
+            if ends.is_some_and(|ends| self.code < ends) {
+                *self = Self::default();
+            }
+        }
+    }
+}
+
 /// What a host's name cannot hold though a URI can (RFC 3986 §2.2, and `%`).
 fn is_delimiter(byte: u8) -> bool {
     b"%:/?#[]@".contains(&byte)
 }
 
-/// Pieces of any length have the effect of the whole, and nothing changes but delimiters.
+/// Pieces of any length have the effect of the whole, and nothing changes but delimiters and single bits of codes.
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(
     clippy::missing_panics_doc,
@@ -305,7 +350,8 @@ pub(crate) fn fuzz(data: &[u8]) {
     }
     assert_eq!(whole, pieces);
     for (before, after) in data.iter().zip(&whole) {
-        assert!(before == after || is_delimiter(*before) && *after == b'-');
+        let delimiter = is_delimiter(*before) && *after == b'-';
+        assert!(delimiter || before & after == *before);
     }
 }
 

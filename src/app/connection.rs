@@ -81,8 +81,9 @@ pub(super) async fn serve(
         .keep_alive_timeout(bounds.keepalive_timeout)
         .serve_connection(TokioIo::new(begins), answers);
     let mut connection = pin!(connection);
-    let mut look = pin!(sleep(bounds.handshake_timeout));
-    let (mut idle_since, mut seen, mut leaving) = (Instant::now(), 0, false);
+    let born = Instant::now();
+    let mut look = pin!(sleep(bounds.handshake_timeout.min(bounds.idle_timeout)));
+    let (mut idle_since, mut seen, mut leaving) = (born, 0, false);
     loop {
         tokio::select! {
             // How a connection ends is its caller's business; failed calls were told already.
@@ -97,7 +98,11 @@ pub(super) async fn serve(
             }
             () = look.as_mut() => {
                 if !life.begun.load(Ordering::Relaxed) {
-                    return;
+                    if born.elapsed() >= bounds.handshake_timeout {
+                        return;
+                    }
+                    look.as_mut().reset(born + bounds.handshake_timeout);
+                    continue;
                 }
                 let total = life.total.load(Ordering::Relaxed);
                 if seen != total || life.calls.load(Ordering::Relaxed) > 0 {

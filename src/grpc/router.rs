@@ -24,7 +24,7 @@ use super::intake::Intake;
 use super::methods::{self, Method};
 use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
-use super::status::{Context, bare, panicked, status, unsendable};
+use super::status::{Context, bare, packed_otherwise, panicked, status, unsendable};
 use super::{Health, Services};
 use crate::memory::{Held, Memory};
 use crate::proto::action_service_server::ActionServiceServer;
@@ -175,10 +175,12 @@ impl All {
             _ => return Ok((self.other(request).await?, Held::default())),
         };
         let (mut head, body) = request.into_parts();
-        // Most libraries say that they can read gzip, whoever asked. On one machine time is worth more than bytes: an
-        // answer is packed for a caller that packed its call, and for no other.
-        if head.headers.get("grpc-encoding").is_none_or(|packed| packed != "gzip") {
-            head.headers.remove("grpc-accept-encoding");
+        match head.headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
+            Some(b"gzip") => {}
+            // Most libraries say that they can read gzip, whoever asked. On one machine time is worth more than bytes:
+            // an answer is packed for a caller that packed its call, and for no other.
+            None | Some(b"identity") => drop(head.headers.remove("grpc-accept-encoding")),
+            Some(other) => return Ok((packed_otherwise(other).into_http(), Held::default())),
         }
         let limits = &self.limits;
         let (body, held) = match Intake::read(body, &limits.memory, limits.max_message_size).await {

@@ -84,13 +84,47 @@ fn the_name_may_be_spelt_in_other_ways() {
 }
 
 #[test]
+fn huffman_code_becomes_that_of_a_name_of_the_same_length() {
+    // From `unix:%2Ftmp%2Fwt%2Fcap2.sock`, as grpcurl writes it, to `unix:.2Ftmp.2Fwt.2Fcap2.sock`, and others.
+    let texts: [(&[u8], &[u8]); 4] = [
+        (
+            b"\xb6\xa3\x79\xb8\xa8\xb0\xa6\x9a\xd5\x16\x1f\x09\x54\x58\x48\x3a\xc4\xba\x0e\x4e\xbf",
+            b"\xb6\xa3\x79\xb8\xb8\xb0\xa6\x9a\xd7\x16\x1f\x09\x5c\x58\x48\x3a\xc4\xba\x0e\x4e\xbf",
+        ),
+        // `/run/faas.sock` and `3run3faas.sock`
+        (
+            b"\x62\xcb\x6a\x62\x51\x8d\x0b\xa0\xe4\xeb",
+            b"\x66\xcb\x6a\x66\x51\x8d\x0b\xa0\xe4\xeb",
+        ),
+        // `%%%%%%%%` and `........`: at each place that a code can have in its bytes
+        (b"\x55\x55\x55\x55\x55\x55", b"\x5d\x75\xd7\x5d\x75\xd7"),
+        // `%20a:b@c[d]{e}`: codes of up to 15 bits between
+        (
+            b"\x54\x40\x1d\xc8\xff\xf4\x4f\xfd\xc9\xff\xcf\xff\xc5\xff\xf7",
+            b"\x5c\x40\x1d\xc8\xff\xf4\x4f\xfd\xc9\xff\xcf\xff\xc5\xff\xf7",
+        ),
+    ];
+    for (before, after) in texts {
+        let call = |text: &[u8]| {
+            let length = 0x80 | u8::try_from(text.len()).unwrap();
+            frame(HEADERS, 4, &[&[0x83, 0x41, length], text, &[0x86]].concat())
+        };
+        assert_eq!(
+            passed(&[call(before), call(before)]),
+            [call(after), call(after)].concat()
+        );
+    }
+}
+
+#[test]
 fn nothing_else_is_touched() {
     let longer = literal(b":authoritys", b"a%b");
     let other = literal(b":authoritz", b"a%b");
     let plain = literal(b":authority", b"localhost");
-    // `host` of the static table, an authority in Huffman code, a name from the dynamic table.
+    // `host` of the static table, a value in Huffman code, a code that nothing in a name has, a name from the dynamic table.
     let indexed = [&[0x0f, 0x17, 0x03][..], b"a%b"].concat();
-    let coded = [0x41, 0x84, b'%', b'%', b'%', b'%'];
+    let coded = [0x0f, 0x17, 0x86, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55];
+    let endless = [0x41, 0x86, 0xff, 0xff, 0x55, 0x55, 0x55, 0x55];
     let referred = [&[0x7e, 0x03][..], b"a%b"].concat();
     let promise = frame(5, 4, &literal(b":authority", b"a%b"));
     let frames =
