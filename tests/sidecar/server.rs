@@ -15,7 +15,7 @@ use tonic_prost::ProstCodec;
 use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::support::answer::{Step, content, steps};
-use crate::support::bench::{self, Bench, connect, hello, keys, start, success, text};
+use crate::support::bench::{self, Bench, connect, hello, keys, shown, start, success, text};
 use crate::support::details::bare;
 use crate::support::upstream::Upstream;
 
@@ -270,6 +270,49 @@ async fn gzip_requests_are_taken() {
         .send_compressed(tonic::codec::CompressionEncoding::Gzip);
     client.invoke(hello()).await.unwrap();
     assert_eq!(bench.upstream.only().text(), r#"{"name":"kim"}"#);
+}
+
+#[tokio::test]
+async fn a_gzip_answer_goes_to_a_caller_that_sent_gzip_and_to_no_other() {
+    let bench = Bench::new().await;
+    for packs in [true, false] {
+        let mut client = bench
+            .invocations()
+            .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
+        if packs {
+            client = client.send_compressed(tonic::codec::CompressionEncoding::Gzip);
+        }
+        let result = format!("\"{}\"", "x".repeat(100_000));
+        bench.upstream.push(success(&result));
+        let answer = client.invoke(hello()).await.unwrap();
+        let packed = answer
+            .metadata()
+            .get("grpc-encoding")
+            .map(|name| name.to_str().unwrap());
+        assert_eq!(packed, packs.then_some("gzip"));
+        assert_eq!(shown(&answer.into_inner().activation.unwrap().result), result);
+    }
+}
+
+#[tokio::test]
+async fn a_compression_that_is_not_spoken_is_told_with_those_that_are() {
+    let bench = Bench::new().await;
+    let mut request = Request::new(hello());
+    request
+        .metadata_mut()
+        .insert("grpc-encoding", "deflate".parse().unwrap());
+    let refused = bench.invocations().invoke(request).await.unwrap_err();
+    bare(&refused).assert(
+        Code::Unimplemented,
+        "COMPRESSION_NOT_SUPPORTED",
+        "not_started",
+        "sidecar",
+    );
+    assert_eq!(
+        refused.metadata().get("grpc-accept-encoding").unwrap(),
+        "identity,gzip"
+    );
+    assert!(bench.upstream.received().is_empty());
 }
 
 #[tokio::test]
