@@ -144,7 +144,7 @@ void Run() {
 
   std::cout << "missing: " << Failed(invocations->Invoke(Context().get(), Order(json::object(), "missing"), &response)) << "\n";
 
-  // The target has room for one call: a second one waits for half a second, is refused, and told when to come again.
+  // The target has room for one call: a second one waits a moment, is refused, and told when to come again.
   auto slow = std::async(std::launch::async, [&] {
     InvokeResponse ignored;
     return invocations->Invoke(Context().get(), Order({{"seconds", 2}}), &ignored);

@@ -56,7 +56,7 @@ try:
 except grpc.RpcError as error:
     print("missing:", Failure(error))
 
-# The target has room for one call: a second one waits for half a second, is refused, and told when to come again.
+# The target has room for one call: a second one waits a moment, is refused, and told when to come again.
 slow = invocations.Invoke.future(order(seconds=2), timeout=10)
 time.sleep(0.5)
 with grpc.insecure_channel(ADDRESS, options=[AUTHORITY]) as impatient:

@@ -60,7 +60,7 @@ async def main(channel):
     except grpc.RpcError as error:
         print("missing:", Failure(error))
 
-    # The target has room for one call: a second one waits for half a second, is refused, and told when to come again.
+    # The target has room for one call: a second one waits a moment, is refused, and told when to come again.
     slow = invocations.Invoke(order(seconds=2), timeout=10)
     await asyncio.sleep(0.5)
     async with grpc.aio.insecure_channel(ADDRESS, options=[AUTHORITY]) as impatient:

@@ -63,7 +63,7 @@ for (const field of faults.fields.sort()) console.log("faults:", field);
 
 console.log("missing:", `${await failure(invoke({}, {}, { action: "missing" }))}`);
 
-// The target has room for one call: a second one waits for half a second, is refused, and told when to come again.
+// The target has room for one call: a second one waits a moment, is refused, and told when to come again.
 const first = invoke({ seconds: 2 });
 await sleep(500);
 const impatient = new api.faas.v1.InvocationService(address, insecure, { "grpc.enable_retries": 0 });
