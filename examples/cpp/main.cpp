@@ -35,8 +35,6 @@ const json kOrder = {{"name", "Kim"}, {"items", {{{"sku", "tea"}, {"count", 2}},
 
 std::shared_ptr<grpc::Channel> Connect(const char* service_config) {
   grpc::ChannelArguments arguments;
-  // gRPC names the path of a Unix socket as the HTTP/2 authority, which is no valid one.
-  arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
   if (service_config) arguments.SetServiceConfigJSON(service_config);
   return grpc::CreateCustomChannel(kAddress, grpc::InsecureChannelCredentials(), arguments);
 }

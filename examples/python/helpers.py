@@ -13,9 +13,6 @@ RETRY_POLICY = json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": {
     "maxAttempts": 5, "initialBackoff": "2s", "maxBackoff": "10s", "backoffMultiplier": 2,
     "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}]})
 
-# grpcio names the path of a Unix socket as the HTTP/2 authority, which is no valid one.
-AUTHORITY = ("grpc.default_authority", "localhost")
-
 
 def to_json(value) -> Json: return Json(text=json.dumps(value))
 def from_json(message: Json): return json.loads(message.text)

@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from faas.v1.action_pb2_grpc import ActionServiceStub
 from faas.v1.invocation_pb2 import ActivationStatus
 from faas.v1.invocation_pb2_grpc import InvocationServiceStub
-from helpers import AUTHORITY, RETRY_POLICY, Failure, from_json
+from helpers import RETRY_POLICY, Failure, from_json
 from orders import ADDRESS, delete, order, put
 
 
@@ -19,7 +19,7 @@ def show(step, response):
     print(f"{step}: {result['message']} {result['count']} items")
 
 
-channel = grpc.insecure_channel(ADDRESS, options=[AUTHORITY, ("grpc.service_config", RETRY_POLICY)])
+channel = grpc.insecure_channel(ADDRESS, options=[("grpc.service_config", RETRY_POLICY)])
 actions, invocations = ActionServiceStub(channel), InvocationServiceStub(channel)
 
 health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=10)
@@ -59,7 +59,7 @@ except grpc.RpcError as error:
 # The target has room for one call: a second one waits a moment, is refused, and told when to come again.
 slow = invocations.Invoke.future(order(seconds=2), timeout=10)
 time.sleep(0.5)
-with grpc.insecure_channel(ADDRESS, options=[AUTHORITY]) as impatient:
+with grpc.insecure_channel(ADDRESS) as impatient:
     try:
         InvocationServiceStub(impatient).Invoke(order(), timeout=10)
         raise SystemExit("a call that finds no room was not refused")

@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from faas.v1.action_pb2_grpc import ActionServiceStub
 from faas.v1.invocation_pb2 import ActivationStatus
 from faas.v1.invocation_pb2_grpc import InvocationServiceStub
-from helpers import AUTHORITY, RETRY_POLICY, Failure, from_json
+from helpers import RETRY_POLICY, Failure, from_json
 from orders import ADDRESS, delete, order, put
 
 
@@ -63,7 +63,7 @@ async def main(channel):
     # The target has room for one call: a second one waits a moment, is refused, and told when to come again.
     slow = invocations.Invoke(order(seconds=2), timeout=10)
     await asyncio.sleep(0.5)
-    async with grpc.aio.insecure_channel(ADDRESS, options=[AUTHORITY]) as impatient:
+    async with grpc.aio.insecure_channel(ADDRESS) as impatient:
         try:
             await InvocationServiceStub(impatient).Invoke(order(), timeout=10)
             raise SystemExit("a call that finds no room was not refused")
@@ -88,7 +88,7 @@ async def main(channel):
 
 
 async def connected():
-    async with grpc.aio.insecure_channel(ADDRESS, options=[AUTHORITY, ("grpc.service_config", RETRY_POLICY)]) as channel:
+    async with grpc.aio.insecure_channel(ADDRESS, options=[("grpc.service_config", RETRY_POLICY)]) as channel:
         await main(channel)
 
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from difflib import unified_diff
 from pathlib import Path
 
 from rig import Rig
@@ -47,7 +48,9 @@ def same(what, seen, expected):
 
 def check(rig, output):
     lines, trace = plain(output)
-    same("printed", lines, Path(EXAMPLES / "expected" / f"{rig.cloud}.txt").read_text().splitlines())
+    expected = EXAMPLES / "expected" / f"{rig.cloud}.txt"
+    difference = "\n".join(unified_diff(expected.read_text().splitlines(), lines, str(expected), "printed", lineterm=""))
+    assert not difference, difference
 
     calls = rig.calls("InvocationService/Invoke")
     [cancelled] = [call for call in calls if call["code"] == "CANCELLED"]
