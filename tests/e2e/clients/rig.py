@@ -31,13 +31,15 @@ def wait_for(path, pattern, process, seconds=20):
 class Rig:
     """The example's own configuration, led to an emulator that records what it gets."""
 
-    def __init__(self, work: Path, cloud: str, transport: str):
+    def __init__(self, work: Path, cloud: str, transport: str, *faults: str):
         self.work, self.cloud, self.transport = work, cloud, transport
+        self.faults = [argument for fault in faults for argument in ("--fault", fault)]
         self.processes = []
 
     def __enter__(self):
         try:
-            emulator = self.start("emulator", "--cloud", self.cloud, "--listen", "127.0.0.1:0", "--record-file", self.work / "requests", *PLACE[self.cloud])
+            emulator = self.start("emulator", "--cloud", self.cloud, "--listen", "127.0.0.1:0", "--record-file", self.work / "requests",
+                                  *PLACE[self.cloud], *self.faults)
             url = wait_for(self.work / "emulator.out", r"http://127\.0\.0\.1:\d+", emulator).group()
             lines = []
             for line in CONFIG.read_text().splitlines():
