@@ -11,9 +11,9 @@ import type { ProtoGrpcType as InvocationTypes } from "./gen/invocation.js";
 import type { ProtoGrpcType as StatusTypes } from "./gen/status.js";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-const files = ["faas/v1/action.proto", "faas/v1/invocation.proto", "grpc/health/v1/health.proto", "google/rpc/status.proto", "google/rpc/error_details.proto"];
+const files = ["faas/v1/action.proto", "faas/v1/invocation.proto", "health/v1/health.proto", "google/rpc/status.proto", "google/rpc/error_details.proto"];
 const definition = loadSync(files, {
-  includeDirs: [path("../../../proto"), path("../node_modules/google-proto-files")],
+  includeDirs: [path("../../../proto"), path("../node_modules/google-proto-files"), path("../node_modules/grpc-health-check/proto")],
   keepCase: true, longs: String, enums: String, defaults: true, oneofs: true,
 });
 
