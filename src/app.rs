@@ -26,11 +26,13 @@ use crate::transport::Tls;
 mod accept;
 mod blueprint;
 mod build;
+mod certificate;
 mod clocks;
 mod connection;
 mod door;
 #[cfg(feature = "emulator")]
 mod emulated;
+mod injector;
 mod keys;
 mod listen;
 mod readings;
@@ -46,6 +48,7 @@ use reload::{State, Update};
 pub use clocks::{HostClock, host_clocks};
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
+pub use injector::{Injector, inject};
 pub use reload::Reloaded;
 pub use serve::serve;
 
