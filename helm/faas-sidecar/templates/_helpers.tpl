@@ -30,7 +30,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- /* Where the sidecar listens, as a JSON array. */}}
 {{- define "faas-sidecar.listen" -}}
-{{- $listen := .Values.config.listen | default list }}
+{{- include "faas-sidecar.listening" (dict "own" . "socket" .Values.socket.enabled) }}
+{{- end }}
+
+{{- /* The same for the context own, with or without the socket. */}}
+{{- define "faas-sidecar.listening" -}}
+{{- $listen := .own.Values.config.listen | default list }}
 {{- if kindIs "string" $listen }}
 {{- $listen = list $listen }}
 {{- end }}
@@ -39,7 +44,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- fail (printf "faas-sidecar: config.listen: %s: for a Unix socket set socket.enabled, which makes a directory for it too" .) }}
 {{- end }}
 {{- end }}
-{{- if .Values.socket.enabled }}
+{{- if .socket }}
 {{- $listen = prepend $listen "unix:/run/faas-sidecar/faas.sock" }}
 {{- end }}
 {{- $listen | default (list "127.0.0.1:50051") | toJson }}
@@ -47,7 +52,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- /* Where it is called from within the pod. */}}
 {{- define "faas-sidecar.address" -}}
-{{- include "faas-sidecar.listen" . | fromJsonArray | first | replace "0.0.0.0:" "127.0.0.1:" | replace "[::]:" "[::1]:" }}
+{{- include "faas-sidecar.listen" . | fromJsonArray | include "faas-sidecar.called" }}
+{{- end }}
+
+{{- /* The same for a list of where it listens. */}}
+{{- define "faas-sidecar.called" -}}
+{{- first . | replace "0.0.0.0:" "127.0.0.1:" | replace "[::]:" "[::1]:" }}
 {{- end }}
 
 {{- /* The targets, as JSON, with the credentials' directories filled in. */}}
