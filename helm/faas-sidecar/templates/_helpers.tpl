@@ -8,14 +8,29 @@
 {{- .Values.fullnameOverride | default $full | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{- /* The name of one more object of the context own. */}}
+{{- define "faas-sidecar.named" -}}
+{{- printf "%s-%s" (include "faas-sidecar.fullname" .own | trunc (int (sub 62 (len .suffix))) | trimSuffix "-") .suffix }}
+{{- end }}
+
 {{- define "faas-sidecar.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/name: {{ include "faas-sidecar.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/component: sidecar
+{{- include "faas-sidecar.labelsOf" (dict "own" . "component" "sidecar") }}
+{{- end }}
+
+{{- /* The recommended labels, for a component of the context own. */}}
+{{- define "faas-sidecar.labelsOf" -}}
+helm.sh/chart: {{ printf "%s-%s" .own.Chart.Name .own.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "faas-sidecar.selector" . }}
+app.kubernetes.io/version: {{ .own.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: faas-sidecar
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .own.Release.Service }}
+{{- end }}
+
+{{- /* Those of them by which pods are found, which never change. */}}
+{{- define "faas-sidecar.selector" -}}
+app.kubernetes.io/name: {{ include "faas-sidecar.name" .own }}
+app.kubernetes.io/instance: {{ .own.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
 {{- define "faas-sidecar.image" -}}
