@@ -41,16 +41,25 @@ The same parts make the document of which injection makes its pods, in _template
 {{- end }}
 
 {{- define "faas-sidecar.own.container" -}}
-- {{ include "faas-sidecar.part.container" (merge (include "faas-sidecar.wishes" . | fromJson) (dict "own" .)) | nindent 2 | trim }}
+{{- $env := include "faas-sidecar.part.env" (dict "own" . "socket" .Values.socket.enabled) | fromYamlArray }}
+{{- $mounts := list }}
+{{- if .Values.credentials.existingSecrets }}
+{{- $mounts = append $mounts (include "faas-sidecar.part.credentialsMount" . | fromYaml) }}
+{{- end }}
+{{- if .Values.socket.enabled }}
+{{- $mounts = append $mounts (include "faas-sidecar.part.socketMount" . | fromYaml) }}
+{{- end }}
+{{- $more := include "faas-sidecar.part.ports" . | fromYaml }}
+{{- $container := dict "own" . "native" .Values.nativeSidecar "env" $env "logLevel" .Values.logLevel "mounts" $mounts "more" $more -}}
+- {{ include "faas-sidecar.part.container" $container | nindent 2 | trim }}
 {{- end }}
 
 {{- define "faas-sidecar.own.volumes" -}}
-{{- $wishes := include "faas-sidecar.wishes" . | fromJson }}
 {{- include "faas-sidecar.part.volumes" . }}
-{{- if $wishes.credentials }}
-- {{ include "faas-sidecar.part.credentials" . | nindent 2 | trim }}
+{{- if .Values.credentials.existingSecrets }}
+- {{ include "faas-sidecar.part.credentials" (dict "own" .) | nindent 2 | trim }}
 {{- end }}
-{{- if $wishes.socket }}
+{{- if .Values.socket.enabled }}
 - {{ include "faas-sidecar.part.socket" . | nindent 2 | trim }}
 {{- end }}
 {{- end }}

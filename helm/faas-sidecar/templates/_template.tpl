@@ -26,7 +26,7 @@ logLevel: {{ .Values.logLevel | quote }}
 # The container. Injection fills in image, restartPolicy and resources, puts the variables of port or socket before env, and appends
 # FAAS_SIDECAR_LOG_LEVEL to it; the mounts of keys and of the socket are appended to volumeMounts, in this order.
 container:
-  {{- include "faas-sidecar.part.container" (dict "own" . "native" true) | nindent 2 }}
+  {{- include "faas-sidecar.part.container" (dict "own" . "native" true "more" (include "faas-sidecar.part.ports" . | fromYaml)) | nindent 2 }}
 # The volumes of each pod; the first has the ConfigMap. Those of keys and of the socket are appended, in this order.
 volumes:
   {{- include "faas-sidecar.part.volumes" . | nindent 2 }}
@@ -62,12 +62,6 @@ secrets:
 {{- include "faas-sidecar.document" . | fromYaml | toJson }}
 {{- end }}
 
-{{- /* What annotations may change, as the values say it, as JSON. */}}
-{{- define "faas-sidecar.wishes" -}}
-{{- $secrets := include "faas-sidecar.secrets" . | fromJson }}
-{{- dict "native" .Values.nativeSidecar "socket" .Values.socket.enabled "logLevel" .Values.logLevel "credentials" (not (empty $secrets)) "listens" true | toJson }}
-{{- end }}
-
 {{- /* By target, its Secret, as the annotation credentials writes it, as JSON. */}}
 {{- define "faas-sidecar.secrets" -}}
 {{- $targets := include "faas-sidecar.targets" . | fromJson }}
@@ -79,9 +73,11 @@ secrets:
 {{- toJson $secrets }}
 {{- end }}
 
-{{- /* The container: own is the chart's context; native, listens, socket, logLevel and credentials are what it is to have. */}}
+{{- /*
+The container. own is the chart's context; the rest is what differs: native, env before extraEnv and logLevel after it, mounts after those of extraVolumeMounts,
+resources in place of the values', and more, further fields.
+*/}}
 {{- define "faas-sidecar.part.container" -}}
-{{- $own := .own }}
 {{- $values := .own.Values -}}
 name: faas-sidecar
 image: {{ include "faas-sidecar.image" .own | quote }}
@@ -91,20 +87,13 @@ args: ["serve", "--config", "/etc/faas-sidecar/faas.yaml"]
 {{- if .native }}
 restartPolicy: Always
 {{- end }}
-{{- if or .listens .logLevel $values.extraEnv }}
-env:
-  {{- if .listens }}
-  {{- include "faas-sidecar.part.env" . | nindent 2 }}
-  {{- end }}
-  {{- with $values.extraEnv }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- with .logLevel }}
-  - name: FAAS_SIDECAR_LOG_LEVEL
-    value: {{ . | quote }}
-  {{- end }}
-{{- else }}
-env: []
+{{- $env := concat (.env | default list) $values.extraEnv }}
+{{- with .logLevel }}
+{{- $env = append $env (dict "name" "FAAS_SIDECAR_LOG_LEVEL" "value" .) }}
+{{- end }}
+env: {{- empty $env | ternary " []" (toYaml $env | nindent 2) }}
+{{- with .more }}
+{{ toYaml . }}
 {{- end }}
 {{- range list "startupProbe" "readinessProbe" "livenessProbe" }}
 {{ . }}:
@@ -112,7 +101,7 @@ env: []
     command: [{{ $values.image.binary | quote }}, "probe"]
   {{- toYaml (index $values .) | nindent 2 }}
 {{- end }}
-{{- with $values.resources }}
+{{- with .resources | default $values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -122,15 +111,19 @@ volumeMounts:
   - name: faas-sidecar-config
     mountPath: /etc/faas-sidecar
     readOnly: true
-  {{- with $values.extraVolumeMounts }}
+  {{- with concat $values.extraVolumeMounts (.mounts | default list) }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-  {{- if .credentials }}
-  - {{ include "faas-sidecar.part.credentialsMount" $own | nindent 4 | trim }}
-  {{- end }}
-  {{- if .socket }}
-  - {{ include "faas-sidecar.part.socketMount" $own | nindent 4 | trim }}
-  {{- end }}
+{{- end }}
+
+{{- /* The port of the pages for operators, when others than the pod can reach it, as fields of the container. */}}
+{{- define "faas-sidecar.part.ports" -}}
+{{- $admin := .Values.config.admin | default "off" }}
+{{- if and (ne $admin "off") (not (hasPrefix "127." $admin)) (not (hasPrefix "[::1]" $admin)) -}}
+ports:
+  - name: faas-metrics
+    containerPort: {{ regexFind "[0-9]+$" $admin }}
+{{- end }}
 {{- end }}
 
 {{- /* Where the sidecar listens and is called: its own environment. It wins over the configuration's listen, so that another ConfigMap cannot miss it. */}}
@@ -162,8 +155,10 @@ mountPath: /var/run/secrets/faas-sidecar
 readOnly: true
 {{- end }}
 
+{{- /* The volume of keys of the context own; with optional: true a pod starts without them too. */}}
 {{- define "faas-sidecar.part.credentials" -}}
-{{- $secrets := include "faas-sidecar.secrets" . | fromJson -}}
+{{- $optional := .optional | default false }}
+{{- $secrets := include "faas-sidecar.secrets" .own | fromJson -}}
 name: faas-sidecar-credentials
 projected:
   sources:
@@ -171,6 +166,9 @@ projected:
     {{- $keys := hasPrefix "iam_password:" $secret | ternary (list "username" "password" "domain") (list "access-key-id" "secret-access-key") }}
     - secret:
         name: {{ trimPrefix "iam_password:" $secret }}
+        {{- if $optional }}
+        optional: true
+        {{- end }}
         items:
           {{- range $keys }}
           - key: {{ . }}
