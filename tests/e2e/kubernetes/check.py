@@ -2,24 +2,21 @@
 
 import json
 import shutil
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pods
-from cluster import Cluster, wait_for
+import releases
+from cluster import Cluster, expect, wait_for
 from injector import Injector
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "helm/faas-sidecar"
 HERE = Path(__file__).parent
 RELEASE = "faas-sidecar"
-
-
-def expect(holds: bool, what: str) -> None:
-    if not holds:
-        raise SystemExit(f"not so: {what}")
 
 
 def create(cluster: Cluster, namespace: str, made: list[dict] | str) -> dict[str, dict]:
@@ -113,11 +110,23 @@ def library(cluster: Cluster, namespace: str, stored: dict[str, dict]) -> None:
     print(f"a chart that depends on this one: the same containers and volumes for {len(made)} wishes")
 
 
-def offline(cluster: Cluster, binary: str, namespace: str, stored: dict[str, dict], template: str) -> None:
-    """`faas-sidecar inject`, with the release's template, given every pod at once."""
-    done = cluster.command(binary, "inject", "--template", template, stdin="\n---\n".join(map(json.dumps, pods.ASKING)))
-    equal(stored, create(cluster, namespace, done), "offline")
-    print(f"faas-sidecar inject: the same {len(stored)} pods")
+def offline(cluster: Cluster, binary: str, namespace: str, without: dict[str, dict], stored: dict[str, dict], template: str) -> None:
+    """`faas-sidecar inject` with the release's template, given every pod at once; then each that is wrong."""
+    file = cluster.work / "template.yaml"
+    file.write_text(template)
+
+    def inject(*made: dict) -> subprocess.CompletedProcess:
+        text = "\n---\n".join(map(json.dumps, made))
+        return subprocess.run([binary, "inject", "--template", file], input=text, text=True, capture_output=True, timeout=60)
+
+    done = inject(*pods.ASKING, *pods.NOT_ASKING)
+    expect(done.returncode == 0, f"inject: {done.stderr}")
+    equal({**stored, **without}, create(cluster, namespace, done.stdout), "offline")
+    for what, pod in pods.REFUSED.items():
+        refused, (wishes, named) = inject(pod), pods.WRONG[what]
+        expect(refused.returncode == 78 and not refused.stdout, f"inject refuses {what}: {refused.returncode}")
+        expect(any(pods.PREFIX + key in refused.stderr for key in wishes) and named in refused.stderr, f"inject says what is wrong with {what}: {refused.stderr}")
+    print(f"faas-sidecar inject: the same {len(stored)} pods and the same refusals")
 
 
 def main(tools: Path, binary: str, work: Path) -> None:
@@ -134,10 +143,12 @@ def main(tools: Path, binary: str, work: Path) -> None:
         cluster.install(RELEASE, CHART, "releases", {"injection": {"mode": "policy"}})
         wait_for("the policy is in force", lambda: not asks_in_vain(cluster, "policy"))
         by_policy = injection(cluster, "policy", without)
+        template = cluster.get("configmap", f"{RELEASE}-template", "-n", "releases")["data"]["template.yaml"]
         cluster.helm("uninstall", RELEASE, "-n", "releases")
         wait_for("the policy is gone", lambda: asks_in_vain(cluster, "policy"))
 
         library(cluster, "library", by_policy)
+        offline(cluster, binary, "offline", without, by_policy, template)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,11 @@ SERVICES = "127.77.0.0/24"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 
 
+def expect(holds: object, what: str) -> None:
+    if not holds:
+        raise SystemExit(f"does not hold: {what}")
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -124,8 +129,10 @@ class Cluster:
     def helm(self, *arguments: str | Path) -> str:
         return self.must("helm", *arguments)
 
-    def install(self, release: str, chart: Path, namespace: str, values: dict, *more: str) -> None:
-        self.must("helm", "upgrade", "--install", release, chart, "-n", namespace, "--wait=false", "-f", "-", *more, stdin=json.dumps(values))
+    def install(self, release: str, chart: Path, namespace: str, values: dict | Path, *more: str) -> None:
+        """An install, or an upgrade to these values."""
+        file, text = ("-", json.dumps(values)) if isinstance(values, dict) else (values, None)
+        self.must("helm", "upgrade", "--install", release, chart, "-n", namespace, "--wait=false", "--reset-values", "-f", file, *more, stdin=text)
 
     def get(self, *arguments: str) -> dict:
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
