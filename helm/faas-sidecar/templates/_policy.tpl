@@ -82,59 +82,66 @@ metadata:
 - name: wishes
   expression: >-
     object.metadata.annotations.transformMapEntry(key, value, key.startsWith("faas-sidecar.io/"), {key.substring(16): string(value)})
+{{- $known := list }}
+{{- range include "faas-sidecar.policy.annotations" . | fromYamlArray }}
+{{- $known = append $known .name }}
+{{- end }}
 - name: known
   expression: >-
-    {{ append (include "faas-sidecar.policy.annotations" . | fromYaml | keys | sortAlpha) "injected" | toJson }}
+    {{ toJson $known }}
 {{- end }}
 
-{{- /* By annotation: what holds for its value, and what to say otherwise. */}}
+{{- /* What holds for each annotation's value, and what to say otherwise, with the value for {}. The webhook has the same rules and words. */}}
 {{- define "faas-sidecar.policy.annotations" -}}
 {{- $object := "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*" }}
-inject:
+- name: inject
   holds: value in ["true", "false"]
-  otherwise: is neither true nor false; write true for a sidecar or false for none
-config:
+  otherwise: is {}; write "true" for a sidecar or "false" for none, in quotation marks
+- name: config
   holds: value.size() <= 253 && value.matches("^{{ $object }}$")
-  otherwise: is no ConfigMap's name; name the one with faas.yaml in the pod's namespace
-credentials:
+  otherwise: >-
+    {} is no ConfigMap's name; write a name of lower-case letters, digits, - and . that begins and ends with a letter or digit
+- name: credentials
   holds: >-
-    value == "" || value.split(",").all(item, item.matches("^[A-Za-z0-9][A-Za-z0-9_-]{0,62}=(iam_password:)?{{ $object }}$"))
-    && value.split(",").all(item, item.size() <= 330 && value.split(",").exists_one(other, other.split("=")[0] == item.split("=")[0]))
-  otherwise: is no list target=Secret,target=iam_password:Secret with each target once; name the Secrets with the keys
-version:
+    value == "" || value.split(",").all(item, item.matches("^[A-Za-z0-9][A-Za-z0-9_-]{0,62}=(iam_password:)?{{ $object }}$")
+    && item.size() <= 330 && value.split(",").exists_one(other, other.split("=")[0] == item.split("=")[0]))
+  otherwise: >-
+    {} is not target=secret; write such as prod=faas-keys or huawei=iam_password:faas-user, with commas between several, each target once
+- name: version
   holds: value.matches("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
-  otherwise: is no image tag; write one such as {{ .Chart.AppVersion }}
-listen:
+  otherwise: >-
+    {} is no image tag; write an image tag such as 1.2.3: letters, digits, _, . and -, at most 128, not beginning with . or -
+- name: listen
   holds: value in ["port", "socket"]
-  otherwise: is neither port nor socket; write one of them
-log-level:
+  otherwise: is {}; write one of port, socket
+- name: log-level
   holds: value in ["error", "warn", "info", "debug", "trace"]
-  otherwise: is no level; write error, warn, info, debug or trace
+  otherwise: is {}; write one of error, warn, info, debug, trace
 {{- range list "cpu-request" "cpu-limit" }}
-{{ . }}:
+- name: {{ . }}
   holds: value.matches("^[0-9]{1,6}(m|\\.[0-9]{1,3})?$")
-  otherwise: is no amount of CPUs; write one such as 250m or 0.25
+  otherwise: is {}; write CPUs such as 250m or 0.25, in whole thousandths
 {{- end }}
 {{- range list "memory-request" "memory-limit" }}
-{{ . }}:
+- name: {{ . }}
   holds: value.matches("^[0-9]{1,12}((\\.[0-9]{1,3})?(k|M|G|T|Ki|Mi|Gi|Ti))?$")
-  otherwise: is no amount of bytes; write one such as 64Mi, 1.5Gi or 100M
+  otherwise: is {}; write bytes such as 64Mi, 1.5Gi or 100M
 {{- end }}
-native:
+- name: native
   holds: value in ["true", "false"]
-  otherwise: is neither true nor false; write false for an ordinary container
+  otherwise: is {}; write one of true, false
 {{- end }}
 
 {{- define "faas-sidecar.policy.rules" -}}
-{{- $annotations := include "faas-sidecar.policy.annotations" . | fromYaml }}
 {{- $rules := list (dict
-  "holds" "variables.wishes.all(name, name in variables.known)"
-  "says" `"annotation faas-sidecar.io/" + variables.wishes.filter(name, !(name in variables.known))[0] + " is unknown; known are " + variables.known.join(", ")`
+  "holds" `variables.wishes.all(name, name in variables.known || name == "injected")`
+  "says" `"faas-sidecar.io/" + variables.wishes.filter(name, !(name in variables.known) && name != "injected")[0] + ": is unknown; known after faas-sidecar.io/ are " + variables.known.join(", ")`
 ) }}
-{{- range $name, $rule := $annotations }}
+{{- range include "faas-sidecar.policy.annotations" . | fromYamlArray }}
+{{- $shown := printf `\"" + variables.wishes[%q] + "\"` .name }}
 {{- $rules = append $rules (dict
-  "holds" (printf "variables.wishes[?%q].optMap(value, %s).orValue(true)" $name $rule.holds)
-  "says" (printf `"annotation faas-sidecar.io/%s: \"" + variables.wishes[%q] + "\" " + %q` $name $name $rule.otherwise)
+  "holds" (printf "variables.wishes[?%q].optMap(value, %s).orValue(true)" .name .holds)
+  "says" (printf "faas-sidecar.io/%s: %s" .name .otherwise | toJson | replace "{}" $shown)
 ) }}
 {{- end }}
 {{- $resources := (include "faas-sidecar.template" . | fromJson).container.resources | default dict }}
@@ -143,7 +150,7 @@ native:
 {{- $limit := printf "variables.wishes[?%q].orValue(%q)" (printf "%s-limit" .) (get ($resources.limits | default dict) . | default "" | toString) }}
 {{- $rules = append $rules (dict
   "holds" (printf "!isQuantity(%s) || !isQuantity(%s) || quantity(%s).compareTo(quantity(%s)) <= 0" $request $limit $request $limit)
-  "says" (printf `"annotation faas-sidecar.io/%s-request: the request " + %s + " is more than the limit " + %s + "; set %s-request and %s-limit together"` . $request $limit . .)
+  "says" (printf `"faas-sidecar.io/%s-request: the request " + %s + " is more than the limit " + %s + "; set faas-sidecar.io/%s-request and faas-sidecar.io/%s-limit together"` . $request $limit . .)
 ) }}
 {{- end }}
 {{- toJson $rules }}

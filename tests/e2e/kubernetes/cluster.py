@@ -1,9 +1,11 @@
 """A Kubernetes API server with its etcd on loopback, and kubectl and helm against it. There is no scheduler, no controller and no kubelet: what is
 created is admitted and stored, and nothing runs."""
 
+import http.client
 import json
 import os
 import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
@@ -93,6 +95,8 @@ class Cluster:
                    "--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", key,
                    "--service-account-signing-key-file", key, "--shutdown-delay-duration", "0s", *self.flags)
         authority = wait_for("the API server's certificate", self.authority)
+        self.address, self.headers = f"127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
+        self.trust = ssl.create_default_context(cafile=authority)
         self.environment = {**os.environ, "KUBECONFIG": str(self.work / "kubeconfig"), "HELM_CACHE_HOME": str(self.work / "helm/cache"),
                             "HELM_CONFIG_HOME": str(self.work / "helm/config"), "HELM_DATA_HOME": str(self.work / "helm/data")}
         (self.work / "kubeconfig").write_text(json.dumps({
@@ -136,6 +140,16 @@ class Cluster:
 
     def get(self, *arguments: str) -> dict:
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def lists(self, *paths: str) -> list[dict]:
+        """The items at paths of the API, over one connection."""
+        connection, items = http.client.HTTPSConnection(self.address, context=self.trust, timeout=30), []
+        for path in paths:
+            connection.request("GET", path, headers=self.headers)
+            answer = json.load(connection.getresponse())
+            items += [{"kind": answer["kind"].removesuffix("List"), **item} for item in answer["items"]]
+        connection.close()
+        return items
 
     def apply(self, *objects: dict) -> None:
         self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
