@@ -10,6 +10,7 @@ import helm_python
 import kubernetes_validate
 import yaml
 
+import documents
 import embed
 import gateway
 import injection
@@ -197,7 +198,7 @@ def schema_is_the_sidecars() -> None:
 
 CHECKS = [
     lint, package, other_helm, every_value_is_commented, sidecar.modes, injection.choice, injection.document, injection.webhook, gateway.ways, gateway.run,
-    gateway.refusals, notes, labels_and_names, test_of_a_release, readme, numbers_and_addresses, monitoring, refusals.refusals, schema_is_the_sidecars,
+    gateway.refusals, notes, labels_and_names, test_of_a_release, readme, documents.examples, numbers_and_addresses, monitoring, refusals.refusals, schema_is_the_sidecars,
 ]
 
 if __name__ == "__main__":
