@@ -26,7 +26,6 @@ use crate::transport::Tls;
 mod accept;
 mod blueprint;
 mod build;
-mod clocks;
 mod connection;
 mod door;
 #[cfg(feature = "emulator")]
@@ -43,7 +42,6 @@ use door::Door;
 use listen::Bound;
 use reload::{State, Update};
 
-pub use clocks::{HostClock, host_clocks};
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
 pub use reload::Reloaded;

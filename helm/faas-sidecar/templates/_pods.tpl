@@ -63,8 +63,12 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{- /* What runs all the time has an account of its own; a test alone needs none. */}}
+{{- /* What runs all the time has an account of its own; the test alone needs none. */}}
 {{- define "faas-sidecar.serviceAccount" -}}
-{{- $made := and .Values.serviceAccount.create (or .Values.gateway.enabled (eq (include "faas-sidecar.injection" .) "webhook")) }}
-{{- .Values.serviceAccount.name | default ($made | ternary (include "faas-sidecar.fullname" .) "default") }}
+{{- $runs := or .Values.gateway.enabled (eq (include "faas-sidecar.injection" .) "webhook") }}
+{{- if not .Values.serviceAccount.create }}
+{{- .Values.serviceAccount.name | default "default" }}
+{{- else }}
+{{- $runs | ternary (.Values.serviceAccount.name | default (include "faas-sidecar.fullname" .)) "default" }}
+{{- end }}
 {{- end }}

@@ -136,7 +136,7 @@ ports:
 {{- if .socket }}
 {{- /* The directory belongs to the pod alone, so its containers need no common group. */}}
 - name: FAAS_SIDECAR_UNIX_SOCKET_MODE
-  value: {{ .own.Values.config.unix_socket_mode | default "0666" | quote }}
+  value: {{ dig "unix_socket" "mode" "0666" .own.Values.config | quote }}
 {{- end }}
 {{- end }}
 

@@ -83,8 +83,6 @@ def credentials(name: str, values: dict, config: dict, sidecar: dict, volumes: d
 
 def by_binary(name: str, config: str, sidecar: dict) -> None:
     """The pod's paths below a directory."""
-    if not BINARY:
-        return
     with tempfile.TemporaryDirectory() as root:
         def moved(text: str) -> str:
             return re.sub(r"/(etc|run|var/run/secrets)/faas-sidecar", rf"{root}/\1", text)
