@@ -27,7 +27,6 @@ mod accept;
 mod blueprint;
 mod build;
 mod certificate;
-mod clocks;
 mod connection;
 mod door;
 #[cfg(feature = "emulator")]
@@ -45,7 +44,6 @@ use door::Door;
 use listen::Bound;
 use reload::{State, Update};
 
-pub use clocks::{HostClock, host_clocks};
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
 pub use injector::{Injector, inject};
