@@ -27,10 +27,12 @@ mod accept;
 mod authority;
 mod blueprint;
 mod build;
+mod certificate;
 mod connection;
 mod door;
 #[cfg(feature = "emulator")]
 mod emulated;
+mod injector;
 mod keys;
 mod listen;
 mod readings;
@@ -45,6 +47,7 @@ use reload::{State, Update};
 
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
+pub use injector::{Injector, inject};
 pub use reload::Reloaded;
 pub use serve::serve;
 
