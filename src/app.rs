@@ -27,11 +27,12 @@ mod accept;
 mod authority;
 mod blueprint;
 mod build;
-mod clocks;
+mod certificate;
 mod connection;
 mod door;
 #[cfg(feature = "emulator")]
 mod emulated;
+mod injector;
 mod keys;
 mod listen;
 mod readings;
@@ -44,9 +45,9 @@ use door::Door;
 use listen::Bound;
 use reload::{State, Update};
 
-pub use clocks::{HostClock, host_clocks};
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
+pub use injector::{Injector, inject};
 pub use reload::Reloaded;
 pub use serve::serve;
 

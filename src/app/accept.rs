@@ -105,7 +105,7 @@ async fn slot(door: &Door) -> Option<OwnedSemaphorePermit> {
     Arc::clone(&door.slots).acquire_owned().await.ok()
 }
 
-async fn handshake(
+pub(super) async fn handshake(
     socket: TcpStream,
     tls: Arc<ServerConfig>,
     patience: Duration,
