@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
-
 use super::StartError;
 use super::keys::{Background, Report, Reports};
 use super::{build, readings};
@@ -21,7 +19,7 @@ use crate::memory::Memory;
 use crate::provider::functiongraph;
 use crate::target::{Allow, Target, Targets};
 use crate::telemetry::metrics::{Metrics, TargetMetrics};
-use crate::transport::{self, Shared, Tls, Transport};
+use crate::transport::{self, Shared, Tls};
 
 /// One configuration, ready to be built from.
 pub(super) struct Blueprint {
@@ -137,18 +135,6 @@ impl Blueprint {
     pub(super) fn targets(&self, built: &Built) -> Targets {
         let targets = built.0.iter().map(|(_, target)| Arc::clone(target)).collect();
         Targets::new(targets, &self.default, self.generation)
-    }
-
-    /// Each target's name, a transport to its host, and the root of that host.
-    pub(super) fn hosts(&self) -> Result<Vec<(String, Transport, Url)>, StartError> {
-        let host = |plan: &Arc<Plan>| {
-            let way = &plan.way;
-            let url =
-                build::host(&way.config).map_err(|why| StartError(format!("target {}: {why}", plan.name)))?;
-            let transport = Transport::new(&way.transport, Arc::clone(&way.shared));
-            Ok((plan.name.clone(), transport, url))
-        };
-        self.plans.iter().map(host).collect()
     }
 
     /// The files of certificates that the targets read.

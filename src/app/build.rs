@@ -101,20 +101,6 @@ pub(super) fn provider(way: &Way) -> Result<Arc<dyn Provider>, String> {
     }
 }
 
-/// The root of the host that a target's functions are called at.
-pub(super) fn host(config: &TargetConfig) -> Result<Url, String> {
-    let mut url = match (&config.base_url, &config.cloud) {
-        (Some(url), _) => url.clone(),
-        (None, Cloud::Ncp(place)) => endpoint(place, config)?.origin(),
-        (None, Cloud::FunctionGraph(place)) => {
-            let host = functiongraph::functions_host(&place.region);
-            Url::parse(&host).map_err(|fault| fault.to_string())?
-        }
-    };
-    url.set_path("/");
-    Ok(url)
-}
-
 /// The rules of `allow`; none allows nothing.
 pub(super) fn allow(target: &str, rules: &[AllowRule]) -> Result<Allow, String> {
     let rule = |rule: &AllowRule| {

@@ -28,14 +28,12 @@ fn what_is_shown_loads_again_as_the_same() {
         let config = good(&text);
         for shown in [effective(&config), effective_json(&config)] {
             let again = good(&shown);
-            assert_eq!(
-                Config { file: None, ..again },
-                Config {
-                    file: None,
-                    ..config.clone()
-                },
-                "{shown}"
-            );
+            let settings = |config: &Config| Config {
+                file: None,
+                file_digest: None,
+                ..config.clone()
+            };
+            assert_eq!(settings(&again), settings(&config), "{shown}");
         }
     }
 }

@@ -143,14 +143,6 @@ impl Endpoint {
         url
     }
 
-    /// Scheme and host, with the root as path.
-    #[must_use]
-    pub fn origin(&self) -> Url {
-        let mut url = self.base.clone();
-        url.set_path("/");
-        url
-    }
-
     /// Hours that the region's local time is ahead of UTC, for first-generation times.
     #[must_use]
     pub fn utc_offset_hours(&self) -> i8 {
