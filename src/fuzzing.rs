@@ -26,7 +26,7 @@ use crate::names::{
 };
 use crate::transport;
 use crate::transport::survey::certificate;
-use crate::{config, grpc, provider};
+use crate::{config, grpc, inject, provider};
 
 mod signature;
 
@@ -48,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     ("page_token", page_token),
     ("times", times),
     ("certificate", certificate_der),
+    ("manifests", manifests),
 ];
 
 /// JSON text → protobuf wire bytes → JSON text: the same document, and a second time the same bytes.
@@ -206,6 +207,11 @@ pub fn certificate_der(data: &[u8]) {
     if let Some(found) = certificate::read(data) {
         assert!(found.subject.chars().count() <= 200 && !found.issuer.contains(char::is_control));
     }
+}
+
+/// Kubernetes manifests with sidecars, and the webhook's requests.
+pub fn manifests(data: &[u8]) {
+    inject::fuzz::manifests(data);
 }
 
 #[cfg(test)]

@@ -270,7 +270,7 @@ fn what_it_cannot_start_with_is_named() {
     ];
     let (code, told) = run(&args);
     assert!(
-        code == Some(78) && told.contains("is not the template expected"),
+        code == Some(78) && told.contains("image.repository: must be a text"),
         "{told}"
     );
 
