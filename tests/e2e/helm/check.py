@@ -102,7 +102,7 @@ def notes() -> None:
         pod["containers"] = [*pod.get("containers", []), app]
         kubernetes_validate.validate({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": pod}, NEWEST, strict=True)
     expect("existingSecrets.default=faas-keys" in notes_of({}), "the notes tell how to name a Secret")
-    for mode, said in [("policy", "MutatingAdmissionPolicy faas-faas-sidecar"), ("webhook", "rollout status deployment/faas-faas-sidecar-injector")]:
+    for mode, said in [("policy", "MutatingAdmissionPolicy faas-faas-sidecar-injection."), ("webhook", "rollout status deployment/faas-faas-sidecar-injector")]:
         text = notes_of({"injection": {"mode": mode}})
         expect('faas-sidecar.io/inject: "true"' in text and said in text and "helm test faas -n team" in text, f"{mode}: the notes tell the next step: {text}")
     ways = [

@@ -102,6 +102,8 @@ def webhook() -> None:
     expect(hook["namespaceSelector"] == {**chosen, "matchExpressions": [*chosen["matchExpressions"], excluded]}, "namespaces are chosen by labels too")
     done = template(injection("webhook", {"source": "secret"}))
     expect(done.returncode != 0 and "set existingSecret" in done.stderr, f"a source without its Secret is refused: {done.stderr}")
+    done = template(injection("webhook", {"validityDays": 365}))
+    expect(done.returncode != 0 and "must be less than validityDays" in done.stderr, f"a certificate that is old at once is refused: {done.stderr}")
     print(f"webhook: certificates from {'; '.join(sources)}; the one by Helm is trusted by its own bundle for the Service's name")
 
 
