@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 import sidecar
-from rig import BINARY, VERSIONS, containers, environment, expect, kinds, one, pods, rendered, restricted, template, wired
+from rig import BINARY, OLDEST, VERSIONS, containers, environment, expect, kinds, one, pods, rendered, restricted, template, wired
 
 TLS = {"tls": {"existingSecret": "gateway-tls"}}
 TOKEN = {"token": {"existingSecret": "gateway-tokens"}}
@@ -54,6 +54,7 @@ def ways() -> None:
     expect({"faas-faas-sidecar-gateway.team.svc", "faas-faas-sidecar-gateway-headless.team.svc", "faas.example"} <= set(certificate["dnsNames"]), "cert-manager makes it for its names")
     mounted = [source["secret"]["name"] for source in volume(rendered(values(MANAGED)), "faas-sidecar-gateway")["projected"]["sources"]]
     expect(set(mounted) == {certificate["secretName"]}, "the pod has the certificate that cert-manager makes")
+    rendered({**values(TLS), "injection": {"mode": "none"}}, version=OLDEST)
     for version, waits in [("1.29.0", False), ("1.30.0", True)]:
         gateway = one_container(rendered(values(TLS), version=version))
         expect(("lifecycle" in gateway) == waits, f"Kubernetes {version} waits before SIGTERM: {waits}")

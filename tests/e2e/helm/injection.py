@@ -40,6 +40,15 @@ def choice() -> None:
         expect(bool(document) == bool(made), f"{name}: the template document goes with an injection")
     older = one(rendered({}, version="1.34.0", apis=(POLICY.replace("/v1/", "/v1beta1/"),)), "MutatingAdmissionPolicy")
     expect(older["apiVersion"].endswith("/v1beta1"), "the policy is of the version that the cluster has")
+    classic = {"nativeSidecar": False}
+    rendered({**injection("webhook"), **classic}, version="1.28.0")
+    for name, values, version, said in [
+        ("a native sidecar", {}, "1.28.15-r80", "set nativeSidecar: false"),
+        ("a webhook", {**injection("webhook"), **classic}, "1.27.0", "set injection.mode: none"),
+        ("anything", {}, "1.24.0", "kubeVersion"),
+    ]:
+        done = template(values, version=version)
+        expect(done.returncode != 0 and said in done.stderr, f"{name} is refused by Kubernetes {version}: {done.stderr}")
     print(f"injection: policy where the cluster has it, else the webhook, nothing for a dependency: {len(cases)} cases")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import certifi
 import yaml
 
-from rig import BINARY, CHART, VERSIONS, containers, environment, expect, in_application, one, pods, restricted, wired
+from rig import BINARY, CHART, OLDEST, VERSIONS, containers, environment, expect, in_application, one, pods, restricted, wired
 
 MODES = {path.name.removesuffix("-values.yaml"): yaml.safe_load(path.read_text()) for path in sorted(CHART.glob("ci/*-values.yaml"))}
 # Those of the sidecar itself; the others are for the webhook and the gateway.
@@ -25,10 +25,11 @@ def modes() -> None:
             for key, pod in pods(found).items():
                 restricted(f"{name}, {key}", pod)
         mode(name, values, found)
+    wired("classic, oldest", in_application(OWN["classic"], version=OLDEST))
     changed = in_application({**MODES["port"], "config": {**MODES["port"]["config"], "threads": 2}})
     digests = [one(found, "Deployment")["spec"]["template"]["metadata"]["annotations"] for found in (changed, in_application(MODES["port"]))]
     expect(digests[0] != digests[1], "a new configuration starts new pods")
-    print(f"in a chart that depends on this one, valid by the schemas of Kubernetes {', '.join(VERSIONS)}: {', '.join(OWN)}")
+    print(f"in a chart that depends on this one, valid by the schemas of Kubernetes {', '.join(VERSIONS)}: {', '.join(OWN)}; of {OLDEST}: classic")
 
 
 def mode(name: str, values: dict, found: dict) -> None:
