@@ -14,6 +14,7 @@ mod doctor;
 mod emulator;
 mod exit;
 mod inject;
+mod injector;
 pub mod invoke;
 mod io;
 mod keys;
@@ -41,6 +42,7 @@ pub use doctor::DoctorArgs;
 pub use emulator::EmulatorArgs;
 pub use exit::Exit;
 pub use inject::InjectArgs;
+pub use injector::{InjectorArgs, InjectorLog};
 pub use invoke::InvokeArgs;
 pub use io::Io;
 pub use keys::{KeyArgs, Keys};
@@ -119,6 +121,8 @@ pub enum Command {
     Wait(ProbeArgs),
     /// Put the sidecar into Kubernetes manifests that ask for it
     Inject(InjectArgs),
+    /// Put the sidecar into pods as they are created: a webhook of the Kubernetes API server
+    Injector(InjectorArgs),
     /// Be NAVER Cloud Functions on this machine, running real code
     #[cfg(feature = "emulator")]
     Emulator(EmulatorArgs),
@@ -185,6 +189,7 @@ fn dispatch(command: Command, env: &Env, io: &mut Io<'_>) -> Exit {
         Command::Probe(args) => probe::probe(&args, env, io),
         Command::Wait(args) => probe::wait(&args, env, io),
         Command::Inject(args) => inject::run(&args, io),
+        Command::Injector(args) => injector::run(args, io),
         #[cfg(feature = "emulator")]
         Command::Emulator(args) => emulator::run(&args, env, io),
         #[cfg(feature = "emulator")]

@@ -355,8 +355,7 @@ fn warnings(pod: &Node, wishes: &Wishes) -> Vec<String> {
         .unwrap_or("Always");
     if !wishes.native && restarts != "Always" {
         warnings.push(format!(
-            "restartPolicy is {restarts}, and the sidecar is an ordinary container (native: false): the pod does not end while it runs; \
-             end it with POST /quitquitquit, or leave {PREFIX}native out"
+            "restartPolicy is {restarts}, and the sidecar is an ordinary container (native: false): the pod does not end while it runs; leave {PREFIX}native out"
         ));
     }
     let host_network = pod.at(&["spec", "hostNetwork"]) == Some(&Node::Bool(true));

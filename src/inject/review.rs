@@ -123,7 +123,7 @@ pub fn review(body: &[u8], template: &Template) -> Result<Answered, Refused> {
     if read.kind != KIND || read.api_version != VERSION {
         let (kind, version) = (shown(&read.kind), shown(&read.api_version));
         return Err(refused(format!(
-            "the body is {kind} of {version}; send {KIND} of {VERSION} (admissionReviewVersions: [v1])"
+            "the body's kind is {kind} and its apiVersion {version}; send {KIND} of {VERSION} (admissionReviewVersions: [v1])"
         )));
     }
     let Some(request) = read.request else {
@@ -215,7 +215,7 @@ fn told(faults: &Faults) -> String {
 
 fn shown(text: &str) -> String {
     if text.is_empty() {
-        return "without a name".to_owned();
+        return "nothing".to_owned();
     }
     format!("{:?}", text.chars().take(64).collect::<String>())
 }
