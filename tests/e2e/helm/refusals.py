@@ -31,7 +31,10 @@ REFUSED_BY_SCHEMA = {
     "a key in the configuration": (ncp(credentials={"access_key_id": "AK"}), "access_key_id"),
     "a secret key in the configuration": (ncp(credentials={"source": "files", "secret_access_key": "SK"}), "secret_access_key"),
     "a key beside the Secret's name": ({"credentials": {"accessKeyId": "AK"}}, "accessKeyId"),
-    "keys in place of the Secret's name": ({"credentials": {"existingSecrets": {"prod": {"access-key-id": "AK", "secret-access-key": "SK"}}}}, "existingSecrets"),
+    "keys in place of the Secret's name": (
+        {"credentials": {"existingSecrets": {"prod": {"access-key-id": "AK", "secret-access-key": "SK"}}}},
+        "existingSecrets",
+    ),
     "a key as a variable's value": (variable(name="NCLOUD_SECRET_ACCESS_KEY", value="SK"), "extraEnv"),
     "a key as a variable's value, the other name": (variable(name="NCLOUD_SECRET_KEY", value="SK"), "extraEnv"),
     "a key of Huawei as a variable's value": (variable(name="HUAWEICLOUD_SDK_SK", value="SK"), "extraEnv"),

@@ -128,7 +128,9 @@ def restricted(what: str, pod: dict) -> None:
         expect(not any("hostPort" in port for port in container.get("ports", [])), f"{name}: no port of the host")
         if container["name"] != "application":
             expect(merged["readOnlyRootFilesystem"] is True, f"{name}: nothing to write")
-            expect(container["resources"]["limits"].keys() == {"memory"} and container["resources"]["requests"].keys() == {"cpu", "memory"}, f"{name}: resources")
+            expect(
+                container["resources"]["limits"].keys() == {"memory"} and container["resources"]["requests"].keys() == {"cpu", "memory"}, f"{name}: resources"
+            )
 
 
 def wired(what: str, objects: Objects) -> None:

@@ -30,6 +30,7 @@ def modes() -> None:
     digests = [one(found, "Deployment")["spec"]["template"]["metadata"]["annotations"] for found in (changed, in_application(MODES["port"]))]
     expect(digests[0] != digests[1], "a new configuration starts new pods")
     print(f"in a chart that depends on this one, valid by the schemas of Kubernetes {', '.join(VERSIONS)}: {', '.join(OWN)}; of {OLDEST}: classic")
+    print("the sidecar accepts every rendered configuration; at its socket it starts, answers the probe, and ends with 0")
 
 
 def mode(name: str, values: dict, found: dict) -> None:
@@ -85,6 +86,7 @@ def credentials(name: str, values: dict, config: dict, sidecar: dict, volumes: d
 def by_binary(name: str, config: str, sidecar: dict) -> None:
     """The pod's paths below a directory."""
     with tempfile.TemporaryDirectory() as root:
+
         def moved(text: str) -> str:
             return re.sub(r"/(etc|run|var/run/secrets)/faas-sidecar", rf"{root}/\1", text)
 
