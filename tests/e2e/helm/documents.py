@@ -68,7 +68,7 @@ def commands() -> int:
     """helm install and upgrade with the same flags, without a cluster: as template; files of values are elsewhere on the page."""
     count = 0
     for page in PAGES:
-        for line in [line for text in blocks(page, "") for line in text.splitlines() if re.match("helm (install|upgrade) ", line)]:
+        for line in [line for text in blocks(page, "") for line in text.splitlines() if re.match("helm (install|upgrade) [^ ]+ helm/", line)]:
             words = shlex.split(line.replace(" -f values.yaml", "").replace(" --reset-then-reuse-values", ""))
             done = helm("template", words[2], CHART, "--kube-version", NEWEST, *words[4:])
             expect(done.returncode == 0 and words[3] == "helm/faas-sidecar", f"{page.name}: {line}: {done.stderr}")
