@@ -24,12 +24,15 @@ use crate::telemetry::{FLUSH, Log, Telemetry};
 use crate::transport::Tls;
 
 mod accept;
+mod authority;
 mod blueprint;
 mod build;
+mod certificate;
 mod connection;
 mod door;
 #[cfg(feature = "emulator")]
 mod emulated;
+mod injector;
 mod keys;
 mod listen;
 mod readings;
@@ -44,8 +47,12 @@ use reload::{State, Update};
 
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
+pub use injector::{Injector, inject};
 pub use reload::Reloaded;
 pub use serve::serve;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use authority::fuzz as fuzz_authority;
 
 /// Targets by themselves, without listeners; their keys are kept up to date for as long as this is.
 #[derive(Debug)]

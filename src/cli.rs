@@ -13,6 +13,8 @@ mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod exit;
+mod inject;
+mod injector;
 pub mod invoke;
 mod io;
 mod keys;
@@ -39,6 +41,8 @@ pub use doctor::DoctorArgs;
 #[cfg(feature = "emulator")]
 pub use emulator::EmulatorArgs;
 pub use exit::Exit;
+pub use inject::InjectArgs;
+pub use injector::{InjectorArgs, InjectorLog};
 pub use invoke::InvokeArgs;
 pub use io::Io;
 pub use keys::{KeyArgs, Keys};
@@ -115,6 +119,10 @@ pub enum Command {
     Probe(ProbeArgs),
     /// Wait until a sidecar is healthy
     Wait(ProbeArgs),
+    /// Put the sidecar into Kubernetes manifests that ask for it
+    Inject(InjectArgs),
+    /// Put the sidecar into pods as they are created: a webhook of the Kubernetes API server
+    Injector(InjectorArgs),
     /// Be NAVER Cloud Functions on this machine, running real code
     #[cfg(feature = "emulator")]
     Emulator(EmulatorArgs),
@@ -180,6 +188,8 @@ fn dispatch(command: Command, env: &Env, io: &mut Io<'_>) -> Exit {
         Command::Sign(args) => sign::run(&args, env, io),
         Command::Probe(args) => probe::probe(&args, env, io),
         Command::Wait(args) => probe::wait(&args, env, io),
+        Command::Inject(args) => inject::run(&args, io),
+        Command::Injector(args) => injector::run(args, io),
         #[cfg(feature = "emulator")]
         Command::Emulator(args) => emulator::run(&args, env, io),
         #[cfg(feature = "emulator")]

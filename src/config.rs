@@ -41,6 +41,7 @@ pub(crate) use sources::digest;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use sources::parse_text;
 pub use sources::{CONFIG_VARIABLE, Sources, load};
+pub(crate) use suggest::nearest;
 pub use target::{
     ApiVersion, BaseKey, Breaker, Budget, Cloud, CredentialSource, Credentials, FunctionGraph, Limits, Ncp,
     Platform, Region, Retry, Site, TargetConfig, Timeouts,

@@ -18,6 +18,7 @@ pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod grpc;
+pub mod inject;
 pub mod json;
 pub mod memory;
 pub mod names;

@@ -27,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    ("inject", &["config"]),
     ("json", &["error", "proto"]),
     ("memory", &[]),
     ("names", &["error"]),

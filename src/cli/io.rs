@@ -19,7 +19,16 @@ impl Io<'_> {
     /// Prints a result, ending its last line. A reader that has had enough (`| head`) is no failure.
     pub fn print(&mut self, text: &str) -> Exit {
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        match write!(self.out, "{text}{end}").and_then(|()| self.out.flush()) {
+        self.print_as_it_is(&format!("{text}{end}"))
+    }
+
+    /// Prints a result as it is.
+    pub fn print_as_it_is(&mut self, text: &str) -> Exit {
+        match self
+            .out
+            .write_all(text.as_bytes())
+            .and_then(|()| self.out.flush())
+        {
             Ok(()) => Exit::Clean,
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Clean,
             Err(error) => {

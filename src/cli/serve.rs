@@ -13,7 +13,7 @@ use crate::env::Env;
 use crate::telemetry;
 
 /// Longest time that the end of the process waits for a slow reader of the log.
-const LAST_LINES: Duration = Duration::from_secs(1);
+pub(super) const LAST_LINES: Duration = Duration::from_secs(1);
 
 const HELP: &str = "\
 Without a file there is one target, named default: the public NAVER Cloud in Korea, with keys from

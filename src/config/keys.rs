@@ -11,7 +11,7 @@ pub use target::OPERATIONS;
 
 use std::time::Duration;
 
-pub(super) use top::TARGET_NAME;
+pub(crate) use top::TARGET_NAME;
 
 /// A cloud that a target can speak to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! "Did you mean …?": the nearest of a few words.
 
 /// The candidate nearest to what was written, if it is near enough to be meant.
-pub(super) fn nearest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
     let written = plain(written);
     candidates

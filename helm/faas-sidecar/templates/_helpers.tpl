@@ -8,14 +8,39 @@
 {{- .Values.fullnameOverride | default $full | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{- /* The name of one more object of the context own. */}}
+{{- define "faas-sidecar.named" -}}
+{{- printf "%s-%s" (include "faas-sidecar.fullname" .own | trunc (int (sub 62 (len .suffix))) | trimSuffix "-") .suffix }}
+{{- end }}
+
 {{- define "faas-sidecar.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/name: {{ include "faas-sidecar.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/component: sidecar
+{{- include "faas-sidecar.labelsOf" (dict "own" . "component" "sidecar") }}
+{{- end }}
+
+{{- /* The recommended labels, for a component of the context own. */}}
+{{- define "faas-sidecar.labelsOf" -}}
+helm.sh/chart: {{ printf "%s-%s" .own.Chart.Name .own.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "faas-sidecar.selector" . }}
+app.kubernetes.io/version: {{ .own.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: faas-sidecar
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .own.Release.Service }}
+{{- end }}
+
+{{- /* Those of them by which pods are found, which never change. */}}
+{{- define "faas-sidecar.selector" -}}
+app.kubernetes.io/name: {{ include "faas-sidecar.name" .own }}
+app.kubernetes.io/instance: {{ .own.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- /* Whether the sidecar is an init container: true, or empty. An older cluster would drop restartPolicy, and wait for the container to end. */}}
+{{- define "faas-sidecar.native" -}}
+{{- if .Values.nativeSidecar }}
+{{- if semverCompare "<1.29.0-0" .Capabilities.KubeVersion.Version }}
+{{- fail (printf "faas-sidecar: nativeSidecar: Kubernetes %s has no native sidecars; set nativeSidecar: false for an ordinary container" .Capabilities.KubeVersion.Version) }}
+{{- end -}}
+true
+{{- end }}
 {{- end }}
 
 {{- define "faas-sidecar.image" -}}
@@ -30,7 +55,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- /* Where the sidecar listens, as a JSON array. */}}
 {{- define "faas-sidecar.listen" -}}
-{{- $listen := .Values.config.listen | default list }}
+{{- include "faas-sidecar.listening" (dict "own" . "socket" .Values.socket.enabled) }}
+{{- end }}
+
+{{- /* The same for the context own, with or without the socket. */}}
+{{- define "faas-sidecar.listening" -}}
+{{- $listen := .own.Values.config.listen | default list }}
 {{- if kindIs "string" $listen }}
 {{- $listen = list $listen }}
 {{- end }}
@@ -39,7 +69,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- fail (printf "faas-sidecar: config.listen: %s: for a Unix socket set socket.enabled, which makes a directory for it too" .) }}
 {{- end }}
 {{- end }}
-{{- if .Values.socket.enabled }}
+{{- if .socket }}
 {{- $listen = prepend $listen "unix:/run/faas-sidecar/faas.sock" }}
 {{- end }}
 {{- $listen | default (list "127.0.0.1:50051") | toJson }}
@@ -47,7 +77,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- /* Where it is called from within the pod. */}}
 {{- define "faas-sidecar.address" -}}
-{{- include "faas-sidecar.listen" . | fromJsonArray | first | replace "0.0.0.0:" "127.0.0.1:" | replace "[::]:" "[::1]:" }}
+{{- include "faas-sidecar.listen" . | fromJsonArray | include "faas-sidecar.called" }}
+{{- end }}
+
+{{- /* The same for a list of where it listens. */}}
+{{- define "faas-sidecar.called" -}}
+{{- first . | replace "0.0.0.0:" "127.0.0.1:" | replace "[::]:" "[::1]:" }}
 {{- end }}
 
 {{- /* The targets, as JSON, with the credentials' directories filled in. */}}

@@ -2,6 +2,8 @@
 The sidecar for any pod. A chart that depends on this one includes these templates with its own context "."; under an alias, or from further
 above, it passes the context of this chart: (index .Subcharts "alias").
 
+The same parts make the document of which injection makes its pods, in _template.tpl.
+
   faas-sidecar.container     the container: one item of initContainers, or of containers with nativeSidecar=false
   faas-sidecar.volumes       items of the pod's volumes
   faas-sidecar.env           items of env of the application's containers: FAAS_SIDECAR_ADDRESS
@@ -39,88 +41,26 @@ above, it passes the context of this chart: (index .Subcharts "alias").
 {{- end }}
 
 {{- define "faas-sidecar.own.container" -}}
-- name: faas-sidecar
-  image: {{ include "faas-sidecar.image" . | quote }}
-  imagePullPolicy: {{ .Values.image.pullPolicy }}
-  command: [{{ .Values.image.binary | quote }}]
-  args: ["serve", "--config", "/etc/faas-sidecar/faas.yaml"]
-  {{- if .Values.nativeSidecar }}
-  restartPolicy: Always
-  {{- end }}
-  env:
-    {{- include "faas-sidecar.own.env" . | nindent 4 }}
-    {{- with .Values.logLevel }}
-    - name: FAAS_SIDECAR_LOG_LEVEL
-      value: {{ . | quote }}
-    {{- end }}
-    {{- with .Values.extraEnv }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-  {{- range list "startupProbe" "readinessProbe" "livenessProbe" }}
-  {{ . }}:
-    exec:
-      command: [{{ $.Values.image.binary | quote }}, "probe"]
-    {{- toYaml (index $.Values .) | nindent 4 }}
-  {{- end }}
-  {{- with .Values.resources }}
-  resources:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  securityContext:
-    {{- toYaml .Values.securityContext | nindent 4 }}
-  volumeMounts:
-    - name: faas-sidecar-config
-      mountPath: /etc/faas-sidecar
-      readOnly: true
-    {{- if .Values.credentials.existingSecrets }}
-    - name: faas-sidecar-credentials
-      mountPath: /var/run/secrets/faas-sidecar
-      readOnly: true
-    {{- end }}
-    {{- with include "faas-sidecar.own.volumeMounts" . }}
-    {{- . | nindent 4 }}
-    {{- end }}
-    {{- with .Values.extraVolumeMounts }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+{{- $env := include "faas-sidecar.part.env" (dict "own" . "socket" .Values.socket.enabled) | fromYamlArray }}
+{{- $mounts := list }}
+{{- if .Values.credentials.existingSecrets }}
+{{- $mounts = append $mounts (include "faas-sidecar.part.credentialsMount" . | fromYaml) }}
+{{- end }}
+{{- if .Values.socket.enabled }}
+{{- $mounts = append $mounts (include "faas-sidecar.part.socketMount" . | fromYaml) }}
+{{- end }}
+{{- $more := include "faas-sidecar.part.ports" . | fromYaml }}
+{{- $container := dict "own" . "native" (include "faas-sidecar.native" .) "env" $env "logLevel" .Values.logLevel "mounts" $mounts "more" $more -}}
+- {{ include "faas-sidecar.part.container" $container | nindent 2 | trim }}
 {{- end }}
 
 {{- define "faas-sidecar.own.volumes" -}}
-- name: faas-sidecar-config
-  configMap:
-    name: {{ include "faas-sidecar.fullname" . }}
+{{- include "faas-sidecar.part.volumes" . }}
 {{- if .Values.credentials.existingSecrets }}
-{{- $targets := include "faas-sidecar.targets" . | fromJson }}
-- name: faas-sidecar-credentials
-  projected:
-    sources:
-      {{- range $name, $secret := .Values.credentials.existingSecrets }}
-      {{- $byPassword := eq (get $targets $name).credentials.source "iam_password" }}
-      - secret:
-          name: {{ $secret }}
-          items:
-            {{- range $byPassword | ternary (list "username" "password" "domain") (list "access-key-id" "secret-access-key") }}
-            - key: {{ . }}
-              path: {{ $name }}/{{ . }}
-            {{- end }}
-      {{- if not $byPassword }}
-      - secret:
-          name: {{ $secret }}
-          optional: true
-          items:
-            - key: security-token
-              path: {{ $name }}/security-token
-      {{- end }}
-      {{- end }}
+- {{ include "faas-sidecar.part.credentials" (dict "own" .) | nindent 2 | trim }}
 {{- end }}
 {{- if .Values.socket.enabled }}
-- name: faas-sidecar-socket
-  emptyDir:
-    medium: Memory
-    sizeLimit: 1Mi
-{{- end }}
-{{- with .Values.extraVolumes }}
-{{ toYaml . }}
+- {{ include "faas-sidecar.part.socket" . | nindent 2 | trim }}
 {{- end }}
 {{- end }}
 
@@ -131,8 +71,7 @@ above, it passes the context of this chart: (index .Subcharts "alias").
 
 {{- define "faas-sidecar.own.volumeMounts" -}}
 {{- if .Values.socket.enabled -}}
-- name: faas-sidecar-socket
-  mountPath: /run/faas-sidecar
+- {{ include "faas-sidecar.part.socketMount" . | nindent 2 | trim }}
 {{- end }}
 {{- end }}
 

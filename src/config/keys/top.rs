@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Change, Default, Key, Kind, Rule};
 
 /// A target's name: it stands in paths, metrics and log lines, so it holds no dot and no space.
-pub(in crate::config) const TARGET_NAME: Rule = Rule {
+pub(crate) const TARGET_NAME: Rule = Rule {
     pattern: "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
     says: "1 to 63 letters, digits, - or _, the first a letter or digit",
     obeys: |text| {
