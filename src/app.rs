@@ -24,6 +24,7 @@ use crate::telemetry::{FLUSH, Log, Telemetry};
 use crate::transport::Tls;
 
 mod accept;
+mod authority;
 mod blueprint;
 mod build;
 mod certificate;
@@ -49,6 +50,9 @@ pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
 pub use injector::{Injector, inject};
 pub use reload::Reloaded;
 pub use serve::serve;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use authority::fuzz as fuzz_authority;
 
 /// Targets by themselves, without listeners; their keys are kept up to date for as long as this is.
 #[derive(Debug)]

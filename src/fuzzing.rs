@@ -26,7 +26,7 @@ use crate::names::{
 };
 use crate::transport;
 use crate::transport::survey::certificate;
-use crate::{config, grpc, inject, provider};
+use crate::{app, config, grpc, inject, provider};
 
 mod signature;
 
@@ -48,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     ("page_token", page_token),
     ("times", times),
     ("certificate", certificate_der),
+    ("authority", authority),
     ("manifests", manifests),
 ];
 
@@ -207,6 +208,11 @@ pub fn certificate_der(data: &[u8]) {
     if let Some(found) = certificate::read(data) {
         assert!(found.subject.chars().count() <= 200 && !found.issuer.contains(char::is_control));
     }
+}
+
+/// A caller's bytes on a Unix socket: the same whatever the pieces, and nothing but delimiters changes.
+pub fn authority(data: &[u8]) {
+    app::fuzz_authority(data);
 }
 
 /// Kubernetes manifests with sidecars, and the webhook's requests.

@@ -4,6 +4,8 @@
 //! valgrind) user-space instructions a call, which is the only figure steady enough to compare across days.
 //!
 //! `cargo bench --bench whole_path` · `-- --quick` · `-- --instructions` · `-- --case text-189B`
+//!
+//! `FAAS_SIDECAR` names another binary to measure, such as the image's.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,

@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use super::Stop;
+use super::authority;
 use super::connection::{self, Socket};
 use super::door::Door;
 use super::listen::{Bound, Listener};
@@ -64,6 +65,7 @@ pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut sto
             (router.clone(), Arc::clone(&door), stop.clone(), alive.clone());
         tokio::spawn(async move {
             let _held = (slot, alive);
+            let filter = matches!(caller, Caller::Local(_)).then(authority::Filter::new);
             let socket: Box<dyn Socket> = match (caller, door.tls()) {
                 (Caller::Local(socket), _) => socket,
                 (Caller::Tcp(socket), None) => Box::new(socket),
@@ -79,7 +81,7 @@ pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut sto
                     }
                 }
             };
-            connection::serve(socket, router, &door.bounds, stop).await;
+            connection::serve(socket, filter, router, &door.bounds, stop).await;
         });
     }
     // The address is free from here on; what was accepted goes on.

@@ -22,6 +22,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tonic::Status;
 
 use super::Stop;
+use super::authority;
 use crate::config::Connections;
 use crate::grpc::{Pending, Router};
 
@@ -49,9 +50,11 @@ struct Life {
     total: AtomicUsize,
 }
 
-/// Serves until the caller goes, falls silent for too long, or is sent away by a drain.
+/// Serves until the caller goes, falls silent for too long, or is sent away by a drain. What comes in goes through the
+/// filter, if there is one.
 pub(super) async fn serve(
     socket: Box<dyn Socket>,
+    filter: Option<authority::Filter>,
     router: Router,
     bounds: &Connections,
     mut stop: watch::Receiver<Stop>,
@@ -59,6 +62,7 @@ pub(super) async fn serve(
     let life = Arc::<Life>::default();
     let begins = Begins {
         socket,
+        filter,
         read: 0,
         life: Arc::clone(&life),
     };
@@ -77,8 +81,9 @@ pub(super) async fn serve(
         .keep_alive_timeout(bounds.keepalive_timeout)
         .serve_connection(TokioIo::new(begins), answers);
     let mut connection = pin!(connection);
-    let mut look = pin!(sleep(bounds.handshake_timeout));
-    let (mut idle_since, mut seen, mut leaving) = (Instant::now(), 0, false);
+    let born = Instant::now();
+    let mut look = pin!(sleep(bounds.handshake_timeout.min(bounds.idle_timeout)));
+    let (mut idle_since, mut seen, mut leaving) = (born, 0, false);
     loop {
         tokio::select! {
             // How a connection ends is its caller's business; failed calls were told already.
@@ -93,7 +98,11 @@ pub(super) async fn serve(
             }
             () = look.as_mut() => {
                 if !life.begun.load(Ordering::Relaxed) {
-                    return;
+                    if born.elapsed() >= bounds.handshake_timeout {
+                        return;
+                    }
+                    look.as_mut().reset(born + bounds.handshake_timeout);
+                    continue;
                 }
                 let total = life.total.load(Ordering::Relaxed);
                 if seen != total || life.calls.load(Ordering::Relaxed) > 0 {
@@ -115,9 +124,10 @@ async fn told_to_drain(stop: &mut watch::Receiver<Stop>) {
     let _ = stop.wait_for(|stop| *stop >= Stop::Drain).await;
 }
 
-/// Notes when the caller has begun to speak HTTP/2.
+/// What comes in: notes when the caller has begun to speak HTTP/2.
 struct Begins {
     socket: Box<dyn Socket>,
+    filter: Option<authority::Filter>,
     /// Bytes read, counted up to the preface's end.
     read: usize,
     life: Arc<Life>,
@@ -131,6 +141,9 @@ impl AsyncRead for Begins {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
+        if let Some(filter) = &mut self.filter {
+            filter.pass(&mut buffer.filled_mut()[before..]);
+        }
         if self.read < PREFACE {
             self.read += buffer.filled().len() - before;
             if self.read >= PREFACE {

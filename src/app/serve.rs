@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
-use super::reload::{REFUSED, TAKEN, UNCHANGED};
+use super::reload::{REFUSED, Reloaded, TAKEN, UNCHANGED};
 use super::watch::Watch;
 use super::{Sidecar, StartError, announce};
 use crate::config::{Config, Sources, digest, load};
@@ -125,42 +125,49 @@ impl<A: AsyncFnMut(Config) -> Result<Config, StartError>> Keeper<'_, A> {
         let generation = self.sidecar.config_generation();
         let outcome = match load(self.sources) {
             Ok(config) => match (self.adapt)(config).await {
-                Ok(config) => self.take(config).await.map_err(|why| why.to_string()),
+                Ok(config) => self
+                    .sidecar
+                    .reload(config, self.env)
+                    .await
+                    .map_err(|why| why.to_string()),
                 Err(why) => Err(why.to_string()),
             },
             Err(faults) => Err(faults.to_string()),
         };
+        // The pages first: who reads the line finds them as it says.
         match outcome {
-            Ok(outcome) => self.sidecar.configured(outcome, None),
+            Ok(reloaded) if reloaded.config_generation == generation => {
+                self.sidecar.configured(UNCHANGED, None);
+                info!(
+                    config_generation = generation,
+                    "the configuration says nothing new"
+                );
+                tell(&reloaded);
+            }
+            Ok(reloaded) => {
+                self.sidecar.configured(TAKEN, None);
+                info!(config_generation = reloaded.config_generation, "reloaded");
+                tell(&reloaded);
+            }
             Err(why) => {
+                self.sidecar.configured(REFUSED, Some(why.clone()));
                 error!(
                     config_generation = generation,
                     "the configuration was refused, and the one before stays in use:\n{why}"
                 );
-                self.sidecar.configured(REFUSED, Some(why));
             }
         }
     }
+}
 
-    /// What it came to, as the metrics name it.
-    async fn take(&mut self, config: Config) -> Result<&'static str, StartError> {
-        let before = self.sidecar.config_generation();
-        let reloaded = self.sidecar.reload(config, self.env).await?;
-        let config_generation = reloaded.config_generation;
-        let outcome = if config_generation == before {
-            info!(config_generation, "the configuration says nothing new");
-            UNCHANGED
-        } else {
-            info!(config_generation, "reloaded");
-            TAKEN
-        };
-        for difference in reloaded.taken {
-            info!(config_generation, "{difference}");
-        }
-        for difference in reloaded.waiting {
-            warn!(config_generation, "not taken up: {difference}");
-        }
-        Ok(outcome)
+/// What has changed, and what waits.
+fn tell(reloaded: &Reloaded) {
+    let config_generation = reloaded.config_generation;
+    for difference in &reloaded.taken {
+        info!(config_generation, "{difference}");
+    }
+    for difference in &reloaded.waiting {
+        warn!(config_generation, "not taken up: {difference}");
     }
 }
 

@@ -24,7 +24,7 @@ use super::intake::Intake;
 use super::methods::{self, Method};
 use super::observe::{CallFacts, Guard, Observed};
 use super::reflection::Reflection;
-use super::status::{Context, bare, panicked, status, unsendable};
+use super::status::{Context, bare, packed_otherwise, panicked, status, unsendable};
 use super::{Health, Services};
 use crate::memory::{Held, Memory};
 use crate::proto::action_service_server::ActionServiceServer;
@@ -93,6 +93,7 @@ impl Router {
                     .max_decoding_message_size(size)
                     .max_encoding_message_size(size)
                     .accept_compressed(Gzip)
+                    .send_compressed(Gzip)
             };
         }
         let services = All {
@@ -173,7 +174,14 @@ impl All {
             "faas.v1.TriggerService" => Own::Trigger,
             _ => return Ok((self.other(request).await?, Held::default())),
         };
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        match head.headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
+            Some(b"gzip") => {}
+            // Most libraries say that they can read gzip, whoever asked. On one machine time is worth more than bytes:
+            // an answer is packed for a caller that packed its call, and for no other.
+            None | Some(b"identity") => drop(head.headers.remove("grpc-accept-encoding")),
+            Some(other) => return Ok((packed_otherwise(other).into_http(), Held::default())),
+        }
         let limits = &self.limits;
         let (body, held) = match Intake::read(body, &limits.memory, limits.max_message_size).await {
             Ok(read) => read,

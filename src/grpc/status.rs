@@ -72,6 +72,19 @@ pub(super) fn bare(code: Code, message: &str) -> Status {
     status(&error, &Context::default())
 }
 
+/// The status of a call in a compression that is not spoken; it names those that are (gRPC's document on compression).
+pub(super) fn packed_otherwise(encoding: &[u8]) -> Status {
+    let message = format!(
+        "The call is compressed with {}; compress it with gzip, or not at all.",
+        encoding.escape_ascii()
+    );
+    let error = Error::new(Kind::Unimplemented, "COMPRESSION_NOT_SUPPORTED", message);
+    let mut status = status(&error, &Context::default());
+    let spoken = MetadataValue::from_static("identity,gzip");
+    status.metadata_mut().insert("grpc-accept-encoding", spoken);
+    status
+}
+
 /// The status of a call that was carried out and whose answer cannot be sent.
 pub(super) fn unsendable(message: &str, attempts: u32, upstream_request_id: Option<&str>) -> Status {
     let error =

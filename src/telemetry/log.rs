@@ -61,6 +61,8 @@ impl Log {
             Format::Json => fmt::layer()
                 .with_writer(writer.clone())
                 .json()
+                // In every line `target` is one of the configuration, and no key stands twice.
+                .with_target(false)
                 .flatten_event(true)
                 .boxed(),
         };

@@ -57,6 +57,16 @@ fn each_call_has_one_line_with_what_an_operator_asks_first() {
 }
 
 #[test]
+fn the_word_target_has_one_meaning_in_every_line() {
+    let server = Sidecar::serve(&["--emulator"], &[]);
+    // Of a key that stands twice, a reader of JSON takes the last.
+    let line = server.process.event("target");
+    assert_eq!(line["target"], "default", "{line}");
+    let line = server.process.event("listening");
+    assert!(line.get("target").is_none(), "{line}");
+}
+
+#[test]
 fn the_level_changes_for_a_while_and_comes_back() {
     let (server, admin) = with_admin(&["--emulator"], &[]);
     assert_eq!(

@@ -20,7 +20,7 @@ use tonic::{Code, Request, Status};
 use tonic_reflection::pb::v1;
 
 use crate::support::answer::content;
-use crate::support::bench::{connect, keys, start, try_start};
+use crate::support::bench::{channel, connect, keys, start, try_start};
 use crate::support::details::bare;
 use crate::support::upstream::Upstream;
 
@@ -228,7 +228,7 @@ impl Guarded {
 
     async fn reason(&self, authorization: Option<&str>) -> String {
         let status = self
-            .call(connect(&self.sidecar), authorization)
+            .call(channel(&self.sidecar), authorization)
             .await
             .unwrap_err();
         assert_eq!(status.code(), Code::Unauthenticated);
@@ -252,12 +252,12 @@ async fn a_token_opens_the_tcp_address_and_health_and_the_unix_socket_need_none(
     guarded.upstream.push(content("[]"));
     let good = format!("Bearer {TOKEN}");
     guarded
-        .call(connect(&guarded.sidecar), Some(&good))
+        .call(channel(&guarded.sidecar), Some(&good))
         .await
         .unwrap();
     assert!(!String::from_utf8_lossy(&guarded.upstream.only().head).contains(TOKEN));
 
-    let channel = connect(&guarded.sidecar);
+    let channel = channel(&guarded.sidecar);
     HealthClient::new(channel.clone())
         .check(HealthCheckRequest::default())
         .await
@@ -282,7 +282,7 @@ async fn tokens_rotate_without_a_refused_call_and_a_broken_file_changes_nothing(
     let good = async |token: &str| {
         guarded.upstream.push(content("[]"));
         guarded
-            .call(connect(&guarded.sidecar), Some(token))
+            .call(channel(&guarded.sidecar), Some(token))
             .await
             .unwrap();
     };

@@ -10,7 +10,7 @@ use crate::support::bench::{Bench, ID, hello, success};
 /// One slot, a patient queue, long pauses.
 const ONE_SLOT: &str = "limits: {max_in_flight: 1, max_queue: 10, queue_timeout: 20s}\nretry: {initial_backoff: 1ms, max_backoff: 60s}";
 /// Far more than it takes, far less than any timer of the test.
-const AT_ONCE: Duration = Duration::from_millis(500);
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 fn call(bench: &Bench) -> JoinHandle<Result<(), tonic::Status>> {
     let mut client = bench.invocations();

@@ -80,9 +80,12 @@ async fn a_connection_grows_no_older_than_its_bound() {
     for _ in 0..20 {
         bench.upstream.push(success("{}"));
     }
+    let began = tokio::time::Instant::now();
     let used = runs(&bench, 20, Duration::from_millis(50)).await;
     let connections = used.last().unwrap() + 1;
-    assert!((3..=8).contains(&connections), "{used:?}");
+    // At least a second has passed; an age may be cut short by a tenth or so.
+    let most = usize::try_from(began.elapsed().as_millis() / 150).unwrap() + 1;
+    assert!((3..=most).contains(&connections), "{used:?}");
 }
 
 #[tokio::test]

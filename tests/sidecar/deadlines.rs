@@ -80,7 +80,7 @@ async fn the_targets_longest_call_bounds_a_caller_without_a_deadline() {
     let began = Instant::now();
     let told = told(&bench.invoke(hello()).await.unwrap_err());
     told.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
-    assert!((200..1000).contains(&began.elapsed().as_millis()));
+    assert!((200..5000).contains(&began.elapsed().as_millis()));
 }
 
 #[tokio::test]

@@ -14,10 +14,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::Code;
-use tonic::transport::Channel;
 
 use crate::support::bench::{connect, hello, keys, start};
 use crate::support::details::told;
+use crate::support::patient::Patient;
 use crate::support::tls::Authority;
 
 const DATA: u8 = 0;
@@ -85,7 +85,7 @@ impl Upstream {
         }
     }
 
-    fn sidecar(&self, settings: &str) -> (Sidecar, InvocationServiceClient<Channel>) {
+    fn sidecar(&self, settings: &str) -> (Sidecar, InvocationServiceClient<Patient>) {
         let text = format!(
             "listen: \"127.0.0.1:0\"\ntargets:\n  main: {{provider: ncp, base_url: \"https://localhost:{}\", ca_file: {}{settings}}}",
             self.port,

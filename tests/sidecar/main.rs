@@ -11,6 +11,7 @@
 #![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
 
 mod allow;
+mod authorities;
 mod bad_actions;
 mod bad_fields;
 mod bad_triggers;

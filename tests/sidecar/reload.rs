@@ -9,11 +9,11 @@ use faas_sidecar::config::{self, Config, Sources};
 use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 use faas_sidecar::proto::*;
 use tonic::Code;
-use tonic::transport::Channel;
 
 use crate::support::answer::html;
 use crate::support::bench::{connect, hello, keys, start, success};
 use crate::support::details::{bare, told};
+use crate::support::patient::Patient;
 use crate::support::spawned::Spawned;
 use crate::support::upstream::Upstream;
 
@@ -33,7 +33,7 @@ struct House {
     first: Upstream,
     second: Upstream,
     sidecar: Sidecar,
-    channel: Channel,
+    channel: Patient,
 }
 
 impl House {
@@ -53,7 +53,7 @@ impl House {
         self.sidecar.reload(read(text), &keys()).await.unwrap()
     }
 
-    fn client(&self) -> InvocationServiceClient<Channel> {
+    fn client(&self) -> InvocationServiceClient<Patient> {
         InvocationServiceClient::new(self.channel.clone())
     }
 

@@ -312,16 +312,16 @@ async fn an_outage_spends_the_budget_of_retries() {
 #[tokio::test]
 async fn retries_stay_within_the_deadline() {
     let bench = Bench::with("retry: {max_attempts: 10, initial_backoff: 1s, max_backoff: 1s}").await;
-    bench.upstream.push(throttled().header("Retry-After", "1"));
+    bench.upstream.push(throttled().header("Retry-After", "10"));
     let began = std::time::Instant::now();
-    let request = within(Duration::from_millis(500), list());
+    let request = within(Duration::from_secs(8), list());
     let status = bench.packages().list_packages(request).await.unwrap_err();
     // The pause would outlast the deadline, so the truth is told at once.
     assert_eq!(
         (status.code(), told(&status).attempts),
         (Code::ResourceExhausted, Some(1))
     );
-    assert!(began.elapsed() < Duration::from_millis(400));
+    assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]

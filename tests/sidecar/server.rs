@@ -15,7 +15,7 @@ use tonic_prost::ProstCodec;
 use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::support::answer::{Step, content, steps};
-use crate::support::bench::{Bench, connect, hello, keys, start, success, text};
+use crate::support::bench::{self, Bench, connect, hello, keys, shown, start, success, text};
 use crate::support::details::bare;
 use crate::support::upstream::Upstream;
 
@@ -166,7 +166,7 @@ async fn unknown_methods_are_unimplemented_with_details() {
 #[tokio::test]
 async fn what_this_cloud_has_not_is_unimplemented_by_name() {
     let bench = Bench::new().await;
-    let id = crate::support::bench::ID.to_owned();
+    let id = bench::ID.to_owned();
     let request = CancelActivationRequest {
         action_name: "a".to_owned(),
         activation_id: id,
@@ -273,6 +273,49 @@ async fn gzip_requests_are_taken() {
 }
 
 #[tokio::test]
+async fn a_gzip_answer_goes_to_a_caller_that_sent_gzip_and_to_no_other() {
+    let bench = Bench::new().await;
+    for packs in [true, false] {
+        let mut client = bench
+            .invocations()
+            .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
+        if packs {
+            client = client.send_compressed(tonic::codec::CompressionEncoding::Gzip);
+        }
+        let result = format!("\"{}\"", "x".repeat(100_000));
+        bench.upstream.push(success(&result));
+        let answer = client.invoke(hello()).await.unwrap();
+        let packed = answer
+            .metadata()
+            .get("grpc-encoding")
+            .map(|name| name.to_str().unwrap());
+        assert_eq!(packed, packs.then_some("gzip"));
+        assert_eq!(shown(&answer.into_inner().activation.unwrap().result), result);
+    }
+}
+
+#[tokio::test]
+async fn a_compression_that_is_not_spoken_is_told_with_those_that_are() {
+    let bench = Bench::new().await;
+    let mut request = Request::new(hello());
+    request
+        .metadata_mut()
+        .insert("grpc-encoding", "deflate".parse().unwrap());
+    let refused = bench.invocations().invoke(request).await.unwrap_err();
+    bare(&refused).assert(
+        Code::Unimplemented,
+        "COMPRESSION_NOT_SUPPORTED",
+        "not_started",
+        "sidecar",
+    );
+    assert_eq!(
+        refused.metadata().get("grpc-accept-encoding").unwrap(),
+        "identity,gzip"
+    );
+    assert!(bench.upstream.received().is_empty());
+}
+
+#[tokio::test]
 async fn a_unix_socket_serves_beside_tcp_and_goes_away_with_the_sidecar() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("faas.sock");
@@ -286,7 +329,7 @@ async fn a_unix_socket_serves_beside_tcp_and_goes_away_with_the_sidecar() {
     let over_unix = Endpoint::from_shared(format!("unix://{}", path.display()))
         .unwrap()
         .connect_lazy();
-    for channel in [connect(&sidecar), over_unix] {
+    for channel in [bench::channel(&sidecar), over_unix] {
         upstream.push(content(r#"[{"name":"a"}]"#));
         let answer = PackageServiceClient::new(channel)
             .list_packages(ListPackagesRequest::default())
@@ -314,10 +357,9 @@ async fn several_threads_serve_one_port() {
 #[tokio::test]
 async fn a_drain_lets_calls_finish_and_takes_no_new_ones() {
     let Bench {
-        upstream,
-        sidecar,
-        channel,
+        upstream, sidecar, ..
     } = Bench::new().await;
+    let channel = bench::channel(&sidecar);
     upstream.push(success(r#"{"n":1}"#).after(Duration::from_millis(600)));
     let mut client = InvocationServiceClient::new(channel.clone());
     let call = tokio::spawn(async move { client.invoke(hello()).await });
@@ -332,7 +374,7 @@ async fn a_drain_lets_calls_finish_and_takes_no_new_ones() {
         ServingStatus::Serving
     );
 
-    let fresh = connect(&sidecar);
+    let fresh = bench::channel(&sidecar);
     let began = Instant::now();
     let drained = tokio::spawn(sidecar.drain());
     assert_eq!(

@@ -69,7 +69,7 @@ impl Tls {
     }
 
     /// A sidecar that leads here, with these further settings.
-    fn sidecar(&self, settings: &str) -> (Sidecar, PackageServiceClient<tonic::transport::Channel>) {
+    fn sidecar(&self, settings: &str) -> (Sidecar, PackageServiceClient<crate::support::patient::Patient>) {
         let text = format!(
             "listen: \"127.0.0.1:0\"\ntargets:\n  main: {{provider: ncp, base_url: \"https://localhost:{}\"{settings}}}",
             self.port

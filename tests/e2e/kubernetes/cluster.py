@@ -119,7 +119,6 @@ class Cluster:
     def must(self, tool: str, *arguments: str | Path, stdin: str | None = None) -> str:
         done = self.run(tool, *arguments, stdin=stdin)
         if done.returncode:
-            self.alive()
             raise SystemExit(f"{tool} {' '.join(map(str, arguments))} ended with {done.returncode}:\n{done.stderr}")
         return done.stdout
 
@@ -147,16 +146,16 @@ class Cluster:
         for path in paths:
             connection.request("GET", path, headers=self.headers)
             answer = json.load(connection.getresponse())
-            items += [{"kind": answer["kind"].removesuffix("List"), **item} for item in answer["items"]]
+            items += [{"apiVersion": answer["apiVersion"], "kind": answer["kind"].removesuffix("List"), **item} for item in answer["items"]]
         connection.close()
         return items
 
     def apply(self, *objects: dict) -> None:
         self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
-    def namespace(self, name: str, **labels: str) -> str:
-        """A namespace in which only restricted pods are admitted, with the ServiceAccount that a controller would make."""
-        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**RESTRICTED, **labels}}})
+    def namespace(self, name: str, labels: dict[str, str] = RESTRICTED) -> str:
+        """A namespace, in which only restricted pods are admitted, with the ServiceAccount that a controller would make."""
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
         self.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name},
                     "automountServiceAccountToken": False})
         return name

@@ -1,6 +1,7 @@
 """The pods that the checks create: shapes of applications, what they may ask for, and what must be refused."""
 
-import copy
+import difflib
+import json
 
 PREFIX = "faas-sidecar.io/"
 CONTAINER = "faas-sidecar"
@@ -79,6 +80,9 @@ def values(wishes: dict) -> dict:
 
 
 ASKING = [pod(f"{shape}-{wish}", wishes, **spec) for shape, spec in SHAPES.items() for wish, wishes in WISHES.items()]
+# As much as a policy has to bear: the API server bounds what an expression may cost.
+MANY = {"listen": "socket", "credentials": ",".join(f"target-{9 - index % 10}-{index}=secret-{index}" for index in range(100))}
+ASKING.append(pod("many", MANY, containers=[container(f"application-{index}") for index in range(20)]))
 NOT_ASKING = [
     pod("without"),
     pod("large-without", **SHAPES["large"]),
@@ -96,8 +100,8 @@ WRONG = {
     "a long config": ({"config": "c" * 254}, "ConfigMap"),
     "credentials without a target": ({"credentials": "keys"}, "target"),
     "a target's name": ({"credentials": "-a=keys"}, "credentials"),
-    "a Secret's name": ({"credentials": "a=Keys"}, "Secret"),
-    "an unknown kind of keys": ({"credentials": "a=iam_token:keys"}, "Secret"),
+    "a Secret's name": ({"credentials": "a=Keys"}, "Keys"),
+    "an unknown kind of keys": ({"credentials": "a=iam_token:keys"}, "iam_token"),
     "a target twice": ({"credentials": "a=x,b=y,a=z"}, "a"),
     "a trailing comma": ({"credentials": "a=x,"}, "target"),
     "version": ({"version": "a/b"}, "a/b"),
@@ -116,13 +120,25 @@ WRONG = {
 REFUSED = {what: pod(f"wrong-{index}", wishes) for index, (what, (wishes, _)) in enumerate(WRONG.items())}
 
 
-def stored(pod: dict) -> dict:
-    """What of a stored pod is not its identity."""
-    rest = copy.deepcopy(pod)
-    for key in ("uid", "resourceVersion", "creationTimestamp", "managedFields", "namespace", "selfLink"):
-        rest["metadata"].pop(key, None)
-    return rest
+def essence(pod: dict) -> dict:
+    """What of a stored pod is neither its identity nor its time."""
+    generated = ["name"] if "generateName" in pod["metadata"] else []
+    identity = {"uid", "resourceVersion", "creationTimestamp", "managedFields", "namespace", *generated}
+    return {**pod, "metadata": {key: value for key, value in pod["metadata"].items() if key not in identity}}
 
 
-def spec(pod: dict) -> dict:
-    return stored(pod)["spec"]
+def sidecars(pod: dict) -> list[tuple[str, int]]:
+    """Where the containers of our name are."""
+    lists = ((kind, pod["spec"].get(kind, [])) for kind in ("initContainers", "containers"))
+    return [(kind, index) for kind, containers in lists for index, one in enumerate(containers) if one["name"] == CONTAINER]
+
+
+def different(one: dict[str, dict], other: dict[str, dict]) -> str:
+    """The first difference of pods by name; nothing when they are equal but for their identity."""
+    if one.keys() != other.keys():
+        return f"pods of other names: {sorted(one.keys() ^ other.keys())}"
+    for name in one:
+        pair = [json.dumps(essence(pods[name]), indent=1, sort_keys=True).splitlines() for pods in (one, other)]
+        if pair[0] != pair[1]:
+            return "\n".join([name, *difflib.unified_diff(*pair, lineterm="")])
+    return ""

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import certificate
 from cluster import Cluster, expect
 
 # Kinds of others that the chart can make objects of. Their definitions here hold no schema: that an object of them is right is not shown.
@@ -31,6 +32,9 @@ def modes(chart: Path) -> dict[str, dict | Path]:
 
 
 def define(cluster: Cluster) -> None:
+    """What the modes need: definitions of foreign kinds, and the namespaces that values of ci/ name."""
+    for namespace in ("shop", "bank"):
+        cluster.namespace(namespace)
     for group, kind in FOREIGN:
         plural = f"{kind.lower()}s"
         schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
@@ -89,6 +93,7 @@ def lifecycle(cluster: Cluster, chart: Path, namespace: str) -> None:
     expect(not [name for name in everything(cluster).keys() - before.keys() if "Admission" in name or "Webhook" in name], "a release leaves what it no longer wants")
     cluster.helm("uninstall", "release", "-n", namespace)
     left("one release through all modes", before, everything(cluster))
+    certificate.renewal(cluster, chart, namespace)
     print(f"helm: installed, upgraded and uninstalled in {len(modes(chart))} modes, with nothing left; {pods} pods of its workloads were admitted as restricted")
 
 

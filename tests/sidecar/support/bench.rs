@@ -17,6 +17,7 @@ use faas_sidecar::proto::*;
 use tonic::transport::{Channel, Endpoint};
 
 use super::answer::content;
+use super::patient::Patient;
 use super::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
 
 /// Short pauses, so that retries cost a test nothing.
@@ -26,7 +27,7 @@ const QUICK: &str =
 pub struct Bench {
     pub upstream: Upstream,
     pub sidecar: Sidecar,
-    pub channel: Channel,
+    pub channel: Patient,
 }
 
 impl Bench {
@@ -71,27 +72,27 @@ impl Bench {
         }
     }
 
-    pub fn packages(&self) -> PackageServiceClient<Channel> {
+    pub fn packages(&self) -> PackageServiceClient<Patient> {
         PackageServiceClient::new(self.channel.clone())
     }
 
-    pub fn actions(&self) -> ActionServiceClient<Channel> {
+    pub fn actions(&self) -> ActionServiceClient<Patient> {
         ActionServiceClient::new(self.channel.clone())
             .max_encoding_message_size(usize::MAX)
             .max_decoding_message_size(usize::MAX)
     }
 
-    pub fn invocations(&self) -> InvocationServiceClient<Channel> {
+    pub fn invocations(&self) -> InvocationServiceClient<Patient> {
         InvocationServiceClient::new(self.channel.clone())
             .max_encoding_message_size(usize::MAX)
             .max_decoding_message_size(usize::MAX)
     }
 
-    pub fn triggers(&self) -> TriggerServiceClient<Channel> {
+    pub fn triggers(&self) -> TriggerServiceClient<Patient> {
         TriggerServiceClient::new(self.channel.clone())
     }
 
-    pub fn health(&self) -> HealthClient<Channel> {
+    pub fn health(&self) -> HealthClient<Patient> {
         HealthClient::new(self.channel.clone())
     }
 
@@ -156,9 +157,13 @@ pub fn try_start(text: &str, env: &Env) -> Result<Sidecar, String> {
     Sidecar::start(&config, env).map_err(|fault| fault.to_string())
 }
 
-pub fn connect(sidecar: &Sidecar) -> Channel {
-    let address = sidecar.tcp().unwrap();
-    Endpoint::from_shared(format!("http://{address}"))
+pub fn connect(sidecar: &Sidecar) -> Patient {
+    Patient::new(&sidecar.tcp().unwrap().to_string())
+}
+
+/// tonic's own client, where its kind matters.
+pub fn channel(sidecar: &Sidecar) -> Channel {
+    Endpoint::from_shared(format!("http://{}", sidecar.tcp().unwrap()))
         .unwrap()
         .connect_lazy()
 }

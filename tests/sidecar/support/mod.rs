@@ -6,6 +6,7 @@ pub mod collector;
 pub mod details;
 pub mod frames;
 pub mod leak;
+pub mod patient;
 pub mod raw;
 pub mod refused;
 pub mod signature;

@@ -5,6 +5,9 @@ An upgrade keeps what is in the Secret until then. A new one comes with the auth
 {{- define "faas-sidecar.webhook.certificate" -}}
 {{- $name := include "faas-sidecar.named" (dict "own" . "suffix" "injector") }}
 {{- $times := .Values.injection.webhook.certificates }}
+{{- if ge (int $times.renewBeforeDays) (int $times.validityDays) }}
+{{- fail "faas-sidecar: injection.webhook.certificates: renewBeforeDays must be less than validityDays" }}
+{{- end }}
 {{- $old := lookup "v1" "Secret" .Release.Namespace (printf "%s-tls" $name) | default dict }}
 {{- $data := $old.data | default dict }}
 {{- $renewAfter := dig "metadata" "annotations" "faas-sidecar.io/renew-after" "0" $old }}
