@@ -384,7 +384,7 @@ fn a_template_of_a_file_is_used_and_a_wrong_one_told_whole() {
         ),
         (
             built_in.replace("logLevel: \"\"\n", "logLevel: loud\n"),
-            "logLevel: write one of",
+            "logLevel: is \"loud\"; write one of",
         ),
         (String::new(), "the file: must be a map of image, config"),
     ] {
