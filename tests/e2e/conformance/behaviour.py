@@ -1,6 +1,7 @@
 """A stock gRPC client of the C core (grpcio): codes and details, sizes, compression, metadata, deadlines, pings, goodbyes.
 
-Needs: ADDRESS and SOCKET of a sidecar whose upstream is upstream/main.go at UPSTREAM, EMULATED of one with emulated clouds, code generated on PYTHONPATH.
+Needs: ADDRESS and SOCKET of a sidecar whose upstream is upstream/main.go at UPSTREAM, EMULATED of one with emulated clouds,
+PATIENT of one that keeps idle connections, code generated on PYTHONPATH.
 `behaviour.py codes SEEN` checks the calls of cases.json and that the Go client has seen the same; `behaviour.py rest` everything else.
 """
 
@@ -20,7 +21,7 @@ from grpc_status import rpc_status
 
 from faas.v1 import action_pb2, action_pb2_grpc, common_pb2, invocation_pb2, invocation_pb2_grpc, package_pb2, trigger_pb2  # noqa: F401
 
-ADDRESS, SOCKET, UPSTREAM, EMULATED = (os.environ[name] for name in ("ADDRESS", "SOCKET", "UPSTREAM", "EMULATED"))
+ADDRESS, SOCKET, UPSTREAM, EMULATED, PATIENT = (os.environ[name] for name in ("ADDRESS", "SOCKET", "UPSTREAM", "EMULATED", "PATIENT"))
 HERE = pathlib.Path(__file__).parent
 MB = 1 << 20
 LARGE = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
@@ -166,8 +167,8 @@ def deadlines():
 
 def pings():
     """A client that pings every 100 ms, with and without calls, is neither sent away nor slowed down."""
-    eagerness = {"keepalive_time_ms": 100, "keepalive_timeout_ms": 2000, "keepalive_permit_without_calls": 1, "http2.max_pings_without_data": 0}
-    channel = grpc.insecure_channel(ADDRESS, options=[(f"grpc.{name}", value) for name, value in eagerness.items()])
+    eagerness = {"keepalive_time_ms": 100, "keepalive_timeout_ms": 20_000, "keepalive_permit_without_calls": 1, "http2.max_pings_without_data": 0}
+    channel = grpc.insecure_channel(PATIENT, options=[(f"grpc.{name}", value) for name, value in eagerness.items()])
     states = []
     channel.subscribe(states.append, try_to_connect=True)
     grpc.channel_ready_future(channel).result(timeout=10)
@@ -179,7 +180,7 @@ def pings():
     ready = states.index(grpc.ChannelConnectivity.READY)
     assert states[ready:] == [grpc.ChannelConnectivity.READY], states
     # A client that pings never and whose call takes longer than the sidecar's own interval (1 s) answers the sidecar's pings.
-    assert stub().Invoke(run("slow-3000"), timeout=20).activation.success
+    assert stub(PATIENT).Invoke(run("slow-3000"), timeout=20).activation.success
     print("a ping every 100 ms for 5 s, within calls and between them: one connection, every call answered; the sidecar's own pings end no call")
 
 
