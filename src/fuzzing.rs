@@ -26,7 +26,7 @@ use crate::names::{
 };
 use crate::transport;
 use crate::transport::survey::certificate;
-use crate::{app, config, grpc, provider};
+use crate::{app, config, grpc, inject, provider};
 
 mod signature;
 
@@ -49,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     ("times", times),
     ("certificate", certificate_der),
     ("authority", authority),
+    ("manifests", manifests),
 ];
 
 /// JSON text → protobuf wire bytes → JSON text: the same document, and a second time the same bytes.
@@ -212,6 +213,11 @@ pub fn certificate_der(data: &[u8]) {
 /// A caller's bytes on a Unix socket: the same whatever the pieces, and nothing but delimiters changes.
 pub fn authority(data: &[u8]) {
     app::fuzz_authority(data);
+}
+
+/// Kubernetes manifests with sidecars, and the webhook's requests.
+pub fn manifests(data: &[u8]) {
+    inject::fuzz::manifests(data);
 }
 
 #[cfg(test)]

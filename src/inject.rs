@@ -7,6 +7,8 @@
 mod change;
 mod check;
 mod documents;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod node;
 mod object;
 mod patch;

@@ -290,7 +290,7 @@ fn operations(
     let spec = Pointer::new(["spec"]);
     let mut operations = Vec::new();
     for (list, at, container) in applications.served(parts.native) {
-        let place = spec.below(list).below(at);
+        let place = spec.below(list).below(&at);
         let env = container.get("env");
         if !env
             .map_or(&[][..], Node::items)
@@ -327,7 +327,7 @@ fn operations(
         parts.container,
     ));
     operations.push(Operation {
-        path: Pointer::new(["metadata", "annotations"]).below(format!("{PREFIX}{INJECTED}")),
+        path: Pointer::new(["metadata", "annotations"]).below(&format!("{PREFIX}{INJECTED}")),
         value: Node::from(wishes.version.as_deref().unwrap_or(&template.image.tag)),
     });
     operations

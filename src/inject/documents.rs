@@ -1,7 +1,6 @@
 //! Files of manifests: several YAML documents or JSON values after one another. What does not change is written as it was
 //! read, byte for byte; what changes is written anew, its keys in their order and its comments lost.
 
-use serde::de::DeserializeOwned;
 use serde_saphyr::Options;
 
 use super::object::{self, Ask, Seen};
@@ -203,7 +202,7 @@ fn is_silent(text: &str) -> bool {
 }
 
 /// One YAML document, as Kubernetes reads it.
-pub(super) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, (Place, String)> {
+pub(super) fn from_yaml(text: &str) -> Result<Node, (Place, String)> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let place = error
             .location()
@@ -234,7 +233,7 @@ fn options() -> Options {
     }
 }
 
-fn to_yaml(node: &Node) -> Result<String, String> {
+pub(super) fn to_yaml(node: &Node) -> Result<String, String> {
     let options = serde_saphyr::ser_options! {
         // Long lines stay lines; those that hold ends of lines become blocks.
         folded_wrap_chars: usize::MAX

@@ -24,7 +24,7 @@ impl Pointer {
     }
 
     /// The place below this one.
-    pub(super) fn below(&self, step: impl ToString) -> Self {
+    pub(super) fn below(&self, step: &(impl ToString + ?Sized)) -> Self {
         let mut steps = self.0.clone();
         steps.push(step.to_string());
         Self(steps)

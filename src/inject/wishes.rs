@@ -112,7 +112,7 @@ impl Wishes {
                 .to_owned(),
             credentials: match given.texts.get("credentials") {
                 Some(text) => credentials(text, faults),
-                None => template.by_target.clone(),
+                None => template.credentials.clone(),
             },
             version: given
                 .ruled("version", "image tag", TAG, faults)

@@ -2,9 +2,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::client::{Webhook, review};
 
@@ -208,8 +209,8 @@ fn beyond_the_bound_of_connections_the_next_caller_waits_for_a_place() {
     let mut held: Vec<_> = (0..256).map(|_| webhook.client()).collect();
     std::thread::scope(|scope| {
         let (sender, served) = std::sync::mpsc::channel();
-        let webhook = &webhook;
-        scope.spawn(move || sender.send(webhook.client().get("/livez").status));
+        let (address, authority) = (&webhook.address, &webhook.authority);
+        scope.spawn(move || sender.send(authority.connect(address, &[]).unwrap().get("/livez").status));
         let waits = served.recv_timeout(Duration::from_secs(1));
         assert!(waits.is_err(), "there was a place for one more: {waits:?}");
         assert_eq!(held[255].get("/livez").status, 200, "who is in is served");

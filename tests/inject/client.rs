@@ -40,6 +40,22 @@ impl Authority {
         }
     }
 
+    /// Connects to who shows this certificate.
+    pub fn connect(&self, address: &str, alpn: &[&str]) -> std::io::Result<Client> {
+        let mut socket = TcpStream::connect(address)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut tls = ClientConnection::new(self.trusted(alpn), name).unwrap();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut socket)?;
+        }
+        let protocol = tls.alpn_protocol().map(<[u8]>::to_vec);
+        Ok(Client {
+            stream: BufReader::new(StreamOwned::new(tls, socket)),
+            protocol,
+        })
+    }
+
     fn trusted(&self, alpn: &[&str]) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.cert.der().clone()).unwrap();
@@ -106,18 +122,7 @@ impl Webhook {
 
     /// A caller that trusts this certificate and speaks these protocols.
     pub fn trusting(&self, authority: &Authority, alpn: &[&str]) -> std::io::Result<Client> {
-        let mut socket = TcpStream::connect(&self.address)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        let name = ServerName::try_from("localhost").unwrap();
-        let mut tls = ClientConnection::new(authority.trusted(alpn), name).unwrap();
-        while tls.is_handshaking() {
-            tls.complete_io(&mut socket)?;
-        }
-        let protocol = tls.alpn_protocol().map(<[u8]>::to_vec);
-        Ok(Client {
-            stream: BufReader::new(StreamOwned::new(tls, socket)),
-            protocol,
-        })
+        authority.connect(&self.address, alpn)
     }
 }
 

@@ -362,8 +362,14 @@ fn a_template_of_a_file_is_used_and_a_wrong_one_told_whole() {
     assert_eq!(pod["metadata"]["annotations"]["faas-sidecar.io/injected"], "3");
 
     for (wrong, says) in [
-        (built_in.replace("native: true\n", "nativ: true\n"), "nativ"),
-        (built_in.replace("listen: port\n", "listen: tcp\n"), "tcp"),
+        (
+            built_in.replace("native: true\n", "nativ: true\n"),
+            "nativ: is unknown; did you mean native?\n2. native: write true or false",
+        ),
+        (
+            built_in.replace("listen: port\n", "listen: tcp\n"),
+            "listen: is \"tcp\"; write port or socket",
+        ),
         (
             built_in.replace("  name: faas-sidecar\n  image:", "  name: other\n  image:"),
             "container.name: must be faas-sidecar",
@@ -378,9 +384,9 @@ fn a_template_of_a_file_is_used_and_a_wrong_one_told_whole() {
         ),
         (
             built_in.replace("logLevel: \"\"\n", "logLevel: loud\n"),
-            "logLevel: write one of",
+            "logLevel: is \"loud\"; write one of",
         ),
-        (String::new(), "is not the template expected"),
+        (String::new(), "the file: must be a map of image, config"),
     ] {
         assert_ne!(wrong, built_in, "{says}");
         let template = file(&wrong);

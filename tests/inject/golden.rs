@@ -85,7 +85,7 @@ fn the_webhook_makes_each_golden_pod_by_a_patch() {
                 let message = response["status"]["message"].as_str().unwrap();
                 for fault in faults.lines() {
                     // The command says of which object, too: `1. Pod/name: fault`.
-                    let fault = fault.splitn(2, &format!("Pod/{name}: ")).nth(1).unwrap();
+                    let fault = fault.split_once(&format!("Pod/{name}: ")).unwrap().1;
                     assert!(
                         message.contains(fault),
                         "{name}: {message}\ndoes not say\n{fault}"
@@ -134,35 +134,35 @@ fn a_pod_that_is_hardly_one_is_answered_all_the_same() {
         (json!({"metadata": null, "spec": null}), true, ""),
         (json!({"metadata": {"annotations": null}}), true, ""),
         (json!([]), true, ""),
-        (asking(json!(null)), false, "spec.containers: is empty"),
+        (asking(&json!(null)), false, "spec.containers: is empty"),
         (
-            asking(json!({"containers": []})),
+            asking(&json!({"containers": []})),
             false,
             "spec.containers: is empty",
         ),
         (
-            asking(json!({"containers": "x"})),
+            asking(&json!({"containers": "x"})),
             false,
             "spec.containers: is no list",
         ),
         (
-            asking(json!({"containers": ["x"]})),
+            asking(&json!({"containers": ["x"]})),
             false,
             "spec.containers[0]: is no map",
         ),
         (
-            asking(json!({"containers": [{"env": {}}]})),
+            asking(&json!({"containers": [{"env": {}}]})),
             false,
             "spec.containers[0].env: is no list",
         ),
         (
-            asking(json!({"containers": [{}], "volumes": 1})),
+            asking(&json!({"containers": [{}], "volumes": 1})),
             false,
             "spec.volumes: is no list",
         ),
         (
             asking(
-                json!({"containers": [{"env": null, "volumeMounts": null}], "volumes": null, "initContainers": null}),
+                &json!({"containers": [{"env": null, "volumeMounts": null}], "volumes": null, "initContainers": null}),
             ),
             true,
             "",
@@ -177,6 +177,6 @@ fn a_pod_that_is_hardly_one_is_answered_all_the_same() {
     }
 }
 
-fn asking(spec: Value) -> Value {
+fn asking(spec: &Value) -> Value {
     json!({"metadata": {"annotations": {"faas-sidecar.io/inject": "true"}}, "spec": spec})
 }

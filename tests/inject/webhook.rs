@@ -2,9 +2,10 @@
 
 use std::net::TcpStream;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::client::{Authority, Webhook, put, review};
 use crate::file;
@@ -269,7 +270,7 @@ fn what_it_cannot_start_with_is_named() {
     ];
     let (code, told) = run(&args);
     assert!(
-        code == Some(78) && told.contains("is not the template expected"),
+        code == Some(78) && told.contains("image.repository: must be a text"),
         "{told}"
     );
 

@@ -33,6 +33,16 @@ app.kubernetes.io/instance: {{ .own.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{- /* Whether the sidecar is an init container: true, or empty. An older cluster would drop restartPolicy, and wait for the container to end. */}}
+{{- define "faas-sidecar.native" -}}
+{{- if .Values.nativeSidecar }}
+{{- if semverCompare "<1.29.0-0" .Capabilities.KubeVersion.Version }}
+{{- fail (printf "faas-sidecar: nativeSidecar: Kubernetes %s has no native sidecars; set nativeSidecar: false for an ordinary container" .Capabilities.KubeVersion.Version) }}
+{{- end -}}
+true
+{{- end }}
+{{- end }}
+
 {{- define "faas-sidecar.image" -}}
 {{- with .Values.image }}
 {{- if .digest }}

@@ -18,6 +18,14 @@ v1
 {{- end }}
 
 {{- define "faas-sidecar.injection" -}}
+{{- $mode := include "faas-sidecar.injection.wanted" . }}
+{{- if and (eq $mode "webhook") (semverCompare "<1.28.0-0" .Capabilities.KubeVersion.Version) }}
+{{- fail (printf "faas-sidecar: injection: Kubernetes %s would ask the webhook about every pod; set injection.mode: none, and use the sidecar in your own chart or `faas-sidecar inject`" .Capabilities.KubeVersion.Version) }}
+{{- end }}
+{{- $mode }}
+{{- end }}
+
+{{- define "faas-sidecar.injection.wanted" -}}
 {{- $has := false }}
 {{- range list "v1" "v1beta1" }}
 {{- $has = or $has ($.Capabilities.APIVersions.Has (printf "admissionregistration.k8s.io/%s/MutatingAdmissionPolicy" .)) }}

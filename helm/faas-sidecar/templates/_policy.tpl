@@ -103,8 +103,8 @@ metadata:
     {} is no ConfigMap's name; write a name of lower-case letters, digits, - and . that begins and ends with a letter or digit
 - name: credentials
   holds: >-
-    value == "" || value.split(",").all(item, item.matches("^[A-Za-z0-9][A-Za-z0-9_-]{0,62}=(iam_password:)?{{ $object }}$")
-    && item.size() <= 330 && value.split(",").exists_one(other, other.split("=")[0] == item.split("=")[0]))
+    value == "" || value.split(",").all(item, item.size() <= 330 && item.matches("^[A-Za-z0-9][A-Za-z0-9_-]{0,62}=(iam_password:)?{{ $object }}$"))
+    && [value.split(",").map(item, item.split("=")[0])].all(targets, targets.all(target, targets.exists_one(other, other == target)))
   otherwise: >-
     {} is not target=secret; write such as prod=faas-keys or huawei=iam_password:faas-user, with commas between several, each target once
 - name: version
@@ -135,7 +135,8 @@ metadata:
 {{- define "faas-sidecar.policy.rules" -}}
 {{- $rules := list (dict
   "holds" `variables.wishes.all(name, name in variables.known || name == "injected")`
-  "says" `"faas-sidecar.io/" + variables.wishes.filter(name, !(name in variables.known) && name != "injected")[0] + ": is unknown; known after faas-sidecar.io/ are " + variables.known.join(", ")`
+  "says" `"faas-sidecar.io/" + variables.wishes.filter(name, !(name in variables.known) && name != "injected")[0]
+          + ": is unknown; known after faas-sidecar.io/ are " + variables.known.join(", ")`
 ) }}
 {{- range include "faas-sidecar.policy.annotations" . | fromYamlArray }}
 {{- $shown := printf `\"" + variables.wishes[%q] + "\"` .name }}
@@ -150,7 +151,8 @@ metadata:
 {{- $limit := printf "variables.wishes[?%q].orValue(%q)" (printf "%s-limit" .) (get ($resources.limits | default dict) . | default "" | toString) }}
 {{- $rules = append $rules (dict
   "holds" (printf "!isQuantity(%s) || !isQuantity(%s) || quantity(%s).compareTo(quantity(%s)) <= 0" $request $limit $request $limit)
-  "says" (printf `"faas-sidecar.io/%s-request: the request " + %s + " is more than the limit " + %s + "; set faas-sidecar.io/%s-request and faas-sidecar.io/%s-limit together"` . $request $limit . .)
+  "says" (printf `"faas-sidecar.io/%s-request: the request " + %s + " is more than the limit " + %s
+          + "; set faas-sidecar.io/%s-request and faas-sidecar.io/%s-limit together"` . $request $limit . .)
 ) }}
 {{- end }}
 {{- toJson $rules }}
@@ -164,7 +166,8 @@ metadata:
   {{- range $key, $value := omit $container "image" "restartPolicy" "env" "volumeMounts" "resources" }}
   {{ toJson $key }}: dyn({{ include "faas-sidecar.cel" $value }}),
   {{- end }}
-  "image": dyn(variables.wishes[?"version"].optMap(tag, {{ printf "%s:" $template.image.repository | quote }} + tag).orValue({{ include "faas-sidecar.image" . | quote }})),
+  "image": dyn(variables.wishes[?"version"].optMap(tag, {{ printf "%s:" $template.image.repository | quote }} + tag)
+    .orValue({{ include "faas-sidecar.image" . | quote }})),
   ?"restartPolicy": variables.native ? optional.of(dyn("Always")) : optional.none(),
   "env": dyn((variables.socket ? {{ include "faas-sidecar.cel" $template.socket.env }} : {{ include "faas-sidecar.cel" $template.port.env }})
     + {{ include "faas-sidecar.cel" ($container.env | default list) }}

@@ -50,7 +50,7 @@ The same parts make the document of which injection makes its pods, in _template
 {{- $mounts = append $mounts (include "faas-sidecar.part.socketMount" . | fromYaml) }}
 {{- end }}
 {{- $more := include "faas-sidecar.part.ports" . | fromYaml }}
-{{- $container := dict "own" . "native" .Values.nativeSidecar "env" $env "logLevel" .Values.logLevel "mounts" $mounts "more" $more -}}
+{{- $container := dict "own" . "native" (include "faas-sidecar.native" .) "env" $env "logLevel" .Values.logLevel "mounts" $mounts "more" $more -}}
 - {{ include "faas-sidecar.part.container" $container | nindent 2 | trim }}
 {{- end }}
 

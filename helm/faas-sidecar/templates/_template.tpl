@@ -20,7 +20,7 @@ credentials: {{ include "faas-sidecar.secrets" . }}
 # port or socket.
 listen: {{ .Values.socket.enabled | ternary "socket" "port" }}
 # An init container with restartPolicy Always, or an ordinary container without it.
-native: {{ .Values.nativeSidecar }}
+native: {{ include "faas-sidecar.native" . | default "false" }}
 # FAAS_SIDECAR_LOG_LEVEL, when it is not empty.
 logLevel: {{ .Values.logLevel | quote }}
 # The container. Injection fills in image, restartPolicy and resources, puts the variables of port or socket before env, and appends

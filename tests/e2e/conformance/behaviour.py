@@ -166,14 +166,13 @@ def deadlines():
 
 def pings():
     """A client that pings every 100 ms, with and without calls, is neither sent away nor slowed down."""
-    options = [("grpc.keepalive_time_ms", 100), ("grpc.keepalive_timeout_ms", 2000), ("grpc.keepalive_permit_without_calls", 1), ("grpc.http2.max_pings_without_data", 0)]
-    channel = grpc.insecure_channel(ADDRESS, options=options)
+    eagerness = {"keepalive_time_ms": 100, "keepalive_timeout_ms": 2000, "keepalive_permit_without_calls": 1, "http2.max_pings_without_data": 0}
+    channel = grpc.insecure_channel(ADDRESS, options=[(f"grpc.{name}", value) for name, value in eagerness.items()])
     states = []
     channel.subscribe(states.append, try_to_connect=True)
     grpc.channel_ready_future(channel).result(timeout=10)
     eager = invocation_pb2_grpc.InvocationServiceStub(channel)
     assert eager.Invoke(run("slow-3000"), timeout=20).activation.success
-    # More idle time than connections.idle_timeout here would send it away: the pings alone are looked at.
     for _ in range(4):
         time.sleep(0.5)
         assert eager.Invoke(run("echo"), timeout=20).activation.success

@@ -52,7 +52,8 @@ def examples() -> None:
                 rendered(item)
                 values += 1
     expect(values >= 4 and manifests >= 2 and configurations >= 1, f"the pages have examples: {values}, {manifests}, {configurations}")
-    print(f"documents: {values} examples of values render, {manifests} manifests are valid, {configurations} configuration passes the sidecar's check, {commands()} commands are right")
+    shown = f"{values} examples of values render, {manifests} manifests are valid, {configurations} configuration passes the sidecar's check"
+    print(f"documents: {shown}, {commands()} commands are right")
 
 
 def checked(page: Path, text: str) -> None:
@@ -67,11 +68,13 @@ def commands() -> int:
     """helm install and upgrade with the same flags, without a cluster: as template; files of values are elsewhere on the page."""
     count = 0
     for page in PAGES:
-        for line in [line for text in blocks(page, "") for line in text.splitlines() if re.match("helm (install|upgrade) ", line)]:
+        for line in [line for text in blocks(page, "") for line in text.splitlines() if re.match("helm (install|upgrade) [^ ]+ helm/", line)]:
             words = shlex.split(line.replace(" -f values.yaml", "").replace(" --reset-then-reuse-values", ""))
             done = helm("template", words[2], CHART, "--kube-version", NEWEST, *words[4:])
             expect(done.returncode == 0 and words[3] == "helm/faas-sidecar", f"{page.name}: {line}: {done.stderr}")
-            expect("--reset-then-reuse-values" not in line or "--reset-then-reuse-values" in helm("upgrade", "--help").stdout, f"helm knows the flags of {line}")
+            expect(
+                "--reset-then-reuse-values" not in line or "--reset-then-reuse-values" in helm("upgrade", "--help").stdout, f"helm knows the flags of {line}"
+            )
             count += 1
     expect(count >= 3, f"the pages have commands: {count}")
     return count

@@ -6,10 +6,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import yaml
-
 import sidecar
-from rig import BINARY, VERSIONS, containers, environment, expect, kinds, one, pods, rendered, restricted, template, wired
+from rig import BINARY, OLDEST, VERSIONS, containers, environment, expect, kinds, one, pods, rendered, restricted, template, wired
 
 TLS = {"tls": {"existingSecret": "gateway-tls"}}
 TOKEN = {"token": {"existingSecret": "gateway-tokens"}}
@@ -17,7 +15,11 @@ MANAGED = {"tls": {"certManager": {"enabled": True, "issuerRef": {"kind": "Clust
 # By its name, the values of gateway; the settings by which callers are told; what its port speaks.
 WAYS = {
     "certificates": (TLS, {"TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE"}, "https"),
-    "certificates of another authority": ({"tls": {"existingSecret": "gateway-tls", "clientAuthoritySecret": "partners"}}, {"TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE"}, "https"),
+    "certificates of another authority": (
+        {"tls": {"existingSecret": "gateway-tls", "clientAuthoritySecret": "partners"}},
+        {"TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE"},
+        "https",
+    ),
     "certificates by cert-manager": (MANAGED, {"TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE"}, "https"),
     "tokens": (TOKEN, {"AUTH_TOKEN_FILE"}, "kubernetes.io/h2c"),
     "tokens over TLS": ({"tls": {"existingSecret": "gateway-tls", "clients": False}, **TOKEN}, {"TLS_CERT_FILE", "TLS_KEY_FILE", "AUTH_TOKEN_FILE"}, "https"),
@@ -36,7 +38,10 @@ def ways() -> None:
             wired(name, found)
             for key, pod in pods(found).items():
                 restricted(f"{name}, {key}", pod)
-        expect({"Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "ServiceAccount"} <= kinds(found), f"{name}: all around it")
+        expect(
+            {"Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "ServiceAccount"} <= kinds(found),
+            f"{name}: all around it",
+        )
         pod = found[("Deployment", "faas-faas-sidecar-gateway")]["spec"]["template"]
         [container] = containers(pod)
         env = environment(container)
@@ -46,14 +51,24 @@ def ways() -> None:
         for service in ["", "-headless"]:
             [port] = found[("Service", f"faas-faas-sidecar-gateway{service}")]["spec"]["ports"]
             expect(port["appProtocol"] == protocol, f"{name}: its port speaks {port}")
-        expect(found[("Service", "faas-faas-sidecar-gateway-headless")]["spec"]["clusterIP"] == "None", f"{name}: a headless one for clients that spread their calls")
+        expect(
+            found[("Service", "faas-faas-sidecar-gateway-headless")]["spec"]["clusterIP"] == "None",
+            f"{name}: a headless one for clients that spread their calls",
+        )
         expect("restartPolicy" not in container, f"{name}: an ordinary container")
         expect(pod["spec"]["terminationGracePeriodSeconds"] > 5 + 25, f"{name}: there is time for preStop and drain_timeout")
-        expect({constraint["topologyKey"] for constraint in pod["spec"]["topologySpreadConstraints"]} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}, f"{name}: spread")
+        expect(
+            {constraint["topologyKey"] for constraint in pod["spec"]["topologySpreadConstraints"]} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"},
+            f"{name}: spread",
+        )
     certificate = one(rendered(values(MANAGED)), "Certificate")["spec"]
-    expect({"faas-faas-sidecar-gateway.team.svc", "faas-faas-sidecar-gateway-headless.team.svc", "faas.example"} <= set(certificate["dnsNames"]), "cert-manager makes it for its names")
+    expect(
+        {"faas-faas-sidecar-gateway.team.svc", "faas-faas-sidecar-gateway-headless.team.svc", "faas.example"} <= set(certificate["dnsNames"]),
+        "cert-manager makes it for its names",
+    )
     mounted = [source["secret"]["name"] for source in volume(rendered(values(MANAGED)), "faas-sidecar-gateway")["projected"]["sources"]]
     expect(set(mounted) == {certificate["secretName"]}, "the pod has the certificate that cert-manager makes")
+    rendered({**values(TLS), "injection": {"mode": "none"}}, version=OLDEST)
     for version, waits in [("1.29.0", False), ("1.30.0", True)]:
         gateway = one_container(rendered(values(TLS), version=version))
         expect(("lifecycle" in gateway) == waits, f"Kubernetes {version} waits before SIGTERM: {waits}")
@@ -72,23 +87,33 @@ def one_container(found: dict) -> dict:
 def details() -> None:
     fixed = rendered(values({**TLS, "autoscaling": {"enabled": False}, "replicas": 3, "networkPolicy": {"enabled": False}, "service": {"headless": False}}))
     expect(not {"HorizontalPodAutoscaler"} & kinds(fixed), "without autoscaling there is none")
-    expect(("NetworkPolicy", "faas-faas-sidecar-gateway") not in fixed and ("Service", "faas-faas-sidecar-gateway-headless") not in fixed, "what is turned off is not there")
+    expect(
+        ("NetworkPolicy", "faas-faas-sidecar-gateway") not in fixed and ("Service", "faas-faas-sidecar-gateway-headless") not in fixed,
+        "what is turned off is not there",
+    )
     expect(fixed[("Deployment", "faas-faas-sidecar-gateway")]["spec"]["replicas"] == 3, "replicas, without autoscaling")
     scaled = rendered(values(TLS))
     expect("replicas" not in scaled[("Deployment", "faas-faas-sidecar-gateway")]["spec"], "an upgrade leaves the autoscaler's number alone")
     network = scaled[("NetworkPolicy", "faas-faas-sidecar-gateway")]["spec"]
     expect(network["ingress"] == [{"ports": [{"port": "grpc"}], "from": [{"podSelector": {}}]}], "pods of the namespace call, at one port")
-    expect([rule["ports"] for rule in network["egress"]] == [[{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}], [{"port": 443}]], "it calls names and the clouds")
+    expect(
+        [rule["ports"] for rule in network["egress"]] == [[{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}], [{"port": 443}]],
+        "it calls names and the clouds",
+    )
     closed = rendered(values({**TLS, "networkPolicy": {"from": []}}))[("NetworkPolicy", "faas-faas-sidecar-gateway")]["spec"]
     expect("ingress" not in closed and "Ingress" in closed["policyTypes"], "a list of nobody lets in nobody")
     prometheus = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
     watched = rendered({**values({**TLS, "networkPolicy": {"metricsFrom": [prometheus]}}), "config": {"admin": "0.0.0.0:9901"}})
-    expect(watched[("NetworkPolicy", "faas-faas-sidecar-gateway")]["spec"]["ingress"][1] == {"ports": [{"port": "faas-metrics"}], "from": [prometheus]}, "Prometheus alone reads metrics")
+    expect(
+        watched[("NetworkPolicy", "faas-faas-sidecar-gateway")]["spec"]["ingress"][1] == {"ports": [{"port": "faas-metrics"}], "from": [prometheus]},
+        "Prometheus alone reads metrics",
+    )
     expect({"name": "faas-metrics", "containerPort": 9901} in one_container(watched)["ports"], "and finds their port")
 
 
 def certificates(directory: Path) -> None:
     """An authority with a certificate for the gateway and one for a caller; and a caller whom that authority does not know."""
+
     def openssl(*arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True, timeout=30)
 
@@ -96,7 +121,16 @@ def certificates(directory: Path) -> None:
     for authority in ["ca", "stranger-ca"]:
         openssl("req", "-x509", *new, "-subj", f"/CN={authority}", "-keyout", f"{authority}.key", "-out", f"{authority}.crt")
     for name, authority in [("tls", "ca"), ("caller", "ca"), ("stranger", "stranger-ca")]:
-        signed = ["-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"]
+        signed = [
+            "-CA",
+            f"{authority}.crt",
+            "-CAkey",
+            f"{authority}.key",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ]
         openssl("req", "-x509", *new, "-subj", f"/CN={name}", *signed, "-keyout", f"{name}.key", "-out", f"{name}.crt")
 
 

@@ -1,4 +1,4 @@
-"""Injection: which kind is chosen, the template document, the webhook with certificates from each source. What it does to pods is shown in tests/e2e/kubernetes."""
+"""Injection: which kind is chosen, the template document, the webhook and its certificates. What it does to pods is shown in tests/e2e/kubernetes."""
 
 import base64
 import socket
@@ -40,6 +40,15 @@ def choice() -> None:
         expect(bool(document) == bool(made), f"{name}: the template document goes with an injection")
     older = one(rendered({}, version="1.34.0", apis=(POLICY.replace("/v1/", "/v1beta1/"),)), "MutatingAdmissionPolicy")
     expect(older["apiVersion"].endswith("/v1beta1"), "the policy is of the version that the cluster has")
+    classic = {"nativeSidecar": False}
+    rendered({**injection("webhook"), **classic}, version="1.28.0")
+    for name, values, version, said in [
+        ("a native sidecar", {}, "1.28.15-r80", "set nativeSidecar: false"),
+        ("a webhook", {**injection("webhook"), **classic}, "1.27.0", "set injection.mode: none"),
+        ("anything", {}, "1.24.0", "kubeVersion"),
+    ]:
+        done = template(values, version=version)
+        expect(done.returncode != 0 and said in done.stderr, f"{name} is refused by Kubernetes {version}: {done.stderr}")
     print(f"injection: policy where the cluster has it, else the webhook, nothing for a dependency: {len(cases)} cases")
 
 
@@ -47,10 +56,18 @@ def document() -> None:
     """The binary's own template is the chart's, byte for byte; with other values the document says them."""
     found = rendered({}, name="faas-sidecar")
     text = found[("ConfigMap", "faas-sidecar-template")]["data"]["template.yaml"]
-    expect(text == DOCUMENT.read_text(), f"{DOCUMENT.relative_to(CHART.parents[1])} is what the chart renders; take it from `helm template faas-sidecar helm/faas-sidecar`")
+    expect(
+        text == DOCUMENT.read_text(),
+        f"{DOCUMENT.relative_to(CHART.parents[1])} is what the chart renders; take it from `helm template faas-sidecar helm/faas-sidecar`",
+    )
     wish = {
         "image": {"repository": "registry.example/faas", "tag": "9.9.9", "digest": "sha256:" + "0" * 64},
-        "config": {"listen": ["[::]:50055", "127.0.0.1:50056"], "allow_remote_clients": True, "admin": "0.0.0.0:9901", "targets": {"a": {"provider": "ncp"}, "b": {"provider": "functiongraph", "region": "eu-de", "credentials": {"source": "iam_password"}}}},
+        "config": {
+            "listen": ["[::]:50055", "127.0.0.1:50056"],
+            "allow_remote_clients": True,
+            "admin": "0.0.0.0:9901",
+            "targets": {"a": {"provider": "ncp"}, "b": {"provider": "functiongraph", "region": "eu-de", "credentials": {"source": "iam_password"}}},
+        },
         "credentials": {"existingSecrets": {"a": "keys", "b": "user"}},
         "nativeSidecar": False,
         "logLevel": "debug",
@@ -64,7 +81,10 @@ def document() -> None:
     expect(told["container"]["ports"] == [{"name": "faas-metrics", "containerPort": 9901}], "its port for metrics, when others can reach it")
     copies = rendered(injection("none", namespaces=["shop", "bank", "team"]))
     config = copies[("ConfigMap", "faas-faas-sidecar")]["data"]
-    expect(all(copies[("ConfigMap", "faas-faas-sidecar", namespace)]["data"] == config for namespace in ["shop", "bank"]), "the configuration is in further namespaces")
+    expect(
+        all(copies[("ConfigMap", "faas-faas-sidecar", namespace)]["data"] == config for namespace in ["shop", "bank"]),
+        "the configuration is in further namespaces",
+    )
     print("injection: src/inject/template.yaml is the chart's rendering, byte for byte")
 
 
@@ -83,10 +103,15 @@ def webhook() -> None:
                 restricted(f"{name}, {key}", pod)
         [hook] = one(found, "MutatingWebhookConfiguration")["webhooks"]
         expect((hook["failurePolicy"], hook["sideEffects"], hook["timeoutSeconds"] <= 10) == ("Fail", "None", True), f"{name}: fails closed, soon")
-        expect(hook["rules"] == [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "scope": "Namespaced"}], f"{name}: new pods alone")
+        expect(
+            hook["rules"] == [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "scope": "Namespaced"}],
+            f"{name}: new pods alone",
+        )
         [condition] = hook["matchConditions"]
         expect("'faas-sidecar.io/inject' in object.metadata.annotations" in condition["expression"], f"{name}: pods that ask alone")
-        expect(hook["namespaceSelector"]["matchExpressions"][0]["values"] == ["kube-system", "kube-public", "kube-node-lease"], f"{name}: not the cluster's own")
+        expect(
+            hook["namespaceSelector"]["matchExpressions"][0]["values"] == ["kube-system", "kube-public", "kube-node-lease"], f"{name}: not the cluster's own"
+        )
         service = found[("Service", hook["clientConfig"]["service"]["name"])]["spec"]
         expect(service["ports"][0]["port"] == hook["clientConfig"]["service"]["port"], f"{name}: the Service's port")
         pod = found[("Deployment", INJECTOR)]["spec"]
@@ -139,7 +164,10 @@ def by_manager(found: dict, hook: dict, mounted: str) -> None:
     expect(served["secretName"] == mounted and f"{INJECTOR}.team.svc" in served["dnsNames"], "its Secret and name")
     if served["issuerRef"]["kind"] == "Issuer":
         authority = found[("Certificate", f"{INJECTOR}-authority")]["spec"]
-        expect(found[("Issuer", served["issuerRef"]["name"])]["spec"]["ca"]["secretName"] == authority["secretName"] and authority["isCA"], "an authority of its own")
+        expect(
+            found[("Issuer", served["issuerRef"]["name"])]["spec"]["ca"]["secretName"] == authority["secretName"] and authority["isCA"],
+            "an authority of its own",
+        )
         expect(found[("Issuer", authority["issuerRef"]["name"])]["spec"] == {"selfSigned": {}}, "which signs itself")
     else:
         expect("Issuer" not in kinds(found) and served["issuerRef"]["name"] == "internal", "the issuer that was named")

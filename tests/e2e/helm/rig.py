@@ -1,5 +1,6 @@
 """The real `helm` on the chart, and what Kubernetes says of what it renders. Used by the checks beside it."""
 
+import atexit
 import json
 import os
 import shutil
@@ -16,9 +17,10 @@ HERE = Path(__file__).resolve().parent
 CHART = HERE.parents[2] / "helm" / "faas-sidecar"
 HELM = os.environ["HELM"]
 BINARY = os.environ["FAAS_SIDECAR"]
-# The oldest Kubernetes that Chart.yaml allows, one between, and the newest known.
+# The oldest Kubernetes with native sidecars, one between, and the newest known; then the oldest that Chart.yaml allows.
 VERSIONS = ["1.29.0", "1.33.0", kubernetes_validate.latest_version()]
 NEWEST = VERSIONS[-1]
+OLDEST = "1.25.0"
 POLICY = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
 # Kinds of which Kubernetes has no schema: those of cert-manager and of the Prometheus Operator.
 FOREIGN = {"Certificate", "Issuer", "PodMonitor", "PrometheusRule"}
@@ -77,6 +79,7 @@ def kinds(objects: Objects) -> set[str]:
 def application() -> Path:
     """A chart that depends on this one, as a team would write it, its dependency resolved by Helm."""
     directory = Path(tempfile.mkdtemp(prefix="faas-sidecar-"))
+    atexit.register(shutil.rmtree, directory)
     copy = directory / "a/b/c/application"
     shutil.copytree(HERE / "application", copy)
     shutil.copytree(CHART, directory / "helm/faas-sidecar")
@@ -125,7 +128,9 @@ def restricted(what: str, pod: dict) -> None:
         expect(not any("hostPort" in port for port in container.get("ports", [])), f"{name}: no port of the host")
         if container["name"] != "application":
             expect(merged["readOnlyRootFilesystem"] is True, f"{name}: nothing to write")
-            expect(container["resources"]["limits"].keys() == {"memory"} and container["resources"]["requests"].keys() == {"cpu", "memory"}, f"{name}: resources")
+            expect(
+                container["resources"]["limits"].keys() == {"memory"} and container["resources"]["requests"].keys() == {"cpu", "memory"}, f"{name}: resources"
+            )
 
 
 def wired(what: str, objects: Objects) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import certifi
 import yaml
 
-from rig import BINARY, CHART, VERSIONS, containers, environment, expect, in_application, one, pods, restricted, wired
+from rig import BINARY, CHART, OLDEST, VERSIONS, containers, environment, expect, in_application, one, pods, restricted, wired
 
 MODES = {path.name.removesuffix("-values.yaml"): yaml.safe_load(path.read_text()) for path in sorted(CHART.glob("ci/*-values.yaml"))}
 # Those of the sidecar itself; the others are for the webhook and the gateway.
@@ -25,10 +25,12 @@ def modes() -> None:
             for key, pod in pods(found).items():
                 restricted(f"{name}, {key}", pod)
         mode(name, values, found)
+    wired("classic, oldest", in_application(OWN["classic"], version=OLDEST))
     changed = in_application({**MODES["port"], "config": {**MODES["port"]["config"], "threads": 2}})
     digests = [one(found, "Deployment")["spec"]["template"]["metadata"]["annotations"] for found in (changed, in_application(MODES["port"]))]
     expect(digests[0] != digests[1], "a new configuration starts new pods")
-    print(f"in a chart that depends on this one, valid by the schemas of Kubernetes {', '.join(VERSIONS)}: {', '.join(OWN)}")
+    print(f"in a chart that depends on this one, valid by the schemas of Kubernetes {', '.join(VERSIONS)}: {', '.join(OWN)}; of {OLDEST}: classic")
+    print("the sidecar accepts every rendered configuration; at its socket it starts, answers the probe, and ends with 0")
 
 
 def mode(name: str, values: dict, found: dict) -> None:
@@ -84,6 +86,7 @@ def credentials(name: str, values: dict, config: dict, sidecar: dict, volumes: d
 def by_binary(name: str, config: str, sidecar: dict) -> None:
     """The pod's paths below a directory."""
     with tempfile.TemporaryDirectory() as root:
+
         def moved(text: str) -> str:
             return re.sub(r"/(etc|run|var/run/secrets)/faas-sidecar", rf"{root}/\1", text)
 

@@ -1,7 +1,9 @@
-"""The chart in a Kubernetes API server: `check.py TOOLS BINARY WORK`. Each check says what it showed; the first thing that does not hold ends it."""
+"""The chart in a Kubernetes API server: `check.py TOOLS BINARY`. Each check says what it showed; the first thing that does not hold ends it."""
 
 import json
+import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,10 +12,26 @@ import injection
 import pods
 import releases
 from cluster import RESTRICTED, Cluster, expect, wait_for
-from injection import CHART, Pods
+from injection import CHART, HERE, Pods
 from injector import Injector
 
 RELEASE = "faas-sidecar"
+# Values that are all other than the chart's own, so that nothing of the sidecar is what it is only by default.
+OTHER = {
+    "image": {"repository": "registry.example/team/faas", "tag": "7", "digest": f"sha256:{'0123456789abcdef' * 4}", "pullPolicy": "Always",
+              "binary": "/bin/faas"},
+    "fullnameOverride": "other", "nativeSidecar": False, "logLevel": "warn", "socket": {"enabled": True},
+    "config": {"listen": ["[::1]:50055", "127.0.0.1:50056"], "admin": "0.0.0.0:9901",
+               "targets": {"prod": {"provider": "ncp"}, "hw": {"provider": "functiongraph", "region": "eu-de", "project_id": "0" * 32,
+                                                               "credentials": {"source": "iam_password"}}}},
+    "credentials": {"existingSecrets": {"prod": "keys", "hw": "user"}},
+    "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}, {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+    "extraVolumes": [{"name": "authorities", "configMap": {"name": "authorities", "optional": True, "items": [{"key": "ca.crt", "path": "ca \"<&>\".crt"}]}}],
+    "extraVolumeMounts": [{"name": "authorities", "mountPath": "/etc/authorities", "readOnly": True}],
+    "resources": {"requests": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Mi"}, "limits": {"cpu": 3, "memory": None}},
+    "securityContext": {"runAsUser": None, "runAsGroup": 1000, "seLinuxOptions": {"level": "s0:c1,c2"}},
+    "startupProbe": {"periodSeconds": 2, "failureThreshold": 120},
+}
 NAMESPACE = "releases"
 
 
@@ -24,7 +42,7 @@ def version(cluster: Cluster) -> str:
 def install(cluster: Cluster, values: dict) -> str:
     """Installs the release; gives back the template document."""
     cluster.install(RELEASE, CHART, NAMESPACE, values)
-    return cluster.get("configmap", f"{RELEASE}-template", "-n", NAMESPACE)["data"]["template.yaml"]
+    return cluster.get("configmap", f"{values.get('fullnameOverride', RELEASE)}-template", "-n", NAMESPACE)["data"]["template.yaml"]
 
 
 def uninstall(cluster: Cluster, watched: str) -> None:
@@ -33,7 +51,7 @@ def uninstall(cluster: Cluster, watched: str) -> None:
 
 
 def newest(cluster: Cluster, binary: str) -> Pods:
-    for namespace in (NAMESPACE, "policy", "webhook", "offline", "library", "without", "both"):
+    for namespace in (NAMESPACE, "policy", "webhook", "offline", "library", "without", "both", "other-policy", "other-webhook", "other-offline", "shop", "bank"):
         cluster.namespace(namespace)
     cluster.namespace("selected", {**RESTRICTED, "faas": "yes"})
     cluster.namespace("kube-system")
@@ -42,8 +60,8 @@ def newest(cluster: Cluster, binary: str) -> Pods:
     message = injection.refusals(cluster, "without", {"free": pods.pod("free", containers=[{"name": "a", "image": "a"}])})["free"]
     expect('violates PodSecurity "restricted' in message, f"Pod Security is enforced: {message}")
     releases.define(cluster)
-    #releases.admitted(cluster, CHART, NAMESPACE)
-    #releases.lifecycle(cluster, CHART, NAMESPACE)
+    releases.admitted(cluster, CHART, NAMESPACE)
+    releases.lifecycle(cluster, CHART, NAMESPACE)
 
     without = injection.create(cluster, "without", pods.NOT_ASKING)
     expected = golden.create(cluster, "golden-expected", "expected.yaml")
@@ -53,7 +71,47 @@ def newest(cluster: Cluster, binary: str) -> Pods:
     print(f"policy and webhook: the same {len(by_policy)} pods")
     injection.library(cluster, "library", by_policy)
     injection.offline(cluster, binary, "offline", by_policy, without, template)
+    others(cluster, binary)
     return by_policy
+
+
+def others(cluster: Cluster, binary: str) -> None:
+    """Policy, webhook and `faas-sidecar inject` with other values of the chart."""
+    template = install(cluster, {**OTHER, "injection": {"mode": "policy"}})
+    wait_for("the policy is in force", lambda: not injection.in_vain(cluster, "other-policy"))
+    by_policy = injection.create(cluster, "other-policy", pods.ASKING)
+    install(cluster, {**OTHER, "injection": {"mode": "webhook"}})
+    with Injector(cluster, binary, NAMESPACE, "other-injector"):
+        wait_for("the policy is gone", lambda: not cluster.lists("/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies"))
+        by_webhook = injection.create(cluster, "other-webhook", pods.ASKING)
+    uninstall(cluster, "other-webhook")
+    injection.same(by_policy, by_webhook, "policy and webhook with other values")
+    by_hand = injection.injected(cluster, binary, template, pods.ASKING).stdout
+    injection.same(by_policy, injection.create(cluster, "other-offline", by_hand), "policy and inject with other values")
+    print(f"with other values of the chart: the same {len(by_policy)} pods by policy, webhook and inject")
+
+
+def older(tools: Path, work: Path, binary: str, by_policy: Pods) -> None:
+    """What an older server makes of the chart: the beta version of policies, in the expressions of 1.33; and none at all."""
+    beta = "admissionregistration.k8s.io/v1beta1"
+    with Cluster(tools, work / "beta", f"--runtime-config={beta}=true", "--min-compatibility-version=1.33") as cluster:
+        cluster.namespace("beta")
+        newer = "lists.range(3).size() == 3"
+        message = cluster.run("kubectl", "apply", "-f", "-", stdin=(HERE / "stranger.yaml").read_text().replace("!object", f"{newer} && !object")).stderr
+        expect("undeclared reference to 'lists'" in message, f"what came after 1.33 is not understood: {message}")
+        rendered = cluster.helm("template", RELEASE, CHART, "--kube-version", "1.34.0", "--api-versions", f"{beta}/MutatingAdmissionPolicy", "-s", "templates/policy.yaml")
+        expect(f"apiVersion: {beta}\nkind: MutatingAdmissionPolicy\n" in rendered, "the chart takes the version that the server has")
+        cluster.kubectl("apply", "-f", "-", stdin=rendered)
+        wait_for("the policy is in force", lambda: not injection.in_vain(cluster, "beta"))
+        injection.same(by_policy, injection.create(cluster, "beta", pods.ASKING), "by v1beta1")
+    with Cluster(tools, work / "webhook", "--emulated-version=1.33") as cluster:
+        for namespace in (NAMESPACE, "webhook"):
+            cluster.namespace(namespace)
+        install(cluster, {})
+        with Injector(cluster, binary, NAMESPACE, f"{RELEASE}-injector"):
+            wait_for("the webhook is asked", lambda: not injection.in_vain(cluster, "webhook"))
+            injection.same(by_policy, injection.create(cluster, "webhook", pods.ASKING), "by 1.33's webhook")
+    print(f"as on 1.34 (v1beta1, the expressions of 1.33) and on 1.33 (no policies, so the webhook): the same {len(by_policy)} pods")
 
 
 def policy(cluster: Cluster, without: Pods, expected: Pods) -> tuple[Pods, str]:
@@ -90,7 +148,7 @@ def webhook(cluster: Cluster, binary: str, without: Pods, expected: Pods) -> Pod
 def both(cluster: Cluster) -> None:
     """A second release with the policy beside the webhook, and a stranger's policy that adds a container after ours."""
     cluster.install("second", CHART, NAMESPACE, {"injection": {"mode": "policy"}})
-    cluster.kubectl("apply", "-f", Path(__file__).parent / "stranger.yaml")
+    cluster.kubectl("apply", "-f", HERE / "stranger.yaml")
 
     def late() -> dict | None:
         pod = injection.tried(cluster, "both")
@@ -100,7 +158,7 @@ def both(cluster: Cluster) -> None:
     expect(pods.sidecars(pod) == [("initContainers", 0)], f"one sidecar by two ways in: {pods.sidecars(pod)}")
     config = [volume["configMap"]["name"] for volume in pod["spec"]["volumes"] if "configMap" in volume]
     expect(config == ["second-faas-sidecar"], f"it is the policy's, which comes first: {config}")
-    cluster.kubectl("delete", "-f", Path(__file__).parent / "stranger.yaml")
+    cluster.kubectl("delete", "-f", HERE / "stranger.yaml")
     cluster.helm("uninstall", "second", "-n", NAMESPACE)
     wait_for("the webhook is alone again", lambda: not late())
     print("policy and webhook at once, and a policy of somebody else that adds a container: one sidecar")
@@ -110,8 +168,14 @@ def main(tools: Path, binary: str, work: Path) -> None:
     began = time.monotonic()
     with Cluster(tools, work / "newest") as cluster:
         print(f"Kubernetes {version(cluster)} is up after {time.monotonic() - began:.1f} s")
-        newest(cluster, binary)
+        by_policy = newest(cluster, binary)
+    older(tools, work, binary, by_policy)
+    same = len(pods.ASKING) + len(golden.CHANGED)
+    print(f"kubernetes: {same} pods are the same by policy and webhook, on a real API server, in {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    # So that what was started ends on SIGTERM too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="faas-sidecar-") as directory:
+        main(Path(sys.argv[1]), sys.argv[2], Path(directory))

@@ -119,7 +119,6 @@ class Cluster:
     def must(self, tool: str, *arguments: str | Path, stdin: str | None = None) -> str:
         done = self.run(tool, *arguments, stdin=stdin)
         if done.returncode:
-            self.alive()
             raise SystemExit(f"{tool} {' '.join(map(str, arguments))} ended with {done.returncode}:\n{done.stderr}")
         return done.stdout
 

@@ -85,7 +85,7 @@ def workload(cluster: Cluster, namespace: str) -> None:
     expect(stored["metadata"]["annotations"] == template["metadata"]["annotations"] and not pods.sidecars(stored), "the Deployment is stored as it was written")
 
 
-def library(cluster: Cluster, namespace: str, injected: Pods) -> None:
+def library(cluster: Cluster, namespace: str, by_policy: Pods) -> None:
     """The pods of a chart that depends on this one, with the same wishes as values."""
     chart = cluster.work / "application"
     shutil.copytree(HERE / "application", chart)
@@ -96,28 +96,28 @@ def library(cluster: Cluster, namespace: str, injected: Pods) -> None:
         return cluster.must("helm", "template", "release", chart, "-f", "-", "--show-only", "templates/pod.yaml", stdin=values)
 
     made = create(cluster, namespace, "\n---\n".join(map(render, pods.WISHES)))
-    specs = [{name: {"metadata": {}, "spec": pods_of[name]["spec"]} for name in made} for pods_of in (made, injected)]
+    specs = [{name: {"metadata": {}, "spec": pods_of[name]["spec"]} for name in made} for pods_of in (made, by_policy)]
     same(*specs, "a chart that depends on this one")
     print(f"a chart that depends on this one: the same containers and volumes for {len(made)} wishes")
 
 
-def offline(cluster: Cluster, binary: str, namespace: str, injected: Pods, without: Pods, template: str) -> None:
-    """`faas-sidecar inject` with the release's template, given every pod at once; then each that is wrong."""
+def injected(cluster: Cluster, binary: str, template: str, made: list[dict]) -> subprocess.CompletedProcess:
+    """`faas-sidecar inject` with a release's template, given pods at once."""
     file = cluster.work / "template.yaml"
     file.write_text(template)
+    return subprocess.run([binary, "inject", "--template", file], input="\n---\n".join(map(json.dumps, made)), text=True, capture_output=True, timeout=60)
 
-    def inject(*made: dict) -> subprocess.CompletedProcess:
-        text = "\n---\n".join(map(json.dumps, made))
-        return subprocess.run([binary, "inject", "--template", file], input=text, text=True, capture_output=True, timeout=60)
 
-    done = inject(*pods.ASKING, *pods.NOT_ASKING)
+def offline(cluster: Cluster, binary: str, namespace: str, by_policy: Pods, without: Pods, template: str) -> None:
+    done = injected(cluster, binary, template, [*pods.ASKING, *pods.NOT_ASKING])
     expect(done.returncode == 0, f"inject: {done.stderr}")
-    same({**injected, **without}, create(cluster, namespace, done.stdout), "inject")
+    same({**by_policy, **without}, create(cluster, namespace, done.stdout), "inject")
     for what, pod in pods.REFUSED.items():
-        refused, (wishes, named) = inject(pod), pods.WRONG[what]
+        refused, (wishes, named) = injected(cluster, binary, template, [pod]), pods.WRONG[what]
         expect(refused.returncode == 78 and not refused.stdout, f"inject refuses {what}: {refused.returncode}")
-        expect(any(pods.PREFIX + key in refused.stderr for key in wishes) and named in refused.stderr, f"inject says what is wrong with {what}: {refused.stderr}")
-    print(f"faas-sidecar inject: the same {len(injected)} pods and the same {len(pods.REFUSED)} refusals")
+        told = any(pods.PREFIX + key in refused.stderr for key in wishes) and named in refused.stderr
+        expect(told, f"inject says what is wrong with {what}: {refused.stderr}")
+    print(f"faas-sidecar inject: the same {len(by_policy)} pods and the same {len(pods.REFUSED)} refusals")
 
 
 # What the API server itself refuses after a policy, in its own words; and where a policy has other words than the webhook.

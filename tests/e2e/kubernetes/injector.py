@@ -30,9 +30,12 @@ class Injector:
             self.fill(directory, volumes[mount["name"]])
             arguments = [argument.replace(mount["mountPath"] + "/", f"{directory}/") for argument in arguments]
         self.process = subprocess.Popen([self.binary, *arguments], stderr=self.log.open("ab"), stdin=subprocess.DEVNULL)
-        self.cluster.running.append(("injector", self.process))
-        host, port = address.split(":")
-        wait_for("the webhook listens", lambda: self.listens(host, int(port)), 20)
+        try:
+            host, port = address.split(":")
+            wait_for("the webhook listens", lambda: self.listens(host, int(port)), 20)
+        except BaseException:
+            self.process.kill()
+            raise
         return self
 
     def fill(self, directory: Path, volume: dict) -> None:
@@ -57,5 +60,5 @@ class Injector:
         return self.process.wait(15)
 
     def __exit__(self, *_) -> None:
-        if self.process.poll() is None:
-            self.stop()
+        self.process.kill()
+        self.process.wait()

@@ -81,7 +81,7 @@ def values(wishes: dict) -> dict:
 
 ASKING = [pod(f"{shape}-{wish}", wishes, **spec) for shape, spec in SHAPES.items() for wish, wishes in WISHES.items()]
 # As much as a policy has to bear: the API server bounds what an expression may cost.
-MANY = {"listen": "socket", "credentials": ",".join(f"target-{9 - index % 10}-{index}=secret-{index}" for index in range(30))}
+MANY = {"listen": "socket", "credentials": ",".join(f"target-{9 - index % 10}-{index}=secret-{index}" for index in range(100))}
 ASKING.append(pod("many", MANY, containers=[container(f"application-{index}") for index in range(20)]))
 NOT_ASKING = [
     pod("without"),
