@@ -135,7 +135,8 @@ metadata:
 {{- define "faas-sidecar.policy.rules" -}}
 {{- $rules := list (dict
   "holds" `variables.wishes.all(name, name in variables.known || name == "injected")`
-  "says" `"faas-sidecar.io/" + variables.wishes.filter(name, !(name in variables.known) && name != "injected")[0] + ": is unknown; known after faas-sidecar.io/ are " + variables.known.join(", ")`
+  "says" `"faas-sidecar.io/" + variables.wishes.filter(name, !(name in variables.known) && name != "injected")[0]
+          + ": is unknown; known after faas-sidecar.io/ are " + variables.known.join(", ")`
 ) }}
 {{- range include "faas-sidecar.policy.annotations" . | fromYamlArray }}
 {{- $shown := printf `\"" + variables.wishes[%q] + "\"` .name }}
@@ -150,7 +151,8 @@ metadata:
 {{- $limit := printf "variables.wishes[?%q].orValue(%q)" (printf "%s-limit" .) (get ($resources.limits | default dict) . | default "" | toString) }}
 {{- $rules = append $rules (dict
   "holds" (printf "!isQuantity(%s) || !isQuantity(%s) || quantity(%s).compareTo(quantity(%s)) <= 0" $request $limit $request $limit)
-  "says" (printf `"faas-sidecar.io/%s-request: the request " + %s + " is more than the limit " + %s + "; set faas-sidecar.io/%s-request and faas-sidecar.io/%s-limit together"` . $request $limit . .)
+  "says" (printf `"faas-sidecar.io/%s-request: the request " + %s + " is more than the limit " + %s
+          + "; set faas-sidecar.io/%s-request and faas-sidecar.io/%s-limit together"` . $request $limit . .)
 ) }}
 {{- end }}
 {{- toJson $rules }}
@@ -164,7 +166,8 @@ metadata:
   {{- range $key, $value := omit $container "image" "restartPolicy" "env" "volumeMounts" "resources" }}
   {{ toJson $key }}: dyn({{ include "faas-sidecar.cel" $value }}),
   {{- end }}
-  "image": dyn(variables.wishes[?"version"].optMap(tag, {{ printf "%s:" $template.image.repository | quote }} + tag).orValue({{ include "faas-sidecar.image" . | quote }})),
+  "image": dyn(variables.wishes[?"version"].optMap(tag, {{ printf "%s:" $template.image.repository | quote }} + tag)
+    .orValue({{ include "faas-sidecar.image" . | quote }})),
   ?"restartPolicy": variables.native ? optional.of(dyn("Always")) : optional.none(),
   "env": dyn((variables.socket ? {{ include "faas-sidecar.cel" $template.socket.env }} : {{ include "faas-sidecar.cel" $template.port.env }})
     + {{ include "faas-sidecar.cel" ($container.env | default list) }}

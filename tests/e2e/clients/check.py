@@ -76,10 +76,11 @@ def check(rig, expected, output):
 
 
 def run(program, expected, cloud, transport, *faults):
-    with tempfile.TemporaryDirectory() as work, Rig(Path(work), cloud, transport, *faults) as rig:
-        # ncp is the default target of the configuration; one of the runs leaves it at that.
-        env = {"FAAS_SIDECAR_ADDRESS": rig.address} | ({} if expected == "outage" else {"FAAS_TARGET": cloud})
-        done = subprocess.run([program], env=os.environ | env, capture_output=True, text=True, timeout=PATIENCE)
+    with tempfile.TemporaryDirectory() as work:
+        with Rig(Path(work), cloud, transport, *faults) as rig:
+            # ncp is the default target of the configuration; one of the runs leaves it at that.
+            env = {"FAAS_SIDECAR_ADDRESS": rig.address} | ({} if expected == "outage" else {"FAAS_TARGET": cloud})
+            done = subprocess.run([program], env=os.environ | env, capture_output=True, text=True, timeout=PATIENCE)
         try:
             same("exit code", done.returncode, 0)
             return check(rig, expected, done.stdout)
@@ -101,10 +102,10 @@ assert len(programs) >= len(folders) > 0, f"no program for some of {folders}"
 printed = retries = 0
 for program in programs:
     began = time.monotonic()
-    # The first run prepares what the others use.
+    # The first run prepares what the others use. More at once than there are cores would make programs late by nobody's fault.
     results = [run(program, *COMBINATIONS[0])]
     first = time.monotonic() - began
-    with ThreadPoolExecutor(len(COMBINATIONS)) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         results += pool.map(lambda combination: run(program, *combination), COMBINATIONS[1:])
     printed += sum(lines for lines, _ in results)
     retries += sum(repeated for _, repeated in results)

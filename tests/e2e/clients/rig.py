@@ -51,8 +51,8 @@ class Rig:
             sidecar = self.start("serve", "--config", self.work / "faas.yaml", "--listen", listen, "--log-format", "json")
             wait_for(self.work / "serve.err", '"message":"ready"', sidecar)
             self.address = wait_for(self.work / "serve.err", r'"message":"listening","address":"([^"]+)"', sidecar).group(1)
-        except BaseException:
-            self.__exit__()
+        except BaseException as error:
+            self.__exit__(error)
             raise
         return self
 
@@ -62,10 +62,13 @@ class Rig:
         self.processes.append(process)
         return process
 
-    def __exit__(self, *_):
+    def __exit__(self, *failure):
+        """Ends both, so that their logs are whole."""
+        codes = []
         for process in reversed(self.processes):
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            codes.append(process.wait(60))
+        assert any(failure) or codes == [0, 0], f"exit codes of sidecar and emulator: {codes}"
 
     def calls(self, method):
         """The access log's lines of one method, by the time at which the calls arrived, in seconds."""

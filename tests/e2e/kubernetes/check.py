@@ -1,7 +1,9 @@
-"""The chart in a Kubernetes API server: `check.py TOOLS BINARY WORK`. Each check says what it showed; the first thing that does not hold ends it."""
+"""The chart in a Kubernetes API server: `check.py TOOLS BINARY`. Each check says what it showed; the first thing that does not hold ends it."""
 
 import json
+import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from injector import Injector
 RELEASE = "faas-sidecar"
 # Values that are all other than the chart's own, so that nothing of the sidecar is what it is only by default.
 OTHER = {
-    "image": {"repository": "registry.example/team/faas", "tag": "7", "digest": f"sha256:{'0123456789abcdef' * 4}", "pullPolicy": "Always", "binary": "/bin/faas"},
+    "image": {"repository": "registry.example/team/faas", "tag": "7", "digest": f"sha256:{'0123456789abcdef' * 4}", "pullPolicy": "Always",
+              "binary": "/bin/faas"},
     "fullnameOverride": "other", "nativeSidecar": False, "logLevel": "warn", "socket": {"enabled": True},
     "config": {"listen": ["[::1]:50055", "127.0.0.1:50056"], "admin": "0.0.0.0:9901",
                "targets": {"prod": {"provider": "ncp"}, "hw": {"provider": "functiongraph", "region": "eu-de", "project_id": "0" * 32,
@@ -167,8 +170,12 @@ def main(tools: Path, binary: str, work: Path) -> None:
         print(f"Kubernetes {version(cluster)} is up after {time.monotonic() - began:.1f} s")
         by_policy = newest(cluster, binary)
     older(tools, work, binary, by_policy)
-    print(f"kubernetes: {len(pods.ASKING) + len(golden.CHANGED)} pods are the same by policy and webhook, on a real API server, in {time.monotonic() - began:.0f} s")
+    same = len(pods.ASKING) + len(golden.CHANGED)
+    print(f"kubernetes: {same} pods are the same by policy and webhook, on a real API server, in {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    # So that what was started ends on SIGTERM too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="faas-sidecar-") as directory:
+        main(Path(sys.argv[1]), sys.argv[2], Path(directory))

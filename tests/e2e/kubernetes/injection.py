@@ -115,7 +115,8 @@ def offline(cluster: Cluster, binary: str, namespace: str, by_policy: Pods, with
     for what, pod in pods.REFUSED.items():
         refused, (wishes, named) = injected(cluster, binary, template, [pod]), pods.WRONG[what]
         expect(refused.returncode == 78 and not refused.stdout, f"inject refuses {what}: {refused.returncode}")
-        expect(any(pods.PREFIX + key in refused.stderr for key in wishes) and named in refused.stderr, f"inject says what is wrong with {what}: {refused.stderr}")
+        told = any(pods.PREFIX + key in refused.stderr for key in wishes) and named in refused.stderr
+        expect(told, f"inject says what is wrong with {what}: {refused.stderr}")
     print(f"faas-sidecar inject: the same {len(by_policy)} pods and the same {len(pods.REFUSED)} refusals")
 
 

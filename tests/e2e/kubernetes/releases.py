@@ -7,7 +7,8 @@ import certificate
 from cluster import Cluster, expect
 
 # Kinds of others that the chart can make objects of. Their definitions here hold no schema: that an object of them is right is not shown.
-FOREIGN = [("monitoring.coreos.com", "PodMonitor"), ("monitoring.coreos.com", "PrometheusRule"), ("cert-manager.io", "Certificate"), ("cert-manager.io", "Issuer")]
+FOREIGN = [(group, kind) for group, kinds in {"monitoring.coreos.com": ["PodMonitor", "PrometheusRule"], "cert-manager.io": ["Certificate", "Issuer"]}.items()
+           for kind in kinds]
 KEYS = {"credentials": {"existingSecrets": {"default": "keys"}}}
 CALLERS = {"tls": {"existingSecret": "gateway-tls"}}
 MANAGED = {"certManager": {"enabled": True, "issuerRef": {"kind": "ClusterIssuer", "name": "internal"}}}
@@ -21,7 +22,7 @@ MODES = {
     "webhook by cert-manager": {"injection": {"mode": "webhook", "webhook": {"certificates": {"source": "cert-manager"}}}},
     "neither": {"injection": {"mode": "none"}},
     "gateway": {**KEYS, "gateway": {"enabled": True, **CALLERS}},
-    "gateway with tokens": {**KEYS, "gateway": {"enabled": True, "tls": {"existingSecret": "gateway-tls", "clients": False}, "token": {"existingSecret": "tokens"}}},
+    "gateway with tokens": {**KEYS, "gateway": {"enabled": True, "tls": {**CALLERS["tls"], "clients": False}, "token": {"existingSecret": "tokens"}}},
     "gateway by cert-manager": {**KEYS, "gateway": {"enabled": True, "tls": MANAGED, "autoscaling": {"enabled": False}}},
     "monitoring": {"config": {"admin": "0.0.0.0:9901"}, "monitoring": {key: {"enabled": True} for key in ("dashboard", "alerts", "podMonitor")}},
 }
@@ -90,11 +91,12 @@ def lifecycle(cluster: Cluster, chart: Path, namespace: str) -> None:
         left(mode, before, everything(cluster))
     for values in [*MODES.values(), MODES["neither"]]:
         cluster.install("release", chart, namespace, values)
-    expect(not [name for name in everything(cluster).keys() - before.keys() if "Admission" in name or "Webhook" in name], "a release leaves what it no longer wants")
+    unwanted = [name for name in everything(cluster).keys() - before.keys() if "Admission" in name or "Webhook" in name]
+    expect(not unwanted, f"a release takes away what it no longer has: {unwanted}")
     cluster.helm("uninstall", "release", "-n", namespace)
     left("one release through all modes", before, everything(cluster))
     certificate.renewal(cluster, chart, namespace)
-    print(f"helm: installed, upgraded and uninstalled in {len(modes(chart))} modes, with nothing left; {pods} pods of its workloads were admitted as restricted")
+    print(f"helm: installed, upgraded and uninstalled in {len(modes(chart))} modes, with nothing left; {pods} pods of its workloads are admitted as restricted")
 
 
 def startable(cluster: Cluster, namespace: str) -> int:

@@ -3,7 +3,6 @@ package com.example.orders;
 import static com.example.orders.Faas.RETRY_POLICY;
 import static com.example.orders.Faas.fromJson;
 import static com.example.orders.Faas.toJson;
-import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import static java.util.concurrent.TimeUnit.SECONDS;
 
 import com.example.orders.Faas.Failure;
@@ -27,6 +26,7 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
 import io.grpc.Metadata;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthGrpc;
@@ -39,7 +39,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 
 /** Deploys a function through the sidecar and calls it: results, deadlines, cancelling, errors, retries, traces. ../README.md tells the steps. */
 public final class Main {
@@ -55,7 +55,7 @@ public final class Main {
   private final ManagedChannel channel = open().defaultServiceConfig(RETRY_POLICY).build();
 
   private static ManagedChannelBuilder<?> open() {
-    return Grpc.newChannelBuilder(ADDRESS, InsecureChannelCredentials.create()).overrideAuthority("localhost");
+    return Grpc.newChannelBuilder(ADDRESS, InsecureChannelCredentials.create());
   }
 
   public static void main(String[] arguments) throws Exception {
@@ -137,11 +137,14 @@ public final class Main {
 
   private void cancel() throws Exception {
     try (var context = Context.current().withCancellation()) {
-      CompletableFuture.delayedExecutor(500, MILLISECONDS).execute(() -> context.cancel(null));
-      context.call(() -> invocations().invoke(order(3).build()));
+      var invocations = InvocationServiceGrpc.newFutureStub(channel).withDeadlineAfter(10, SECONDS);
+      var call = context.call(() -> invocations.invoke(order(3).build()));
+      Thread.sleep(500);
+      context.cancel(null);
+      call.get();
       throw new IllegalStateException("a cancelled call came to an end");
-    } catch (StatusRuntimeException error) {
-      System.out.println("cancel: " + error.getStatus().getCode());
+    } catch (ExecutionException error) {
+      System.out.println("cancel: " + Status.fromThrowable(error).getCode());
     }
   }
 
