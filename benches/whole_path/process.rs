@@ -31,7 +31,8 @@ impl Sidecar {
             format!("listen: 127.0.0.1:0\nlog: {{format: json}}\ntargets:\n  bench:\n    provider: {provider}\n    base_url: {upstream}\n"),
         )
         .unwrap();
-        let binary = std::env::var("FAAS_SIDECAR").unwrap_or_else(|_| env!("CARGO_BIN_EXE_faas-sidecar").to_owned());
+        let binary =
+            std::env::var("FAAS_SIDECAR").unwrap_or_else(|_| env!("CARGO_BIN_EXE_faas-sidecar").to_owned());
         let line: Vec<String> = tool.iter().cloned().chain([binary, "serve".to_owned()]).collect();
         let began = Instant::now();
         let mut child = Command::new(&line[0])
