@@ -127,8 +127,8 @@ fn nothing_else_is_touched() {
     let endless = [0x41, 0x86, 0xff, 0xff, 0x55, 0x55, 0x55, 0x55];
     let referred = [&[0x7e, 0x03][..], b"a%b"].concat();
     let promise = frame(5, 4, &literal(b":authority", b"a%b"));
-    let frames =
-        [&longer[..], &other, &plain, &indexed, &coded, &referred].map(|block| frame(HEADERS, 4, block));
+    let frames = [&longer[..], &other, &plain, &indexed, &coded, &endless, &referred]
+        .map(|block| frame(HEADERS, 4, block));
     assert_eq!(passed(&frames), frames.concat());
     assert_eq!(passed(std::slice::from_ref(&promise)), promise);
 }
