@@ -4,7 +4,7 @@
 #   docker build --tag faas-sidecar:emulator --target emulator .       the same with both clouds' emulators
 #   docker build --build-arg BINARY=ready .                            compiles nothing: takes what `packaging/files` wrote to target/image/
 #
-# Needs a builder that leaves out stages nobody asks for: BuildKit or buildah.
+# Needs a builder that leaves out stages nobody asks for: BuildKit, or buildah, whose version 1.28 must be told --build-arg BINARY=compiled.
 ARG BINARY=compiled
 
 FROM rust:1.95.0-bookworm AS compiler

@@ -122,7 +122,7 @@ void Run() {
 
   Show("invoke", invocations->Invoke(Context().get(), Order(), &response), response);
 
-  grpc::Status status = invocations->Invoke(Context(1s).get(), Order({{"seconds", 3}}), &response);
+  grpc::Status status = invocations->Invoke(Context(2s).get(), Order({{"seconds", 3}}), &response);
   if (status.ok()) {
     std::cout << "deadline: " << ActivationStatus_Name(response.activation().status()) << "\n";
   } else {

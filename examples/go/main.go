@@ -126,7 +126,7 @@ func show(step string, response *faasv1.InvokeResponse) {
 }
 
 func deadline(invocations faasv1.InvocationServiceClient) {
-	ctx, cancel := within(time.Second)
+	ctx, cancel := within(2 * time.Second)
 	defer cancel()
 	response, err := invocations.Invoke(ctx, request(kims(3)))
 	if err != nil {

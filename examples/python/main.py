@@ -30,7 +30,7 @@ print("deploy:", actions.PutAction(put(), timeout=10).action.name)
 show("invoke", invocations.Invoke(order(), timeout=10))
 
 try:
-    response = invocations.Invoke(order(seconds=3), timeout=1)
+    response = invocations.Invoke(order(seconds=3), timeout=2)
     print("deadline:", ActivationStatus.Name(response.activation.status))
 except grpc.RpcError as error:
     failure = Failure(error)

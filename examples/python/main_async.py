@@ -30,7 +30,7 @@ async def main(channel):
     show("invoke", await invocations.Invoke(order(), timeout=10))
 
     try:
-        response = await invocations.Invoke(order(seconds=3), timeout=1)
+        response = await invocations.Invoke(order(seconds=3), timeout=2)
         print("deadline:", ActivationStatus.Name(response.activation.status))
     except grpc.RpcError as error:
         failure = Failure(error)

@@ -19,7 +19,7 @@ pub struct Documents {
 
 #[derive(Clone, Debug)]
 struct Document {
-    /// `---` and the end of that line; empty for the first document and for JSON.
+    /// The line `---` or `...` before it, or its beginning; empty for the first document and for JSON.
     marker: String,
     /// What follows, as it was read.
     text: String,
@@ -156,36 +156,34 @@ fn json(text: &str) -> Result<Vec<Document>, serde_json::Error> {
     Ok(documents.collect())
 }
 
-/// At the lines that begin with `---`; nothing else can stand there in YAML.
+/// At the lines that begin with `---` or `...`; nothing else can stand there in YAML.
 fn split(text: &str) -> Vec<Document> {
-    let mut documents = vec![Document {
-        marker: String::new(),
-        text: String::new(),
+    let document = |marker: &str, text: &str| Document {
+        marker: marker.to_owned(),
+        text: text.to_owned(),
         node: None,
         changed: false,
-    }];
+    };
+    let mut documents = vec![document("", "")];
     for line in text.split_inclusive('\n') {
-        let rest = line
-            .strip_prefix("---")
-            .filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
-        let Some(rest) = rest else {
-            if let Some(document) = documents.last_mut() {
-                document.text.push_str(line);
-            }
-            continue;
+        let after = |marker: &str| {
+            line.strip_prefix(marker)
+                .filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
         };
-        let comment = rest.trim_start();
-        let (marker, text) = if comment.is_empty() || comment.starts_with('#') {
-            (line, "")
-        } else {
-            ("---", rest)
-        };
-        documents.push(Document {
-            marker: marker.to_owned(),
-            text: text.to_owned(),
-            node: None,
-            changed: false,
-        });
+        if let Some(rest) = after("---") {
+            let comment = rest.trim_start();
+            // What else stands on the marker's line belongs to the document.
+            let silent = comment.is_empty() || comment.starts_with('#');
+            documents.push(if silent {
+                document(line, "")
+            } else {
+                document("---", rest)
+            });
+        } else if after("...").is_some() {
+            documents.push(document(line, ""));
+        } else if let Some(document) = documents.last_mut() {
+            document.text.push_str(line);
+        }
     }
     documents
 }

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::leak::assert_clean;
-use crate::process::Sidecar;
+use crate::process::{Running, Sidecar};
 use crate::{file, sidecar};
 
 /// One request to the admin pages: status and body.
@@ -58,11 +58,19 @@ fn each_call_has_one_line_with_what_an_operator_asks_first() {
 
 #[test]
 fn the_word_target_has_one_meaning_in_every_line() {
-    let server = Sidecar::serve(&["--emulator"], &[]);
+    let serve = [
+        "serve",
+        "--emulator",
+        "--listen",
+        "127.0.0.1:0",
+        "--log-format",
+        "json",
+    ];
+    let process = Running::start(&serve, &[], true);
     // Of a key that stands twice, a reader of JSON takes the last.
-    let line = server.process.event("target");
+    let line = process.event("target");
     assert_eq!(line["target"], "default", "{line}");
-    let line = server.process.event("listening");
+    let line = process.event("listening");
     assert!(line.get("target").is_none(), "{line}");
 }
 

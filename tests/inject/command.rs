@@ -69,6 +69,22 @@ fn one_document_among_others_changes_and_the_others_stay() {
 }
 
 #[test]
+fn documents_may_end_with_dots_and_lines_as_on_windows() {
+    let pod = format!("kind: Pod\n{POD}");
+    let output = inject(
+        &[],
+        &format!("{pod}...\n# between\n{pod}--- {{kind: Service}}\n").replace('\n', "\r\n"),
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let out = text(&output.stdout);
+    let (first_pod, rest) = out.split_once("...\r\n").unwrap();
+    let (second_pod, service) = rest.split_once("---").unwrap();
+    assert_eq!(first(&value(first_pod)), "faas-sidecar");
+    assert_eq!(first(&value(second_pod)), "faas-sidecar");
+    assert_eq!(service, " {kind: Service}\r\n");
+}
+
+#[test]
 fn every_kind_of_workload_is_known_by_its_pods_annotation() {
     let template = value(POD);
     for (kind, path) in [

@@ -51,7 +51,7 @@ console.log("deploy:", (await deploy("orders", 256)).action?.name);
 
 show("invoke", await invoke());
 
-const slow = await invoke({ seconds: 3 }, { seconds: 1 }).catch((error) => new Failure(error));
+const slow = await invoke({ seconds: 3 }, { seconds: 2 }).catch((error) => new Failure(error));
 console.log("deadline:", slow instanceof Failure ? `${slow.code}, execution ${slow.execution}` : slow.activation?.status);
 
 const cancelled = await failure(invoke({ seconds: 3 }, { signal: AbortSignal.timeout(500) }));

@@ -1,12 +1,14 @@
 //! What an application needs beside the generated code: JSON, the details of errors, retries.
 
+use std::error::Error;
 use std::fmt;
+use std::iter::successors;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::{self, DeserializeOwned};
 use tokio::time::{Instant, sleep};
-use tonic::{Code, Request, Status};
+use tonic::{Code, ConnectError, Request, Status};
 use tonic_types::StatusExt;
 
 #[allow(dead_code, reason = "no program calls everything")]
@@ -112,9 +114,11 @@ pub async fn retrying<M: Clone, R>(
 
 /// How long to wait before the call is repeated; `None`: repeating is not safe, or not welcome.
 fn pushback(status: &Status) -> Option<Duration> {
-    match status.metadata().get("grpc-retry-pushback-ms") {
-        Some(told) => told.to_str().ok()?.parse().ok().map(Duration::from_millis),
-        // The sidecar was not reached.
-        None => (status.code() == Code::Unavailable).then_some(Duration::from_secs(2)),
+    if let Some(told) = status.metadata().get("grpc-retry-pushback-ms") {
+        return told.to_str().ok()?.parse().ok().map(Duration::from_millis);
     }
+    // The sidecar was not reached. Where a connection breaks later, nobody knows whether the function ran.
+    let unconnected =
+        successors(status.source(), |&error| error.source()).any(|error| error.is::<ConnectError>());
+    unconnected.then_some(Duration::from_secs(2))
 }

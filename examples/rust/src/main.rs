@@ -119,7 +119,7 @@ impl Example {
         let request = self.order(3)?;
         match self
             .invocations()
-            .invoke(within(Duration::from_secs(1), request))
+            .invoke(within(Duration::from_secs(2), request))
             .await
         {
             Ok(response) => {

@@ -38,10 +38,15 @@ def same(one: Pods, other: Pods, what: str) -> None:
     expect(not difference, f"{what}, the same pods: {difference}")
 
 
-def tried(cluster: Cluster, namespace: str) -> dict | None:
+def tried(cluster: Cluster, namespace: str, **wishes: str) -> dict | None:
     """What would be stored of a pod that asks; nothing when it is refused."""
-    done = cluster.run("kubectl", "create", "-n", namespace, "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(pods.pod("probe", {})))
+    done = cluster.run("kubectl", "create", "-n", namespace, "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(pods.pod("probe", wishes)))
     return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def served(cluster: Cluster, namespace: str) -> bool:
+    """Whether a pod that asks would be stored with a sidecar."""
+    return bool(pods.sidecars(tried(cluster, namespace) or {"spec": {}}))
 
 
 def in_vain(cluster: Cluster, namespace: str) -> bool:

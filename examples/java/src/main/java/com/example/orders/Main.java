@@ -127,7 +127,7 @@ public final class Main {
 
   private void deadline() {
     try {
-      var response = invocations().withDeadlineAfter(1, SECONDS).invoke(order(3).build());
+      var response = invocations().withDeadlineAfter(2, SECONDS).invoke(order(3).build());
       System.out.println("deadline: " + response.getActivation().getStatus());
     } catch (StatusRuntimeException error) {
       var failure = Failure.of(error);
