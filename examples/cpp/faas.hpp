@@ -16,9 +16,14 @@
 #include "google/rpc/status.pb.h"
 
 // The sidecar's grpc-retry-pushback-ms, which gRPC obeys, says when to repeat, or not to; these pauses are for when it cannot be reached.
-inline constexpr const char* kRetryPolicy = R"({"methodConfig": [{"name": [{}], "retryPolicy": {
-  "maxAttempts": 5, "initialBackoff": "2s", "maxBackoff": "10s", "backoffMultiplier": 2,
-  "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}]})";
+// What starts a function is not repeated after UNAVAILABLE: a sidecar that is killed says no more, and the function may have run.
+inline constexpr const char* kRetryPolicy = R"({"methodConfig": [
+  {"name": [{}], "retryPolicy": {
+    "maxAttempts": 5, "initialBackoff": "2s", "maxBackoff": "10s", "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}},
+  {"name": [{"service": "faas.v1.InvocationService", "method": "Invoke"}, {"service": "faas.v1.InvocationService", "method": "InvokeAsync"},
+    {"service": "faas.v1.TriggerService", "method": "FireTrigger"}], "retryPolicy": {
+    "maxAttempts": 5, "initialBackoff": "2s", "maxBackoff": "10s", "backoffMultiplier": 2, "retryableStatusCodes": ["RESOURCE_EXHAUSTED"]}}]})";
 
 inline faas::v1::Json ToJson(const nlohmann::json& value) { faas::v1::Json json; json.set_text(value.dump()); return json; }
 inline nlohmann::json FromJson(const faas::v1::Json& message) { return nlohmann::json::parse(message.text()); }

@@ -14,9 +14,14 @@ import (
 )
 
 // The sidecar's grpc-retry-pushback-ms, which grpc-go obeys, says when to repeat, or not to; these pauses are for when it cannot be reached.
-const retryPolicy = `{"methodConfig": [{"name": [{}], "retryPolicy": {
-	"maxAttempts": 5, "initialBackoff": "2s", "maxBackoff": "10s", "backoffMultiplier": 2,
-	"retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}]}`
+// What starts a function is not repeated after UNAVAILABLE: a sidecar that is killed says no more, and the function may have run.
+const retryPolicy = `{"methodConfig": [
+	{"name": [{}], "retryPolicy": {
+		"maxAttempts": 5, "initialBackoff": "2s", "maxBackoff": "10s", "backoffMultiplier": 2,
+		"retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}},
+	{"name": [{"service": "faas.v1.InvocationService", "method": "Invoke"}, {"service": "faas.v1.InvocationService", "method": "InvokeAsync"},
+		{"service": "faas.v1.TriggerService", "method": "FireTrigger"}], "retryPolicy": {
+		"maxAttempts": 5, "initialBackoff": "2s", "maxBackoff": "10s", "backoffMultiplier": 2, "retryableStatusCodes": ["RESOURCE_EXHAUSTED"]}}]}`
 
 func toJSON(value any) (*faasv1.Json, error) {
 	text, err := json.Marshal(value)

@@ -9,9 +9,13 @@ from grpc_status import rpc_status
 from faas.v1.common_pb2 import Json
 
 # The sidecar's grpc-retry-pushback-ms, which grpcio obeys, says when to repeat, or not to; these pauses are for when it cannot be reached.
-RETRY_POLICY = json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": {
-    "maxAttempts": 5, "initialBackoff": "2s", "maxBackoff": "10s", "backoffMultiplier": 2,
-    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}]})
+# What starts a function is not repeated after UNAVAILABLE: a sidecar that is killed says no more, and the function may have run.
+PAUSES = {"maxAttempts": 5, "initialBackoff": "2s", "maxBackoff": "10s", "backoffMultiplier": 2}
+STARTS = [{"service": "faas.v1.InvocationService", "method": "Invoke"}, {"service": "faas.v1.InvocationService", "method": "InvokeAsync"},
+          {"service": "faas.v1.TriggerService", "method": "FireTrigger"}]
+RETRY_POLICY = json.dumps({"methodConfig": [
+    {"name": [{}], "retryPolicy": PAUSES | {"retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}},
+    {"name": STARTS, "retryPolicy": PAUSES | {"retryableStatusCodes": ["RESOURCE_EXHAUSTED"]}}]})
 
 
 def to_json(value) -> Json: return Json(text=json.dumps(value))

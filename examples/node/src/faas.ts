@@ -23,11 +23,18 @@ export const api = grpc.loadPackageDefinition(definition) as unknown as ActionTy
 export const toJson = (value: unknown): Json => ({ text: JSON.stringify(value) });
 export const fromJson = (message?: Json | null): any => JSON.parse(message?.text ?? "null");
 
-/** The sidecar's grpc-retry-pushback-ms, which grpc-js obeys, says when to repeat, or not to; these pauses are for when it cannot be reached. */
+/** The sidecar's grpc-retry-pushback-ms, which grpc-js obeys, says when to repeat, or not to; these pauses are for when it cannot be reached.
+ *  What starts a function is not repeated after UNAVAILABLE: a sidecar that is killed says no more, and the function may have run. */
+const pauses = { maxAttempts: 5, initialBackoff: "2s", maxBackoff: "10s", backoffMultiplier: 2 };
+const starts = [
+  { service: "faas.v1.InvocationService", method: "Invoke" }, { service: "faas.v1.InvocationService", method: "InvokeAsync" },
+  { service: "faas.v1.TriggerService", method: "FireTrigger" },
+];
 export const retryPolicy = {
-  "grpc.service_config": JSON.stringify({ methodConfig: [{ name: [{}], retryPolicy: {
-    maxAttempts: 5, initialBackoff: "2s", maxBackoff: "10s", backoffMultiplier: 2, retryableStatusCodes: ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
-  } }] }),
+  "grpc.service_config": JSON.stringify({ methodConfig: [
+    { name: [{}], retryPolicy: { ...pauses, retryableStatusCodes: ["UNAVAILABLE", "RESOURCE_EXHAUSTED"] } },
+    { name: starts, retryPolicy: { ...pauses, retryableStatusCodes: ["RESOURCE_EXHAUSTED"] } },
+  ] }),
 };
 
 export interface CallSettings { seconds?: number; signal?: AbortSignal; waitForReady?: boolean; headers?: Record<string, string>; }

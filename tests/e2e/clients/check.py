@@ -66,7 +66,7 @@ def check(rig, expected, output):
         pause = min(call["start"] for call in calls if call["start"] > refusal["end"]) - refusal["end"]
         assert PAUSE < pause < OWN_PAUSE, f"repeated after {pause:.3f} s, not the sidecar's pause of 0.1 s"
 
-    # In an outage UNAVAILABLE, which the policy lists, comes with a negative pause: nobody may repeat what may have run.
+    # In an outage a run is UNAVAILABLE: it may have run for all that anybody knows, and nobody repeats it.
     same("calls of the action `missing`", len([call for call in calls if call["subject"].endswith("/missing")]), 1)
     runs = rig.runs()
     same("runs that the cloud got", len(runs), RUNS)

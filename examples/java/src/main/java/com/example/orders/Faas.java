@@ -21,13 +21,20 @@ final class Faas {
 
   /**
    * The sidecar's grpc-retry-pushback-ms, which grpc-java obeys, says when to repeat, or not to; these pauses are for when it cannot be reached.
-   * Numbers are doubles, as in parsed JSON.
+   * What starts a function is not repeated after UNAVAILABLE: a sidecar that is killed says no more, and the function may have run.
    */
-  static final Map<String, ?> RETRY_POLICY = Map.of("methodConfig", List.of(Map.of(
-      "name", List.of(Map.of()),
-      "retryPolicy", Map.of(
-          "maxAttempts", 5.0, "initialBackoff", "2s", "maxBackoff", "10s", "backoffMultiplier", 2.0,
-          "retryableStatusCodes", List.of("UNAVAILABLE", "RESOURCE_EXHAUSTED")))));
+  static final Map<String, ?> RETRY_POLICY = Map.of("methodConfig", List.of(
+      policy(List.of(Map.of()), "UNAVAILABLE", "RESOURCE_EXHAUSTED"),
+      policy(List.of(
+          Map.of("service", "faas.v1.InvocationService", "method", "Invoke"),
+          Map.of("service", "faas.v1.InvocationService", "method", "InvokeAsync"),
+          Map.of("service", "faas.v1.TriggerService", "method", "FireTrigger")), "RESOURCE_EXHAUSTED")));
+
+  /** Numbers are doubles, as in parsed JSON. */
+  private static Map<String, ?> policy(List<Map<String, String>> calls, String... codes) {
+    return Map.of("name", calls, "retryPolicy", Map.of(
+        "maxAttempts", 5.0, "initialBackoff", "2s", "maxBackoff", "10s", "backoffMultiplier", 2.0, "retryableStatusCodes", List.of(codes)));
+  }
 
   static Json toJson(Object value) { return Json.newBuilder().setText(GSON.toJson(value)).build(); }
   static <T> T fromJson(Json message, Class<T> type) { return GSON.fromJson(message.getText(), type); }
