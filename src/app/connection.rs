@@ -83,6 +83,8 @@ pub(super) async fn serve(
     let mut connection = pin!(connection);
     let born = Instant::now();
     let mut look = pin!(sleep(bounds.handshake_timeout.min(bounds.idle_timeout)));
+    // Callers that came together leave one after the other.
+    let mut old = pin!(sleep(bounds.max_age.mul_f64(0.9 + fastrand::f64() / 5.0)));
     let (mut idle_since, mut seen, mut leaving) = (born, 0, false);
     loop {
         tokio::select! {
@@ -93,6 +95,10 @@ pub(super) async fn serve(
                 if !life.begun.load(Ordering::Relaxed) {
                     return;
                 }
+                leaving = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = old.as_mut(), if !leaving && !bounds.max_age.is_zero() => {
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
             }

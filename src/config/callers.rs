@@ -53,6 +53,9 @@ pub struct Connections {
     /// Without a call.
     #[serde(serialize_with = "serialize_duration")]
     pub idle_timeout: Duration,
+    /// New calls are taken for so long, give or take a tenth; zero = for ever.
+    #[serde(serialize_with = "serialize_duration")]
+    pub max_age: Duration,
     /// A pause within a message.
     #[serde(serialize_with = "serialize_duration")]
     pub message_timeout: Duration,

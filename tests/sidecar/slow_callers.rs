@@ -15,7 +15,7 @@ use tokio_stream::StreamExt as _;
 use tonic::{Code, Request};
 
 use crate::support::answer::{Step, content, steps};
-use crate::support::bench::{Bench, connect as channel, hello, keys};
+use crate::support::bench::{Bench, connect as channel, hello, keys, success};
 use crate::support::frames::*;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -62,6 +62,38 @@ async fn an_idle_connection_is_sent_away_and_its_caller_finds_back() {
     assert_eq!((kinds, code), (GOAWAY, 0), "no error");
     // The client's own connection has been idle for as long.
     sleep(Duration::from_millis(1500)).await;
+    bench.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn a_connection_of_age_is_sent_away_and_its_call_in_flight_is_answered() {
+    let (bench, address) = bench("max_age: 1s").await;
+    bench
+        .upstream
+        .push(success("{}").after(Duration::from_millis(2500)));
+    let mut busy = begin(&address).await;
+    let message = [0, 0, 0, 0, 3, 0x22, 1, b'a'];
+    let call = [
+        frame(HEADERS, END_HEADERS, 1, &invoke()),
+        frame(DATA, 1, 1, &message),
+    ]
+    .concat();
+    busy.write_all(&call).await.unwrap();
+    let mut seen = Vec::new();
+    let read = async {
+        loop {
+            match next(&mut busy).await {
+                Some((kind @ (GOAWAY | DATA), ..)) => seen.push(kind),
+                Some(_) => {}
+                None => break,
+            }
+        }
+    };
+    // It ends by itself when the answer is out; the pings of a graceful end go unanswered here.
+    let _ = timeout(SOON / 2, read).await;
+    assert_eq!(seen.first(), Some(&GOAWAY), "{seen:?}");
+    assert!(seen.contains(&DATA), "{seen:?}");
+    // The client's own connection is as old.
     bench.assert_healthy().await;
 }
 

@@ -52,6 +52,7 @@ pub(super) fn connections(top: &mut Reader<'_>) -> Option<Connections> {
         max_header_size: top.integer("connections.max_header_size"),
         handshake_timeout: top.duration("connections.handshake_timeout"),
         idle_timeout: top.duration("connections.idle_timeout"),
+        max_age: top.duration("connections.max_age"),
         message_timeout: top.duration("connections.message_timeout"),
         keepalive_interval: top.duration("connections.keepalive_interval"),
         keepalive_timeout: top.duration("connections.keepalive_timeout"),

@@ -169,6 +169,12 @@ pub(super) static KEYS: &[Key] = &[
         "How long a connection without a call is kept; its caller connects again by itself.",
     ),
     key(
+        "connections.max_age",
+        seconds(0, 86_400),
+        Default::Is("0s"),
+        "How long a connection takes new calls, give or take a tenth; then its caller is sent to connect again, and calls in flight finish. For a gateway, so that its callers find new replicas; 0s sets no bound.",
+    ),
+    key(
         "connections.message_timeout",
         seconds(1, 3600),
         Default::Is("30s"),
