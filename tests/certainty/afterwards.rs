@@ -21,13 +21,16 @@ const GONE: Duration = Duration::from_secs(15);
 /// Lanes looked at together: a machine that is too busy is not what is asked here.
 const AT_ONCE: usize = 8;
 
+/// Calls for which a lane's circuit may stay open, a tenth of a second each.
+const PROBES: usize = 50;
+
 /// Each lane answers as many calls at once as it has slots, and lets its connections go afterwards. What is not so.
 pub async fn unwell(sidecar: &Sidecar, lanes: &[Arc<Lane>], slots: usize, number: u64) -> Vec<String> {
     let caller = Caller::new(sidecar);
     let mut unwell = Vec::new();
     for (group, some) in lanes.chunks(AT_ONCE).enumerate() {
         let checks = some.iter().enumerate().map(|(at, lane)| {
-            let before = (group * AT_ONCE + at) * slots;
+            let before = (group * AT_ONCE + at) * (slots + PROBES);
             full(&caller, lane, slots, number + u64::try_from(before).unwrap())
         });
         unwell.extend(join_all(checks).await.into_iter().flatten());
@@ -47,6 +50,7 @@ pub async fn unwell(sidecar: &Sidecar, lanes: &[Arc<Lane>], slots: usize, number
 /// As many calls at once as there are slots, each held for a while by a slow answer. There is no queue, so a slot that
 /// was not given back refuses one of them.
 async fn full(caller: &Caller, lane: &Lane, slots: usize, first: u64) -> Option<String> {
+    let target = lane.target();
     let plan = |number| Plan {
         cloud: lane.shared.cloud,
         operation: Operation::Invoke,
@@ -61,8 +65,18 @@ async fn full(caller: &Caller, lane: &Lane, slots: usize, first: u64) -> Option<
     // What idle connections are left from the storm may be dead; finding that out is not what is asked here.
     lane.refuse().await;
     lane.listen();
+    // Nor is a circuit that the storm's end left open: it closes with the first call that is let through.
+    for probe in 0..PROBES {
+        let number = first + u64::try_from(slots + probe).unwrap();
+        lane.arm(number, []);
+        let answer = perform(caller, &target, &plan(number)).await;
+        lane.shared.ledger.close(number);
+        if answer.reason != "CIRCUIT_OPEN" {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
     lane.arm(first, std::iter::repeat_n(Fault::Drip(1), slots));
-    let target = lane.target();
     let calls = (0..slots).map(|at| {
         let plan = plan(first + u64::try_from(at).unwrap());
         let target = target.clone();
