@@ -38,7 +38,7 @@ pub struct InjectArgs {
     /// The manifests; - or nothing is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     pub file: PathBuf,
-    /// The sidecar's parts: template.yaml of the ConfigMap <release>-template, which the Helm chart makes
+    /// The sidecar's parts: template.yaml of the ConfigMap RELEASE-template, which the Helm chart makes
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
     /// Take every pod for one that asks, unless it says inject: "false"

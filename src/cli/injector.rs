@@ -36,7 +36,7 @@ pub struct InjectorArgs {
     /// Where the API server's requests are accepted; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
     pub listen: SocketAddr,
-    /// The PEM certificate for the Service's name, <service>.<namespace>.svc, and its chain
+    /// The PEM certificate for the Service's name, SERVICE.NAMESPACE.svc, and its chain
     #[arg(long, value_name = "FILE")]
     pub cert_file: PathBuf,
     /// Its PEM key
