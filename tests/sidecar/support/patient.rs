@@ -21,10 +21,13 @@ pub struct Patient {
 impl Patient {
     /// `address`: host and port.
     pub fn new(address: &str) -> Self {
+        let mut connector = HttpConnector::new();
+        // As every gRPC library does: small frames must not wait for an acknowledgement.
+        connector.set_nodelay(true);
         Self {
             client: Client::builder(TokioExecutor::new())
                 .http2_only(true)
-                .build_http(),
+                .build(connector),
             authority: address.parse().unwrap(),
         }
     }
