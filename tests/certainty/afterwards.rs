@@ -69,7 +69,7 @@ async fn full(caller: &Caller, lane: &Lane, slots: usize, first: u64) -> Option<
     for probe in 0..PROBES {
         let number = first + u64::try_from(slots + probe).unwrap();
         lane.arm(number, []);
-        let answer = perform(caller, &target, &plan(number)).await;
+        let answer = perform(caller, &target, &plan(number), 0).await;
         lane.shared.ledger.close(number);
         if answer.reason != "CIRCUIT_OPEN" {
             break;
@@ -80,7 +80,7 @@ async fn full(caller: &Caller, lane: &Lane, slots: usize, first: u64) -> Option<
     let calls = (0..slots).map(|at| {
         let plan = plan(first + u64::try_from(at).unwrap());
         let target = target.clone();
-        async move { (plan.number, perform(caller, &target, &plan).await) }
+        async move { (plan.number, perform(caller, &target, &plan, 0).await) }
     });
     let answers = join_all(calls).await;
     for (number, _) in &answers {

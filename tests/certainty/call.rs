@@ -1,7 +1,5 @@
 //! One try of a call: a gRPC request through a generated client, and its answer taken apart.
 
-use std::time::Duration;
-
 use faas_sidecar::proto::exec::Code as Source;
 use faas_sidecar::proto::*;
 use tokio::time::Instant;
@@ -11,6 +9,7 @@ use tonic_types::StatusExt as _;
 use crate::answers::{Cloud, activation_id};
 use crate::plan::{Operation, Plan, Repeat};
 use crate::sidecar::Caller;
+use crate::wire::traceparent;
 
 /// What came back.
 #[derive(Clone, Debug)]
@@ -35,8 +34,8 @@ pub struct Try {
     pub answer: Option<Answer>,
 }
 
-/// Makes one try and waits for its answer, however long that takes.
-pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
+/// Makes try `number` (from 0) and waits for its answer, however long that takes.
+pub async fn perform(caller: &Caller, target: &str, plan: &Plan, number: usize) -> Answer {
     let target = target.to_owned();
     let name = format!("call-{}", plan.number);
     let request_id = match plan.repeat {
@@ -55,10 +54,9 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
         request_id: request_id.clone(),
         ..InvokeRequest::default()
     };
-    let bound = plan.deadline;
     match plan.operation {
         Operation::Invoke => {
-            let answer = caller.invocations().invoke(within(bound, run())).await;
+            let answer = caller.invocations().invoke(within(plan, number, run())).await;
             told(answer, |answer| {
                 let activation = answer.activation.unwrap_or_default();
                 match activation.status() {
@@ -79,7 +77,10 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 request_id: run.request_id,
                 ..InvokeAsyncRequest::default()
             };
-            let answer = caller.invocations().invoke_async(within(bound, request)).await;
+            let answer = caller
+                .invocations()
+                .invoke_async(within(plan, number, request))
+                .await;
             told(answer, |answer| {
                 id_of(&answer.activation.unwrap_or_default().activation_id)
             })
@@ -91,7 +92,10 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 activation_id: activation_id(plan.number),
                 ..GetActivationRequest::default()
             };
-            let answer = caller.invocations().get_activation(within(bound, request)).await;
+            let answer = caller
+                .invocations()
+                .get_activation(within(plan, number, request))
+                .await;
             told(answer, |answer| {
                 id_of(&answer.activation.unwrap_or_default().activation_id)
             })
@@ -103,7 +107,7 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 action: Some(action(plan.cloud)),
                 ..PutActionRequest::default()
             };
-            let answer = caller.actions().put_action(within(bound, request)).await;
+            let answer = caller.actions().put_action(within(plan, number, request)).await;
             told(answer, |answer| {
                 let description = answer.action.unwrap_or_default().description;
                 description.strip_prefix("call-")?.parse().ok()
@@ -115,7 +119,10 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan) -> Answer {
                 action_name: name,
                 ..DeleteActionRequest::default()
             };
-            let answer = caller.actions().delete_action(within(bound, request)).await;
+            let answer = caller
+                .actions()
+                .delete_action(within(plan, number, request))
+                .await;
             told(answer, |_| Some(plan.number))
         }
     }
@@ -148,9 +155,11 @@ fn action(cloud: Cloud) -> Action {
     }
 }
 
-fn within<T>(deadline: Duration, message: T) -> Request<T> {
+fn within<T>(plan: &Plan, number: usize, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.set_timeout(deadline);
+    request.set_timeout(plan.deadline);
+    let parent = traceparent(plan.number, number).parse().unwrap();
+    request.metadata_mut().insert("traceparent", parent);
     request
 }
 

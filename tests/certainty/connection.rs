@@ -92,12 +92,12 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
     }
     let body = wire.body(&head).await?;
     check(call, step, &body, shared);
-    shared.ledger.read(call, step);
+    shared.ledger.read(call, step, head.of);
     match fault {
         Fault::BeforeExecution(end) | Fault::InBody(_, end) => return over(wire, end).await,
         Fault::Answers(said, executed) => {
             if executed {
-                carry_out(shared, call, step);
+                carry_out(shared, call, step, head.of);
             }
             return wire.write(&shared.cloud.said(said).bytes()).await.then_some(wire);
         }
@@ -107,19 +107,19 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
     let answer = if step == Step::Delete && shared.ledger.has_executed(call, step) {
         shared.cloud.gone()
     } else {
-        carry_out(shared, call, step);
+        carry_out(shared, call, step, head.of);
         shared.cloud.good(form, call)
     };
     respond(wire, fault, &answer).await
 }
 
-fn carry_out(shared: &Shared, call: u64, step: Step) {
+fn carry_out(shared: &Shared, call: u64, step: Step, of: Option<usize>) {
     match step {
         Step::Create => {
-            shared.ledger.execute(call, Step::Put);
-            shared.ledger.execute(call, Step::PutCode);
+            shared.ledger.execute(call, Step::Put, of);
+            shared.ledger.execute(call, Step::PutCode, of);
         }
-        step => shared.ledger.execute(call, step),
+        step => shared.ledger.execute(call, step, of),
     }
 }
 

@@ -45,30 +45,36 @@ pub async fn drive(lane: &Lane, caller: &Caller, plan: &Plan) -> Result<Vec<Try>
 
 async fn tries(lane: &Lane, caller: &Caller, plan: &Plan) -> Result<Vec<Try>, String> {
     match plan.repeat {
-        Repeat::Never => Ok(vec![one(lane, caller, plan, plan.cancel).await?]),
+        Repeat::Never => Ok(vec![one(lane, caller, plan, 0, plan.cancel).await?]),
         Repeat::AtOnce => {
             let (first, second) = tokio::join!(
-                one(lane, caller, plan, plan.cancel),
-                one(lane, caller, plan, None)
+                one(lane, caller, plan, 0, plan.cancel),
+                one(lane, caller, plan, 1, None)
             );
             Ok(vec![first?, second?])
         }
         Repeat::After(more) => {
-            let mut tries = vec![one(lane, caller, plan, plan.cancel).await?];
-            for _ in 0..more {
-                tries.push(one(lane, caller, plan, None).await?);
+            let mut tries = vec![one(lane, caller, plan, 0, plan.cancel).await?];
+            for number in 1..=usize::from(more) {
+                tries.push(one(lane, caller, plan, number, None).await?);
             }
             Ok(tries)
         }
     }
 }
 
-async fn one(lane: &Lane, caller: &Caller, plan: &Plan, cancel: Option<Duration>) -> Result<Try, String> {
+async fn one(
+    lane: &Lane,
+    caller: &Caller,
+    plan: &Plan,
+    number: usize,
+    cancel: Option<Duration>,
+) -> Result<Try, String> {
     let began = Instant::now();
     let target = lane.target();
     let answer = timeout(
         cancel.unwrap_or(plan.deadline + LOST),
-        perform(caller, &target, plan),
+        perform(caller, &target, plan, number),
     )
     .await;
     if answer.is_err() && cancel.is_none() {

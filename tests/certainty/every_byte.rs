@@ -52,7 +52,7 @@ async fn cut_everywhere(lane: &Lane, sidecar: &faas_sidecar::app::Sidecar) -> us
                 repeat: Repeat::Never,
                 faults: Vec::new(),
             };
-            let told = perform(&caller, &lane.target(), &plan).await;
+            let told = perform(&caller, &lane.target(), &plan, 0).await;
             let executions = lane.shared.ledger.close(number).count(Step::Run);
             assert_eq!(
                 (told.execution.as_deref(), told.attempts, executions),

@@ -144,18 +144,18 @@ async fn over_http2_no_call_lies_runs_twice_outlives_its_deadline_or_is_lost() {
 }
 
 async fn drive(caller: &Caller, plan: &Plan) -> Option<Vec<Try>> {
-    let mut tries = vec![one(caller, plan, plan.cancel).await?];
+    let mut tries = vec![one(caller, plan, 0, plan.cancel).await?];
     if plan.repeat != Repeat::Never {
-        tries.push(one(caller, plan, None).await?);
+        tries.push(one(caller, plan, 1, None).await?);
     }
     Some(tries)
 }
 
-async fn one(caller: &Caller, plan: &Plan, cancel: Option<Duration>) -> Option<Try> {
+async fn one(caller: &Caller, plan: &Plan, number: usize, cancel: Option<Duration>) -> Option<Try> {
     let began = Instant::now();
     let answer = timeout(
         cancel.unwrap_or(plan.deadline + LOST),
-        perform(caller, "h2", plan),
+        perform(caller, "h2", plan, number),
     )
     .await;
     if answer.is_err() && cancel.is_none() {

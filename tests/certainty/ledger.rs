@@ -34,10 +34,10 @@ pub enum Step {
 pub enum Event {
     /// The upstream met a request or connection with this.
     Met(Fault),
-    /// A whole request was read.
-    Read(Step),
+    /// A whole request was read; of this try, where its head tells.
+    Read(Step, Option<usize>),
     /// It was carried out.
-    Executed(Step),
+    Executed(Step, Option<usize>),
 }
 
 /// The truth about one call.
@@ -63,8 +63,8 @@ impl Ledger {
     }
 
     /// Notes a whole request of the call; how many there were before.
-    pub fn read(&self, call: u64, step: Step) -> usize {
-        self.write(call, Event::Read(step));
+    pub fn read(&self, call: u64, step: Step, of: Option<usize>) -> usize {
+        self.write(call, Event::Read(step, of));
         self.books()
             .calls
             .get(&call)
@@ -72,8 +72,8 @@ impl Ledger {
             .saturating_sub(1)
     }
 
-    pub fn execute(&self, call: u64, step: Step) {
-        self.write(call, Event::Executed(step));
+    pub fn execute(&self, call: u64, step: Step, of: Option<usize>) {
+        self.write(call, Event::Executed(step, of));
     }
 
     /// True when this step of the call was carried out before.
@@ -116,17 +116,25 @@ impl Truth {
         self.executions(step).count()
     }
 
-    /// When this step was carried out.
-    pub fn executions(&self, step: Step) -> impl Iterator<Item = Instant> {
+    /// When this step was carried out, and for which try.
+    pub fn executions(&self, step: Step) -> impl Iterator<Item = (Instant, Option<usize>)> {
         self.events.iter().filter_map(move |(at, event)| match event {
-            Event::Executed(done) if *done == step => Some(*at),
+            Event::Executed(done, of) if *done == step => Some((*at, *of)),
             _ => None,
         })
     }
 
+    /// When the first request of this try was read.
+    pub fn first_request(&self, of: usize) -> Option<Instant> {
+        self.events
+            .iter()
+            .find(|(_, event)| matches!(event, Event::Read(_, by) if *by == Some(of)))
+            .map(|(at, _)| *at)
+    }
+
     /// Requests that were read to their end.
     pub fn requests(&self) -> usize {
-        let read = |event: &&(Instant, Event)| matches!(event.1, Event::Read(_));
+        let read = |event: &&(Instant, Event)| matches!(event.1, Event::Read(..));
         self.events.iter().filter(read).count()
     }
 }
@@ -135,8 +143,12 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Met(fault) => write!(f, "upstream meets it with: {} {fault:?}", fault.name()),
-            Self::Read(step) => write!(f, "upstream has read a whole request: {step:?}"),
-            Self::Executed(step) => write!(f, "upstream EXECUTES {step:?}"),
+            Self::Read(step, of) => write!(f, "upstream has read a whole request: {step:?}{}", of_try(*of)),
+            Self::Executed(step, of) => write!(f, "upstream EXECUTES {step:?}{}", of_try(*of)),
         }
     }
+}
+
+fn of_try(of: Option<usize>) -> String {
+    of.map_or_else(String::new, |of| format!(" of try {}", of + 1))
 }

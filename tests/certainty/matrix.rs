@@ -246,7 +246,7 @@ async fn drive(cell: &Driven, case: &Case, caller: &Caller, ledger: &Ledger) -> 
             deadline: LONG,
             ..plan.clone()
         };
-        let answer = perform(caller, &target, &before).await;
+        let answer = perform(caller, &target, &before, 0).await;
         assert_eq!(answer.of, Some(before.number), "{answer:?}");
     }
     match case.fault {
@@ -263,7 +263,7 @@ async fn drive(cell: &Driven, case: &Case, caller: &Caller, ledger: &Ledger) -> 
         }
     }
     let began = tokio::time::Instant::now();
-    let answer = perform(caller, &target, plan).await;
+    let answer = perform(caller, &target, plan, 0).await;
     let ended = tokio::time::Instant::now();
     if let Fault::CarriedOutLate(millis) = case.fault {
         sleep(Duration::from_millis(millis.into())).await;

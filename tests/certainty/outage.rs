@@ -142,7 +142,7 @@ async fn read(lane: &Lane, caller: &Caller, number: u64) -> Answer {
         repeat: Repeat::Never,
         faults: Vec::new(),
     };
-    perform(caller, &lane.target(), &plan).await
+    perform(caller, &lane.target(), &plan, 0).await
 }
 
 fn as_f64(count: u64) -> f64 {

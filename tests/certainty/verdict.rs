@@ -46,14 +46,13 @@ pub fn judge(plan: &Plan, tries: &[Try], truth: &Truth) -> Vec<Wrong> {
     for (number, one) in tries.iter().enumerate() {
         let Some(answer) = &one.answer else { continue };
         // What a later try under the same id did, this answer did not speak of.
-        let outlived = tries.iter().any(|other| other.ended > one.ended);
-        let next = match plan.repeat {
-            Repeat::After(_) => tries.get(number + 1).map(|next| next.began),
-            // Of two at once the one that goes on when this one is answered.
-            Repeat::AtOnce if outlived => Some(one.ended),
-            _ => None,
+        let next = tries.get(number + 1).map(|next| next.began);
+        let spoke_of = |at: Instant, of: Option<usize>| match plan.repeat {
+            Repeat::Never => true,
+            Repeat::After(_) => next.is_none_or(|next| at < next),
+            Repeat::AtOnce => of == Some(number) || one_of_two(plan, tries, truth, number, at),
         };
-        let told = judge_answer(plan, answer, truth, next);
+        let told = judge_answer(plan, answer, truth, spoke_of);
         // An idempotent call that failed is begun anew under its id, and the new try speaks for itself alone.
         let anew = number > 0 && plan.idempotent && matches!(plan.repeat, Repeat::After(_));
         wrong.extend(told.filter(|what| !(anew && *what == Wrong::SaidNotStarted)));
@@ -61,9 +60,38 @@ pub fn judge(plan: &Plan, tries: &[Try], truth: &Truth) -> Vec<Wrong> {
     wrong
 }
 
-fn judge_answer(plan: &Plan, answer: &Answer, truth: &Truth, next: Option<Instant>) -> Option<Wrong> {
-    let before_next = |at: &Instant| next.is_none_or(|next| *at < next);
-    let done = |step| truth.executions(step).any(|at| before_next(&at));
+/// Of two tries at once: whether the answer of this one also spoke of what the other one's requests did then.
+fn one_of_two(plan: &Plan, tries: &[Try], truth: &Truth, number: usize, at: Instant) -> bool {
+    let (one, other) = (&tries[number], &tries[1 - number]);
+    if let (Some(own), Some(others)) = (truth.first_request(number), truth.first_request(1 - number)) {
+        // Both went to the upstream, so the second began when the first had ended and was forgotten. An answer takes
+        // its time to arrive: by then the second may have been carried out.
+        // An idempotent call that failed is begun anew under its id, and speaks for itself alone.
+        return others < own && !plan.idempotent;
+    }
+    // This one joined the other, or ended before it came to the upstream and let the other begin. Whoever joins gets
+    // the same answer.
+    let outlived = other.ended > one.ended;
+    let execution = |one: &Try| {
+        one.answer
+            .as_ref()
+            .map(|answer| (answer.code, answer.execution.clone()))
+    };
+    let refused = execution(one).is_some_and(|(_, execution)| execution.as_deref() == Some("not_started"));
+    let two_runs = refused && other.answer.is_some() && execution(one) != execution(other);
+    if two_runs && (outlived || plan.idempotent) {
+        return false;
+    }
+    !outlived || at < one.ended
+}
+
+fn judge_answer(
+    plan: &Plan,
+    answer: &Answer,
+    truth: &Truth,
+    spoke_of: impl Fn(Instant, Option<usize>) -> bool,
+) -> Option<Wrong> {
+    let done = |step| truth.executions(step).any(|(at, of)| spoke_of(at, of));
     let begun = plan.steps().iter().any(|step| done(*step));
     let whole = plan.steps().iter().all(|step| done(*step));
     match (answer.code, answer.execution.as_deref()) {
@@ -153,7 +181,7 @@ mod tests {
     fn runs(count: usize) -> Truth {
         let ledger = Ledger::default();
         for _ in 0..count {
-            ledger.execute(2, Step::Run);
+            ledger.execute(2, Step::Run, None);
         }
         ledger.close(2)
     }
@@ -201,5 +229,37 @@ mod tests {
             ..second
         };
         assert_eq!(judge(&plan, &[first, late], &truth), vec![Wrong::SaidNotStarted]);
+    }
+
+    #[tokio::test]
+    async fn of_two_at_once_each_answers_for_its_own_run() {
+        let (mut plan, _) = plans();
+        plan.repeat = Repeat::AtOnce;
+        let later = |one: Try| Try {
+            ended: one.ended + Duration::from_secs(1),
+            ..one
+        };
+        let refused = || tried(Code::ResourceExhausted, Some("not_started"), None);
+        let ran = || tried(Code::Ok, None, Some(2));
+        // The second began when the first was refused, and was carried out while that answer was on its way.
+        let ledger = Ledger::default();
+        ledger.read(2, Step::Run, Some(0));
+        ledger.read(2, Step::Run, Some(1));
+        ledger.execute(2, Step::Run, Some(1));
+        let truth = ledger.close(2);
+        assert_eq!(
+            judge(&plan, &[later(refused()), later(later(ran()))], &truth),
+            vec![]
+        );
+        // The run was the refused one's.
+        let ledger = Ledger::default();
+        ledger.read(2, Step::Run, Some(0));
+        ledger.execute(2, Step::Run, Some(0));
+        let truth = ledger.close(2);
+        let lie = vec![Wrong::SaidNotStarted];
+        assert_eq!(judge(&plan, &[refused(), later(ran())], &truth), lie);
+        // One run that both waited for.
+        assert_eq!(judge(&plan, &[ran(), later(refused())], &truth), lie);
+        assert_eq!(judge(&plan, &[ran(), later(ran())], &truth), vec![]);
     }
 }

@@ -21,6 +21,8 @@ pub struct Head {
     /// Path and query as they stood on the wire.
     pub target: String,
     pub length: usize,
+    /// Which try of its call it was sent for, told by its `traceparent`.
+    pub of: Option<usize>,
     /// Bytes of the head, its empty line included.
     pub size: usize,
 }
@@ -116,14 +118,27 @@ fn parse(head: &[u8]) -> Head {
     let text = String::from_utf8_lossy(head);
     let mut lines = text.split("\r\n");
     let mut first = lines.next().unwrap_or_default().split(' ');
-    let length = lines
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .map_or(0, |(_, value)| value.trim().parse().unwrap());
+    let fields: Vec<_> = lines.filter_map(|line| line.split_once(':')).collect();
+    let value = |wanted: &str| {
+        let field = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        field.map(|(_, value)| value.trim())
+    };
+    let length = value("content-length").map_or(0, |length| length.parse().unwrap());
     Head {
         method: first.next().unwrap_or_default().to_owned(),
         target: first.next().unwrap_or_default().to_owned(),
         length,
+        of: value("traceparent").and_then(try_of),
         size: head.len(),
     }
+}
+
+/// The `traceparent` of one try of a call.
+pub fn traceparent(call: u64, number: usize) -> String {
+    format!("00-{call:016x}{:016x}-{:016x}-01", number + 1, 1)
+}
+
+fn try_of(parent: &str) -> Option<usize> {
+    let trace = parent.split('-').nth(1)?;
+    usize::from_str_radix(trace.get(16..)?, 16).ok()?.checked_sub(1)
 }

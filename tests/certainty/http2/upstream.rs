@@ -202,7 +202,7 @@ impl Connection {
                 .broken(format!("a body of {} bytes names no call", body.len()));
         };
         let ledger = &self.ledger;
-        let attempt = ledger.read(call, Step::Run);
+        let attempt = ledger.read(call, Step::Run, None);
         let fault = StreamFault::of(self.seed, call, u64::try_from(attempt).unwrap());
         // Bodies come in any order: a goodbye below a stream that was processed would be a lie of this server.
         let fault = match fault {
@@ -214,7 +214,7 @@ impl Connection {
         if !matches!(fault, StreamFault::Refused | StreamFault::Uncounted) {
             self.processed = self.processed.max(stream);
         }
-        let execute = || ledger.execute(call, Step::Run);
+        let execute = || ledger.execute(call, Step::Run, None);
         let answer = Cloud::Ncp.good(Step::Run, call).body;
         let good = [
             frames::head(stream, 200, false),
@@ -279,7 +279,7 @@ impl Connection {
                 let (ledger, orders) = (self.ledger.clone(), self.orders.clone());
                 tokio::spawn(async move {
                     sleep(Duration::from_millis(millis.into())).await;
-                    ledger.execute(call, Step::Run);
+                    ledger.execute(call, Step::Run, None);
                     let _ = orders.send(Order::Write(good));
                 });
             }
