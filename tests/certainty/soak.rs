@@ -20,7 +20,7 @@ use crate::tally::Tally;
 use crate::upstream::Lane;
 
 /// Calls at once: as many lanes, half of them for each cloud.
-const LANES: usize = 64;
+const LANES: usize = 128;
 
 /// Slots of each lane's target, and no queue: a slot that is not given back soon shows as `QUEUE_FULL`.
 const SLOTS: usize = 4;
