@@ -3,12 +3,14 @@
 mod failure;
 
 use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::Request;
@@ -30,6 +32,8 @@ pub(super) use failure::failure;
 pub(super) const MAX_MESSAGE: usize = 64 << 20;
 /// A sidecar is near: one that takes longer to accept a connection is not there.
 const CONNECT: Duration = Duration::from_secs(5);
+/// A server speaks first on HTTP/2 (RFC 9113 §3.4); one that does not within this time is believed to let us in.
+const WELCOME: Duration = Duration::from_secs(1);
 
 /// A client of one of our services, with the message limits of this program.
 macro_rules! limited {
@@ -125,12 +129,28 @@ fn secure(tls: &Tls, host: &str) -> Result<Secure, String> {
         async move {
             let socket = TcpStream::connect(host).await?;
             socket.set_nodelay(true)?;
-            Ok(TokioIo::new(connector.connect(name, socket).await?))
+            let stream = connector.connect(name, socket).await?;
+            Ok(TokioIo::new(welcomed(stream).await?))
         }
     })))
 }
 
-type Secure = BoxCloneService<http::Uri, TokioIo<TlsStream<TcpStream>>, std::io::Error>;
+type Stream = BufReader<TlsStream<TcpStream>>;
+type Secure = BoxCloneService<http::Uri, TokioIo<Stream>, io::Error>;
+
+/// Waits for the server's first word. With TLS 1.3 it judges a client's certificate when the client's handshake is over:
+/// a refusal comes in place of that word, and whoever asked before would try again and again.
+async fn welcomed(stream: TlsStream<TcpStream>) -> io::Result<Stream> {
+    let mut stream = BufReader::new(stream);
+    match timeout(WELCOME, stream.fill_buf()).await {
+        Ok(Err(why)) => Err(why),
+        Ok(Ok([])) => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "it closed the connection right after the TLS handshake",
+        )),
+        Ok(Ok(_)) | Err(_) => Ok(stream),
+    }
+}
 
 /// A file that the arguments name is wrong.
 fn misconfigured(why: String) -> Failure {
@@ -155,11 +175,25 @@ fn absent(address: &Address, why: &tonic::transport::Error) -> Failure {
 }
 
 fn unreachable(address: &Address, why: &str) -> Failure {
+    // rustls' words: of an alert that came, and of its own judgement of the server.
+    let message = if why.contains("fatal alert") {
+        format!(
+            "the sidecar at {address} refuses this client ({why}); if it has tls.client_ca_file, show a certificate of that \
+             authority with --cert-file and --key-file"
+        )
+    } else if why.contains("invalid peer certificate") {
+        format!(
+            "the certificate at {address} is not to be trusted ({why}); name the authority that signed it with --ca-file, and \
+             the sidecar by a name that the certificate holds"
+        )
+    } else {
+        format!(
+            "no sidecar answers at {address} ({why}); start one with `faas-sidecar serve`, or say where it is with --address"
+        )
+    };
     Failure {
         code: "UNAVAILABLE".to_owned(),
-        message: format!(
-            "no sidecar answers at {address} ({why}); start one with `faas-sidecar serve`, or say where it is with --address"
-        ),
+        message,
         reason: "SIDECAR_UNREACHABLE".to_owned(),
         details: vec![("execution".to_owned(), "not_started".to_owned())],
         fields: Vec::new(),

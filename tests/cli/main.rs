@@ -21,6 +21,8 @@ mod process;
 mod running;
 #[cfg(feature = "emulator")]
 mod signals;
+#[cfg(feature = "emulator")]
+mod tls;
 
 mod sign;
 
