@@ -24,6 +24,12 @@ pub async fn drive(lane: &Lane, caller: &Caller, plan: &Plan) -> Result<Vec<Try>
             lane.refuse().await;
             refused = Some(*millis);
         }
+        Some(Fault::Unanswered(millis)) => {
+            faults = &faults[1..];
+            lane.shared.ledger.met(plan.number, plan.faults[0]);
+            lane.leave_unanswered().await;
+            refused = Some(*millis);
+        }
         Some(Fault::WhileIdle(idle, lead)) => {
             faults = &faults[1..];
             lane.shared.ledger.met(plan.number, plan.faults[0]);
@@ -36,6 +42,7 @@ pub async fn drive(lane: &Lane, caller: &Caller, plan: &Plan) -> Result<Vec<Try>
     let reopened = async {
         if let Some(millis) = refused {
             sleep(Duration::from_millis(millis.into())).await;
+            lane.refuse().await;
             lane.listen();
         }
     };

@@ -61,6 +61,8 @@ pub enum Fault {
     None,
     /// Nobody listens for so many milliseconds.
     Refused(u16),
+    /// Who connects gets no answer (the SYN is dropped) for so many milliseconds.
+    Unanswered(u16),
     /// Something happens on the idle connections, so many milliseconds before the call.
     WhileIdle(Idle, u16),
     /// Accepted, and ended at once.
@@ -130,7 +132,8 @@ impl Fault {
         let cut = |dice: &mut Dice| dice.one_of(&[End::Close, End::Reset]);
         let small = |dice: &mut Dice, high| u16::try_from(dice.between(1, high)).unwrap();
         match dice.between(0, 99) {
-            0..=2 => Self::Refused(small(dice, 30)),
+            0..=1 => Self::Refused(small(dice, 30)),
+            2 => Self::Unanswered(small(dice, 30)),
             3..=8 => {
                 let idle = [
                     Idle::Ended(End::Close),
@@ -226,7 +229,7 @@ impl Fault {
     /// good head that it saw. `None` where the same bytes may mean either.
     pub fn knowable(self) -> Option<&'static str> {
         match self {
-            Self::Refused(_) => Some("not_started"),
+            Self::Refused(_) | Self::Unanswered(_) => Some("not_started"),
             Self::Answers(said, false) if said.is_refusal() => Some("not_started"),
             Self::InAnswerBody(..)
             | Self::LengthTooLong(_)
@@ -248,6 +251,7 @@ impl Fault {
         match self {
             Self::None => "none".to_owned(),
             Self::Refused(_) => "connection refused".to_owned(),
+            Self::Unanswered(_) => "connection unanswered".to_owned(),
             Self::WhileIdle(Idle::Ended(end), _) => format!("idle connection {}", how(end)),
             Self::WhileIdle(Idle::Timeout408, _) => "408 on an idle connection".to_owned(),
             Self::WhileIdle(Idle::Garbage, _) => "garbage on an idle connection".to_owned(),

@@ -28,7 +28,7 @@ const AT_ONCE: usize = 48;
 /// Three attempts without long pauses; what stalls is ended by the deadline and not by an attempt's own bound. Breaker and
 /// learnt rate may keep a later attempt from being sent, depending on the time; the matrix is of what is repeated at all.
 const SETTINGS: &str = "retry: {max_attempts: 3, initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 1000}}\n\
-                        timeouts: {attempt: 30s, request: 60s}\n\
+                        timeouts: {connect: 1s, attempt: 30s, request: 60s}\n\
                         breaker: {enabled: false}\n\
                         limits: {adaptive_rate: false}";
 
@@ -77,6 +77,7 @@ fn cases() -> Vec<Case> {
     vec![
         case("none", Fault::None),
         case("connection refused", Fault::Refused(0)),
+        case("connection unanswered (SYN dropped)", Fault::Unanswered(0)),
         case("accepted, then silence", Fault::OnAccept(Stall)),
         warm(
             "idle connection closed before the call",
@@ -251,6 +252,7 @@ async fn drive(cell: &Driven, case: &Case, caller: &Caller, ledger: &Ledger) -> 
     }
     match case.fault {
         Fault::Refused(_) => lane.refuse().await,
+        Fault::Unanswered(_) => lane.leave_unanswered().await,
         Fault::WhileIdle(order, _) => {
             lane.shared.orders.send_replace(order);
             // Long enough for the sidecar to see it, also on a busy machine.

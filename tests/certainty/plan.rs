@@ -71,7 +71,9 @@ impl Plan {
                 let next = Fault::draw(&mut dice, u32::try_from(body).unwrap());
                 // These happen before a call, not between its attempts.
                 faults.push(match next {
-                    Fault::Refused(_) | Fault::WhileIdle(..) => Fault::OnArrival(End::Reset),
+                    Fault::Refused(_) | Fault::Unanswered(_) | Fault::WhileIdle(..) => {
+                        Fault::OnArrival(End::Reset)
+                    }
                     next => next,
                 });
             }

@@ -96,6 +96,18 @@ impl Lane {
         accepting.shutdown().await;
     }
 
+    /// Ends every connection, and whoever connects now gets no answer at all: the queue of connections to accept is full,
+    /// and what does not fit into it the system drops.
+    pub async fn leave_unanswered(&self) {
+        self.refuse().await;
+        let listener = socket(self.address).listen(0).unwrap();
+        let first = TcpStream::connect(self.address).await.unwrap();
+        self.accepting.lock().unwrap().spawn(async move {
+            let _held = (listener, first);
+            std::future::pending::<()>().await;
+        });
+    }
+
     /// The next requests are of `call` and meet these faults, in this order; then none.
     pub fn arm(&self, call: u64, faults: impl IntoIterator<Item = Fault>) {
         *self.shared.script.lock().unwrap() = Script {
