@@ -71,10 +71,11 @@ impl Limiter {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.max_queue {
             drop(place);
             self.queue_full.fetch_add(1, Ordering::Relaxed);
-            return Err(refused(
-                "QUEUE_FULL",
-                &format!("{} calls already wait", self.limits.max_queue),
-            ));
+            let why = match self.limits.max_queue {
+                0 => "no call may wait for one (limits.max_queue is 0)".to_owned(),
+                queue => format!("{queue} calls wait already (limits.max_queue)"),
+            };
+            return Err(self.refused("QUEUE_FULL", &why));
         }
         let patience = self.patience(call);
         let began = Instant::now();
@@ -85,12 +86,29 @@ impl Limiter {
             _ if call.remaining().is_zero() => Err(Call::out_of_time(Execution::NotStarted)),
             _ => {
                 self.queue_timeout.fetch_add(1, Ordering::Relaxed);
-                Err(refused(
+                Err(self.refused(
                     "QUEUE_TIMEOUT",
-                    &format!("no slot came free within {} ms", patience.as_millis()),
+                    &format!("none came free within {} ms", patience.as_millis()),
                 ))
             }
         }
+    }
+
+    fn refused(&self, reason: &'static str, why: &str) -> Error {
+        let slots = self.limits.max_in_flight;
+        Error::new(
+            Kind::ResourceExhausted,
+            reason,
+            format!(
+                "Nothing was sent: all slots of this target are taken ({slots}, limits.max_in_flight), and {why}. Slow down, or \
+                 raise these limits if the cloud can take more."
+            ),
+        )
+        .transient(true)
+        .with(|facts| {
+            facts.retry_after = Some(Duration::from_millis(100));
+            facts.quota = Some(("target".to_owned(), format!("limits.max_in_flight: {slots} calls, and {why}")));
+        })
     }
 }
 
@@ -98,21 +116,6 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn refused(reason: &'static str, why: &str) -> Error {
-    Error::new(
-        Kind::ResourceExhausted,
-        reason,
-        format!(
-            "The sidecar's limit for this target is reached: {why}. Slow down, or raise limits.max_in_flight."
-        ),
-    )
-    .transient(true)
-    .with(|facts| {
-        facts.retry_after = Some(Duration::from_millis(100));
-        facts.quota = Some(("target".to_owned(), format!("limits: {why}")));
-    })
 }
 
 #[cfg(test)]
@@ -140,10 +143,24 @@ mod tests {
         let (first, second) = (call(60), call(60));
         let (waited, full) = tokio::join!(limiter.enter(&first), limiter.enter(&second));
         assert_eq!(waited.unwrap_err().reason, "QUEUE_TIMEOUT");
-        assert_eq!(full.unwrap_err().reason, "QUEUE_FULL");
+        let full = full.unwrap_err();
+        assert_eq!(full.reason, "QUEUE_FULL");
+        assert!(
+            full.message.contains("calls wait already (limits.max_queue)"),
+            "{}",
+            full.message
+        );
         drop(held);
         assert!(limiter.enter(&call(60)).await.is_ok());
         assert_eq!(limiter.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn without_a_queue_the_refusal_says_so() {
+        let limiter = limiter(1, 0);
+        let _held = limiter.enter(&call(60)).await.unwrap();
+        let full = limiter.enter(&call(60)).await.unwrap_err();
+        assert!(full.message.contains("limits.max_queue is 0"), "{}", full.message);
     }
 
     #[tokio::test(start_paused = true)]
