@@ -32,12 +32,17 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// A call without an answer so long after its deadline is lost.
 const LOST: Duration = Duration::from_secs(20);
 
+/// The two in turn.
+fn cloud_of(number: u64) -> Cloud {
+    Cloud::ALL[usize::from(number % 2 == 1)]
+}
+
 fn plan(seed: u64, number: u64) -> Plan {
     // Other throws than those that choose the faults.
     let mut dice = Dice::of(seed, number | 1 << 40);
     Plan {
         number,
-        cloud: Cloud::Ncp,
+        cloud: cloud_of(number),
         operation: Operation::Invoke,
         idempotent: dice.percent(30),
         ballast: if dice.percent(2) { 100 << 10 } else { 0 },
@@ -62,16 +67,22 @@ async fn over_http2_no_call_lies_runs_twice_outlives_its_deadline_or_is_lost() {
     // A share of the calls; most of what can fail does so on HTTP/1.1.
     let calls = setting("FAAS_CERTAINTY_CALLS", 10_000).div_ceil(5);
     let ledger = Ledger::default();
-    let upstream = upstream::Upstream::start(seed, &ledger).await;
-    let settings = format!(
-        "ca_file: {}\n\
-         retry: {{max_attempts: 3, initial_backoff: 1ms, max_backoff: 4ms, budget: {{ratio: 1, min_per_second: 1000}}}}\n\
-         limits: {{max_in_flight: 1000, max_queue: 0, adaptive_rate: false}}\n\
-         breaker: {{enabled: false}}\n\
-         timeouts: {{idle: 1s}}",
-        upstream.authority.path().display()
-    );
-    let sidecar = start(&target("h2", Cloud::Ncp, &upstream.url(), &settings));
+    let mut upstreams = Vec::new();
+    let mut targets = String::new();
+    for cloud in Cloud::ALL {
+        let upstream = upstream::Upstream::start(cloud, seed, &ledger).await;
+        let settings = format!(
+            "ca_file: {}\n\
+             retry: {{max_attempts: 3, initial_backoff: 1ms, max_backoff: 4ms, budget: {{ratio: 1, min_per_second: 1000}}}}\n\
+             limits: {{max_in_flight: 1000, max_queue: 0, adaptive_rate: false}}\n\
+             breaker: {{enabled: false}}\n\
+             timeouts: {{idle: 1s}}",
+            upstream.authority.path().display()
+        );
+        targets.push_str(&target(cloud.name(), cloud, &upstream.url(), &settings));
+        upstreams.push(upstream);
+    }
+    let sidecar = start(&targets);
     let (pulse, began) = (Pulse::start(), Instant::now());
     let next = Arc::new(AtomicU64::new(first));
     let (ended, mut ends) = unbounded_channel();
@@ -109,7 +120,10 @@ async fn over_http2_no_call_lies_runs_twice_outlives_its_deadline_or_is_lost() {
     }
     print!(
         "over HTTP/2: {} connections\n{}",
-        upstream.connections(),
+        upstreams
+            .iter()
+            .map(upstream::Upstream::connections)
+            .sum::<usize>(),
         tally.told(seed, took)
     );
     let bound = pulse.allowance();
@@ -155,7 +169,7 @@ async fn one(caller: &Caller, plan: &Plan, number: usize, cancel: Option<Duratio
     let began = Instant::now();
     let answer = timeout(
         cancel.unwrap_or(plan.deadline + LOST),
-        perform(caller, "h2", plan, number),
+        perform(caller, plan.cloud.name(), plan, number),
     )
     .await;
     if answer.is_err() && cancel.is_none() {

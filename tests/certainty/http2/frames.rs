@@ -98,20 +98,25 @@ pub fn unknown() -> Vec<u8> {
     frame(UNKNOWN, 0xff, 0, b"what is this")
 }
 
-/// `:status` and `content-type: application/json`, spelt out (RFC 7541 §6.2.2: literals whose names are entries 8 and 31 of
-/// the static table).
-pub fn head(stream: u32, status: u16, ends: bool) -> Vec<u8> {
-    let status = status.to_string();
-    let kind = b"application/json";
-    let mut block = vec![0x08, u8::try_from(status.len()).unwrap()];
-    block.extend(status.bytes());
-    // An interim answer has a status and nothing else.
-    if !status.starts_with('1') {
-        block.extend([0x0f, 31 - 15, u8::try_from(kind.len()).unwrap()]);
-        block.extend(kind);
+/// `:status` and these fields, spelt out (RFC 7541 §6.2.2: literals; the name of the first is entry 8 of the static table).
+pub fn head(stream: u32, status: u16, fields: &[(&str, String)], ends: bool) -> Vec<u8> {
+    let mut block = vec![0x08];
+    literal(&mut block, &status.to_string());
+    for (name, value) in fields {
+        block.push(0);
+        // Names are in lower case on HTTP/2 (RFC 9113 §8.2.1).
+        literal(&mut block, &name.to_ascii_lowercase());
+        literal(&mut block, value);
     }
     let flags = END_HEADERS | if ends { END_STREAM } else { 0 };
     frame(HEADERS, flags, stream, &block)
+}
+
+/// A text of less than 127 bytes, not compressed (RFC 7541 §5.2).
+fn literal(block: &mut Vec<u8>, text: &str) {
+    assert!(text.len() < 127, "{text}");
+    block.push(u8::try_from(text.len()).unwrap());
+    block.extend(text.bytes());
 }
 
 pub fn data(stream: u32, bytes: &[u8], ends: bool) -> Vec<u8> {

@@ -36,10 +36,17 @@ enum Order {
     End(Vec<u8>, End),
 }
 
-/// One connection's streams.
-struct Connection {
+/// Which cloud it plays, by which schedule, into which books.
+#[derive(Clone)]
+struct Part {
+    cloud: Cloud,
     seed: u64,
     ledger: Ledger,
+}
+
+/// One connection's streams.
+struct Connection {
+    part: Part,
     /// Bodies that are not whole yet.
     bodies: HashMap<u32, Vec<u8>>,
     /// The last stream that is processed; less after a goodbye.
@@ -50,7 +57,7 @@ struct Connection {
 }
 
 impl Upstream {
-    pub async fn start(seed: u64, ledger: &Ledger) -> Self {
+    pub async fn start(cloud: Cloud, seed: u64, ledger: &Ledger) -> Self {
         let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let authority = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(authority.path(), key.cert.pem()).unwrap();
@@ -69,18 +76,23 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let connections = Arc::<AtomicUsize>::default();
-        let (counted, ledger) = (Arc::clone(&connections), ledger.clone());
+        let counted = Arc::clone(&connections);
+        let part = Part {
+            cloud,
+            seed,
+            ledger: ledger.clone(),
+        };
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
             let mut serving = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                let (acceptor, counted, ledger) = (acceptor.clone(), Arc::clone(&counted), ledger.clone());
+                let (acceptor, counted, part) = (acceptor.clone(), Arc::clone(&counted), part.clone());
                 serving.spawn(async move {
                     let Ok(socket) = acceptor.accept(socket).await else {
                         return;
                     };
                     counted.fetch_add(1, Ordering::Relaxed);
-                    serve(socket, seed, ledger).await;
+                    serve(socket, part).await;
                 });
             }
         });
@@ -101,11 +113,10 @@ impl Upstream {
     }
 }
 
-async fn serve(mut socket: TlsStream<TcpStream>, seed: u64, ledger: Ledger) {
+async fn serve(mut socket: TlsStream<TcpStream>, part: Part) {
     let (orders, mut ordered) = unbounded_channel();
     let mut connection = Connection {
-        seed,
-        ledger,
+        part,
         bodies: HashMap::new(),
         last: u32::MAX,
         processed: 0,
@@ -198,12 +209,13 @@ impl Connection {
         let text = String::from_utf8_lossy(body);
         let Some(call) = call_of(&text) else {
             return self
+                .part
                 .ledger
                 .broken(format!("a body of {} bytes names no call", body.len()));
         };
-        let ledger = &self.ledger;
+        let Part { cloud, seed, ledger } = &self.part;
         let attempt = ledger.read(call, Step::Run, None);
-        let fault = StreamFault::of(self.seed, call, u64::try_from(attempt).unwrap());
+        let fault = StreamFault::of(*seed, call, u64::try_from(attempt).unwrap());
         // Bodies come in any order: a goodbye below a stream that was processed would be a lie of this server.
         let fault = match fault {
             StreamFault::Uncounted if stream < self.processed => StreamFault::Refused,
@@ -215,12 +227,12 @@ impl Connection {
             self.processed = self.processed.max(stream);
         }
         let execute = || ledger.execute(call, Step::Run, None);
-        let answer = Cloud::Ncp.good(Step::Run, call).body;
-        let good = [
-            frames::head(stream, 200, false),
-            frames::data(stream, answer.as_bytes(), true),
-        ]
-        .concat();
+        let whole = cloud.good(Step::Run, call);
+        let (head, answer) = (
+            frames::head(stream, whole.status, &whole.headers, false),
+            whole.body,
+        );
+        let good = [head.clone(), frames::data(stream, answer.as_bytes(), true)].concat();
         match fault {
             StreamFault::None => {
                 execute();
@@ -249,7 +261,7 @@ impl Connection {
                 let half = &answer.as_bytes()[..answer.len() / 2];
                 self.write(
                     [
-                        frames::head(stream, 200, false),
+                        head,
                         frames::data(stream, half, false),
                         frames::reset(stream, reason),
                     ]
@@ -276,7 +288,7 @@ impl Connection {
                 }
             }
             StreamFault::Late(millis) => {
-                let (ledger, orders) = (self.ledger.clone(), self.orders.clone());
+                let (ledger, orders) = (ledger.clone(), self.orders.clone());
                 tokio::spawn(async move {
                     sleep(Duration::from_millis(millis.into())).await;
                     ledger.execute(call, Step::Run, None);
@@ -285,11 +297,11 @@ impl Connection {
             }
             StreamFault::Interim => {
                 execute();
-                self.write([frames::unknown(), frames::head(stream, 103, false), good].concat());
+                self.write([frames::unknown(), frames::head(stream, 103, &[], false), good].concat());
             }
             StreamFault::Empty => {
                 execute();
-                self.write(frames::head(stream, 200, true));
+                self.write(frames::head(stream, 200, &whole.headers, true));
             }
             StreamFault::Unavailable(executed) => {
                 if executed {
@@ -302,10 +314,10 @@ impl Connection {
     }
 
     fn said(&self, stream: u32, said: Said) {
-        let answer = Cloud::Ncp.said(said);
+        let answer = self.part.cloud.said(said);
         self.write(
             [
-                frames::head(stream, answer.status, false),
+                frames::head(stream, answer.status, &answer.headers, false),
                 frames::data(stream, answer.body.as_bytes(), true),
             ]
             .concat(),
