@@ -163,9 +163,8 @@ def callers(name: str, root: Path, port: int) -> int:
     certificate = ["--cert-file", root / "caller.crt", "--key-file", root / "caller.key"]
     stranger = ["--cert-file", root / "stranger.crt", "--key-file", root / "stranger.key"]
     token, wrong = ["--token-file", root / "tokens"], ["--token-file", root / "wrong"]
-    # What a caller shows, and what it is told: that there are no keys of the cloud, when it is let in. A refused certificate ends the connection,
-    # which its owner sees as that or as no answer at all.
-    in_, no_tls = "CREDENTIALS_MISSING", "transport error|DEADLINE_EXCEEDED"
+    # What a caller shows, and what it is told: that there are no keys of the cloud, when it is let in. A refused certificate ends the connection.
+    in_, no_tls = "CREDENTIALS_MISSING", r"refuses this client \(received fatal alert: (CertificateRequired|UnknownCA)\)"
     tried = {
         "certificates": [(certificate, in_), ([], no_tls), (stranger, no_tls)],
         "tokens": [(token, in_), ([], "CALLER_TOKEN_MISSING"), (wrong, "CALLER_TOKEN_REFUSED")],
