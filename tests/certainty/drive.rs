@@ -16,19 +16,16 @@ const LOST: Duration = Duration::from_secs(20);
 /// Drives `plan` over `lane`; the tries in the order of their beginning. `Err` = a try that was never answered.
 pub async fn drive(lane: &Lane, caller: &Caller, plan: &Plan) -> Result<Vec<Try>, String> {
     let mut faults = plan.faults.as_slice();
-    let mut refused = None;
+    let mut closed = None;
     match faults.first() {
-        Some(Fault::Refused(millis)) => {
+        Some(fault @ (Fault::Refused(millis) | Fault::Unanswered(millis))) => {
             faults = &faults[1..];
-            lane.shared.ledger.met(plan.number, plan.faults[0]);
-            lane.refuse().await;
-            refused = Some(*millis);
-        }
-        Some(Fault::Unanswered(millis)) => {
-            faults = &faults[1..];
-            lane.shared.ledger.met(plan.number, plan.faults[0]);
-            lane.leave_unanswered().await;
-            refused = Some(*millis);
+            lane.shared.ledger.met(plan.number, *fault);
+            match fault {
+                Fault::Refused(_) => lane.refuse().await,
+                _ => lane.leave_unanswered().await,
+            }
+            closed = Some(*millis);
         }
         Some(Fault::WhileIdle(idle, lead)) => {
             faults = &faults[1..];
@@ -40,7 +37,7 @@ pub async fn drive(lane: &Lane, caller: &Caller, plan: &Plan) -> Result<Vec<Try>
     }
     lane.arm(plan.number, faults.iter().copied());
     let reopened = async {
-        if let Some(millis) = refused {
+        if let Some(millis) = closed {
             sleep(Duration::from_millis(millis.into())).await;
             lane.refuse().await;
             lane.listen();

@@ -10,6 +10,10 @@
 )]
 
 #[cfg(feature = "emulator")]
+#[path = "../sidecar/support/issuer.rs"]
+#[allow(unreachable_pub, reason = "shared with the tests of the whole sidecar")]
+mod issuer;
+#[cfg(feature = "emulator")]
 #[path = "../sidecar/support/leak.rs"]
 #[allow(unreachable_pub, reason = "shared with the tests of the whole sidecar")]
 mod leak;

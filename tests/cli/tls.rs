@@ -2,19 +2,15 @@
 
 use std::path::Path;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-};
+use rcgen::ExtendedKeyUsagePurpose;
 
+use crate::issuer::Issuer;
 use crate::process::Sidecar;
 use crate::{file, sidecar, text};
 
 /// Writes an authority, and the certificates of a server and a client that it signs, as NAME-ca.pem and so on.
 fn write_authority(directory: &Path, name: &str) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, name);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let authority = Issuer::new(name);
     let write =
         |what: &str, pem: &str| std::fs::write(directory.join(format!("{name}-{what}.pem")), pem).unwrap();
     write("ca", &authority.pem());
@@ -22,11 +18,9 @@ fn write_authority(directory: &Path, name: &str) {
         ("server", ExtendedKeyUsagePurpose::ServerAuth),
         ("client", ExtendedKeyUsagePurpose::ClientAuth),
     ] {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        params.extended_key_usages = vec![purpose];
-        write(what, &params.signed_by(&key, &authority).unwrap().pem());
-        write(&format!("{what}-key"), &key.serialize_pem());
+        let (certificate, key) = authority.certify("localhost", purpose);
+        write(what, &certificate);
+        write(&format!("{what}-key"), &key);
     }
 }
 

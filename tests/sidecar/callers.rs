@@ -10,7 +10,7 @@ use faas_sidecar::proto::health::HealthCheckRequest;
 use faas_sidecar::proto::health::health_client::HealthClient;
 use faas_sidecar::proto::package_service_client::PackageServiceClient;
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::ExtendedKeyUsagePurpose;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -22,35 +22,16 @@ use tonic_reflection::pb::v1;
 use crate::support::answer::content;
 use crate::support::bench::{channel, connect, keys, start, try_start};
 use crate::support::details::bare;
+use crate::support::issuer::Issuer;
 use crate::support::upstream::Upstream;
 
 const TOKEN: &str = "first-token-0123456789abcdef";
 const NEXT: &str = "second-token-0123456789abcdef";
 
-/// An authority, and the certificates that it gives.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// A certificate of this name and its key, as PEM.
-    fn certify(&self, name: &str, purpose: ExtendedKeyUsagePurpose) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.extended_key_usages = vec![purpose];
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-}
-
 /// A sidecar behind TLS, with the files that it reads.
 struct House {
     directory: tempfile::TempDir,
-    authority: Authority,
+    authority: Issuer,
     upstream: Upstream,
     sidecar: Sidecar,
 }
@@ -58,10 +39,10 @@ struct House {
 impl House {
     async fn new(further: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let authority = Authority::new();
+        let authority = Issuer::new("ours");
         let upstream = Upstream::start().await;
         let at = |name: &str| directory.path().join(name);
-        std::fs::write(at("ca.pem"), authority.0.pem()).unwrap();
+        std::fs::write(at("ca.pem"), authority.pem()).unwrap();
         write_identity(directory.path(), &authority);
         let text = format!(
             "listen: \"127.0.0.1:0\"\ntls: {{cert_file: {d}/cert.pem, key_file: {d}/key.pem{further}}}\n\
@@ -80,7 +61,7 @@ impl House {
     }
 
     /// Lists packages over a fresh connection that trusts `trusted` and shows `identity`.
-    async fn call(&self, trusted: &Authority, identity: Option<(String, String)>) -> Result<(), String> {
+    async fn call(&self, trusted: &Issuer, identity: Option<(String, String)>) -> Result<(), String> {
         let unused = self.upstream.unused();
         self.upstream.push(content("[]"));
         let config = client_config(trusted, identity);
@@ -95,15 +76,17 @@ impl House {
     }
 }
 
-fn write_identity(directory: &Path, authority: &Authority) {
+fn write_identity(directory: &Path, authority: &Issuer) {
     let (certificate, key) = authority.certify("localhost", ExtendedKeyUsagePurpose::ServerAuth);
     std::fs::write(directory.join("cert.pem"), certificate).unwrap();
     std::fs::write(directory.join("key.pem"), key).unwrap();
 }
 
-fn client_config(trusted: &Authority, identity: Option<(String, String)>) -> ClientConfig {
+fn client_config(trusted: &Issuer, identity: Option<(String, String)>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    roots.add(trusted.0.der().clone()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap())
+        .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -142,7 +125,7 @@ async fn secure(port: u16, config: ClientConfig) -> Result<Channel, String> {
 async fn tls_serves_those_who_trust_it_and_nobody_in_plain_text() {
     let house = House::new("").await;
     house.call(&house.authority, None).await.unwrap();
-    let fault = house.call(&Authority::new(), None).await.unwrap_err();
+    let fault = house.call(&Issuer::new("foreign"), None).await.unwrap_err();
     assert!(fault.contains("InvalidCertificate"), "{fault}");
     let plain = PackageServiceClient::new(connect(&house.sidecar))
         .list_packages(ListPackagesRequest::default())
@@ -153,12 +136,12 @@ async fn tls_serves_those_who_trust_it_and_nobody_in_plain_text() {
 #[tokio::test]
 async fn with_a_client_authority_only_its_certificates_are_let_in() {
     let house = House::new(", client_ca_file: DIRECTORY/ca.pem").await;
-    let client = |authority: &Authority| Some(authority.certify("app", ExtendedKeyUsagePurpose::ClientAuth));
+    let client = |authority: &Issuer| Some(authority.certify("app", ExtendedKeyUsagePurpose::ClientAuth));
     house
         .call(&house.authority, client(&house.authority))
         .await
         .unwrap();
-    for identity in [None, client(&Authority::new())] {
+    for identity in [None, client(&Issuer::new("foreign"))] {
         assert!(house.call(&house.authority, identity).await.is_err());
     }
     assert_eq!(house.upstream.received().len(), 1);
@@ -168,7 +151,7 @@ async fn with_a_client_authority_only_its_certificates_are_let_in() {
 async fn a_renewed_certificate_serves_new_connections_and_a_broken_one_none() {
     let house = House::new("").await;
     house.call(&house.authority, None).await.unwrap();
-    let next = Authority::new();
+    let next = Issuer::new("foreign");
     write_identity(house.directory.path(), &next);
     house.sidecar.refresh();
     house.call(&next, None).await.unwrap();
