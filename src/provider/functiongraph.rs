@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use url::Url;
 
 use super::status::{json_fault, not_understood};
@@ -199,6 +200,15 @@ impl FunctionGraph {
     fn read<'a, T: Deserialize<'a>>(&self, response: &'a Response) -> Result<T> {
         serde_json::from_slice(&response.body)
             .map_err(|fault| self.not_understood(response, &json_fault(&fault)))
+    }
+
+    /// An answer that has nothing to say beside its status: no body, or JSON. A page with a good status is some proxy's
+    /// word and proves nothing.
+    fn done(&self, response: &Response) -> Result<()> {
+        if response.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        self.read::<IgnoredAny>(response).map(drop)
     }
 
     fn not_understood(&self, response: &Response, what: &str) -> Error {

@@ -202,7 +202,8 @@ impl FunctionGraph {
         })?;
         // To cancel twice is to cancel once.
         let outgoing = self.request(Method::POST, url, body, true);
-        self.send(call, place, outgoing).await.map_err(|error| {
+        let sent = self.send(call, place, outgoing).await;
+        sent.and_then(|response| self.done(&response)).map_err(|error| {
             if is_about_id(&error) {
                 error.resource("activation", id.as_str())
             } else {

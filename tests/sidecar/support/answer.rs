@@ -88,6 +88,20 @@ pub fn steps<const N: usize>(steps: [Step; N]) -> Answer {
 }
 
 impl Http {
+    /// With these bytes for a body, and their length.
+    pub fn body(mut self, body: &[u8]) -> Self {
+        self.body = body.to_vec();
+        self.content_length = Some(body.len());
+        self
+    }
+
+    /// Without this header.
+    pub fn without(mut self, name: &str) -> Self {
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self
+    }
+
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers
             .retain(|(known, _)| !known.eq_ignore_ascii_case(name));

@@ -48,9 +48,14 @@ pub struct Upstream {
     accepting: JoinSet<()>,
 }
 
+/// Answers a request by what it asks.
+type Rule = Arc<dyn Fn(&Received) -> Answer + Send + Sync>;
+
 #[derive(Default)]
 struct State {
     script: Mutex<VecDeque<Answer>>,
+    /// Answers what the script has no answer for, however it is signed.
+    rule: Mutex<Option<Rule>>,
     received: Mutex<Vec<Received>>,
     connections: AtomicUsize,
     /// Connections that the peer ended while an answer was still due.
@@ -92,6 +97,11 @@ impl Upstream {
     /// Appends to the script: one answer a request, in the order of their arrival.
     pub fn push(&self, answer: impl Into<Answer>) {
         self.state.script.lock().unwrap().push_back(answer.into());
+    }
+
+    /// Answers each request that the script has no answer for by this rule, whatever its signature.
+    pub fn answer_by<A: Into<Answer>>(&self, rule: impl Fn(&Received) -> A + Send + Sync + 'static) {
+        *self.state.rule.lock().unwrap() = Some(Arc::new(move |request| rule(request).into()));
     }
 
     /// Sets the upstream's clock ahead of the machine's.
@@ -242,10 +252,13 @@ async fn serve(mut stream: TcpStream, connection: usize, state: Arc<State>) {
             signed: refused.is_none(),
             at: Instant::now(),
         };
+        let rule = state.rule.lock().unwrap().clone();
+        let ruled = rule.map(|rule| rule(&received));
         state.received.lock().unwrap().push(received);
         let scripted = state.script.lock().unwrap().pop_front();
         state.changed.notify_waiters();
         let answer = match (scripted, refused) {
+            (None, _) if ruled.is_some() => ruled.unwrap(),
             (Some(answer), None) => answer,
             (Some(answer), Some(_)) if answer.blind => answer,
             (_, Some(refused)) => refused,
