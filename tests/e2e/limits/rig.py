@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -53,6 +54,12 @@ def targets(port: int, **more) -> dict:
     url = f"http://127.0.0.1:{port}"
     return {"ncp": {"provider": "ncp", "base_url": url, **more},
             "functiongraph": {"provider": "functiongraph", "region": "ap-southeast-3", "project_id": PROJECT, "base_url": url, **more}}
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens at now."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return one.getsockname()[1]
 
 
 class Product:

@@ -1,0 +1,122 @@
+"""The pages for operators: many clients, clients that do not read, web pages of others, other machines."""
+
+import http.client
+import json
+import socket
+import subprocess
+import threading
+
+from calls import Bystander
+from rig import BINARY, KEYS, VALUES, Sidecar, eventually, free_port, must, targets
+from upstream import Upstream
+
+from . import attack
+
+
+def ask(port: int, method: str, path: str, headers: dict | None = None, host: str = "127.0.0.1") -> tuple[int, str]:
+    """The status and the body of one request; 0 when the connection is closed without an answer."""
+    client = http.client.HTTPConnection(host, port, timeout=10)
+    try:
+        client.request(method, path, headers=headers or {})
+        answer = client.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    except OSError:
+        return 0, ""
+    finally:
+        client.close()
+
+
+def held_back(opened, port: int, upstream: Upstream, sidecar: Sidecar, bystander: Bystander, before: int):
+    """What must hold while clients of the pages hold connections, and that these are cut in the end."""
+    threading.Event().wait(0.5)
+    sidecar.alive()
+    must(sidecar.descriptors() - before < 200, f"connections to the pages are bounded: {sidecar.descriptors() - before} descriptors more than before")
+    bystander.answered()
+    sidecar.probe()
+    eventually(lambda: ask(port, "GET", "/livez") == (200, "ok\n"), 20, "the pages are there again, since no exchange takes longer than its time")
+    eventually(lambda: sidecar.descriptors() - before < 60, 20, "clients that do not come to an end are cut")
+    sidecar.clean()
+    for one in opened:
+        one.close()
+    return f"{len(opened)} clients: {sidecar.used()}"
+
+
+def clients(count: int, say: bytes, receive_buffer: int | None = None):
+    port = free_port()
+    with Upstream() as upstream, Sidecar(upstream.port, admin=f"127.0.0.1:{port}") as sidecar, Bystander(f"unix:{sidecar.socket}") as bystander:
+        before, opened = sidecar.descriptors(), []
+        for number in range(count):
+            one = socket.socket()
+            if receive_buffer:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            one.settimeout(2 if number % 50 == 0 else 0.02)
+            try:
+                one.connect(("127.0.0.1", port))
+                one.sendall(say)
+            except OSError:
+                pass
+            opened.append(one)
+            if number % 200 == 0:
+                sidecar.alive()
+        return held_back(opened, port, upstream, sidecar, bystander, before)
+
+
+@attack
+def admin_clients_that_stay():
+    return clients(6000, b"GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+
+
+@attack
+def admin_clients_that_do_not_read():
+    return clients(60, b"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" * 3000, 2048)
+
+
+@attack
+def admin_clients_that_begin_a_request():
+    return clients(1500, b"GET /metr")
+
+
+@attack
+def admin_clients_that_begin_a_body():
+    return clients(1500, b"PUT /loglevel?level=info HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1000000\r\n\r\nx")
+
+
+@attack
+def admin_pages_asked_by_web_pages_of_others():
+    """A page that got its name to mean 127.0.0.1 sends its own Host; one that did not, its own Origin."""
+    port = free_port()
+    with Upstream() as upstream, Sidecar(upstream.port, admin=f"127.0.0.1:{port}", admin_quit=True) as sidecar:
+        pages = [("GET", "/config"), ("GET", "/credentials"), ("GET", "/metrics"), ("PUT", "/loglevel?level=error"), ("POST", "/quitquitquit")]
+        foreign = [{"Host": "evil.example"}, {"Host": f"evil.example:{port}"}, {"Origin": "http://evil.example"}, {"Host": f"127.0.0.1:{port}", "Origin": "null"},
+                   {"Host": "127.0.0.1.evil.example"}, {"Host": "localhost.evil.example:80"}, {"Host": f"127.0.0.1:{port}", "Origin": f"http://127.0.0.1.evil.example:{port}"}]
+        for method, path in pages:
+            for headers in foreign:
+                if path == "/metrics" and "Host" in headers and "Origin" not in headers:
+                    continue  # Prometheus may know it by a name.
+                status, _ = ask(port, method, path, headers)
+                must(status in (400, 403, 421), f"{method} {path} with {headers} is refused; the status is {status}")
+        for headers in ({}, {"Host": f"localhost:{port}"}, {"Host": f"127.0.0.1:{port}"}, {"Host": f"[::1]:{port}"}):
+            status, _ = ask(port, "GET", "/config", headers)
+            must(status == 200, f"GET /config with {headers} is answered; the status is {status}")
+        sidecar.clean()
+
+
+@attack
+def admin_pages_asked_by_other_machines():
+    """Those that change or show more than numbers are for this machine alone; what may be remote is said aloud."""
+    port = free_port()
+    own = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout.split()
+    must(own, "this machine has an address besides loopback, to try it with")
+    with Upstream() as upstream:
+        config = {**VALUES["config"], "listen": "127.0.0.1:0", "admin": f"0.0.0.0:{port}", "admin_quit": True, "default_target": "ncp", "targets": targets(upstream.port)}
+        checked = subprocess.run([BINARY, "check", "--config", "/dev/stdin"], input=json.dumps(config), capture_output=True, text=True, env=KEYS)
+        said = checked.stdout + checked.stderr
+        must(checked.returncode == 78 and "admin" in said or "warn" in said.lower() and "admin" in said,
+             f"`check` refuses an admin address that is open to others, or warns of it; exit code {checked.returncode}")
+        if checked.returncode == 78:
+            return "refused by check"
+        with Sidecar(upstream.port, admin=f"0.0.0.0:{port}", admin_quit=True) as sidecar:
+            for method, path in [("GET", "/config"), ("PUT", "/loglevel?level=error"), ("POST", "/quitquitquit")]:
+                status, _ = ask(port, method, path, host=own[0])
+                must(status in (0, 403, 404), f"{method} {path} from {own[0]} is refused; the status is {status}")
+            sidecar.clean()
