@@ -231,7 +231,7 @@ async fn an_image_is_enabled_and_changes_with_the_configuration() {
     let request = put(|action| {
         let exec = action.exec.as_mut().unwrap();
         (exec.runtime, exec.main) = ("Custom Image".to_owned(), "-".to_owned());
-        exec.code = Some(Code::ImageUri("swr.example/a/b:1".to_owned()));
+        (exec.code, exec.image_uri) = (None, "swr.example/a/b:1".to_owned());
         let image = FunctionGraphCustomImage {
             uid: "1003".to_owned(),
             ..FunctionGraphCustomImage::default()

@@ -69,7 +69,7 @@ fn code(runtime: &str, handler: &str, code: exec::Code) -> Action {
             runtime: runtime.to_owned(),
             main: handler.to_owned(),
             code: Some(code),
-            components: vec![],
+            ..Exec::default()
         }),
         limits: Some(Limits {
             timeout: Some(prost_types::Duration {

@@ -95,7 +95,7 @@ fn javascript(source: &str) -> Action {
             runtime: "nodejs:22".to_owned(),
             main: "main".to_owned(),
             code: Some(exec::Code::Source(source.to_owned())),
-            components: vec![],
+            ..Exec::default()
         }),
         limits: Some(Limits {
             timeout: Some(prost_types::Duration {

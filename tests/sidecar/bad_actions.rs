@@ -13,7 +13,7 @@ pub fn action() -> Action {
             runtime: "nodejs:22".to_owned(),
             main: "main".to_owned(),
             code: Some(ExecCode::Source("function main() {}".to_owned())),
-            components: Vec::new(),
+            ..Exec::default()
         }),
         limits: Some(Limits {
             timeout: Some(millis(60_000)),
@@ -167,10 +167,10 @@ async fn a_sequence_has_components_and_no_limits_code_or_vpc_of_its_own() {
 }
 
 #[tokio::test]
-async fn code_beyond_38_mb_as_sent_is_refused() {
+async fn an_archive_beyond_38_mb_and_source_with_main_beyond_48_mb_are_refused() {
     let bench = Bench::new().await;
     let request = change(|action| {
-        action.exec.as_mut().unwrap().code = Some(ExecCode::Archive(vec![7; 50 << 20].into()));
+        action.exec.as_mut().unwrap().code = Some(ExecCode::Archive(vec![7; 39_845_889].into()));
     });
     let told = assert_refused(
         &bench,
@@ -180,28 +180,37 @@ async fn code_beyond_38_mb_as_sent_is_refused() {
     .await;
     assert!(told.message.contains("38 MB"), "{}", told.message);
     let request = change(|action| {
-        action.exec.as_mut().unwrap().code = Some(ExecCode::Source("x".repeat(50 << 20)));
+        // With the four bytes of `main` it is one byte too much.
+        action.exec.as_mut().unwrap().code = Some(ExecCode::Source("x".repeat(50_331_648 - 3)));
     });
-    assert_refused(
+    let told = assert_refused(
         &bench,
         bench.actions().put_action(request).await,
         &["action.exec.source"],
     )
     .await;
+    assert!(told.message.contains("48 MB"), "{}", told.message);
     bench.assert_healthy().await;
 }
 
 #[tokio::test]
-async fn an_image_needs_its_runtime_and_compiled_runtimes_need_an_archive() {
+async fn an_image_needs_its_runtime_and_code_and_compiled_runtimes_need_an_archive() {
     let bench = Bench::new().await;
-    let image = |exec: &mut Exec| exec.code = Some(ExecCode::ImageUri("registry/image:1".to_owned()));
-    let request = change(|action| image(action.exec.as_mut().unwrap()));
-    assert_refused(
-        &bench,
-        bench.actions().put_action(request).await,
-        &["action.exec.image_uri"],
-    )
-    .await;
+    let image = |exec: &mut Exec| exec.image_uri = "registry/image:1".to_owned();
+    let other_runtime = change(|action| image(action.exec.as_mut().unwrap()));
+    let no_image = change(|action| action.exec.as_mut().unwrap().runtime = "custom image".to_owned());
+    let no_code = change(|action| {
+        let exec = action.exec.as_mut().unwrap();
+        image(exec);
+        (exec.runtime, exec.code) = ("custom image".to_owned(), None);
+    });
+    for (request, field) in [
+        (other_runtime, "action.exec.image_uri"),
+        (no_image, "action.exec.image_uri"),
+        (no_code, "action.exec.code"),
+    ] {
+        assert_refused(&bench, bench.actions().put_action(request).await, &[field]).await;
+    }
     for runtime in ["java", "java:21", "dotnet:2.2"] {
         let request = change(|action| action.exec.as_mut().unwrap().runtime = runtime.to_owned());
         assert_refused(

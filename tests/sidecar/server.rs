@@ -232,10 +232,13 @@ async fn a_message_over_the_limit_is_refused_both_ways_with_details() {
 }
 
 #[tokio::test]
-async fn a_code_archive_of_28_megabytes_passes() {
+async fn the_largest_code_archive_passes_and_so_does_the_answer_that_repeats_it() {
     let bench = Bench::new().await;
-    bench.upstream.push(content(r#"{"name":"big","type":"basic"}"#));
-    let archive = vec![0x50_u8; 28 << 20];
+    let archive = vec![0x50_u8; 38 << 20];
+    let repeated = "UFBQ".repeat(archive.len() / 3 + 1);
+    bench.upstream.push(content(&format!(
+        r#"{{"name":"big","type":"basic","exec":{{"binary":true,"code":"{repeated}"}}}}"#
+    )));
     let request = PutActionRequest {
         action_name: "big".to_owned(),
         action: Some(Action {
@@ -243,7 +246,7 @@ async fn a_code_archive_of_28_megabytes_passes() {
                 runtime: "java:21".to_owned(),
                 main: "Main".to_owned(),
                 code: Some(exec::Code::Archive(archive.into())),
-                components: Vec::new(),
+                ..Exec::default()
             }),
             limits: Some(Limits {
                 timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
@@ -258,7 +261,7 @@ async fn a_code_archive_of_28_megabytes_passes() {
         ..PutActionRequest::default()
     };
     bench.actions().put_action(request).await.unwrap();
-    assert!(bench.upstream.only().body.len() > (28 << 20) / 3 * 4);
+    assert!(bench.upstream.only().body.len() > (38 << 20) / 3 * 4);
 }
 
 #[tokio::test]

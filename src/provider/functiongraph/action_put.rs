@@ -107,7 +107,7 @@ impl Put {
         let file = match &self.exec.code {
             Some(Code::Source(text)) => Some(STANDARD.encode(text)),
             Some(Code::Archive(bytes)) => Some(STANDARD.encode(bytes)),
-            Some(Code::ImageUri(_)) | None => None,
+            None => None,
         };
         let given = &self.graph.code_filename;
         let code_filename = match self.code_type.as_str() {
@@ -167,9 +167,7 @@ impl Put {
     }
 
     fn image(&self) -> Option<wire::CustomImage<'_>> {
-        let Some(Code::ImageUri(image)) = &self.exec.code else {
-            return None;
-        };
+        let image = Some(self.exec.image_uri.as_str()).filter(|image| !image.is_empty())?;
         let settings = self.graph.custom_image.as_ref();
         let text = |field: fn(&FunctionGraphCustomImage) -> &String| {
             settings.map_or("", |image| field(image).as_str())

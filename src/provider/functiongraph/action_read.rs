@@ -34,9 +34,9 @@ pub(super) fn action(
     };
     let mut graph = settings(&found);
     graph.user_data = user_data;
-    let mut source = image.map(Code::ImageUri);
+    let mut source = None;
     if let Some(code) = code {
-        if source.is_none() {
+        if image.is_none() {
             source = code
                 .func_code
                 .as_ref()
@@ -64,6 +64,7 @@ pub(super) fn action(
             runtime: text(found.runtime).unwrap_or_default(),
             main: text(found.handler).unwrap_or_default(),
             code: source,
+            image_uri: image.unwrap_or_default(),
             components: Vec::new(),
         }),
         limits,

@@ -234,15 +234,15 @@ fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, cod
 
 /// The code is left out unless asked for: it may be large, and may hold secrets.
 fn read_exec(exec: wire::Exec<'_>, include_code: bool) -> Exec {
-    let code = match (exec.image_uri, exec.code) {
-        (Some(uri), _) if !uri.is_empty() => Some(Code::ImageUri(uri)),
-        (_, Some(raw)) if include_code => read_code(raw, exec.binary.unwrap_or_default()),
-        _ => None,
-    };
+    let code = exec
+        .code
+        .filter(|_| include_code)
+        .and_then(|raw| read_code(raw, exec.binary.unwrap_or_default()));
     Exec {
         runtime: exec.kind.unwrap_or_default(),
         main: exec.main.unwrap_or_default(),
         code,
+        image_uri: exec.image_uri.unwrap_or_default(),
         components: exec.components.unwrap_or_default(),
     }
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use super::endpoint::{ApiVersion, Endpoint};
-use super::rules::{self, CODE_MAX, MEMORY_MB, PARAMETERS_MAX, TIMEOUT_MS};
+use super::rules::{self, ARCHIVE_MAX, MEMORY_MB, PARAMETERS_MAX, SOURCE_MAX, TIMEOUT_MS};
 use super::{to_body, wire};
 use crate::error::{Faults, Result};
 use crate::json;
@@ -105,15 +105,13 @@ impl Put {
             None => None,
         };
         let archive;
-        let (binary, code, image_uri) = match &self.exec.code {
-            Some(Code::Source(text)) => (Some(false), Some(text.as_str()), None),
+        let (binary, code) = match &self.exec.code {
+            Some(Code::Source(text)) => (Some(false), Some(text.as_str())),
             Some(Code::Archive(bytes)) => {
                 archive = STANDARD.encode(bytes);
-                (Some(true), Some(archive.as_str()), None)
+                (Some(true), Some(archive.as_str()))
             }
-            // INFERRED: an image brings its own code, so `binary` and `code` are left out.
-            Some(Code::ImageUri(uri)) => (None, None, Some(uri.as_str())),
-            None => (None, None, None),
+            None => (None, None),
         };
         let sequence = is_sequence(self.kind);
         let web = is_web(self.kind);
@@ -130,7 +128,7 @@ impl Put {
                 kind: if sequence { SEQUENCE } else { &self.exec.runtime },
                 binary,
                 code,
-                image_uri,
+                image_uri: (!self.exec.image_uri.is_empty()).then_some(self.exec.image_uri.as_str()),
                 main: (!self.exec.main.is_empty()).then_some(self.exec.main.as_str()),
                 components: &self.exec.components,
             },
@@ -167,6 +165,9 @@ fn check_sequence(
         || "must be empty or \"sequence\" for a sequence.",
     );
     faults.require(exec.code.is_none(), "action.exec.code", || none("code"));
+    faults.require(exec.image_uri.is_empty(), "action.exec.image_uri", || {
+        none("image")
+    });
     faults.require(exec.main.is_empty(), "action.exec.main", || {
         none("entry function")
     });
@@ -213,38 +214,20 @@ fn check_exec(exec: &Exec, place: &Endpoint, faults: &mut Faults) {
         "action.exec.components",
         || "is for sequences only.",
     );
-    let image = runtime == CUSTOM_IMAGE;
     faults.require(
-        !exec.main.is_empty() || image,
+        !exec.main.is_empty(),
         "action.exec.main",
         || "is required: the entry function, such as main.",
     );
+    let image = runtime == CUSTOM_IMAGE;
+    check_image(&exec.image_uri, image, place, faults);
     match &exec.code {
-        None => faults.add(
+        // The documents require the code for every runtime; an image runs the code it is sent.
+        None if image => faults.add(
             "action.exec.code",
-            "is required: set source, archive or image_uri.",
+            "is required beside image_uri: the image runs the code in source or archive.",
         ),
-        Some(Code::ImageUri(uri)) => {
-            faults.require(image, "action.exec.image_uri", || {
-                format!("needs the runtime \"{CUSTOM_IMAGE}\".")
-            });
-            faults.require(
-                !uri.is_empty(),
-                "action.exec.image_uri",
-                || "is empty; write registry/image:tag.",
-            );
-            faults.require(
-                place.version == ApiVersion::V21,
-                "action.exec.image_uri",
-                || "needs api_version 2.1; this target speaks 2.0.",
-            );
-        }
-        Some(Code::Source(_) | Code::Archive(_)) if image => {
-            faults.add(
-                "action.exec.image_uri",
-                format!("is required with the runtime \"{CUSTOM_IMAGE}\"."),
-            );
-        }
+        None => faults.add("action.exec.code", "is required: set source or archive."),
         Some(Code::Source(text)) => {
             let compiled = ["java", "dotnet"]
                 .iter()
@@ -252,24 +235,37 @@ fn check_exec(exec: &Exec, place: &Endpoint, faults: &mut Faults) {
             faults.require(!compiled, "action.exec.source", || {
                 format!("cannot be used with {runtime}: send the .jar or .zip as archive.")
             });
-            check_code_size(text.len(), text.is_empty(), "action.exec.source", faults);
+            faults.require(!text.is_empty(), "action.exec.source", || "is empty.");
+            let size = text.len().saturating_add(exec.main.len());
+            faults.require(size <= SOURCE_MAX, "action.exec.source", || {
+                format!("is {size} bytes long together with main; the limit is {SOURCE_MAX} bytes (48 MB).")
+            });
         }
         Some(Code::Archive(bytes)) => {
-            check_code_size(
-                bytes.len().div_ceil(3) * 4,
-                bytes.is_empty(),
-                "action.exec.archive",
-                faults,
-            );
+            faults.require(!bytes.is_empty(), "action.exec.archive", || "is empty.");
+            faults.require(bytes.len() <= ARCHIVE_MAX, "action.exec.archive", || {
+                format!(
+                    "is {} bytes long; the limit is {ARCHIVE_MAX} bytes (38 MB).",
+                    bytes.len()
+                )
+            });
         }
     }
 }
 
-fn check_code_size(sent: usize, empty: bool, field: &str, faults: &mut Faults) {
-    faults.require(!empty, field, || "is empty.");
-    faults.require(sent <= CODE_MAX, field, || {
-        format!("is {sent} bytes as sent; the limit is {CODE_MAX} bytes (38 MB, archives as base64).")
+fn check_image(uri: &str, image: bool, place: &Endpoint, faults: &mut Faults) {
+    let field = "action.exec.image_uri";
+    faults.require(image || uri.is_empty(), field, || {
+        format!("needs the runtime \"{CUSTOM_IMAGE}\".")
     });
+    faults.require(!image || !uri.is_empty(), field, || {
+        format!("is required with the runtime \"{CUSTOM_IMAGE}\": write registry/image:tag.")
+    });
+    faults.require(
+        uri.is_empty() || place.version == ApiVersion::V21,
+        field,
+        || "needs api_version 2.1; this target speaks 2.0.",
+    );
 }
 
 fn check_limits(limits: Option<Limits>, faults: &mut Faults) -> Option<wire::Limits> {

@@ -40,6 +40,7 @@ fn exec(runtime: &str, main: &str, code: Option<Code>, components: &[&str]) -> E
         main: main.to_owned(),
         code,
         components: components.iter().map(|name| (*name).to_owned()).collect(),
+        ..Exec::default()
     }
 }
 
@@ -89,12 +90,11 @@ fn put_action(variant: &str, vpc: bool) -> PutActionRequest {
             )
         }
         "image" => {
-            let exec = exec(
-                "custom image",
-                "main",
-                Some(Code::ImageUri("registry/image:1".to_owned())),
-                &[],
-            );
+            let code = Code::Source("function main() {}".to_owned());
+            let exec = Exec {
+                image_uri: "registry/image:1".to_owned(),
+                ..exec("custom image", "main", Some(code), &[])
+            };
             (
                 "",
                 "image",

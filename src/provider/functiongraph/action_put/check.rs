@@ -100,7 +100,7 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
         || "is required, such as Node.js18.15.",
     );
     faults.require(exec.components.is_empty(), "action.exec.components", || ONLY_NCP);
-    let image = matches!(exec.code, Some(Code::ImageUri(_)));
+    let image = !exec.image_uri.is_empty();
     let length = exec.main.chars().count();
     // An image's handler is `-`, which the documented minimum forgets.
     let shortest = if image { 1 } else { 3 };
@@ -112,12 +112,12 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
         (given, _) if !given.is_empty() => given.as_str(),
         (_, Some(Code::Source(_))) => "inline",
         (_, Some(Code::Archive(_))) => "zip",
-        (_, Some(Code::ImageUri(_))) => IMAGE_CODE,
+        (_, None) if image => IMAGE_CODE,
         (_, None) if !graph.code_url.is_empty() => "obs",
         (_, None) => {
             faults.add(
                 "action.exec.code",
-                "is required: set source, archive or image_uri, or function_graph.code_url.",
+                "is required: set source, archive, image_uri or function_graph.code_url.",
             );
             return None;
         }
@@ -135,7 +135,7 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
     let fits = match &exec.code {
         Some(Code::Source(_)) => code_type == "inline",
         Some(Code::Archive(_)) => matches!(code_type, "zip" | "jar"),
-        Some(Code::ImageUri(_)) => code_type == IMAGE_CODE,
+        None if image => code_type == IMAGE_CODE,
         None => code_type == "obs",
     };
     faults.require(fits, field, || {
@@ -169,14 +169,18 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
                 )
             });
         }
-        Some(Code::ImageUri(uri)) => {
-            faults.require(!uri.is_empty(), "action.exec.image_uri", || "is empty.");
-            faults.require(exec.runtime == CUSTOM_IMAGE, "action.exec.runtime", || {
-                format!("must be {CUSTOM_IMAGE:?} for an image, with the space.")
-            });
-        }
         None => {}
     }
+    faults.require(
+        !image || exec.code.is_none(),
+        "action.exec.code",
+        || "must be absent beside image_uri: on functiongraph the image alone is the code.",
+    );
+    faults.require(
+        !image || exec.runtime == CUSTOM_IMAGE,
+        "action.exec.runtime",
+        || format!("must be {CUSTOM_IMAGE:?} for an image, with the space."),
+    );
     faults.require(
         graph.custom_image.is_none() || image,
         "action.function_graph.custom_image",
