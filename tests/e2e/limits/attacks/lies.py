@@ -3,7 +3,9 @@
 import asyncio
 import gzip
 import json
+import re
 import time
+from urllib.parse import unquote
 
 from calls import Bystander, Caller
 from rig import MIB, Sidecar, eventually, must
@@ -165,8 +167,9 @@ ODD_ANSWERS = {
 def answers_that_break_rules():
     """Both arms of the result: alive, an answer with details, and the next call is not harmed."""
     def script(request):
-        name = request.target.split("?")[0].rpartition("/")[2] if "/actions/" in request.target else request.target.split(":")[-2] if "/fgs/" in request.target else ""
-        return ODD_ANSWERS.get(name, ran)(request)
+        # …/actions/NAME, or …:function:default:NAME:latest/invocations
+        name = re.search(r"(?:/actions/|:function:default:)(\w+)", unquote(request.target))
+        return ODD_ANSWERS.get(name.group(1) if name else "", ran)(request)
 
     with Upstream(script) as upstream, Sidecar(upstream.port, target={"retry": {"max_attempts": 1}, "breaker": {"enabled": False}}) as sidecar, Bystander(f"unix:{sidecar.socket}") as bystander:
         for name in ODD_ANSWERS:
