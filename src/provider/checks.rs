@@ -38,9 +38,17 @@ pub(super) fn millis(duration: &prost_types::Duration) -> Option<u64> {
     seconds.checked_mul(1000)?.checked_add(nanos / 1_000_000)
 }
 
-/// A duration as a person writes it.
+/// The largest number of seconds of a valid duration, either way (`google/protobuf/duration.proto`).
+const MAX_SECONDS: u64 = 315_576_000_000;
+
+/// A duration as a person writes it; one that is malformed by its parts, which the library's own text cannot hold.
 pub(super) fn spell(duration: &prost_types::Duration) -> String {
-    duration.to_string()
+    let (seconds, nanos) = (duration.seconds, duration.nanos);
+    if seconds.unsigned_abs() <= MAX_SECONDS && nanos.unsigned_abs() < 1_000_000_000 {
+        duration.to_string()
+    } else {
+        format!("{seconds} s and {nanos} ns")
+    }
 }
 
 /// A JSON document to send.
@@ -52,4 +60,24 @@ pub(super) fn to_body(document: &impl Serialize) -> Result<Bytes> {
             format!("The request cannot be written as JSON: {fault}."),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_duration_can_be_spelled() {
+        let spelled = |seconds, nanos| spell(&Duration { seconds, nanos });
+        assert_eq!(spelled(1, 500_000_000), "1.500s");
+        assert_eq!(spelled(-1, -1), "-1.000000001s");
+        assert_eq!(spelled(i64::MIN, -1), "-9223372036854775808 s and -1 ns");
+        assert_eq!(
+            spelled(i64::MAX, i32::MAX),
+            "9223372036854775807 s and 2147483647 ns"
+        );
+        assert_eq!(spelled(0, i32::MIN), "0 s and -2147483648 ns");
+    }
 }
