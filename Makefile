@@ -6,12 +6,12 @@ VENV    := $(TOOLS)/venv
 SIDECAR := target/image/sidecar/faas-sidecar
 WHOLE   := target/image/emulator/faas-sidecar
 
-.PHONY: help ci test certainty fmt clippy doc deny proto release images tools size demo e2e fuzz readme bench instructions
+.PHONY: help ci test certainty fmt clippy doc deny proto release images tools size demo e2e fuzz long readme bench instructions
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
 
-ci: test certainty fmt clippy doc deny release size demo e2e ## All checks, in CI's order
+ci: test certainty fmt clippy doc deny release size demo e2e fuzz ## All checks, in CI's order
 
 test: ## Unit, socket, conformance, journey and architecture tests
 	cargo test
@@ -60,15 +60,22 @@ e2e: $(VENV)/bin/python ## Real clients, Helm, Kubernetes' API server, container
 COVERAGE := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions --cfg fuzzing
 HOST     := $(shell rustc -vV | sed -n 's/^host: //p')
-FUZZ     ?= 20
+FUZZ     ?= 5
 
-fuzz: ## Every fuzz target under libFuzzer for FUZZ seconds (20)
+fuzz: ## Every fuzz target under libFuzzer for FUZZ seconds (5)
 	RUSTFLAGS="$(COVERAGE)" cargo build --release --manifest-path fuzz/Cargo.toml --target $(HOST) --target-dir target/fuzz
 	@for target in $$(ls fuzz/corpus); do \
 	  mkdir -p target/fuzz/corpus/$$target && echo "== $$target" && \
 	  target/fuzz/$(HOST)/release/$$target -max_total_time=$(FUZZ) -max_len=4096 -print_final_stats=1 -verbosity=0 \
 	    -artifact_prefix=target/fuzz/$$target- target/fuzz/corpus/$$target fuzz/corpus/$$target || exit 1; \
 	done
+
+long: $(VENV)/bin/python ## Hours: libFuzzer 10 minutes a target, the fuzzer over every method for an hour, 1,000,000 calls of certainty, every table of speed
+	$(MAKE) fuzz FUZZ=600
+	$(MAKE) release
+	PATH="$(abspath $(VENV))/bin:$$PATH" FAAS_SIDECAR=$(WHOLE) FAAS_FUZZ_SECONDS=3600 tests/e2e/limits/run
+	FAAS_CERTAINTY_CALLS=1000000 $(MAKE) certainty
+	$(MAKE) bench instructions
 
 readme: ## Writes the table of keys into README.md and the chart's schema
 	@cargo run --quiet -- schema --format markdown >target/keys.md
