@@ -199,8 +199,7 @@ pub fn times(data: &[u8]) {
     if let Some(span) = grpc::fuzz_timeout(text) {
         assert!(text.len() <= 9 && text.len() >= 2, "{text:?} is {span:?}");
     }
-    provider::functiongraph::fuzz::time(text);
-    provider::ncp::fuzz::time(text);
+    provider::fuzz_time(text);
 }
 
 /// Bytes of a certificate: read within their bounds, or not at all.

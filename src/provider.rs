@@ -23,6 +23,9 @@ mod runs;
 pub mod status;
 
 #[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use lenient::fuzz_time;
+
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn fuzz_page_token(text: &str) {
     let mut faults = crate::error::Faults::new();
     let scope = paging::fingerprint("scope");

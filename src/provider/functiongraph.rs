@@ -8,11 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 use url::Url;
 
-use super::status::{json_fault, not_understood};
+use super::lenient::{self, Clock, Member};
+use super::status::not_understood;
 use super::{Observer, Provider, fall_over};
 use crate::call::Call;
 use crate::error::{Error, Result};
@@ -196,10 +196,10 @@ impl FunctionGraph {
             .await
     }
 
-    /// A body of JSON, read tolerantly.
-    fn read<'a, T: Deserialize<'a>>(&self, response: &'a Response) -> Result<T> {
-        serde_json::from_slice(&response.body)
-            .map_err(|fault| self.not_understood(response, &json_fault(&fault)))
+    /// A body of JSON, read member by member. INFERRED: a time without a zone is UTC, as the asynchronous records document.
+    fn read<'a, T: Member<'a>>(&self, response: &'a Response) -> Result<T> {
+        lenient::read(&response.body, None, Clock::UTC, self.transport.metrics())
+            .map_err(|what| self.not_understood(response, &what))
     }
 
     /// An answer that has nothing to say beside its status: no body, or JSON. A page with a good status is some proxy's

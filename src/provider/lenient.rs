@@ -1,155 +1,217 @@
-//! Scalars of answers that clouds spell in more than one way: numbers as texts, texts as numbers.
+//! Reads a cloud's JSON member by member: one odd member never makes an object unreadable, one odd item never a list.
+//!
+//! A number may stand as text, a text as number or boolean, and `null` for everything; what is of another kind, or out of
+//! its range, is as if it were absent. Each such member is counted (`faas_sidecar_unreadable_members_total`) and named in
+//! the log at debug, by the name that this code has for it. A document that is not of the documented kind as a whole is
+//! an error. The clouds' documents are declared with [`object`].
 
-use std::borrow::Cow;
-use std::fmt;
+use serde::de::IgnoredAny;
+use tracing::debug;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, Visitor};
-use serde_json::value::RawValue;
+use super::status::json_fault;
+use crate::telemetry::metrics::TargetMetrics;
 
-/// A whole number that may be spelt as a string.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Whole(pub(super) i64);
+mod kinds;
+mod members;
+mod notes;
+mod place;
+pub(super) mod times;
 
-/// Text that may be spelt as a number.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Text(pub(super) String);
+pub(super) use kinds::{Flag, JsonText, Loose, Millis, Minutes, Present, Seconds, Words};
+pub(super) use members::{Found, Scalar, scalar};
+pub(super) use notes::Notes;
+pub(super) use place::{NotJson, Place, Raw};
+pub(super) use times::Clock;
 
-/// A number if it is one, in digits or as text; anything else is as if it were absent and spoils nothing around it.
-/// This and the two below are read from JSON text alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Loose(pub(super) Option<f64>);
+/// What can stand as a member of an object or as an item of a list.
+pub(super) trait Member<'a>: Sized {
+    /// Reads what stands at `place` and moves behind it. `None` when nothing stands there, or nothing of this kind; the
+    /// latter is noted.
+    ///
+    /// # Errors
+    /// When the text is not JSON.
+    fn read(place: &mut Place<'a>, notes: &mut Notes) -> Result<Option<Self>, NotJson>;
 
-/// A text if it is one that is not empty, or a number or a boolean as text; the same tolerance.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Words(pub(super) Option<String>);
-
-/// A boolean if it is one, also as text; the same tolerance.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Flag(pub(super) Option<bool>);
-
-/// Reads one scalar from either spelling.
-pub(super) struct Scalar<T>(pub(super) fn(Token<'_>) -> Option<T>);
-
-/// The two spellings.
-pub(super) enum Token<'a> {
-    Whole(i64),
-    Text(&'a str),
-}
-
-impl Loose {
-    /// The whole number nearest to it.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a fraction is dropped on purpose; casts saturate"
-    )]
-    pub(super) fn whole(self) -> Option<i64> {
-        self.0.map(|number| number.round() as i64)
+    /// False for an item that says not even what it is: a list leaves it out and notes it.
+    fn is_usable(&self) -> bool {
+        true
     }
 }
 
-impl<T> Visitor<'_> for Scalar<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number or a text that holds one")
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
-        self.visit_i64(i64::try_from(number).map_err(E::custom)?)
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<T, E> {
-        (self.0)(Token::Whole(number)).ok_or_else(|| E::custom("number out of range"))
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a fraction of a millisecond is dropped on purpose; casts saturate"
-    )]
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
-        self.visit_i64(number.round() as i64)
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-        (self.0)(Token::Text(text)).ok_or_else(|| E::custom("text is not a number"))
-    }
+/// Reads a document of a cloud: all of it, or its member `under`. Counts and logs what cannot be read.
+///
+/// # Errors
+/// What is wrong, without a word of the document: it is not JSON, or not of the documented kind.
+pub(super) fn read<'a, T: Member<'a>>(
+    json: &'a [u8],
+    under: Option<&'static str>,
+    clock: Clock,
+    metrics: &TargetMetrics,
+) -> Result<T, String> {
+    let mut notes = Notes::new(clock);
+    let mut place = Place::new(json);
+    let read = match under {
+        None => T::read(&mut place, &mut notes),
+        Some(name) => read_under(&mut place, name, &mut notes),
+    };
+    let found = read
+        .and_then(|found| place.end().map(|()| found))
+        .map_err(|NotJson| not_json(json))?;
+    let found = found.ok_or_else(|| match under {
+        None => "it is of another kind than documented".to_owned(),
+        Some(name) => format!("its {name} is missing or of another kind than documented"),
+    })?;
+    report(&notes, metrics);
+    Ok(found)
 }
 
-impl<'de> Deserialize<'de> for Whole {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        json.deserialize_any(Scalar(|token| match token {
-            Token::Whole(number) => Some(Self(number)),
-            Token::Text(text) => text.trim().parse().ok().map(Self),
-        }))
-    }
+/// Reads what is welcome and not needed: nothing is counted, and what is no such document is none.
+pub(super) fn quietly<'a, T: Member<'a>>(json: &'a [u8], clock: Clock) -> Option<T> {
+    T::read(&mut Place::new(json), &mut Notes::new(clock)).ok()?
 }
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        json.deserialize_any(Scalar(|token| match token {
-            Token::Whole(number) => Some(Self(number.to_string())),
-            Token::Text(text) => Some(Self(text.to_owned())),
-        }))
-    }
-}
-
-/// What stands there, as number or text; none for everything else.
-fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
-    match raw.get().as_bytes().first()? {
-        b'"' => serde_json::from_str(raw.get()).ok(),
-        b'-' | b'0'..=b'9' | b't' | b'f' => Some(Cow::Borrowed(raw.get())),
-        _ => None,
-    }
-}
-
-impl<'de> Deserialize<'de> for Loose {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let text = scalar(<&RawValue>::deserialize(json)?);
-        Ok(Self(
-            text.and_then(|text| text.trim().parse().ok())
-                .filter(|number: &f64| number.is_finite()),
-        ))
-    }
-}
-
-impl<'de> Deserialize<'de> for Words {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let text = scalar(<&RawValue>::deserialize(json)?);
-        Ok(Self(text.map(Cow::into_owned).filter(|text| !text.is_empty())))
-    }
-}
-
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let text = scalar(<&RawValue>::deserialize(json)?);
-        Ok(Self(match text.as_deref().map(str::trim) {
-            Some("true" | "True" | "1") => Some(true),
-            Some("false" | "False" | "0") => Some(false),
-            _ => None,
-        }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn loose_scalars_take_both_spellings_and_spoil_nothing() {
-        let read = |text: &str| {
-            let loose: Loose = serde_json::from_str(text).unwrap();
-            let Words(words) = serde_json::from_str(text).unwrap();
-            let Flag(flag) = serde_json::from_str(text).unwrap();
-            (loose.whole(), words, flag)
+/// A time in a body, as JSON: whatever it is, protobuf takes what becomes of it.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_time(text: &str) {
+    let numbers = [times::Numbers::Millis, times::Numbers::ByDigits];
+    let quoted = serde_json::Value::from(text).to_string();
+    for (numbers, json) in numbers.into_iter().flat_map(|n| [(n, text), (n, &*quoted)]) {
+        let clock = Clock {
+            numbers,
+            ..Clock::UTC
         };
-        assert_eq!(read("12"), (Some(12), Some("12".to_owned()), None));
-        assert_eq!(read("\"12\""), (Some(12), Some("12".to_owned()), None));
-        assert_eq!(read("1572016647.4").0, Some(1_572_016_647));
-        assert_eq!(read("\"true\"").2, Some(true));
-        assert_eq!(read("false").2, Some(false));
-        for nothing in ["null", "{\"a\":[1]}", "[1]", "\"\""] {
-            assert_eq!(read(nothing), (None, None, None), "{nothing}");
+        if let Some(at) = quietly::<prost_types::Timestamp>(json.as_bytes(), clock) {
+            assert!((0..1_000_000_000).contains(&at.nanos), "{at:?}");
+            assert!(
+                (-62_135_596_800..=253_402_300_799).contains(&at.seconds),
+                "{at:?}"
+            );
+        }
+        if let Some(Millis(took)) = quietly(json.as_bytes(), clock) {
+            assert!((0..1_000_000_000).contains(&took.nanos), "{took:?}");
+            assert!((0..=times::SECONDS_MAX).contains(&took.seconds), "{took:?}");
         }
     }
 }
+
+/// Counts and logs the members that could not be read.
+fn report(notes: &Notes, metrics: &TargetMetrics) {
+    for (member, times) in notes.unreadable() {
+        metrics.unreadable.add(member, *times);
+        debug!(
+            target_name = metrics.name,
+            member, times, "a member of the cloud's answer cannot be read; the sidecar takes it as absent"
+        );
+    }
+}
+
+fn read_under<'a, T: Member<'a>>(
+    place: &mut Place<'a>,
+    name: &str,
+    notes: &mut Notes,
+) -> Result<Option<T>, NotJson> {
+    let mut found = None;
+    place.object(notes, |key, place, notes| {
+        if key == name {
+            found = T::read(place, notes)?;
+            Ok(())
+        } else {
+            place.value().map(drop)
+        }
+    })?;
+    Ok(found)
+}
+
+/// Where a text stops being JSON.
+fn not_json(json: &[u8]) -> String {
+    match serde_json::from_slice::<IgnoredAny>(json) {
+        Err(fault) => json_fault(&fault),
+        Ok(_) => "it is not JSON".to_owned(),
+    }
+}
+
+/// Declares objects of a cloud's answers. A member has the field's name, or those that stand behind `=`; of several in one
+/// answer the last counts. `identity: a | b` names the fields of which an item of a list must have one; `inside: "name"`
+/// names a member whose own members count as the object's.
+macro_rules! object {
+    (@name $key:ident, $field:ident) => {
+        ($key == stringify!($field)).then_some(stringify!($field))
+    };
+    (@name $key:ident, $field:ident = $first:literal $(| $more:literal)*) => {
+        ($key == $first $(|| $key == $more)*).then_some($first)
+    };
+    ($(
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident $(<$life:lifetime>)?
+            $(, identity: $($identity:ident)|+)? $(, inside: $inside:literal)?
+        {
+            $(
+                $(#[$field_meta:meta])*
+                $field_vis:vis $field:ident: $type:ty $(= $($wire:literal)|+)?,
+            )*
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Default)]
+        $vis struct $name $(<$life>)? {
+            $( $(#[$field_meta])* $field_vis $field: $type, )*
+        }
+
+        impl $(<$life>)? $name $(<$life>)? {
+            /// Reads the member `key`; an unknown one is skipped.
+            fn member<'document $(: $life)?>(
+                &mut self,
+                key: &str,
+                place: &mut $crate::provider::lenient::Place<'document>,
+                notes: &mut $crate::provider::lenient::Notes,
+            ) -> Result<(), $crate::provider::lenient::NotJson> {
+                $(
+                    if let Some(name) = $crate::provider::lenient::object!(@name key, $field $(= $($wire)|+)?) {
+                        notes.enter(name);
+                        if let Some(value) = $crate::provider::lenient::Member::read(place, notes)? {
+                            self.$field = value;
+                        }
+                        return Ok(());
+                    }
+                )*
+                place.value().map(drop)
+            }
+        }
+
+        impl<$($life,)? 'document $(: $life)?> $crate::provider::lenient::Member<'document> for $name $(<$life>)? {
+            fn read(
+                place: &mut $crate::provider::lenient::Place<'document>,
+                notes: &mut $crate::provider::lenient::Notes,
+            ) -> Result<Option<Self>, $crate::provider::lenient::NotJson> {
+                let mut object = Self::default();
+                let is_object = place.object(notes, |key, place, notes| {
+                    $(
+                        if key == $inside && place.next() == Some(b'{') {
+                            place.object(notes, |key, place, notes| object.member(key, place, notes))?;
+                            return Ok(());
+                        }
+                    )?
+                    object.member(key, place, notes)
+                })?;
+                Ok(is_object.then_some(object))
+            }
+
+            $(
+                fn is_usable(&self) -> bool {
+                    false $(|| $crate::provider::lenient::Names::names_something(&self.$identity))+
+                }
+            )?
+        }
+    )*};
+}
+
+pub(super) use object;
+
+/// A field that can say what an object is.
+pub(super) trait Names {
+    /// True when it does.
+    fn names_something(&self) -> bool;
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 use url::Url;
 
 use super::checks::to_body;
+use super::lenient::{self, Member};
 use super::status::{json_fault, not_understood};
 use super::{Observer, Provider, fall_over, paging};
 use crate::call::Call;
@@ -177,19 +177,29 @@ impl Ncp {
     }
 
     /// What stands under `content`.
-    fn content<'a, T: Deserialize<'a>>(&self, response: &'a Response) -> Result<T> {
-        serde_json::from_slice::<wire::Envelope<T>>(&response.body)
-            .map(|envelope| envelope.content)
-            .map_err(|fault| self.not_understood(response, &json_fault(&fault)))
+    fn content<'a, T: Member<'a>>(&self, response: &'a Response) -> Result<T> {
+        self.read(response, Some("content"))
+            .map_err(|what| self.not_understood(response, &what))
+    }
+
+    /// The whole answer, or what stands under `name`.
+    fn read<'a, T: Member<'a>>(
+        &self,
+        response: &'a Response,
+        name: Option<&'static str>,
+    ) -> Result<T, String> {
+        let clock = time::clock(&self.endpoint);
+        lenient::read(&response.body, name, clock, self.transport.metrics())
     }
 
     /// An activation, in its envelope or (as Apache OpenWhisk answers) without.
     fn run_content<'a>(&self, response: &'a Response) -> Result<wire::Activation<'a>> {
         match self.content(response) {
             Ok(activation) => Ok(activation),
-            Err(error) => serde_json::from_slice::<wire::Activation<'a>>(&response.body)
+            Err(error) => self
+                .read(response, None)
                 .ok()
-                .filter(|bare| bare.activation_id.is_some())
+                .filter(|bare: &wire::Activation<'a>| bare.activation_id.0.is_some())
                 .ok_or(error),
         }
     }

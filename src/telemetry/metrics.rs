@@ -20,6 +20,7 @@ mod requests;
 mod resolved;
 mod target;
 mod text;
+mod unreadable;
 mod value;
 
 pub use calls::{Calls, InFlight};
@@ -31,6 +32,7 @@ pub use repeats::Repeats;
 pub use requests::{Attempt, Requests};
 pub use target::TargetMetrics;
 pub use text::Format;
+pub use unreadable::Unreadable;
 pub use value::{Counter, Gauge, Histogram, Spread};
 
 /// Series that a family may have. Far above what targets, methods and status codes make in practice.

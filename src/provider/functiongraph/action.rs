@@ -14,6 +14,7 @@ use crate::call::Call;
 use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::names::{FunctionPackage, Qualifier};
 use crate::proto::*;
+use crate::provider::lenient::{self, Clock};
 
 impl FunctionGraph {
     pub(super) async fn actions(
@@ -217,7 +218,7 @@ impl FunctionGraph {
                 )
             })?;
         // What is left to say of the code is welcome; the change itself is done.
-        let mut code: Option<wire::Code<'_>> = serde_json::from_slice(&coded.body).ok();
+        let mut code: Option<wire::Code<'_>> = lenient::quietly(&coded.body, Clock::UTC);
         if let Some(body) = code.as_mut().and_then(|code| code.func_code.as_mut()) {
             *body = wire::FuncCode::default();
         }

@@ -7,14 +7,13 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::function::Function;
-use super::time;
 use super::wire::action as wire;
 use crate::error::Result;
 use crate::json;
 use crate::names::FunctionUrn;
 use crate::proto::exec::Code;
 use crate::proto::*;
-use crate::provider::lenient::{Loose, Words};
+use crate::provider::lenient::{Seconds, Words};
 
 /// A function as its configuration describes it; `code` as far as it was asked for or just written.
 pub(super) fn action(
@@ -48,12 +47,12 @@ pub(super) fn action(
         newer(code.code_url, &mut graph.code_url);
         newer(code.code_filename, &mut graph.code_filename);
         newer(code.digest, &mut graph.digest);
-        graph.code_size_bytes = code.code_size.whole().unwrap_or(graph.code_size_bytes);
-        graph.last_modified = at(&code.last_modified).or(graph.last_modified);
+        graph.code_size_bytes = code.code_size.unwrap_or(graph.code_size_bytes);
+        graph.last_modified = code.last_modified.or(graph.last_modified);
     }
-    let limits = (found.timeout.0.is_some() || found.memory_size.0.is_some()).then(|| Limits {
-        timeout: seconds(found.timeout),
-        memory_mb: int(found.memory_size),
+    let limits = (found.timeout.is_some() || found.memory_size.is_some()).then(|| Limits {
+        timeout: found.timeout.map(Seconds::duration),
+        memory_mb: found.memory_size.unwrap_or_default(),
     });
     Ok(Action {
         name: text(found.func_name).unwrap_or_else(|| asked.name().to_owned()),
@@ -76,10 +75,11 @@ pub(super) fn action(
     })
 }
 
-/// A list item.
+/// A list item. A name that cannot be read stands in the URN, too.
 pub(super) fn summary(item: wire::Item, package: &str) -> ActionSummary {
+    let in_urn = || FunctionUrn::parse(item.func_urn.0.as_deref()?).map(|urn| urn.function);
     ActionSummary {
-        name: item.func_name.0.unwrap_or_default(),
+        name: item.func_name.0.or_else(in_urn).unwrap_or_default(),
         package_name: item.package.0.unwrap_or_else(|| package.to_owned()),
         r#type: ActionType::Basic.into(),
         runtime: item.runtime.0.unwrap_or_default(),
@@ -98,8 +98,8 @@ pub(super) fn version(item: wire::Item) -> ActionVersion {
         resource_id: urn(item.func_urn),
         runtime: item.runtime.0.unwrap_or_default(),
         digest: item.digest.0.unwrap_or_default(),
-        code_size_bytes: item.code_size.whole().unwrap_or_default(),
-        last_modified: at(&item.last_modified),
+        code_size_bytes: item.code_size.unwrap_or_default(),
+        last_modified: item.last_modified,
         version: item.version.0.unwrap_or_default(),
     }
 }
@@ -108,10 +108,6 @@ pub(super) fn version(item: wire::Item) -> ActionVersion {
 pub(super) fn urn(urn: Words) -> String {
     let urn = urn.0.unwrap_or_default();
     FunctionUrn::parse(&urn).map_or(urn, |urn| urn.to_string())
-}
-
-pub(super) fn at(text: &Words) -> Option<prost_types::Timestamp> {
-    time::timestamp(text.0.as_deref()?)
 }
 
 /// JSON as text, if it is an object.
@@ -155,8 +151,8 @@ fn settings(found: &wire::Function) -> FunctionGraphAction {
             .strategy_config
             .as_ref()
             .map(|strategy| FunctionGraphStrategyConfig {
-                concurrency: strategy.concurrency.0.map(|_| int(strategy.concurrency)),
-                concurrent_num: strategy.concurrent_num.0.map(|_| int(strategy.concurrent_num)),
+                concurrency: strategy.concurrency,
+                concurrent_num: strategy.concurrent_num,
             }),
         initializer_handler: text(&found.initializer_handler),
         initializer_timeout: hook(&found.initializer_handler, found.initializer_timeout),
@@ -194,9 +190,9 @@ fn settings(found: &wire::Function) -> FunctionGraphAction {
         network_controller: found.network_controller.as_ref().map(network),
         is_stateful_function: found.is_stateful_function.0,
         enable_dynamic_memory: found.enable_dynamic_memory.0,
-        ephemeral_storage_mb: int(found.ephemeral_storage),
-        gpu_memory_mb: int(found.gpu_memory),
-        gpu_type: if int(found.gpu_memory) == 0 {
+        ephemeral_storage_mb: found.ephemeral_storage.unwrap_or_default(),
+        gpu_memory_mb: found.gpu_memory.unwrap_or_default(),
+        gpu_type: if found.gpu_memory.unwrap_or_default() == 0 {
             String::new()
         } else {
             text(&found.gpu_type)
@@ -216,23 +212,20 @@ fn settings(found: &wire::Function) -> FunctionGraphAction {
         project_name: text(&found.project_name),
         domain_id: text(&found.domain_id),
         digest: text(&found.digest),
-        code_size_bytes: found.code_size.whole().unwrap_or_default(),
+        code_size_bytes: found.code_size.unwrap_or_default(),
         image_name: text(&found.image_name),
-        cpu_millicores: int(found.cpu),
+        cpu_millicores: found.cpu.unwrap_or_default(),
         long_time: found.long_time.0.unwrap_or_default(),
-        reserved_instance_count: int(found.reserved_instance_count),
-        last_modified: at(&found.last_modified),
+        reserved_instance_count: found.reserved_instance_count.unwrap_or_default(),
+        last_modified: found.last_modified,
         ..FunctionGraphAction::default()
     }
 }
 
 /// A timeout that belongs to no handler is the cloud's noise, and would be refused in a put.
-fn hook(handler: &Words, timeout: Loose) -> Option<prost_types::Duration> {
-    handler
-        .0
-        .as_ref()
-        .and_then(|_| seconds(timeout))
-        .filter(|timeout| timeout.seconds > 0)
+fn hook(handler: &Words, timeout: Option<Seconds>) -> Option<prost_types::Duration> {
+    let timeout = timeout.filter(|timeout| handler.0.is_some() && timeout.0 > 0);
+    timeout.map(Seconds::duration)
 }
 
 fn vpc(found: &wire::Vpc) -> FunctionGraphVpc {
@@ -262,8 +255,8 @@ fn mounts(found: &wire::MountConfig) -> Option<FunctionGraphMountConfig> {
     };
     Some(FunctionGraphMountConfig {
         mount_user: found.mount_user.as_ref().map(|user| FunctionGraphMountUser {
-            user_id: int(user.user_id),
-            user_group_id: int(user.user_group_id),
+            user_id: user.user_id.unwrap_or_default(),
+            user_group_id: user.user_group_id.unwrap_or_default(),
         }),
         func_mounts: mounts.iter().map(mount).collect(),
     })
@@ -288,17 +281,4 @@ fn network(found: &wire::NetworkController) -> FunctionGraphNetworkController {
 
 fn text(words: Words) -> Option<String> {
     words.0
-}
-
-fn int(number: Loose) -> i32 {
-    number.whole().map_or(0, |number| {
-        i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX })
-    })
-}
-
-fn seconds(number: Loose) -> Option<prost_types::Duration> {
-    number
-        .whole()
-        .filter(|seconds| *seconds >= 0)
-        .map(|seconds| prost_types::Duration { seconds, nanos: 0 })
 }

@@ -4,11 +4,11 @@ use http::Method;
 
 use super::function::Function;
 use super::wire::{AsyncConfig, Destination, Destinations};
-use super::{FunctionGraph, action_read, rules, time};
+use super::{FunctionGraph, action_read, rules};
 use crate::call::Call;
 use crate::error::{Faults, Result};
 use crate::proto::*;
-use crate::provider::lenient::Words;
+use crate::provider::lenient::{JsonText, Seconds};
 use crate::transport::Response;
 
 const PATH: &str = "/async-invoke-config";
@@ -102,13 +102,11 @@ impl FunctionGraph {
                 .filter(|found| !found.destination.is_empty())
                 .map(|found| AsyncDestination {
                     destination: found.destination,
-                    param: found.param,
+                    param: found.param.0.unwrap_or_default(),
                 })
         };
         Ok(AsyncInvokeConfig {
-            max_async_event_age: found
-                .max_async_event_age_in_seconds
-                .map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
+            max_async_event_age: found.max_async_event_age_in_seconds.map(Seconds::duration),
             max_async_retry_attempts: found.max_async_retry_attempts,
             destination_config: found.destination_config.map(|config| AsyncDestinationConfig {
                 on_success: place(config.on_success),
@@ -119,9 +117,9 @@ impl FunctionGraph {
             log_group_name: found.log_group_name.unwrap_or_default(),
             log_stream_id: found.log_stream_id.unwrap_or_default(),
             log_stream_name: found.log_stream_name.unwrap_or_default(),
-            resource_id: action_read::urn(Words(found.func_urn)),
-            created_time: found.created_time.as_deref().and_then(time::timestamp),
-            last_modified: found.last_modified.as_deref().and_then(time::timestamp),
+            resource_id: action_read::urn(found.func_urn),
+            created_time: found.created_time,
+            last_modified: found.last_modified,
         })
     }
 }
@@ -145,11 +143,11 @@ fn check(config: AsyncInvokeConfig, faults: &mut Faults) -> AsyncConfig {
         check_destination(&given, &format!("config.destination_config.{name}"), faults);
         Some(Destination {
             destination: given.destination,
-            param: given.param,
+            param: JsonText(Some(given.param)),
         })
     };
     AsyncConfig {
-        max_async_event_age_in_seconds: age.and_then(|age| i64::try_from(age).ok()),
+        max_async_event_age_in_seconds: age.and_then(|age| i64::try_from(age).ok()).map(Seconds),
         max_async_retry_attempts: retries,
         destination_config: config.destination_config.map(|config| Destinations {
             on_success: destination(config.on_success, "on_success"),

@@ -13,11 +13,12 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::errors::{self, Fault, fault_of};
-use super::{header_text, time, wire};
+use super::{header_text, wire};
 use crate::error::{Error, Kind, Result, Scope};
 use crate::json;
 use crate::proto::json::Encoding;
 use crate::proto::{Activation, ActivationStatus, Json, JsonEncoding};
+use crate::provider::lenient::times;
 use crate::provider::status::not_understood;
 use crate::transport::Response;
 
@@ -223,12 +224,12 @@ fn figures(response: &Response, activation: &mut Activation) {
             .parse()
             .ok()
     };
-    activation.duration = summary.duration.0.and_then(time::from_millis);
+    activation.duration = summary.duration.0.and_then(times::from_millis);
     activation.billed_duration = summary
         .billing_duration
         .0
         .or_else(billed)
-        .and_then(time::from_millis);
+        .and_then(times::from_millis);
     activation.memory_used_mb = summary.memory_used.0.unwrap_or_default();
 }
 

@@ -17,7 +17,7 @@ use crate::clock::epoch_millis;
 use crate::error::{Error, Faults, Kind, Result};
 use crate::names::AsyncRequestId;
 use crate::proto::*;
-use crate::provider::lenient::Loose;
+use crate::provider::lenient::{Loose, times};
 use crate::provider::pauses::{Pauses, not_over_yet};
 use crate::provider::{Observer, paging};
 
@@ -81,7 +81,7 @@ impl FunctionGraph {
             let found = list
                 .invocations
                 .into_iter()
-                .find(|record| record.request_id.as_deref() == Some(id.as_str()));
+                .find(|record| record.request_id.0.as_deref() == Some(id.as_str()));
             if let Some(record) = found {
                 return Ok(Some(self.activation(record, function, place)));
             }
@@ -171,7 +171,7 @@ impl FunctionGraph {
         let next_page_token = window.next(list.invocations.len(), list.next_marker, |shift| {
             self.seconds_from_now(shift)
         });
-        let total_count = list.count.whole().unwrap_or(0);
+        let total_count = list.count.filter(|count| *count >= 0).unwrap_or(0);
         let activations = list
             .invocations
             .into_iter()
@@ -223,21 +223,23 @@ impl FunctionGraph {
     }
 
     fn activation(&self, record: wire::Record, function: &Function, place: &Place) -> Activation {
-        let code = record.error_code.whole().filter(|code| *code != 0);
-        let status = status(record.status.as_deref(), code);
-        let at = |text: &Option<String>| time::timestamp(text.as_deref()?);
-        let (start, end) = (at(&record.start_time), at(&record.end_time));
+        let code = record.error_code.filter(|code| *code != 0);
+        let status = status(record.status.0.as_deref(), code);
+        let (start, end) = (record.start_time, record.end_time);
         // A run that is not over may be written with an end of zero.
         let over = !matches!(status, ActivationStatus::Queued | ActivationStatus::Running);
         let end = end.filter(|end| over && end.seconds > 0);
-        let message = record.error_message.filter(|message| !message.is_empty());
-        let words = [record.status, code.map(|code| code.to_string()), message];
+        let words = [
+            record.status.0,
+            code.map(|code| code.to_string()),
+            record.error_message.0,
+        ];
         let mut activation = Activation {
-            activation_id: record.request_id.unwrap_or_default(),
+            activation_id: record.request_id.0.unwrap_or_default(),
             duration: start
                 .as_ref()
                 .zip(end.as_ref())
-                .and_then(|(start, end)| time::between(start, end)),
+                .and_then(|(start, end)| times::between(start, end)),
             start_time: start,
             end_time: end,
             status: status.into(),

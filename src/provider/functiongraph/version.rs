@@ -142,12 +142,11 @@ impl FunctionGraph {
             .await
             .map_err(|error| function.named(error))?;
         // A bare array; null when there is none (INFERRED).
-        let list: Option<Vec<wire::Alias>> = self.read(&response)?;
-        let aliases = list
-            .unwrap_or_default()
-            .into_iter()
-            .map(|alias| read_alias(alias, ""))
-            .collect();
+        let list: Vec<wire::Alias> = match response.body.trim_ascii() {
+            b"null" => Vec::new(),
+            _ => self.read(&response)?,
+        };
+        let aliases = list.into_iter().map(|alias| read_alias(alias, "")).collect();
         let (aliases, next_page_token) = page.take(aliases, |alias: &ActionAlias| &alias.name);
         Ok(ListActionAliasesResponse {
             aliases,
@@ -273,7 +272,6 @@ fn alias_body(alias: &ActionAlias, name: Option<&str>) -> Result<bytes::Bytes> {
 }
 
 fn read_alias(found: wire::Alias, name: &str) -> ActionAlias {
-    let weight = |weight: i64| i32::try_from(weight).unwrap_or_default();
     let rule = |rule: wire::AliasRule| AliasVersionRule {
         rule_type: rule.rule_type.0.unwrap_or_default(),
         param: rule.param.0.unwrap_or_default(),
@@ -288,7 +286,6 @@ fn read_alias(found: wire::Alias, name: &str) -> ActionAlias {
             .additional_version_weights
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|(version, share)| share.whole().map(|share| (version, weight(share))))
             .collect(),
         additional_version_strategy: found
             .additional_version_strategy
@@ -301,6 +298,6 @@ fn read_alias(found: wire::Alias, name: &str) -> ActionAlias {
             })
             .collect(),
         resource_id: action_read::urn(found.alias_urn),
-        last_modified: action_read::at(&found.last_modified),
+        last_modified: found.last_modified,
     }
 }

@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 
+use prost_types::Timestamp;
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::provider::lenient::Loose;
+use crate::provider::lenient::{JsonText, Loose, Seconds, Words, object};
 
 pub(super) mod action;
 pub(super) mod put;
@@ -49,32 +50,23 @@ pub(super) struct Accepted {
     pub(super) request_id: Option<String>,
 }
 
-/// A page of records of asynchronous runs.
-#[derive(Deserialize)]
-pub(super) struct Records {
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub(super) invocations: Vec<Record>,
-    #[serde(default)]
-    pub(super) count: Loose,
-    #[serde(default)]
-    pub(super) next_marker: Loose,
-}
+object! {
+    /// A page of records of asynchronous runs.
+    pub(super) struct Records {
+        pub(super) invocations: Vec<Record>,
+        pub(super) count: Option<i64>,
+        pub(super) next_marker: Loose,
+    }
 
-/// One record.
-#[derive(Deserialize)]
-pub(super) struct Record {
-    #[serde(default)]
-    pub(super) request_id: Option<String>,
-    #[serde(default)]
-    pub(super) status: Option<String>,
-    #[serde(default)]
-    pub(super) error_message: Option<String>,
-    #[serde(default)]
-    pub(super) error_code: Loose,
-    #[serde(default)]
-    pub(super) start_time: Option<String>,
-    #[serde(default)]
-    pub(super) end_time: Option<String>,
+    /// One record.
+    pub(super) struct Record, identity: request_id {
+        pub(super) request_id: Words,
+        pub(super) status: Words,
+        pub(super) error_message: Words,
+        pub(super) error_code: Option<i64>,
+        pub(super) start_time: Option<Timestamp>,
+        pub(super) end_time: Option<Timestamp>,
+    }
 }
 
 /// The body of a cancel. The page's prose speaks of flags that its schema lacks; its sample sends this alone.
@@ -83,47 +75,49 @@ pub(super) struct Cancel<'a> {
     pub(super) request_id: &'a str,
 }
 
-/// Settings of asynchronous runs, both ways.
-#[derive(Deserialize, Serialize, Default)]
-pub(super) struct AsyncConfig {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) max_async_event_age_in_seconds: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) max_async_retry_attempts: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) destination_config: Option<Destinations>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) enable_async_status_log: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) log_group_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) log_group_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) log_stream_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) log_stream_name: Option<String>,
-    #[serde(skip_serializing)]
-    pub(super) func_urn: Option<String>,
-    #[serde(skip_serializing)]
-    pub(super) created_time: Option<String>,
-    #[serde(skip_serializing)]
-    pub(super) last_modified: Option<String>,
-}
+object! {
+    /// Settings of asynchronous runs, both ways.
+    #[derive(Serialize)]
+    pub(super) struct AsyncConfig {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) max_async_event_age_in_seconds: Option<Seconds>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) max_async_retry_attempts: Option<i32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) destination_config: Option<Destinations>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) enable_async_status_log: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) log_group_id: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) log_group_name: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) log_stream_id: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) log_stream_name: Option<String>,
+        #[serde(skip_serializing)]
+        pub(super) func_urn: Words,
+        #[serde(skip_serializing)]
+        pub(super) created_time: Option<Timestamp>,
+        #[serde(skip_serializing)]
+        pub(super) last_modified: Option<Timestamp>,
+    }
 
-#[derive(Deserialize, Serialize)]
-pub(super) struct Destinations {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) on_success: Option<Destination>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) on_failure: Option<Destination>,
-}
+    /// Where outcomes go.
+    #[derive(Serialize)]
+    pub(super) struct Destinations {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) on_success: Option<Destination>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) on_failure: Option<Destination>,
+    }
 
-#[derive(Deserialize, Serialize)]
-pub(super) struct Destination {
-    #[serde(default)]
-    pub(super) destination: String,
-    #[serde(default)]
-    pub(super) param: String,
+    /// One place, with JSON as text for what belongs to it.
+    #[derive(Serialize)]
+    pub(super) struct Destination {
+        pub(super) destination: String,
+        pub(super) param: JsonText,
+    }
 }
 
 /// The text of a raw value, if it is one.
@@ -133,10 +127,4 @@ pub(super) fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
 
 pub(super) fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(json).map(Some)
-}
-
-pub(super) fn null_as_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    json: D,
-) -> Result<Vec<T>, D::Error> {
-    Option::deserialize(json).map(Option::unwrap_or_default)
 }

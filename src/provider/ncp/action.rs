@@ -7,13 +7,14 @@ use http::Method;
 use serde_json::value::RawValue;
 
 use super::paging::Page;
-use super::{Ncp, action_put, rules, time, wire};
+use super::{Ncp, action_put, rules, wire};
 use crate::call::Call;
 use crate::error::{Faults, Result};
 use crate::json;
 use crate::names::{NcpName, NcpPackage};
 use crate::proto::exec::Code;
 use crate::proto::*;
+use crate::provider::lenient::Millis;
 
 /// A checked action name with its package.
 pub(super) struct ActionName {
@@ -170,12 +171,12 @@ pub(super) fn summary(item: wire::ActionItem, package: &str) -> ActionSummary {
         }
         wire::ActionItem::Summary(item) => item,
     };
-    let runtime = item.runtime.unwrap_or_default();
+    let runtime = item.runtime.0.unwrap_or_default();
     ActionSummary {
-        name: item.name,
+        name: item.name.0.unwrap_or_default(),
         package_name: package.to_owned(),
-        r#type: action_type(item.kind.as_deref(), item.web, &runtime).into(),
-        description: item.description.unwrap_or_default(),
+        r#type: action_type(item.kind.0.as_deref(), item.web.0, &runtime).into(),
+        description: item.description.0.unwrap_or_default(),
         runtime,
     }
 }
@@ -201,20 +202,20 @@ fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, cod
     let runtime = found
         .exec
         .as_ref()
-        .and_then(|exec| exec.kind.clone())
+        .and_then(|exec| exec.kind.0.clone())
         .unwrap_or_default();
     // `{}` stands for none.
     let vpc = found.vpc.into_iter().filter(|vpc| vpc.vpc_no != 0);
     Ok(Action {
-        name: found.name.unwrap_or_else(|| asked.name().to_owned()),
+        name: found.name.0.unwrap_or_else(|| asked.name().to_owned()),
         package_name: asked.package().to_owned(),
-        r#type: action_type(found.kind.as_deref(), found.web, &runtime).into(),
-        description: found.description.unwrap_or_default(),
+        r#type: action_type(found.kind.0.as_deref(), found.web.0, &runtime).into(),
+        description: found.description.0.unwrap_or_default(),
         parameters,
         exec: found.exec.map(|exec| read_exec(exec, code)),
         limits: found.limits.map(|limits| Limits {
-            timeout: Some(time::duration(i64::try_from(limits.timeout).unwrap_or(i64::MAX))),
-            memory_mb: limits.memory,
+            timeout: limits.timeout.map(|Millis(timeout)| timeout),
+            memory_mb: limits.memory.unwrap_or_default(),
         }),
         vpc: vpc
             .map(|vpc| Vpc {
@@ -222,11 +223,11 @@ fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, cod
                 subnet_no: vpc.subnet_no,
             })
             .collect(),
-        raw_http: found.raw_http.unwrap_or_default(),
-        custom_options: found.custom_options.unwrap_or_default(),
-        resource_id: found.resource_id.unwrap_or_default(),
-        path: found.path.unwrap_or_default(),
-        version: found.version.map(|version| version.0).unwrap_or_default(),
+        raw_http: found.raw_http.0.unwrap_or_default(),
+        custom_options: found.custom_options.0.unwrap_or_default(),
+        resource_id: found.resource_id.0.unwrap_or_default(),
+        path: found.path.0.unwrap_or_default(),
+        version: found.version.0.unwrap_or_default(),
         inexact,
         function_graph: None,
     })
@@ -237,13 +238,13 @@ fn read_exec(exec: wire::Exec<'_>, include_code: bool) -> Exec {
     let code = exec
         .code
         .filter(|_| include_code)
-        .and_then(|raw| read_code(raw, exec.binary.unwrap_or_default()));
+        .and_then(|raw| read_code(raw, exec.binary.0.unwrap_or_default()));
     Exec {
-        runtime: exec.kind.unwrap_or_default(),
-        main: exec.main.unwrap_or_default(),
+        runtime: exec.kind.0.unwrap_or_default(),
+        main: exec.main.0.unwrap_or_default(),
         code,
-        image_uri: exec.image_uri.unwrap_or_default(),
-        components: exec.components.unwrap_or_default(),
+        image_uri: exec.image_uri.0.unwrap_or_default(),
+        components: exec.components,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::json;
 use crate::names::NcpActivationId;
 use crate::proto::*;
 use crate::provider::Observer;
-use crate::provider::status::json_fault;
+use crate::provider::lenient::{self, Millis, Present};
 use crate::transport::Response;
 
 mod window;
@@ -142,24 +142,20 @@ impl Ncp {
     }
 
     pub(super) fn list_item(&self, item: wire::ActivationItem, package: &str, name: &str) -> Activation {
+        let word = item.status.0;
         let success = item
             .success
-            .unwrap_or_else(|| item.status.as_deref().is_some_and(is_success));
+            .0
+            .unwrap_or_else(|| word.as_deref().is_some_and(is_success));
         Activation {
-            activation_id: item.activation_id,
+            activation_id: item.activation_id.0.unwrap_or_default(),
             package_name: package.to_owned(),
-            action_name: item.name.unwrap_or_else(|| name.to_owned()),
-            start_time: item
-                .start
-                .as_ref()
-                .and_then(|at| time::timestamp(at, &self.endpoint)),
-            end_time: item
-                .end
-                .as_ref()
-                .and_then(|at| time::timestamp(at, &self.endpoint)),
-            duration: item.duration.map(|millis| time::duration(millis.0)),
-            status: status(item.status.as_deref(), success).into(),
-            status_text: item.status.unwrap_or_default(),
+            action_name: item.name.0.unwrap_or_else(|| name.to_owned()),
+            start_time: item.start,
+            end_time: item.end,
+            duration: item.duration.map(|Millis(took)| took),
+            status: status(word.as_deref(), success).into(),
+            status_text: word.unwrap_or_default(),
             success,
             ..Activation::default()
         }
@@ -181,45 +177,50 @@ impl Ncp {
     /// An activation as the upstream names it. Without a `response` it is still running.
     pub(super) fn activation_of(&self, response: &Response, encoding: JsonEncoding) -> Result<Activation> {
         let found = self.run_content(response)?;
-        let init_duration = found.init_millis().map(time::duration);
         let mut activation = Activation {
-            init_duration,
-            activation_id: found.activation_id.unwrap_or_default(),
-            action_name: found.name.unwrap_or_default(),
-            namespace: found.namespace.unwrap_or_default(),
-            subject: found.subject.unwrap_or_default(),
-            start_time: found
-                .start
-                .as_ref()
-                .and_then(|at| time::timestamp(at, &self.endpoint)),
-            end_time: found
-                .end
-                .as_ref()
-                .and_then(|at| time::timestamp(at, &self.endpoint)),
-            duration: found.duration.map(|millis| time::duration(millis.0)),
-            logs: found.logs.unwrap_or_default(),
+            init_duration: found.init_duration(),
+            activation_id: found.activation_id.0.unwrap_or_default(),
+            action_name: found.name.0.unwrap_or_default(),
+            namespace: found.namespace.0.unwrap_or_default(),
+            subject: found.subject.0.unwrap_or_default(),
+            start_time: found.start,
+            end_time: found.end,
+            duration: found.duration.map(|Millis(took)| took),
+            logs: found.logs,
             status: ActivationStatus::Running.into(),
             ..Activation::default()
         };
         let text;
         let outcome = match found.response {
-            Some(wire::Answered::Object(outcome)) => outcome,
+            Some(wire::Answered::Object(outcome)) => Some(outcome),
             Some(wire::Answered::Text(inner)) => {
                 text = inner;
-                serde_json::from_str(&text)
-                    .map_err(|fault| self.not_understood(response, &json_fault(&fault)))?
+                let read = lenient::quietly(text.as_bytes(), time::clock(&self.endpoint));
+                if read.is_none() {
+                    self.transport.metrics().unreadable.add("response", 1);
+                }
+                read
             }
+            Some(wire::Answered::Unreadable) => None,
             None if activation.activation_id.is_empty() => {
                 return Err(self.not_understood(response, "neither an activation id nor a response"));
             }
             None => return Ok(activation),
         };
+        // The run has ended: only how cannot be read.
+        let Some(outcome) = outcome else {
+            activation.status = ActivationStatus::Unspecified.into();
+            "the response of the run cannot be read".clone_into(&mut activation.status_text);
+            return Ok(activation);
+        };
+        let word = outcome.status.0;
         activation.success = outcome
             .success
-            .unwrap_or_else(|| outcome.status.as_deref().is_some_and(is_success));
-        activation.status = status(outcome.status.as_deref(), activation.success).into();
-        activation.status_text = outcome.status.unwrap_or_default();
-        if let Some(result) = outcome.result {
+            .0
+            .unwrap_or_else(|| word.as_deref().is_some_and(is_success));
+        activation.status = status(word.as_deref(), activation.success).into();
+        activation.status_text = word.unwrap_or_default();
+        if let Some(Present(result)) = outcome.result {
             let (result, inexact) = json::answer(result, encoding)?;
             activation.result = Some(result);
             activation.inexact = inexact;

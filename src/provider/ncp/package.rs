@@ -27,7 +27,7 @@ impl Ncp {
             .get(call, self.endpoint.url("/packages", platform, &[]))
             .await?;
         let items: Vec<wire::Package<'_>> = self.content(&response)?;
-        let (items, next_page_token) = page.take(items, |item| item.name.as_deref().unwrap_or_default());
+        let (items, next_page_token) = page.take(items, |item| item.name.0.as_deref().unwrap_or_default());
         let packages = items
             .into_iter()
             .map(|item| package(item, "", JsonEncoding::Value, 0))
@@ -111,27 +111,31 @@ fn path(name: &NcpPackage) -> String {
 
 /// `name` and `platform` stand in for what the answer leaves out.
 fn package(found: wire::Package<'_>, name: &str, encoding: JsonEncoding, platform: i32) -> Result<Package> {
-    let name = found.name.unwrap_or_else(|| name.to_owned());
+    let name = found.name.0.unwrap_or_else(|| name.to_owned());
     let (parameters, inexact) = match found.parameters {
         Some(raw) => json::answer(raw, encoding).map(|(json, inexact)| (Some(json), inexact))?,
         None => (None, false),
     };
-    let platform = match found.platform.as_deref().map(str::to_ascii_lowercase).as_deref() {
+    let platform = match found
+        .platform
+        .0
+        .as_deref()
+        .map(str::to_ascii_lowercase)
+        .as_deref()
+    {
         Some("vpc") => Platform::Vpc.into(),
         Some("classic") => Platform::Classic.into(),
         _ => platform,
     };
-    let actions = found
-        .actions
-        .into_items()
+    let actions = wire::either(found.actions, found.action)
         .into_iter()
         .map(|item| action::summary(item, &name))
         .collect();
     Ok(Package {
-        description: found.description.unwrap_or_default(),
+        description: found.description.0.unwrap_or_default(),
         parameters,
-        namespace: found.namespace.unwrap_or_default(),
-        resource_id: found.resource_id.unwrap_or_default(),
+        namespace: found.namespace.0.unwrap_or_default(),
+        resource_id: found.resource_id.0.unwrap_or_default(),
         platform,
         actions,
         inexact,

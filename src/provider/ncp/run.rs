@@ -226,7 +226,7 @@ impl Form for Run<'_> {
         let is_result = || {
             self.ncp
                 .run_content(response)
-                .is_ok_and(|found| found.activation_id.is_some() && found.response.is_some())
+                .is_ok_and(|found| found.activation_id.0.is_some() && found.response.is_some())
         };
         if response.status.is_server_error() && is_result() {
             return Ok(());

@@ -3,28 +3,19 @@
 //! 2.1: epoch milliseconds. 2.0: `yyyy-MM-ddTHH:mm:ss` in the region's local time (NCP docs: compute-cloudfunctions
 //! getactionactiviation, read 2026-10).
 
-use prost_types::{Duration, Timestamp};
+use prost_types::Timestamp;
 use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+use time::{OffsetDateTime, UtcOffset};
 
 use super::endpoint::{ApiVersion, Endpoint};
-use super::wire::Time;
+use crate::provider::lenient::Clock;
+use crate::provider::lenient::times::Numbers;
 
-/// An upstream time as a timestamp; text that is no time gives none.
-pub(super) fn timestamp(at: &Time, endpoint: &Endpoint) -> Option<Timestamp> {
-    match at {
-        Time::Millis(millis) => Some(from_millis(*millis)),
-        Time::Local(text) => {
-            let text = text.get(..19)?;
-            let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
-            let local = PrimitiveDateTime::parse(text, format)
-                .ok()?
-                .assume_offset(offset(endpoint)?);
-            Some(Timestamp {
-                seconds: local.unix_timestamp(),
-                nanos: 0,
-            })
-        }
+/// How the answers of `endpoint` write times.
+pub(super) fn clock(endpoint: &Endpoint) -> Clock {
+    Clock {
+        zone: offset(endpoint).unwrap_or(UtcOffset::UTC),
+        numbers: Numbers::Millis,
     }
 }
 
@@ -51,24 +42,6 @@ pub(super) fn query_value(at: &Timestamp, endpoint: &Endpoint) -> Option<String>
     }
 }
 
-/// Milliseconds since the epoch as a timestamp.
-pub(super) fn from_millis(millis: i64) -> Timestamp {
-    let nanos = i32::try_from(millis.rem_euclid(1000) * 1_000_000).unwrap_or(0);
-    Timestamp {
-        seconds: millis.div_euclid(1000),
-        nanos,
-    }
-}
-
-/// Milliseconds as a duration.
-pub(super) fn duration(millis: i64) -> Duration {
-    let nanos = i32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
-    Duration {
-        seconds: millis / 1000,
-        nanos,
-    }
-}
-
 fn offset(endpoint: &Endpoint) -> Option<UtcOffset> {
     UtcOffset::from_hms(endpoint.utc_offset_hours(), 0, 0).ok()
 }
@@ -78,6 +51,7 @@ mod tests {
     use super::super::endpoint::{Region, Site};
     use super::*;
     use crate::proto::Platform;
+    use crate::provider::lenient;
 
     #[test]
     fn local_time_and_milliseconds_mean_the_same_moment() {
@@ -97,9 +71,10 @@ mod tests {
                 query_value(&moment, &place(ApiVersion::V21)).unwrap(),
                 "1714111020170"
             );
-            let read = timestamp(&Time::Local(local.to_owned()), &old).unwrap();
-            assert_eq!(read.seconds, moment.seconds);
-            assert_eq!(timestamp(&Time::Millis(1_714_111_020_170), &old).unwrap(), moment);
+            let read = |json: &str| lenient::quietly::<Timestamp>(json.as_bytes(), clock(&old)).unwrap();
+            assert_eq!(read(&format!("{local:?}")).seconds, moment.seconds);
+            assert_eq!(read("\"2024-04-26T05:57:00Z\"").seconds, moment.seconds);
+            assert_eq!(read("1714111020170"), moment);
         }
     }
 }

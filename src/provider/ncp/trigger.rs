@@ -3,9 +3,6 @@
 
 use bytes::Bytes;
 use http::Method;
-use serde::Deserialize;
-use serde_json::Value as Tree;
-use serde_json::value::RawValue;
 
 use super::activation::Window;
 use super::paging::Page;
@@ -17,23 +14,6 @@ use crate::json;
 use crate::names::{NcpActivationId, NcpName};
 use crate::proto::*;
 use crate::transport::Response;
-
-#[derive(Deserialize)]
-struct Parameters<'a> {
-    #[serde(borrow)]
-    parameters: Option<&'a RawValue>,
-    /// The old generation's wrapping.
-    #[serde(borrow)]
-    trigger: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct TriggerList {
-    #[serde(default, deserialize_with = "wire::list")]
-    triggers: Vec<Tree>,
-    #[serde(default, deserialize_with = "wire::list")]
-    trigger: Vec<Tree>,
-}
 
 impl Ncp {
     pub(super) async fn triggers(
@@ -53,11 +33,11 @@ impl Ncp {
         let response = self
             .get(call, self.endpoint.url("/triggers", platform, &[]))
             .await?;
-        let list: TriggerList = self.content(&response)?;
+        let list: trigger_read::TriggerList = self.content(&response)?;
         let triggers: Vec<_> = list
             .triggers
-            .iter()
-            .chain(&list.trigger)
+            .into_iter()
+            .chain(list.trigger)
             .map(trigger_read::summary)
             .collect();
         let (triggers, next_page_token) = page.take(triggers, |item| &item.name);
@@ -146,7 +126,7 @@ impl Ncp {
             .map_err(|error| named(error, &name))?;
         let fired: wire::Fired = self.content(&response)?;
         Ok(FireTriggerResponse {
-            activation_id: fired.activation_id,
+            activation_id: fired.activation_id.0.unwrap_or_default(),
         })
     }
 
@@ -162,8 +142,8 @@ impl Ncp {
             .await?;
         let linked: wire::Linked = self.content(&response)?;
         Ok(LinkActionResponse {
-            status: linked.status.unwrap_or_default(),
-            namespace: linked.namespace.unwrap_or_default(),
+            status: linked.status.0.unwrap_or_default(),
+            namespace: linked.namespace.0.unwrap_or_default(),
         })
     }
 
@@ -268,13 +248,10 @@ impl Ncp {
     }
 
     fn read_trigger(&self, response: &Response, name: &NcpName, encoding: JsonEncoding) -> Result<Trigger> {
-        let tree: Tree = self.content(response)?;
-        let exact: Parameters<'_> = self.content(response)?;
-        let mut trigger = trigger_read::read(&tree, name.as_str());
-        let inner = exact
-            .trigger
-            .and_then(|raw| serde_json::from_str::<Parameters<'_>>(raw.get()).ok());
-        if let Some(raw) = exact.parameters.or(inner.and_then(|inner| inner.parameters)) {
+        let found: trigger_read::Trigger<'_> = self.content(response)?;
+        let parameters = found.parameters;
+        let mut trigger = trigger_read::read(found, name.as_str());
+        if let Some(raw) = parameters {
             let (parameters, inexact) = json::answer(raw, encoding)?;
             trigger.parameters = Some(parameters);
             trigger.inexact = inexact;

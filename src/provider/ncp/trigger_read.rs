@@ -4,74 +4,196 @@
 //! `credential` or `credentials`; fields flat or under `trigger`. A GitHub token is never taken over.
 
 use serde_json::Value as Tree;
+use serde_json::value::RawValue;
 
 use crate::proto::trigger::Source;
-use crate::proto::*;
+use crate::proto::{
+    ApiGatewayLink, CronSource, GithubSource, InsightLink, InsightSource, ObjectStorageLink,
+    ObjectStorageSource, SecretManagerLink, SecretManagerSource, SourceCommitLink, SourceCommitSource,
+    TriggerAction, TriggerSummary,
+};
+use crate::provider::lenient::{Flag, Member, Minutes, NotJson, Notes, Place, Words, object};
 
-/// Everything but the parameters, which must stay exact and are read elsewhere.
-pub(super) fn read(tree: &Tree, name: &str) -> Trigger {
-    let trigger = Trigger {
-        name: text(tree, &["name"]).unwrap_or_else(|| name.to_owned()),
-        description: text(tree, &["description"]).unwrap_or_default(),
-        resource_id: text(tree, &["resourceId"]).unwrap_or_default(),
-        type_text: text(tree, &["triggerType", "type"])
-            .unwrap_or_default()
-            .to_ascii_lowercase(),
-        actions: items(tree, &["actions", "action"])
-            .iter()
-            .filter_map(action)
-            .collect(),
-        ..Trigger::default()
-    };
-    let source = source(tree, &trigger.type_text);
-    Trigger { source, ..trigger }
-}
+object! {
+    /// A trigger on its own.
+    pub(super) struct Trigger<'a>, inside: "trigger" {
+        name: Words,
+        description: Words,
+        resource_id: Words = "resourceId",
+        trigger_type: Words = "triggerType",
+        kind: Words = "type",
+        actions: Vec<Linked>,
+        action: Vec<Linked>,
+        cron_option: Words = "cronOption",
+        cron: Words,
+        exec_option: Option<Tree> = "execOption",
+        credential: Option<Credential>,
+        credentials: Option<Credential>,
+        link: Option<Link>,
+        events: Vec<String>,
+        insight_link: Vec<Insight> = "insightLink",
+        object_storage_link: Vec<Bucket> = "objectStorageLink",
+        source_commit_link: Vec<Repository> = "sourceCommitLink",
+        secret_manager_link: Vec<SecretName> = "secretManagerLink",
+        /// Exact, so that it is read elsewhere.
+        pub(super) parameters: Option<&'a RawValue>,
+    }
 
-/// A list item.
-pub(super) fn summary(tree: &Tree) -> TriggerSummary {
-    TriggerSummary {
-        name: text(tree, &["name"]).unwrap_or_default(),
-        type_text: text(tree, &["type", "triggerType"])
-            .unwrap_or_default()
-            .to_ascii_lowercase(),
+    /// The list of triggers, under either name.
+    pub(super) struct TriggerList {
+        pub(super) triggers: Vec<Summary>,
+        pub(super) trigger: Vec<Summary>,
+    }
+
+    /// A trigger in a list.
+    pub(super) struct Summary, identity: name {
+        name: Words,
+        trigger_type: Words = "triggerType",
+        kind: Words = "type",
+    }
+
+    /// An action that the trigger runs, as an object.
+    struct LinkedAction {
+        name: Words,
+        action: Words,
+        package: Words,
+    }
+
+    /// What GitHub is asked with. The token is not even read.
+    struct Credential {
+        username: Words,
+        repository: Words,
+    }
+
+    /// The API that GitHub calls.
+    struct Link {
+        product_name: Words = "productName",
+        product_id: Words = "productId",
+        api_name: Words = "apiName",
+        stage_name: Words = "stageName",
+    }
+
+    /// A rule of Cloud Insight.
+    struct Insight {
+        prod_key: Words = "prodKey",
+        rule_grp_id: Words = "ruleGrpId",
+        reminder_time: Option<Minutes> = "reminderTime",
+        enable_noti_when_event_close: Flag = "enableNotiWhenEventClose",
+    }
+
+    /// A rule of a bucket.
+    struct Bucket {
+        bucket_name: Words = "bucketName",
+        event_rule_name: Words = "eventRuleName",
+    }
+
+    /// A repository of SourceCommit.
+    struct Repository {
+        repository_name: Words = "repositoryName",
+        webhook_name: Words = "webhookName",
+        enable: Flag,
+    }
+
+    /// A secret of Secret Manager.
+    struct SecretName, identity: secret_name {
+        secret_name: Words = "secretName",
     }
 }
 
-fn source(tree: &Tree, kind: &str) -> Option<Source> {
+/// `"action"`, `"package/action"`, or an object with a name.
+struct Linked(TriggerAction);
+
+impl<'a> Member<'a> for Linked {
+    fn read(place: &mut Place<'a>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
+        let found = if place.next() == Some(b'{') {
+            LinkedAction::read(place, notes)?.unwrap_or_default()
+        } else {
+            let name = Words::read(place, notes)?.unwrap_or_default();
+            LinkedAction {
+                name,
+                ..LinkedAction::default()
+            }
+        };
+        let Some(name) = found.name.0.or(found.action.0) else {
+            return Ok(None);
+        };
+        let (package_name, action_name) = match name.rsplit_once('/') {
+            Some((package, action)) => (package.to_owned(), action.to_owned()),
+            None => (found.package.0.unwrap_or_else(|| "-".to_owned()), name),
+        };
+        Ok(Some(Self(TriggerAction {
+            package_name,
+            action_name,
+        })))
+    }
+}
+
+/// Everything but the parameters.
+pub(super) fn read(found: Trigger<'_>, name: &str) -> crate::proto::Trigger {
+    let kind = found.trigger_type.0.as_ref().or(found.kind.0.as_ref());
+    let type_text = kind.map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
+    let source = source(&found, &type_text);
+    let actions = super::wire::either(found.actions, found.action);
+    crate::proto::Trigger {
+        name: found.name.0.unwrap_or_else(|| name.to_owned()),
+        description: found.description.0.unwrap_or_default(),
+        resource_id: found.resource_id.0.unwrap_or_default(),
+        type_text,
+        actions: actions.into_iter().map(|Linked(action)| action).collect(),
+        source,
+        ..crate::proto::Trigger::default()
+    }
+}
+
+/// A list item.
+pub(super) fn summary(found: Summary) -> TriggerSummary {
+    let kind = found.kind.0.or(found.trigger_type.0).unwrap_or_default();
+    TriggerSummary {
+        name: found.name.0.unwrap_or_default(),
+        type_text: kind.to_ascii_lowercase(),
+    }
+}
+
+fn source(found: &Trigger<'_>, kind: &str) -> Option<Source> {
     match kind {
         "cron" => {
-            let cron_option =
-                text(tree, &["cronOption", "cron"]).or_else(|| option_text(tree, &["cronOption", "cron"]))?;
-            Some(Source::Cron(CronSource { cron_option }))
+            let flat = found.cron_option.0.clone().or_else(|| found.cron.0.clone());
+            let option = || Some(option(found, &["cronOption", "cron"])?.as_str()?.to_owned());
+            Some(Source::Cron(CronSource {
+                cron_option: flat.or_else(option)?,
+            }))
         }
-        "github" => Some(Source::Github(github(tree))),
+        "github" => Some(Source::Github(github(found))),
         "insight" => Some(Source::Insight(InsightSource {
-            insight_link: items(tree, &["insightLink"]).iter().map(insight).collect(),
+            insight_link: found.insight_link.iter().map(insight).collect(),
         })),
         "object_storage" => Some(Source::ObjectStorage(ObjectStorageSource {
-            object_storage_link: items(tree, &["objectStorageLink"])
+            object_storage_link: found
+                .object_storage_link
                 .iter()
                 .map(|link| ObjectStorageLink {
-                    bucket_name: text(link, &["bucketName"]).unwrap_or_default(),
-                    event_rule_name: text(link, &["eventRuleName"]).unwrap_or_default(),
+                    bucket_name: text(&link.bucket_name),
+                    event_rule_name: text(&link.event_rule_name),
                 })
                 .collect(),
         })),
         "source_commit" => Some(Source::SourceCommit(SourceCommitSource {
-            source_commit_link: items(tree, &["sourceCommitLink"])
+            source_commit_link: found
+                .source_commit_link
                 .iter()
                 .map(|link| SourceCommitLink {
-                    repository_name: text(link, &["repositoryName"]).unwrap_or_default(),
-                    webhook_name: text(link, &["webhookName"]).unwrap_or_default(),
-                    enable: find(link, &["enable"]).and_then(Tree::as_bool),
+                    repository_name: text(&link.repository_name),
+                    webhook_name: text(&link.webhook_name),
+                    enable: link.enable.0,
                 })
                 .collect(),
         })),
         "secret_manager" => Some(Source::SecretManager(SecretManagerSource {
-            secret_manager_link: items(tree, &["secretManagerLink"])
+            secret_manager_link: found
+                .secret_manager_link
                 .iter()
                 .map(|link| SecretManagerLink {
-                    secret_name: text(link, &["secretName"]).unwrap_or_default(),
+                    secret_name: text(&link.secret_name),
                 })
                 .collect(),
         })),
@@ -79,95 +201,51 @@ fn source(tree: &Tree, kind: &str) -> Option<Source> {
     }
 }
 
-fn github(tree: &Tree) -> GithubSource {
-    let empty = Tree::Null;
-    let credential = find(tree, &["credential", "credentials"]).unwrap_or(&empty);
-    let link = find(tree, &["link"]).map(|link| ApiGatewayLink {
-        product_name: text(link, &["productName"]).unwrap_or_default(),
-        product_id: text(link, &["productId"]).unwrap_or_default(),
-        api_name: text(link, &["apiName"]).unwrap_or_default(),
-        stage_name: text(link, &["stageName"]).unwrap_or_default(),
+fn github(found: &Trigger<'_>) -> GithubSource {
+    let credential = found.credential.as_ref().or(found.credentials.as_ref());
+    let of =
+        |field: fn(&Credential) -> &Words| credential.map(|found| text(field(found))).unwrap_or_default();
+    let link = found.link.as_ref().map(|link| ApiGatewayLink {
+        product_name: text(&link.product_name),
+        product_id: text(&link.product_id),
+        api_name: text(&link.api_name),
+        stage_name: text(&link.stage_name),
     });
-    let mut events = items(tree, &["events"]);
-    if events.is_empty() {
-        events = match option(tree, &["events"]) {
-            Some(Tree::Array(events)) => events.clone(),
-            Some(Tree::String(events)) => events.split(',').map(|event| Tree::from(event.trim())).collect(),
-            _ => Vec::new(),
-        };
-    }
-    GithubSource {
-        username: text(credential, &["username"]).unwrap_or_default(),
-        access_token: String::new(),
-        repository: text(credential, &["repository"]).unwrap_or_default(),
-        events: events
+    let words = |text: &str| text.split(',').map(|event| event.trim().to_owned()).collect();
+    let events = match option(found, &["events"]) {
+        _ if !found.events.is_empty() => found.events.clone(),
+        Some(Tree::Array(events)) => events
             .iter()
             .filter_map(|event| event.as_str().map(ToOwned::to_owned))
             .collect(),
+        Some(Tree::String(events)) => words(events),
+        _ => Vec::new(),
+    };
+    GithubSource {
+        username: of(|found| &found.username),
+        access_token: String::new(),
+        repository: of(|found| &found.repository),
+        events,
         link,
     }
 }
 
-fn insight(link: &Tree) -> InsightLink {
-    let minutes = find(link, &["reminderTime"])
-        .and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()));
+fn insight(link: &Insight) -> InsightLink {
     InsightLink {
-        prod_key: text(link, &["prodKey"]).unwrap_or_default(),
-        rule_grp_id: text(link, &["ruleGrpId"]).unwrap_or_default(),
-        reminder_time: minutes.map(|minutes| prost_types::Duration {
-            seconds: minutes.saturating_mul(60),
-            nanos: 0,
-        }),
-        enable_noti_when_event_close: find(link, &["enableNotiWhenEventClose"])
-            .and_then(Tree::as_bool)
-            .unwrap_or_default(),
+        prod_key: text(&link.prod_key),
+        rule_grp_id: text(&link.rule_grp_id),
+        reminder_time: link.reminder_time.map(|Minutes(time)| time.duration()),
+        enable_noti_when_event_close: link.enable_noti_when_event_close.0.unwrap_or_default(),
     }
 }
 
-/// `"action"`, `"package/action"`, or an object with a name.
-fn action(item: &Tree) -> Option<TriggerAction> {
-    let name = item
-        .as_str()
-        .map(ToOwned::to_owned)
-        .or_else(|| text(item, &["name", "action"]))?;
-    let (package_name, action_name) = match name.rsplit_once('/') {
-        Some((package, action)) => (package.to_owned(), action.to_owned()),
-        None => (text(item, &["package"]).unwrap_or_else(|| "-".to_owned()), name),
-    };
-    Some(TriggerAction {
-        package_name,
-        action_name,
-    })
-}
-
-/// The first field with one of these names, at the top or under `trigger`.
-fn find<'a>(tree: &'a Tree, names: &[&str]) -> Option<&'a Tree> {
-    let inner = tree.get("trigger");
-    names
-        .iter()
-        .find_map(|name| tree.get(*name).or_else(|| inner?.get(*name)))
-        .filter(|value| !value.is_null())
-}
-
-fn text(tree: &Tree, names: &[&str]) -> Option<String> {
-    find(tree, names)?.as_str().map(ToOwned::to_owned)
-}
-
-fn items(tree: &Tree, names: &[&str]) -> Vec<Tree> {
-    match find(tree, names) {
-        Some(Tree::Array(items)) => items.clone(),
-        Some(one @ Tree::Object(_)) => vec![one.clone()],
-        _ => Vec::new(),
-    }
-}
-
-fn option_text(tree: &Tree, keys: &[&str]) -> Option<String> {
-    option(tree, keys)?.as_str().map(ToOwned::to_owned)
+fn text(words: &Words) -> String {
+    words.0.clone().unwrap_or_default()
 }
 
 /// A value of `execOption`, wherever the generation put it.
-fn option<'a>(tree: &'a Tree, keys: &[&str]) -> Option<&'a Tree> {
-    look(find(tree, &["execOption"])?, keys)
+fn option<'a>(found: &'a Trigger<'_>, keys: &[&str]) -> Option<&'a Tree> {
+    look(found.exec_option.as_ref()?, keys)
 }
 
 fn look<'a>(option: &'a Tree, keys: &[&str]) -> Option<&'a Tree> {
@@ -191,6 +269,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::provider::lenient::{self, Clock};
+
+    fn of(tree: &Tree, name: &str) -> crate::proto::Trigger {
+        read(
+            lenient::quietly(tree.to_string().as_bytes(), Clock::UTC).unwrap(),
+            name,
+        )
+    }
 
     #[test]
     fn both_generations_read_as_one() {
@@ -199,7 +285,7 @@ mod tests {
             json!({"name":"nightly","type":"Cron","actions":["a","p/b"],"execOption":[{"key":"cronOption","value":"0 3 * * *"}]}),
             json!({"name":"nightly","triggerType":"cron","actions":["a","p/b"],"execOption":{"key":"ncf_triggerOptions","value":[{"key":"cron","value":"0 3 * * *"}]}}),
         ] {
-            let trigger = read(&tree, "");
+            let trigger = of(&tree, "");
             assert_eq!(trigger.type_text, "cron");
             assert_eq!(
                 trigger.source,
@@ -223,7 +309,7 @@ mod tests {
         for key in ["credential", "credentials"] {
             let tree = json!({"name":"g","type":"github","events":["push"],
                 key: {"username":"u","accessToken":"ghp_canary","repository":"o/r"}});
-            let trigger = read(&tree, "g");
+            let trigger = of(&tree, "g");
             let Some(Source::Github(source)) = &trigger.source else {
                 panic!("no source")
             };

@@ -184,6 +184,9 @@ families! {
     /// Cold starts.
     INIT_DURATION = "faas_sidecar.invocation.init.duration", Unit::Seconds, DURATION, [TARGET, ACTION],
         "Time that the cloud took to prepare cold starts, as it reports it; the count is that of cold starts";
+    /// Members of answers that cannot be read.
+    UNREADABLE_MEMBERS = "faas_sidecar.unreadable_members", Unit::Things("{member}"), Kind::Counter, [TARGET, "member"],
+        "Members of the cloud's answers that cannot be read and are taken as absent, by name";
     /// Repeated calls.
     DEDUP = "faas_sidecar.dedup.calls", Unit::Things("{call}"), Kind::Counter, ["outcome"],
         "Calls with a request_id, by whether they started, joined a call in flight, got a stored answer or were refused";

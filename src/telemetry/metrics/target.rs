@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::names::{QUEUE_WAIT, TARGET_INFO};
-use super::{Calls, Functions, Histogram, Metrics, Requests};
+use super::{Calls, Functions, Histogram, Metrics, Requests, Unreadable};
 
 /// One target's numbers.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct TargetMetrics {
     pub requests: Requests,
     /// Runs of its functions.
     pub functions: Functions,
+    /// Members of the cloud's answers that cannot be read.
+    pub unreadable: Unreadable,
 }
 
 impl TargetMetrics {
@@ -33,6 +35,7 @@ impl TargetMetrics {
             queue_waits: metrics.family(&QUEUE_WAIT).histogram(&[name]),
             requests: Requests::new(metrics, name),
             functions: Functions::new(metrics, name),
+            unreadable: Unreadable::new(metrics, name),
         })
     }
 

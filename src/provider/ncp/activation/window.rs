@@ -3,6 +3,7 @@
 use prost_types::Timestamp;
 
 use crate::error::Faults;
+use crate::provider::lenient::times;
 use crate::provider::ncp::{Ncp, time, wire};
 use crate::provider::paging;
 
@@ -62,7 +63,7 @@ impl Window {
             None => (1, None),
         };
         if end.is_none() {
-            let now = time::from_millis(i64::try_from(crate::clock::epoch_millis(ncp.now())).ok()?);
+            let now = times::at_millis(i64::try_from(crate::clock::epoch_millis(ncp.now())).ok()?)?;
             end = pinned.or_else(|| time::query_value(&now, &ncp.endpoint));
         }
         let (page_text, size_text) = (page.to_string(), size.to_string());
@@ -98,7 +99,7 @@ impl Window {
             .saturating_sub(1)
             .saturating_mul(self.size)
             .saturating_add(list.activations.len());
-        let total = list.total_count.map(|total| total.0);
+        let total = list.total_count.filter(|total| *total >= 0);
         let more = match total.and_then(|total| usize::try_from(total).ok()) {
             Some(total) => !list.activations.is_empty() && seen < total,
             None => list.activations.len() >= self.size,

@@ -1,0 +1,60 @@
+//! What could not be read of one document.
+
+use super::Clock;
+
+/// Notes while a document is read.
+#[derive(Debug)]
+pub(in crate::provider) struct Notes {
+    /// How the document writes times.
+    pub(super) clock: Clock,
+    /// The member being read; empty for the document itself.
+    member: &'static str,
+    /// Names are those that the code has for members, so they are few.
+    unreadable: Vec<(&'static str, u64)>,
+}
+
+impl Notes {
+    /// Of a document whose times are those of `clock`.
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            member: "",
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// The member `name` is read next.
+    pub(in crate::provider) fn enter(&mut self, name: &'static str) {
+        self.member = name;
+    }
+
+    /// The member being read.
+    pub(super) fn member(&self) -> &'static str {
+        self.member
+    }
+
+    /// What stands at the member being read is none of its kind, or out of its range.
+    pub(in crate::provider) fn unreadable_here(&mut self) {
+        // The document itself: that is an error, and no member.
+        if self.member.is_empty() {
+            return;
+        }
+        let known = self.unreadable.iter_mut().find(|(name, _)| *name == self.member);
+        match known {
+            Some((_, times)) => *times = times.saturating_add(1),
+            None => self.unreadable.push((self.member, 1)),
+        }
+    }
+
+    /// The members that could not be read, and how often.
+    pub(super) fn unreadable(&self) -> &[(&'static str, u64)] {
+        &self.unreadable
+    }
+
+    /// How often a member could not be read.
+    pub(super) fn count(&self) -> u64 {
+        self.unreadable
+            .iter()
+            .fold(0, |sum, (_, times)| sum.saturating_add(*times))
+    }
+}
