@@ -44,18 +44,21 @@ def held_back(opened, port: int, upstream: Upstream, sidecar: Sidecar, bystander
 def clients(count: int, say: bytes, receive_buffer: int | None = None):
     port = free_port()
     with Upstream() as upstream, Sidecar(upstream.port, admin=f"127.0.0.1:{port}") as sidecar, Bystander(f"unix:{sidecar.socket}") as bystander:
-        before, opened = sidecar.descriptors(), []
+        before, opened, refused = sidecar.descriptors(), [], 0
         for number in range(count):
             one = socket.socket()
             if receive_buffer:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            one.settimeout(2 if number % 50 == 0 else 0.02)
+            one.settimeout(2 if number % 50 == 0 else 0.05)
+            opened.append(one)
             try:
                 one.connect(("127.0.0.1", port))
                 one.sendall(say)
+                refused = 0
             except OSError:
-                pass
-            opened.append(one)
+                refused += 1
+            if refused == 40 and not receive_buffer:
+                break  # No more are let in.
             if number % 200 == 0:
                 sidecar.alive()
         return held_back(opened, port, upstream, sidecar, bystander, before)

@@ -309,7 +309,7 @@ def memory_comes_back():
         idle = sidecar.group.anonymous()
         raw = put_request(caller, 1_900_000)
         body = message(raw)
-        for _ in range(3):
+        for _ in range(2):
             connections = [Connection(("127.0.0.1", sidecar.port)) for _ in range(8)]
             for connection in connections:
                 connection.open(PUT, [("grpc-timeout", "2S")], body)
