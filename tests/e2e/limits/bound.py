@@ -111,13 +111,13 @@ def ways(path: str, body: bytes, packed: bool) -> list[tuple[str, list, bytes | 
 class Rig:
     """One process with an upstream that never answers, and how its callers reach it."""
 
-    def __init__(self, protocol: str, upstream: Upstream, files: tuple[Path, Path]):
+    def __init__(self, protocol: str, upstream: Upstream, files: tuple[Path, Path, Path]):
         self.protocol = protocol
         env = {"FAAS_SIDECAR_TLS_CERT_FILE": str(files[0]), "FAAS_SIDECAR_TLS_KEY_FILE": str(files[1])} if protocol == "TLS" else None
         self.sidecar = Sidecar(upstream.port, env=env, access_log="off")
         self.context = None
         if protocol == "TLS":
-            self.context = ssl.create_default_context(cafile=str(files[0]))
+            self.context = ssl.create_default_context(cafile=str(files[2]))
             self.context.set_alpn_protocols(["h2"])
 
     def connect(self) -> Connection:

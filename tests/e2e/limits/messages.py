@@ -11,12 +11,14 @@ TARGETS = ["", "ncp", "ncp20", "functiongraph", "lying-ncp", "lying-ncp20", "lyi
 NAMES = ["hello", "a", "b-1", "Pack_2", "x" * 50, "index"]
 ODD_TEXT = ["", " ", "-", "_", "..", "a/b", "a?b#c", "%2e%2e", "x" * 51, "x" * 300, "é", "한글", "\u202e", "\0", "\n", "\x7f", "😀", "null", "0", "-1", "latest", "!latest", "\ufeff", "{}", "'\"", "$ref"]
 IDS = ["0f" * 16, "0F" * 16, "12345678-1234-1234-1234-123456789012", "0" * 31, "../../x"]
-JSON_TEXTS = ["{}", '{"a":1}', "[]", "null", "1e999", '{"a":{"b":[1,2,{"c":null}]}}', "{", '{"a":1}x', '"\\ud800"', "9007199254740993", "-0", "[" * 600 + "]" * 600, '{"a":1,"a":2}', ""]
+# Stands in arguments and in code, and may stand in no log.
+CANARY = "canary-4111-1111"
+JSON_TEXTS = ["{}", '{"card":"canary-4111-1111"}', '{"card":"canary-4111-1111" broken', '{"a":1}', "[]", "null", "1e999", '{"a":{"b":[1,2,{"c":null}]}}', "{", '{"a":1}x', '"\\ud800"', "9007199254740993", "-0", "[" * 600 + "]" * 600, '{"a":1,"a":2}', ""]
 # By the end of a field's name: what a caller could mean.
 MEANT = {
     "target": TARGETS, "package_name": ["", "-", "default", *NAMES], "name": NAMES, "activation_id": IDS, "request_id": ["", "one", "two", "x" * 300],
     "runtime": ["nodejs:22", "python:3.13", "sequence", "custom image", "Node.js18.15", "Python3.10", "Custom Image", "http"], "main": ["main", "index.handler", "-"],
-    "source": ["function main(p){ return p }", "exports.handler = async (e, c) => e", "def main(p):\n  return p", "function main(){ throw new Error('x') }", "x" * 100_000],
+    "source": ["function main(p){ return p }", f"function main(p){{ return '{CANARY}' }}", "exports.handler = async (e, c) => e", "def main(p):\n  return p", "function main(){ throw new Error('x') }", "x" * 100_000],
     "version": ["", "latest", "1", "v1", "!prod"], "text": JSON_TEXTS, "cron_option": ["0 * * * *", "* * * * *", "61 * * * *"], "components": ["hello", "-/hello", "Pack_2/a", "/_/a"],
     "image_uri": ["registry.example/team/image:1", "swr.example/team/image"], "code_type": ["inline", "zip", "obs", "jar"], "destination": ["OBS", "SMN", "DIS", "FunctionGraph"],
 }

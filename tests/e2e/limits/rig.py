@@ -166,9 +166,11 @@ class Sidecar(Product):
             Path(left).unlink(missing_ok=True)
 
 
-def certificate(directory: Path) -> tuple[Path, Path]:
-    """A self-signed certificate for localhost that is its own authority, and its key."""
-    made = directory / "tls.crt", directory / "tls.key"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-days", "2",
-                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", made[0], "-keyout", made[1]], check=True, capture_output=True)
-    return made
+def certificate(directory: Path) -> tuple[Path, Path, Path]:
+    """A certificate for localhost, good for servers and clients, its key, and its authority."""
+    chain, key, authority, own = (directory / name for name in ("tls.crt", "tls.key", "ca.crt", "ca.key"))
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    subprocess.run([*new, "-subj", "/CN=limits authority", "-out", authority, "-keyout", own], check=True, capture_output=True)
+    subprocess.run([*new, "-subj", "/CN=localhost", "-CA", authority, "-CAkey", own, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
+                    "-out", chain, "-keyout", key], check=True, capture_output=True)
+    return chain, key, authority

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import random
+import re
 
 from upstream import Request, answer
 
@@ -12,13 +13,19 @@ ODD = [None, "", 0, -1, 1, True, False, 1e300, "x", "0", "null", [], {}, [None],
 CODES = ["80301", "80322", "900", "410", "420", "200", "510", "FSS.0401", "FSS.1051", "FSS.0429", "APIGW.0201", "APIGW.0308", "IAM.0011", "", "x" * 3000, "\n", 7, None]
 
 
+# What a signed request may ask for: paths of the two clouds' APIs, without a character that a hop could read as an end.
+EXPECTED = re.compile(r"(/ncf)?/api/v2/[\w/:.*!%-]*\?[\w=&.%:-]*|/v2/[0-9a-f]{32}/fgs/[\w/:.!%-]*(\?[\w=&.%:!/-]*)?|/v3/(auth/tokens|projects)[\w?=&.-]*")
+
+
 class Spoiler:
     """Answers requests. Everything it does is drawn from one source of random numbers."""
 
     def __init__(self, dice: random.Random, emulator: int):
-        self.dice, self.emulator, self.told = dice, emulator, 0
+        self.dice, self.emulator, self.told, self.strange = dice, emulator, 0, []
 
     async def answer(self, request: Request) -> bytes | None:
+        if not EXPECTED.fullmatch(request.target) or "/.." in request.target:
+            self.strange.append(request.target[:300])
         roll = self.dice.random()
         if roll < 0.25:
             status, headers, body = await self.ask(request)

@@ -29,8 +29,8 @@ class Injector(Product):
 
     def __init__(self):
         self.files = Path(tempfile.mkdtemp(prefix="faas-limits-"))
-        chain, key = certificate(self.files)
-        self.context = ssl.create_default_context(cafile=str(chain))
+        chain, key, authority = certificate(self.files)
+        self.context = ssl.create_default_context(cafile=str(authority))
         super().__init__("injector", "injector", "--listen", "127.0.0.1:0", "--cert-file", chain, "--key-file", key, ready='"address"')
 
     def connect(self) -> ssl.SSLSocket:
