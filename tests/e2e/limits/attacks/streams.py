@@ -247,7 +247,7 @@ def floods_of_frames():
 
 @attack
 def answers_kept_for_many_ids():
-    """Request ids: 20,000 different ones with answers kept stay within request_ids.max_size and max_entries."""
+    """20,000 request ids and names of actions, all different: kept answers, ids and the numbers of each action stay within their bounds."""
     with Upstream(lambda request: ran(request, b'"' + b"x" * 2000 + b'"')) as upstream, Sidecar(upstream.port, access_log="off") as sidecar:
         connection = Connection(("127.0.0.1", sidecar.port))
         until, number = time.monotonic() + 8, 0
@@ -255,7 +255,7 @@ def answers_kept_for_many_ids():
             batch = []
             for _ in range(50):
                 name = f"id-{number:08}".encode()
-                batch.append(connection.open(INVOKE, (), message(b"\x22\x05hello\x52" + bytes([len(name)]) + name)))
+                batch.append(connection.open(INVOKE, (), message(b"\x22" + bytes([len(name)]) + name + b"\x52" + bytes([len(name)]) + name)))
                 number += 1
             connection.finish(batch, 20)
             for one in batch:
