@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Component, Error, Kind, Result};
 
+mod children;
 mod document;
 mod exec;
 mod files;

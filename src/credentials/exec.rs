@@ -2,25 +2,28 @@
 //!
 //! The command is run as it is named, without a shell, with the variables that the configuration lists and no others,
 //! and nothing to read. Its time and its output are bounded. What it writes to standard error may hold anything, so it
-//! is read away and never shown.
+//! is read away and never shown. It is over when it exits: its children are ended with it, whatever they hold open.
 
 use std::fmt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use super::children::{self, Group};
 use super::{Issued, Issuer, Reader, document};
 use crate::clock;
 use crate::error::{Component, Error, Kind, Result};
 
 /// Longest output that is read.
 const OUTPUT_MAX: usize = 64 << 10;
+/// How long what is left in the pipes may take to be read once the command has exited.
+const REST: Duration = Duration::from_millis(500);
 
 /// One command.
 pub struct Exec {
@@ -39,6 +42,7 @@ pub struct Exec {
 #[async_trait]
 impl Issuer for Exec {
     async fn issue(&self) -> Result<Issued> {
+        children::reap_left_behind();
         let mut command = Command::new(&self.command);
         command
             .args(&self.args)
@@ -51,17 +55,16 @@ impl Issuer for Exec {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .kill_on_drop(true);
         let mut child = command
             .spawn()
             .map_err(|fault| self.failed(&format!("cannot be started ({})", fault.kind())))?;
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let all = async {
-            let (out, written, status) = tokio::join!(output(out), discard(err), child.wait());
-            (out, written, status)
-        };
-        // Out of time, the child is dropped and killed with it.
-        let (out, written, status) = timeout(self.timeout, all).await.map_err(|_| {
+        // Out of time, both are dropped: the command and its children are killed.
+        let group = Group::of(child.id());
+        let mut printed = Printed::new();
+        let ended = timeout(self.timeout, run(&mut child, group, &mut printed)).await;
+        let status = ended.map_err(|_| {
             self.failed(&format!(
                 "did not end within {} ms and was killed",
                 self.timeout.as_millis()
@@ -70,14 +73,21 @@ impl Issuer for Exec {
         let status =
             status.map_err(|fault| self.failed(&format!("cannot be waited for ({})", fault.kind())))?;
         // First: a command whose output is read no further may end by that.
-        let out = out.ok_or_else(|| self.failed(&format!("printed more than {OUTPUT_MAX} bytes")))?;
+        let out = printed
+            .text()
+            .ok_or_else(|| self.failed(&format!("printed more than {OUTPUT_MAX} bytes")))?;
         if !status.success() {
             return Err(self.failed(&format!(
-                "failed ({status}); the {written} bytes that it wrote to standard error are not shown, run it by hand"
+                "failed ({status}); the {} bytes that it wrote to standard error are not shown, run it by hand",
+                printed.complaint
             )));
         }
-        document::decode(&out, clock::now())
-            .map_err(|why| self.failed(&format!("printed something else than a key: {why} It")))
+        document::decode(out, clock::now()).map_err(|why| {
+            self.failed(&format!(
+                "printed something else than a key: {}",
+                why.trim_end_matches('.')
+            ))
+        })
     }
 
     fn describe(&self) -> String {
@@ -96,30 +106,75 @@ impl Exec {
     }
 }
 
-/// Standard output to its end, in memory that is wiped and never grows; `None` when it is too long.
-async fn output(pipe: Option<impl AsyncRead + Unpin>) -> Option<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(vec![0; OUTPUT_MAX + 1]);
-    let mut pipe = pipe?;
-    let mut length = 0;
-    loop {
-        match pipe.read(bytes.get_mut(length..)?).await {
-            Ok(0) | Err(_) if length <= OUTPUT_MAX => {
-                bytes.truncate(length);
-                return Some(bytes);
-            }
-            Ok(count) if count > 0 => length += count,
-            // More than the bound: reading ends, and so does whoever writes on.
-            _ => return None,
+/// Waits until the command has exited, and reads what it printed until then.
+async fn run(child: &mut Child, group: Group, printed: &mut Printed) -> std::io::Result<ExitStatus> {
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let Printed {
+        bytes,
+        length,
+        complaint,
+    } = printed;
+    let reading = async { tokio::join!(read(out, bytes, length), discard(err, complaint)) };
+    let mut reading = std::pin::pin!(reading);
+    let mut open = true;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            _ = &mut reading, if open => open = false,
+        }
+    };
+    // With the children that held the pipes, these come to their end; what is in them stays readable.
+    drop(group);
+    if open {
+        let _ = timeout(REST, reading).await;
+    }
+    status
+}
+
+/// What a command has written.
+struct Printed {
+    /// Standard output, in memory that is wiped and never grows; one byte longer than it may be.
+    bytes: Zeroizing<Vec<u8>>,
+    length: usize,
+    /// The number of bytes on standard error.
+    complaint: u64,
+}
+
+impl Printed {
+    fn new() -> Self {
+        Self {
+            bytes: Zeroizing::new(vec![0; OUTPUT_MAX + 1]),
+            length: 0,
+            complaint: 0,
+        }
+    }
+
+    /// Standard output; `None` when it is too long.
+    fn text(&self) -> Option<&[u8]> {
+        self.bytes
+            .get(..self.length)
+            .filter(|text| text.len() <= OUTPUT_MAX)
+    }
+}
+
+/// Reads a pipe to its end, or until the buffer is full: whoever writes on then is ended by that.
+async fn read(pipe: Option<impl AsyncRead + Unpin>, bytes: &mut [u8], length: &mut usize) {
+    let Some(mut pipe) = pipe else { return };
+    while *length < bytes.len() {
+        match pipe.read(&mut bytes[*length..]).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => *length += count,
         }
     }
 }
 
-/// Reads a pipe away, so that its writer is not held up; the number of bytes.
-async fn discard(pipe: Option<impl AsyncRead + Unpin>) -> u64 {
-    let Some(mut pipe) = pipe else { return 0 };
-    tokio::io::copy(&mut pipe, &mut tokio::io::sink())
-        .await
-        .unwrap_or(0)
+/// Reads a pipe away, so that its writer is not held up.
+async fn discard(pipe: Option<impl AsyncRead + Unpin>, length: &mut u64) {
+    let Some(mut pipe) = pipe else { return };
+    let mut bytes = Zeroizing::new([0; 1024]);
+    while let Ok(count @ 1..) = pipe.read(&mut bytes[..]).await {
+        *length += count as u64;
+    }
 }
 
 impl fmt::Debug for Exec {
@@ -200,5 +255,53 @@ mod tests {
         );
         tokio::time::sleep(Duration::from_millis(1300)).await;
         assert!(!mark.exists());
+    }
+
+    /// The process with this id, as long as it runs.
+    fn runs(id: &str) -> bool {
+        std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    #[tokio::test]
+    async fn a_key_counts_when_the_command_has_exited_and_its_children_end_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (inside, outside) = (directory.path().join("inside"), directory.path().join("outside"));
+        let script = format!(
+            "sleep 60 & echo $! > {}; setsid sleep 60 & echo $! > {}; \
+             echo '{{\"AccessKeyId\":\"id\",\"SecretAccessKey\":\"secret\"}}'",
+            inside.display(),
+            outside.display()
+        );
+        let began = tokio::time::Instant::now();
+        let issued = shell(&script).issue().await.unwrap();
+        assert_eq!(issued.keys.access_key, "id");
+        assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+        let id = std::fs::read_to_string(inside).unwrap();
+        let mut patience = 500;
+        while runs(id.trim()) {
+            patience -= 1;
+            assert!(patience > 0, "{id} lives on");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // What has left the group on purpose is not ours to end.
+        let id = std::fs::read_to_string(outside).unwrap();
+        std::process::Command::new("/bin/kill")
+            .arg(id.trim())
+            .status()
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_sentence_about_what_was_printed_ends_once() {
+        for printed in ["canary", "{}", "[1]"] {
+            let error = shell(&format!("echo '{printed}'")).issue().await.unwrap_err();
+            assert!(
+                error.message.ends_with('.')
+                    && !error.message.ends_with("..")
+                    && !error.message.contains(" It"),
+                "{}",
+                error.message
+            );
+        }
     }
 }
