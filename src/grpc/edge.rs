@@ -11,13 +11,16 @@ use super::Services;
 use super::needs::Needs;
 use super::observe::{CallFacts, Observed, Seen, failure};
 use super::status::{Context, status};
-use super::subject::{activation, failed};
+use super::subject::told;
 use super::{deadline, trace};
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::target::Target;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::InFlight;
+
+/// As much of an id that a caller names as is shown, in characters.
+const MAX_ID: usize = 256;
 
 /// One call between its arrival and its answer.
 pub(super) struct Edge {
@@ -52,6 +55,8 @@ impl Edge {
         };
         if observed.telemetry().notes_subjects() {
             seen.subject = message.subject();
+            // As the caller wrote it: checked by nobody yet.
+            seen.activation_id = message.activation_id().chars().take(MAX_ID).collect();
         }
         let target = match targets.get(message.target()) {
             Ok(target) => target,
@@ -90,19 +95,14 @@ impl Edge {
     pub(super) fn close<T: Any>(mut self, result: Result<T>) -> Result<Response<T>, Status> {
         match result {
             Ok(message) => {
-                if let Some(run) = activation(&message) {
-                    self.is_about(run.activation_id.clone());
-                    self.seen.function_failed = failed(run);
+                if let Some((id, failed)) = told(&message) {
+                    self.seen.activation_id = id.to_owned();
+                    self.seen.function_failed = failed;
                 }
                 Ok(Response::new(message))
             }
             Err(error) => Err(self.status(&error)),
         }
-    }
-
-    /// Names the run that the call is about.
-    pub(super) fn is_about(&mut self, activation_id: String) {
-        self.seen.activation_id = activation_id;
     }
 
     /// The status of a failure of this call.

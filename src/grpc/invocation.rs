@@ -131,7 +131,6 @@ impl InvocationService for Services {
     ) -> Result<Response<Self::WatchActivationStream>, Status> {
         let (metadata, mut extensions, message) = request.into_parts();
         let mut edge = Edge::open(self, &metadata, &mut extensions, &message, true)?;
-        edge.is_about(message.activation_id.clone());
         // A watched activation has few states, so the channel stays short whatever the reader does.
         let (states, receiver) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();

@@ -11,6 +11,11 @@ pub(super) trait Subject {
 
     /// `package/action`, with `-` for no package; else a trigger's or a package's name; empty if it is about none.
     fn subject(&self) -> String;
+
+    /// The run that it asks about; empty if it names none.
+    fn activation_id(&self) -> &str {
+        ""
+    }
 }
 
 /// Joins the two halves as `idempotent_actions` and the other patterns spell them.
@@ -23,7 +28,7 @@ fn action(package: &str, action: &str) -> String {
 }
 
 macro_rules! about {
-    ($($request:ident)* => |$this:ident| $subject:expr) => {$(
+    (@one $request:ident |$this:ident| $subject:expr, { $($more:tt)* }) => {
         impl Subject for $request {
             fn target(&self) -> &str {
                 &self.target
@@ -33,16 +38,34 @@ macro_rules! about {
                 let $this = self;
                 $subject
             }
+
+            $($more)*
         }
+    };
+    ($($request:ident)* => |$this:ident| $subject:expr) => {$(
+        about! { @one $request |$this| $subject, {} }
+    )*};
+    ($($request:ident)* => |$this:ident| $subject:expr, run) => {$(
+        about! { @one $request |$this| $subject, {
+            fn activation_id(&self) -> &str {
+                &self.activation_id
+            }
+        } }
     )*};
 }
 
 about! {
     GetActionRequest PutActionRequest DeleteActionRequest PublishActionVersionRequest ListActionVersionsRequest
     PutActionAliasRequest ListActionAliasesRequest DeleteActionAliasRequest GetAsyncInvokeConfigRequest
-    PutAsyncInvokeConfigRequest DeleteAsyncInvokeConfigRequest InvokeRequest InvokeAsyncRequest GetActivationRequest
-    ListActivationsRequest WatchActivationRequest CancelActivationRequest
+    PutAsyncInvokeConfigRequest DeleteAsyncInvokeConfigRequest InvokeRequest InvokeAsyncRequest ListActivationsRequest
     => |this| action(&this.package_name, &this.action_name)
+}
+about! {
+    GetActivationRequest WatchActivationRequest CancelActivationRequest
+    => |this| action(&this.package_name, &this.action_name), run
+}
+about! {
+    GetTriggerActivationRequest => |this| this.trigger_name.clone(), run
 }
 about! {
     ListActionsRequest GetPackageRequest PutPackageRequest DeletePackageRequest
@@ -50,27 +73,30 @@ about! {
 }
 about! {
     GetTriggerRequest PutTriggerRequest DeleteTriggerRequest FireTriggerRequest LinkActionRequest UnlinkActionRequest
-    GetTriggerActivationRequest ListTriggerActivationsRequest
+    ListTriggerActivationsRequest
     => |this| this.trigger_name.clone()
 }
 about! { ListPackagesRequest ListTriggersRequest => |_this| String::new() }
 
-/// The run that an answer tells of, if it tells of one.
-pub(super) fn activation(answer: &dyn Any) -> Option<&Activation> {
-    if let Some(answer) = answer.downcast_ref::<InvokeResponse>() {
-        return answer.activation.as_ref();
+/// The id of the run that an answer tells of, and whether the run has failed; `None` if it tells of none.
+pub(super) fn told(answer: &dyn Any) -> Option<(&str, bool)> {
+    fn run(activation: Option<&Activation>) -> Option<(&str, bool)> {
+        activation.map(|run| (run.activation_id.as_str(), failed(run)))
     }
-    if let Some(answer) = answer.downcast_ref::<InvokeAsyncResponse>() {
-        return answer.activation.as_ref();
+    macro_rules! first {
+        ($($answer:ident)*) => {$(
+            if let Some(answer) = answer.downcast_ref::<$answer>() {
+                return run(answer.activation.as_ref());
+            }
+        )*};
     }
-    answer
-        .downcast_ref::<GetActivationResponse>()?
-        .activation
-        .as_ref()
+    first! { InvokeResponse InvokeAsyncResponse GetActivationResponse GetTriggerActivationResponse }
+    let fired = answer.downcast_ref::<FireTriggerResponse>()?;
+    Some((&fired.activation_id, false))
 }
 
 /// True when a run has ended, and not well.
-pub(super) fn failed(activation: &Activation) -> bool {
+fn failed(activation: &Activation) -> bool {
     matches!(
         activation.status(),
         ActivationStatus::ApplicationError
@@ -110,8 +136,92 @@ mod tests {
         let answer = InvokeResponse {
             activation: Some(run),
         };
-        assert!(activation(&answer).is_some_and(|run| run.activation_id == "a1" && failed(run)));
-        assert!(activation(&ListActivationsResponse::default()).is_none());
+        assert_eq!(told(&answer), Some(("a1", true)));
+        let fired = FireTriggerResponse {
+            activation_id: "a2".to_owned(),
+        };
+        assert_eq!(told(&fired), Some(("a2", false)));
+        assert_eq!(told(&ListActivationsResponse::default()), None);
         assert!(!failed(&Activation::default()));
+    }
+
+    /// The number of a field, if the message has one of this name.
+    fn field(file: &prost_types::FileDescriptorSet, message: &str, name: &str) -> Option<u8> {
+        let mut messages = file.file.iter().flat_map(|file| &file.message_type);
+        let message = messages.find(|one| one.name() == message).unwrap();
+        let field = message.field.iter().find(|field| field.name() == name)?;
+        Some(u8::try_from(field.number()).unwrap())
+    }
+
+    /// A field of bytes.
+    fn wire(number: u8, bytes: &[u8]) -> Vec<u8> {
+        assert!(number < 16 && bytes.len() < 128);
+        [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+    }
+
+    /// Every method of the descriptor that speaks of one run names it to those who watch: by its request or its answer.
+    #[test]
+    fn every_method_that_is_about_a_run_names_it() {
+        use prost::Message as _;
+        let files = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+        let mut checked = Vec::new();
+        macro_rules! check {
+            ($($method:ident $request:ident $response:ident)*) => {$(
+                if let Some(number) = field(&files, stringify!($request), "activation_id") {
+                    let request = $request::decode(&wire(number, b"r1")[..]).unwrap();
+                    assert_eq!(request.activation_id(), "r1", stringify!($request));
+                }
+                let id = wire(field(&files, "Activation", "activation_id").unwrap(), b"r1");
+                let inner = field(&files, stringify!($response), "activation").map(|number| wire(number, &id));
+                let own = field(&files, stringify!($response), "activation_id").map(|number| wire(number, b"r1"));
+                // The states of a watch are many, and their run is that of the request.
+                if let Some(bytes) = inner.or(own).filter(|_| stringify!($method) != "WatchActivation") {
+                    let answer = $response::decode(&bytes[..]).unwrap();
+                    assert_eq!(told(&answer), Some(("r1", false)), stringify!($response));
+                }
+                checked.push(stringify!($method));
+            )*};
+        }
+        check! {
+            DeleteAction DeleteActionRequest DeleteActionResponse
+            DeleteActionAlias DeleteActionAliasRequest DeleteActionAliasResponse
+            DeleteAsyncInvokeConfig DeleteAsyncInvokeConfigRequest DeleteAsyncInvokeConfigResponse
+            GetAction GetActionRequest GetActionResponse
+            GetAsyncInvokeConfig GetAsyncInvokeConfigRequest GetAsyncInvokeConfigResponse
+            ListActionAliases ListActionAliasesRequest ListActionAliasesResponse
+            ListActionVersions ListActionVersionsRequest ListActionVersionsResponse
+            ListActions ListActionsRequest ListActionsResponse
+            PublishActionVersion PublishActionVersionRequest PublishActionVersionResponse
+            PutAction PutActionRequest PutActionResponse
+            PutActionAlias PutActionAliasRequest PutActionAliasResponse
+            PutAsyncInvokeConfig PutAsyncInvokeConfigRequest PutAsyncInvokeConfigResponse
+            CancelActivation CancelActivationRequest CancelActivationResponse
+            GetActivation GetActivationRequest GetActivationResponse
+            Invoke InvokeRequest InvokeResponse
+            InvokeAsync InvokeAsyncRequest InvokeAsyncResponse
+            ListActivations ListActivationsRequest ListActivationsResponse
+            WatchActivation WatchActivationRequest WatchActivationResponse
+            DeletePackage DeletePackageRequest DeletePackageResponse
+            GetPackage GetPackageRequest GetPackageResponse
+            ListPackages ListPackagesRequest ListPackagesResponse
+            PutPackage PutPackageRequest PutPackageResponse
+            DeleteTrigger DeleteTriggerRequest DeleteTriggerResponse
+            FireTrigger FireTriggerRequest FireTriggerResponse
+            GetTrigger GetTriggerRequest GetTriggerResponse
+            GetTriggerActivation GetTriggerActivationRequest GetTriggerActivationResponse
+            LinkAction LinkActionRequest LinkActionResponse
+            ListTriggerActivations ListTriggerActivationsRequest ListTriggerActivationsResponse
+            ListTriggers ListTriggersRequest ListTriggersResponse
+            PutTrigger PutTriggerRequest PutTriggerResponse
+            UnlinkAction UnlinkActionRequest UnlinkActionResponse
+        }
+        let all = files.file.iter().filter(|file| file.package() == "faas.v1");
+        let all = all
+            .flat_map(|file| &file.service)
+            .flat_map(|service| &service.method);
+        let mut all: Vec<_> = all.map(prost_types::MethodDescriptorProto::name).collect();
+        all.sort_unstable();
+        checked.sort_unstable();
+        assert_eq!(checked, all);
     }
 }
