@@ -108,6 +108,7 @@ impl Json<'_> {
 
     /// What an upstream or a caller chose may hold anything.
     fn text(&mut self, name: &str, value: &str) {
+        let value = bounded(value);
         self.name(name);
         self.0.push('"');
         if value
@@ -118,11 +119,11 @@ impl Json<'_> {
             self.0.push('"');
             return;
         }
-        for part in value.split_inclusive(|c: char| c == '"' || c == '\\' || c.is_control()) {
+        for part in value.split_inclusive(|c: char| c == '"' || c == '\\' || is_unseen(c)) {
             let end = part
                 .char_indices()
                 .next_back()
-                .filter(|(_, c)| matches!(c, '"' | '\\') || c.is_control());
+                .filter(|(_, c)| matches!(c, '"' | '\\') || is_unseen(*c));
             match end {
                 None => self.0.push_str(part),
                 Some((at, c)) => {
@@ -147,11 +148,12 @@ fn text(line: &mut String, call: &Finished<'_>, now: SystemTime) {
     timestamp(line, now);
     let _ = write!(line, "  INFO call {} {}", call.code, call.method);
     let mut pair = |name: &str, value: &str| {
+        let value = bounded(value);
         line.push(' ');
         line.push_str(name);
         line.push('=');
         // One line a call, whatever an upstream or a caller chose.
-        if value.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if value.chars().any(|c| c.is_whitespace() || is_unseen(c)) {
             let _ = write!(line, "{value:?}");
         } else {
             line.push_str(value);
@@ -191,6 +193,30 @@ fn text(line: &mut String, call: &Finished<'_>, now: SystemTime) {
             let _ = write!(line, " span_id={}", trace.span_id);
         }
     }
+}
+
+/// As much of a text as a line holds, in characters: a caller may name something that is as long as a message.
+const MAX_TEXT: usize = 256;
+
+fn bounded(value: &str) -> &str {
+    if value.len() <= MAX_TEXT {
+        return value;
+    }
+    let end = value
+        .char_indices()
+        .nth(MAX_TEXT)
+        .map_or(value.len(), |(at, _)| at);
+    &value[..end]
+}
+
+/// Control characters, and those that turn, join or hide others where a line is shown (Unicode's category Cf).
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+        )
 }
 
 /// RFC 3339 in UTC with microseconds, as the log's other lines have it.

@@ -106,3 +106,24 @@ fn what_gets_a_line_is_what_was_asked_for() {
         );
     }
 }
+
+#[test]
+fn long_texts_are_cut_and_characters_that_turn_a_line_are_escaped() {
+    let context = context(SpanId::INVALID);
+    let long = "é".repeat(900_000);
+    let odd = Finished {
+        subject: &long,
+        upstream_request_id: Some("a\u{202e}b\u{feff}"),
+        ..call(&context)
+    };
+    let (mut plain, mut document) = (String::new(), String::new());
+    text(&mut plain, &odd, at());
+    Json(&mut document).call(&odd, at());
+    for line in [&plain, &document] {
+        assert!(line.len() < 1500, "{}", line.len());
+        assert!(!line.contains(['\u{202e}', '\u{feff}']), "{line}");
+        assert!(line.contains(&"é".repeat(256)) && !line.contains(&"é".repeat(257)));
+    }
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["upstream_request_id"], "a\u{202e}b\u{feff}");
+}
