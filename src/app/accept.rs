@@ -1,6 +1,7 @@
 //! Callers come in: accepted within the bound of connections, with TLS where it is asked for, each in a task of its own.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,11 +17,16 @@ use super::Stop;
 use super::authority;
 use super::connection::{self, Socket};
 use super::door::Door;
+use super::greeting;
 use super::listen::{Bound, Listener};
 use crate::grpc::Router;
+use crate::telemetry::log::LineLimit;
 
 /// Pause when the system has no file descriptor left: one comes free when a connection ends.
 const STARVED: Duration = Duration::from_millis(100);
+
+static LINES: LineLimit = LineLimit::new(Duration::from_secs(5));
+static UNSHAKEN: LineLimit = LineLimit::new(Duration::from_secs(5));
 
 /// A caller that has come in.
 enum Caller {
@@ -52,7 +58,9 @@ pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut sto
             // The caller went away between knocking and coming in.
             Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(why) => {
-                warn!(%address, "a connection cannot be accepted: {why}");
+                if let Some(left_out) = LINES.pass() {
+                    warn!(%address, left_out, "a connection cannot be accepted: {}", unacceptable(&why));
+                }
                 sleep(STARVED).await;
                 continue;
             }
@@ -65,23 +73,34 @@ pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut sto
             (router.clone(), Arc::clone(&door), stop.clone(), alive.clone());
         tokio::spawn(async move {
             let _held = (slot, alive);
-            let filter = matches!(caller, Caller::Local(_)).then(authority::Filter::new);
-            let socket: Box<dyn Socket> = match (caller, door.tls()) {
+            let peer = match &caller {
+                Caller::Tcp(socket) => socket.peer_addr().ok(),
+                Caller::Local(_) => None,
+            };
+            let patience = door.bounds.handshake_timeout;
+            let mut socket: Box<dyn Socket> = match (caller, door.tls()) {
                 (Caller::Local(socket), _) => socket,
                 (Caller::Tcp(socket), None) => Box::new(socket),
                 (Caller::Tcp(socket), Some(tls)) => {
                     let shaken = tokio::select! {
                         // Who has not even begun has no call to finish.
                         _ = stop.wait_for(|stop| *stop >= Stop::Drain) => return,
-                        shaken = handshake(socket, tls, door.bounds.handshake_timeout) => shaken,
+                        shaken = secured(socket, peer, tls, patience) => shaken,
                     };
                     match shaken {
-                        Ok(socket) => socket,
-                        Err(why) => return debug!("a caller's TLS handshake failed: {why}"),
+                        Ok(Some(socket)) => socket,
+                        Ok(None) => return,
+                        Err(why) => return unshaken(peer, &why),
                     }
                 }
             };
-            connection::serve(socket, filter, router, &door.bounds, stop).await;
+            let speaks = tokio::select! {
+                _ = stop.wait_for(|stop| *stop >= Stop::Drain) => return,
+                speaks = greeting::is_http2(&mut socket, peer, patience) => speaks,
+            };
+            if speaks {
+                connection::serve(socket, Some(authority::Filter::new()), router, &door.bounds, stop).await;
+            }
         });
     }
     // The address is free from here on; what was accepted goes on.
@@ -103,6 +122,45 @@ async fn slot(door: &Door) -> Option<OwnedSemaphorePermit> {
     }
     // The semaphore is never closed.
     Arc::clone(&door.slots).acquire_owned().await.ok()
+}
+
+/// TLS with a caller that begins with it; none with one that does not, and was told so.
+async fn secured(
+    mut socket: TcpStream,
+    peer: Option<SocketAddr>,
+    tls: Arc<ServerConfig>,
+    patience: Duration,
+) -> io::Result<Option<Box<dyn Socket>>> {
+    let begins = timeout(patience, greeting::is_tls(&mut socket, peer)).await;
+    if !begins.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
+        return Ok(None);
+    }
+    handshake(socket, tls, patience).await.map(Some)
+}
+
+/// Tells of a handshake that failed, one in a while. Whoever connects and goes looks whether somebody listens.
+fn unshaken(peer: Option<SocketAddr>, why: &io::Error) {
+    if why.kind() == io::ErrorKind::UnexpectedEof {
+        return debug!("a caller's TLS handshake failed: {why}");
+    }
+    if let Some(left_out) = UNSHAKEN.pass() {
+        let peer = peer.map(|peer| peer.to_string());
+        warn!(peer, left_out, "a caller's TLS handshake failed: {why}");
+    }
+}
+
+/// Why no connection can be taken: for want of file descriptors it is this process's own doing.
+pub(super) fn unacceptable(why: &io::Error) -> String {
+    // EMFILE and ENFILE (errno(3)).
+    const PROCESS_FULL: i32 = 24;
+    const SYSTEM_FULL: i32 = 23;
+    match why.raw_os_error() {
+        Some(PROCESS_FULL) => format!(
+            "the sidecar has as many files open as it may ({why}); raise its limit, or lower connections.max"
+        ),
+        Some(SYSTEM_FULL) => format!("this machine has as many files open as it may ({why})"),
+        _ => why.to_string(),
+    }
 }
 
 pub(super) async fn handshake(

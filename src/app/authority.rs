@@ -1,9 +1,11 @@
-//! The authority of calls over a Unix socket, put in a form that HTTP/2 takes.
+//! The authority of calls, put in a form that HTTP/2 takes.
 //!
-//! Clients built on gRPC's C core (Python, C++, Ruby, PHP) send the socket's path as `:authority`, percent-encoded, such
-//! as `run%2Ffaas.sock`; grpcurl sends `unix:%2Frun%2Ffaas.sock`. No host has such a name, so that the HTTP/2 library
-//! refuses the call before any of our code sees it. A socket has one server and the authority says nothing there: in the
-//! bytes on their way in, what a host's name cannot hold becomes something that it can.
+//! Clients built on gRPC's C core (Python, C++, Ruby, PHP) name as `:authority` what their target names: over a Unix socket
+//! its path, percent-encoded, such as `run%2Ffaas.sock`; over TCP the whole list of a target such as
+//! `ipv4:10.0.0.1:50051,10.0.0.2:50051`. grpcurl sends `unix:%2Frun%2Ffaas.sock`. No host has such a name, so that the
+//! HTTP/2 library refuses the call before any of our code sees it (<https://github.com/hyperium/h2/pull/487> would end
+//! that). There is one server here and the authority says nothing: in the bytes on their way in, what a host's name cannot
+//! hold becomes something that it can.
 //!
 //! One byte becomes one byte, so that neither lengths, nor frames, nor the compression of headers change: an entry of
 //! HPACK's dynamic table (RFC 7541) has the size that the caller counts with, and what refers to it later gets the text
@@ -181,6 +183,16 @@ enum Text {
     Value,
 }
 
+impl Text {
+    /// What follows it.
+    fn next(self) -> At {
+        match self {
+            Self::Name => At::Length(Self::Value),
+            Self::Value => At::Field,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Means {
     /// A whole field of a table, or the size of one.
@@ -193,8 +205,19 @@ enum Means {
 impl Fields {
     /// Takes the next bytes of the block; none when it is not a block.
     fn pass(&mut self, bytes: &mut [u8]) -> Option<()> {
-        for byte in bytes {
+        let mut at = 0;
+        while let Some(byte) = bytes.get_mut(at) {
             match self.at {
+                // A text that is none of our business is stepped over.
+                At::Text(text) if !self.authority => {
+                    let step = self.number.min(bytes.len() - at);
+                    at += step;
+                    self.number -= step;
+                    if self.number == 0 {
+                        self.at = text.next();
+                    }
+                    continue;
+                }
                 At::Field => match *byte {
                     0x80.. => self.begin_number(Means::Nothing, *byte, 0x7f),
                     0x40.. => self.begin_number(Means::Index, *byte, 0x3f),
@@ -209,6 +232,7 @@ impl Fields {
                 At::Text(Text::Name) => self.name(*byte),
                 At::Text(Text::Value) => self.value(byte),
             }
+            at += 1;
         }
         Some(())
     }
@@ -264,39 +288,44 @@ impl Fields {
         if self.coded { NAME_CODED } else { NAME }
     }
 
+    /// A byte of what may still be the authority's name.
     fn name(&mut self, byte: u8) {
-        if self.authority {
-            let expected = self.expected();
-            self.authority = expected[expected.len() - self.number] == byte;
-        }
-        self.number -= 1;
-        if self.number == 0 {
-            self.at = At::Length(Text::Value);
-        }
+        let expected = self.expected();
+        self.authority = expected[expected.len() - self.number] == byte;
+        self.step(Text::Name);
     }
 
+    /// A byte of the authority.
     fn value(&mut self, byte: &mut u8) {
-        if self.authority && self.coded {
+        if self.coded {
             self.symbol.pass(byte);
-        } else if self.authority && is_delimiter(*byte) {
+        } else if is_delimiter(*byte) {
             *byte = b'-';
         }
+        self.step(Text::Value);
+    }
+
+    fn step(&mut self, text: Text) {
         self.number -= 1;
         if self.number == 0 {
-            self.at = At::Field;
+            self.at = text.next();
         }
     }
 }
 
-/// A symbol of Huffman code that is being read (RFC 7541 appendix B).
+/// A symbol of Huffman code that is being read (RFC 7541 appendix B), and what the text held before it.
 ///
 /// To become another symbol of the same length, a bit must be changed before the byte that holds it is gone, and it is
-/// gone with the last piece that was read. `%` and `/`, all that paths need, each have a bit that suffices as soon
-/// as it comes.
+/// gone with the last piece that was read. `%` and `/`, all that paths need, and `:`, which lists have too many of, each
+/// have a bit that suffices as soon as it comes.
 #[derive(Default)]
 struct Symbol {
     code: u16,
     bits: usize,
+    /// A colon was there: a name may have one, before its port.
+    colon: bool,
+    /// A bracket was there: an IPv6 address, whose colons are right.
+    bracket: bool,
 }
 
 impl Symbol {
@@ -313,15 +342,26 @@ impl Symbol {
             }
             self.code = self.code << 1 | u16::from(*byte >> bit & 1);
             self.bits += 1;
-            // `%` is 010101 and becomes `.`, 010111; the one other symbol that begins like it is a space.
-            // `/` is 011000 and becomes `3`, 011001.
-            if matches!((self.bits, self.code), (5, 0b01010) | (6, 0b01_1000)) {
+            let wrong = match (self.bits, self.code) {
+                // `%` is 010101 and becomes `.`, 010111; the one other symbol that begins like it is a space.
+                // `/` is 011000 and becomes `3`, 011001.
+                (5, 0b01010) | (6, 0b01_1000) => true,
+                // `:` is 1011100; a second one becomes `B`, 1011101.
+                (7, 0b101_1100) => std::mem::replace(&mut self.colon, true) && !self.bracket,
+                // `[`
+                (13, 0x1ffb) => {
+                    self.bracket = true;
+                    false
+                }
+                _ => false,
+            };
+            if wrong {
                 self.code |= 1;
                 *byte |= 1 << bit;
             }
             let ends = self.bits.checked_sub(Self::SHORTEST).map(|at| Self::ENDS[at]);
             if ends.is_some_and(|ends| self.code < ends) {
-                *self = Self::default();
+                (self.code, self.bits) = (0, 0);
             }
         }
     }

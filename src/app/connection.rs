@@ -21,16 +21,15 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 use tonic::Status;
 
-use super::Stop;
-use super::authority;
+use super::{Stop, authority, greeting};
 use crate::config::Connections;
 use crate::grpc::{Pending, Router};
 
 /// Flow-control windows: a code archive of tens of megabytes must not wait for a round trip every 64 KiB.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-/// Length of the text that begins an HTTP/2 connection (RFC 9113 §3.4).
-const PREFACE: usize = 24;
+/// Length of the text that begins an HTTP/2 connection.
+const PREFACE: usize = greeting::PREFACE.len();
 /// The least time between two looks at whether a connection is in use.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -50,7 +49,7 @@ struct Life {
     total: AtomicUsize,
 }
 
-/// Serves until the caller goes, falls silent for too long, or is sent away by a drain. What comes in goes through the
+/// Serves a caller whose preface has been read until it goes, falls silent for too long, or is sent away by a drain. What comes in goes through the
 /// filter, if there is one.
 pub(super) async fn serve(
     socket: Box<dyn Socket>,
@@ -146,7 +145,13 @@ impl AsyncRead for Begins {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
+        // The preface was read before: what came is HTTP/2.
+        if self.read < PREFACE {
+            let rest = &greeting::PREFACE[self.read..];
+            buffer.put_slice(&rest[..rest.len().min(buffer.remaining())]);
+        } else {
+            ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
+        }
         if let Some(filter) = &mut self.filter {
             filter.pass(&mut buffer.filled_mut()[before..]);
         }

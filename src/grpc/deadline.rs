@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use tokio::time::Instant;
-use tonic::Extensions;
+use tonic::{Extensions, Status};
+
+use super::status::{Context, status};
+use crate::error::{Error, Kind};
 
 /// Kept back so that our own answer reaches the caller before its clock runs out. Without it the server library's
 /// timer fires first, and its answer is CANCELLED.
@@ -16,13 +19,32 @@ const MARGIN: Duration = Duration::from_millis(50);
 pub(super) struct Asked(pub(super) Instant);
 
 impl Asked {
-    /// Reads the headers of a call that has just arrived.
-    pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
-        let asked = parse(headers.get("grpc-timeout")?.to_str().ok()?)?;
-        Some(Self(
+    /// Reads the headers of a call that has just arrived; `None` when they name no time.
+    ///
+    /// # Errors
+    /// When they name something that is no time: read as none it would let a call go on that its caller gave up.
+    pub(super) fn read(headers: &HeaderMap) -> Result<Option<Self>, Status> {
+        let mut all = headers.get_all("grpc-timeout").iter();
+        let Some(header) = all.next() else {
+            return Ok(None);
+        };
+        let once = all.next().is_none();
+        let asked = header.to_str().ok().filter(|_| once).and_then(parse);
+        let asked = asked.ok_or_else(malformed)?;
+        Ok(Some(Self(
             Instant::now() + asked.saturating_sub(MARGIN.min(asked / 10)),
-        ))
+        )))
     }
+}
+
+/// A mistake of the caller's library or of a hop, as INVALID_ARGUMENT: nothing of it lies with the sidecar or the cloud.
+fn malformed() -> Status {
+    let error = Error::new(
+        Kind::InvalidArgument,
+        "GRPC_TIMEOUT_MALFORMED",
+        "Nothing was started: grpc-timeout must stand once, as one to eight digits and a unit of H, M, S, m, u or n.",
+    );
+    status(&error, &Context::default())
 }
 
 /// The sooner of the caller's word and the target's longest call.
@@ -81,7 +103,7 @@ mod tests {
             let (mut headers, mut extensions) = (HeaderMap::new(), Extensions::new());
             if let Some(timeout) = timeout {
                 headers.insert("grpc-timeout", timeout.parse().unwrap());
-                extensions.insert(Asked::read(&headers).unwrap());
+                extensions.insert(Asked::read(&headers).unwrap().unwrap());
             }
             deadline(&extensions, Duration::from_secs(310)) - Instant::now()
         };
@@ -89,5 +111,36 @@ mod tests {
         assert_eq!(left(Some("10S")), Duration::from_millis(9950));
         assert_eq!(left(Some("20m")), Duration::from_millis(18));
         assert_eq!(left(Some("1H")), Duration::from_secs(310));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_and_not_read_as_none() {
+        let read = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("grpc-timeout", value.parse().unwrap());
+            }
+            Asked::read(&headers).map(|asked| asked.is_some())
+        };
+        assert!(!read(&[]).unwrap());
+        assert!(read(&["5S"]).unwrap() && read(&["0m"]).unwrap());
+        for values in [
+            &["abc"][..],
+            &["-1S"],
+            &["+1S"],
+            &["123456789m"],
+            &["5s"],
+            &["5"],
+            &[""],
+            &["S"],
+            &["1.5S"],
+            &["1 S"],
+            &["5S,5S"],
+            &["5S", "5S"],
+            &["5S", "6S"],
+        ] {
+            let refused = read(values).unwrap_err();
+            assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{values:?}");
+        }
     }
 }

@@ -16,6 +16,7 @@ use http_body_util::BodyExt as _;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::one_message::OneMessage;
 use super::status;
 use crate::error::{Error, Kind};
 use crate::memory::{Held, Memory, NoRoom};
@@ -30,7 +31,7 @@ pub(super) struct Intake {
     more: VecDeque<Bytes>,
     /// What came instead of more data: trailers, or the failure of the connection.
     end: Option<Result<Frame<Bytes>, Status>>,
-    rest: Body,
+    rest: OneMessage,
 }
 
 /// How far a message has been read.
@@ -59,7 +60,7 @@ impl Intake {
             first: None,
             more: VecDeque::new(),
             end: None,
-            rest: body,
+            rest: OneMessage::new(body),
         };
         let mut held = Held::default();
         let Some(message) = intake.prefix().await else {

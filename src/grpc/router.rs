@@ -23,6 +23,8 @@ use super::deadline::Asked;
 use super::intake::Intake;
 use super::methods::{self, Method};
 use super::observe::{CallFacts, Guard, Observed};
+use super::one_message::OneMessage;
+use super::protocol;
 use super::reflection::Reflection;
 use super::status::{Context, bare, packed_otherwise, panicked, status, unsendable};
 use super::{Health, Services};
@@ -132,12 +134,22 @@ impl Router {
 
     /// The answer to one request, whatever becomes of it.
     pub fn answer(&self, mut request: http::Request<Body>) -> Pending {
-        let guard = self.watch(&mut request);
-        if let Some(asked) = Asked::read(request.headers()) {
-            request.extensions_mut().insert(asked);
-            request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+        if let Some(refusal) = protocol::refuse(&request) {
+            return Box::pin(async move {
+                protocol::hear_out(request.into_body()).await;
+                Ok(refusal)
+            });
         }
-        let refused = self.refused(&request);
+        let guard = self.watch(&mut request);
+        let mut refused = self.refused(&request);
+        match Asked::read(request.headers()) {
+            Ok(None) => {}
+            Ok(Some(asked)) => {
+                request.extensions_mut().insert(asked);
+                request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+            }
+            Err(malformed) => refused = refused.or(Some(malformed)),
+        }
         let services = Arc::clone(&self.services);
         Box::pin(async move {
             if let Some(refused) = refused {
@@ -199,7 +211,10 @@ impl All {
 
     async fn other(&self, request: http::Request<Body>) -> Result<Answer, Infallible> {
         match service(request.uri()) {
-            "grpc.health.v1.Health" => self.health.clone().call(request).await,
+            "grpc.health.v1.Health" => {
+                let request = request.map(|body| Body::new(OneMessage::new(body)));
+                self.health.clone().call(request).await
+            }
             "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request).await,
             "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request).await,
             _ => {

@@ -12,10 +12,12 @@ use tracing_subscriber::{Layer as _, fmt, reload};
 
 pub(super) mod access;
 mod level;
+mod limit;
 mod writer;
 
 pub use access::Lines;
 pub use level::{LEVELS, Level, Shown};
+pub use limit::LineLimit;
 pub use writer::Writer;
 
 /// How a line is written.

@@ -86,7 +86,7 @@ fn the_name_may_be_spelt_in_other_ways() {
 #[test]
 fn huffman_code_becomes_that_of_a_name_of_the_same_length() {
     // From `unix:%2Ftmp%2Fwt%2Fcap2.sock`, as grpcurl writes it, to `unix:.2Ftmp.2Fwt.2Fcap2.sock`, and others.
-    let texts: [(&[u8], &[u8]); 4] = [
+    let texts: [(&[u8], &[u8]); 6] = [
         (
             b"\xb6\xa3\x79\xb8\xa8\xb0\xa6\x9a\xd5\x16\x1f\x09\x54\x58\x48\x3a\xc4\xba\x0e\x4e\xbf",
             b"\xb6\xa3\x79\xb8\xb8\xb0\xa6\x9a\xd7\x16\x1f\x09\x5c\x58\x48\x3a\xc4\xba\x0e\x4e\xbf",
@@ -102,6 +102,16 @@ fn huffman_code_becomes_that_of_a_name_of_the_same_length() {
         (
             b"\x54\x40\x1d\xc8\xff\xf4\x4f\xfd\xc9\xff\xcf\xff\xc5\xff\xf7",
             b"\x5c\x40\x1d\xc8\xff\xf4\x4f\xfd\xc9\xff\xcf\xff\xc5\xff\xf7",
+        ),
+        // `1:1,2:2,0:0` and `1:1,2B2,0B0`: a list of addresses
+        (
+            b"\x0d\xc0\xfd\x0a\xe0\xbe\x81\x70\x1f",
+            b"\x0d\xc0\xfd\x0a\xe8\xbe\x81\x74\x1f",
+        ),
+        // `[::1]:20`: an IPv6 address stays
+        (
+            b"\xff\xdd\xcb\x81\xff\xe5\xc1\x03",
+            b"\xff\xdd\xcb\x81\xff\xe5\xc1\x03",
         ),
     ];
     for (before, after) in texts {
