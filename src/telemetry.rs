@@ -16,6 +16,27 @@ pub use log::{Format, Lines, Log};
 use metrics::{Calls, Export, Metrics};
 pub use trace::{Begun, Incoming, Keep, Parent, Propagation, Traces};
 
+/// What the standard `OTEL_*` variables say that cannot be used and is ignored, one sentence each; starts nothing.
+#[must_use]
+pub fn check(read: otlp::Read<'_>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    Traces::check(read, &mut warnings);
+    Export::check(read, &mut warnings);
+    without_repetitions(warnings)
+}
+
+/// Each warning once: both signals read the variables that they share.
+#[must_use]
+pub fn without_repetitions(warnings: Vec<String>) -> Vec<String> {
+    let mut once = Vec::with_capacity(warnings.len());
+    for warning in warnings {
+        if !once.contains(&warning) {
+            once.push(warning);
+        }
+    }
+    once
+}
+
 /// Longest time that the end of the process is held up to export what is left.
 pub const FLUSH: Duration = Duration::from_secs(5);
 

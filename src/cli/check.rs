@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::config::{effective, effective_json};
 use crate::env::Env;
+use crate::telemetry;
 
 use super::config_args::{ConfigArgs, read};
 use super::exit::Exit;
@@ -17,6 +18,7 @@ pub use diff::Base;
 const HELP: &str = "\
 Every mistake is told at once, with its path and line, and the exit code is then 78. A right
 configuration is printed as it holds, every default filled in. Of keys only the source is shown.
+What the OTEL_* variables say that cannot be used is a warning: a sidecar starts without it.
 
 With --diff the differences to another configuration are printed instead, one line a key: `~` changed,
 `+` added, `-` removed, as seen from that one; a key that a running sidecar takes up only when it starts
@@ -70,6 +72,11 @@ pub(super) fn run(args: CheckArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     };
     if let Some(base) = &args.diff {
         return diff::run(&config, base, args.format, &sources, io);
+    }
+    // What does not keep a sidecar from starting changes no exit code either.
+    let warnings = telemetry::check(&|name| env.get(name));
+    for warning in warnings.into_iter().chain(config.open_metrics()) {
+        io.complain(&format!("warning: {warning}"));
     }
     let printed = io.print(&match args.format {
         CheckFormat::Yaml => effective(&config),

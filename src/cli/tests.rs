@@ -205,3 +205,35 @@ fn signing_prints_what_the_signer_answers() {
     assert_eq!(exit, Exit::Clean);
     assert!(String::from_utf8(out).unwrap().contains("  GET https://h/p?q\n"));
 }
+
+#[test]
+fn check_warns_of_what_a_sidecar_would_ignore_and_of_metrics_that_others_can_read() {
+    let env = [
+        ("NCLOUD_ACCESS_KEY_ID", "id"),
+        ("NCLOUD_SECRET_ACCESS_KEY", "secret"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_METRICS_EXPORTER", "otlp,console"),
+    ];
+    let open = [
+        "--metrics-listen",
+        "0.0.0.0:9902",
+        "--metrics-allow-remote-clients",
+    ];
+    let (exit, out, err) = ran(&[&["check"][..], &open].concat(), &env);
+    assert!(exit == Exit::Clean && out.contains("0.0.0.0:9902"), "{out}{err}");
+    for warning in [
+        "OTEL_EXPORTER_OTLP_ENDPOINT is no http or https URL",
+        "no traces are exported",
+        "OTEL_METRICS_EXPORTER names others than otlp and none",
+        "metrics.listen 0.0.0.0:9902 can be reached by other machines",
+    ] {
+        assert!(err.contains(warning), "{warning}: {err}");
+    }
+    let (exit, out, err) = ran(&["check", "--admin", "0.0.0.0:9901"], &env[..2]);
+    assert!(
+        out.is_empty() && exit != Exit::Clean && err.contains("metrics.listen"),
+        "{err}"
+    );
+    let (exit, _, err) = ran(&["check"], &env[..2]);
+    assert!(exit == Exit::Clean && err.is_empty(), "{err}");
+}

@@ -7,8 +7,10 @@
 use std::time::Duration;
 
 use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry_sdk::Resource;
 
 use super::finished::Finished;
+use super::metrics::{Metrics, names};
 use super::otlp::{self, Read, Signal};
 use crate::call::{Record, traceparent};
 
@@ -94,6 +96,8 @@ pub struct Keep {
 #[derive(Debug)]
 pub struct Traces {
     propagation: Propagation,
+    /// The members of a caller's baggage that go on.
+    baggage: Box<[String]>,
     exported: Option<Exported>,
 }
 
@@ -105,21 +109,60 @@ struct Exported {
     told: String,
 }
 
-impl Traces {
-    /// As the standard variables say; off unless they ask for an export. `warnings` tell of what is ignored.
-    #[must_use]
-    pub fn start(read: Read<'_>, keep: Keep, warnings: &mut Vec<String>) -> Self {
+/// What the standard variables ask for, before anything is started.
+#[derive(Debug)]
+struct Asked {
+    propagation: Propagation,
+    export: Option<Export>,
+}
+
+#[derive(Debug)]
+struct Export {
+    settings: otlp::Settings,
+    sampler: Sampler,
+    bounds: Bounds,
+    resource: Resource,
+}
+
+impl Asked {
+    fn read(read: Read<'_>, warnings: &mut Vec<String>) -> Self {
         let propagation = Propagation::read(read, warnings);
-        let exported = otlp::Settings::read(Signal::Traces, read, warnings).and_then(|settings| {
-            let sampler = Sampler::read(
+        let export = otlp::Settings::read(Signal::Traces, read, warnings).map(|settings| Export {
+            settings,
+            sampler: Sampler::read(
                 read("OTEL_TRACES_SAMPLER").as_deref(),
                 read("OTEL_TRACES_SAMPLER_ARG").as_deref(),
                 warnings,
-            );
-            let bounds = Bounds::read(read, warnings);
-            let resource = otlp::resource(read, warnings);
+            ),
+            bounds: Bounds::read(read, warnings),
+            resource: otlp::resource(read, warnings),
+        });
+        Self { propagation, export }
+    }
+}
+
+impl Traces {
+    /// As the standard variables say; off unless they ask for an export. Of a caller's baggage the members that `baggage`
+    /// names go on, and no others. `warnings` tell of what is ignored.
+    #[must_use]
+    pub fn start(
+        read: Read<'_>,
+        keep: Keep,
+        baggage: &[String],
+        metrics: &Metrics,
+        warnings: &mut Vec<String>,
+    ) -> Self {
+        let Asked { propagation, export } = Asked::read(read, warnings);
+        let exported = export.and_then(|export| {
+            let Export {
+                settings,
+                sampler,
+                bounds,
+                resource,
+            } = export;
             let told = format!("{} over {:?}, {sampler}", settings.shown(), settings.protocol);
-            match Queue::start(&settings, &resource, bounds) {
+            let rejected = metrics.family(&names::OTLP_REJECTED).counter(&["traces"]);
+            match Queue::start(&settings, &resource, bounds, rejected) {
                 Ok(queue) => Some(Exported {
                     sampler,
                     keep,
@@ -134,15 +177,22 @@ impl Traces {
         });
         Self {
             propagation,
+            baggage: baggage.into(),
             exported,
         }
     }
 
-    /// Passes the caller's headers on and exports nothing.
+    /// Tells in `warnings` what [`Traces::start`] would ignore, and starts nothing.
+    pub(super) fn check(read: Read<'_>, warnings: &mut Vec<String>) {
+        let _ = Asked::read(read, warnings);
+    }
+
+    /// Passes the caller's trace on, without baggage, and exports nothing.
     #[must_use]
     pub fn off() -> Self {
         Self {
             propagation: Propagation::ALL,
+            baggage: Box::default(),
             exported: None,
         }
     }
@@ -156,7 +206,20 @@ impl Traces {
     /// Which headers are read.
     #[must_use]
     pub fn propagation(&self) -> Propagation {
-        self.propagation
+        Propagation {
+            baggage: self.propagation.baggage && !self.baggage.is_empty(),
+            ..self.propagation
+        }
+    }
+
+    /// The members of a `baggage` header that go on, as they came (W3C Baggage, "list-member").
+    fn members(&self, header: &str) -> Option<String> {
+        let listed = |member: &&str| {
+            let key = member.split(['=', ';']).next().unwrap_or_default().trim();
+            self.baggage.iter().any(|name| name == key)
+        };
+        let members: Vec<&str> = header.split(',').map(str::trim).filter(listed).collect();
+        (!members.is_empty()).then(|| members.join(","))
     }
 
     /// Spans exported and lost so far.
@@ -219,7 +282,7 @@ impl Traces {
         if let (false, Some(tracestate)) = (begun.headers.is_empty(), tracestate) {
             begun.headers.push(("tracestate", tracestate));
         }
-        if let Some(baggage) = baggage {
+        if let Some(baggage) = baggage.and_then(|header| self.members(&header)) {
             begun.headers.push(("baggage", baggage));
         }
         begun

@@ -32,7 +32,7 @@ impl Page {
         Self::of(bench).await
     }
 
-    async fn of(bench: &Bench) -> Self {
+    pub async fn of(bench: &Bench) -> Self {
         Self::asked(bench, "GET", "*/*").await
     }
 

@@ -1,6 +1,6 @@
 //! Metrics over OTLP, to a receiver on a real socket: over gRPC and HTTP, the same names and numbers as on the page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
     MetricsService, MetricsServiceServer,
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::{
-    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -21,6 +21,7 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_stream::wrappers::TcpListenerStream;
 
 use crate::metrics::Page;
@@ -28,9 +29,40 @@ use crate::support::answer::fault;
 use crate::support::bench::{Bench, hello, success};
 use crate::support::upstream::{ACCESS_KEY, SECRET_KEY};
 
-/// Headers and message of each export.
+/// Headers and message of each export, and when it came.
+type Exports = Vec<(http::HeaderMap, ExportMetricsServiceRequest, Instant)>;
+
+/// How an export is answered.
+#[derive(Clone, Copy)]
+enum Reply {
+    /// Refused for now, with a pause in seconds if there is one.
+    Busy(Option<u32>),
+    Never,
+    /// Taken but for so many points.
+    Partly(i64),
+}
+
+/// What came, and what is answered next; taken whole when nothing is scripted.
 #[derive(Clone, Default)]
-struct Received(Arc<Mutex<Vec<(http::HeaderMap, ExportMetricsServiceRequest)>>>);
+struct Received(Arc<Mutex<Exports>>, Arc<Mutex<VecDeque<Reply>>>);
+
+impl Received {
+    fn keep(&self, headers: http::HeaderMap, message: ExportMetricsServiceRequest) -> Option<Reply> {
+        self.0.lock().unwrap().push((headers, message, Instant::now()));
+        self.1.lock().unwrap().pop_front()
+    }
+}
+
+fn taken(reply: Option<Reply>) -> ExportMetricsServiceResponse {
+    let partial_success = match reply {
+        Some(Reply::Partly(rejected_data_points)) => Some(ExportMetricsPartialSuccess {
+            rejected_data_points,
+            error_message: "no quota".to_owned(),
+        }),
+        _ => None,
+    };
+    ExportMetricsServiceResponse { partial_success }
+}
 
 struct Receiver {
     variables: BTreeMap<&'static str, String>,
@@ -96,7 +128,12 @@ impl Receiver {
     }
 
     fn last(&self) -> (http::HeaderMap, ExportMetricsServiceRequest) {
-        self.received.0.lock().unwrap().last().unwrap().clone()
+        let (headers, message, _) = self.received.0.lock().unwrap().last().unwrap().clone();
+        (headers, message)
+    }
+
+    fn script(&self, replies: &[Reply]) {
+        self.received.1.lock().unwrap().extend(replies);
     }
 
     fn count(&self) -> usize {
@@ -110,9 +147,18 @@ impl MetricsService for Received {
         &self,
         request: tonic::Request<ExportMetricsServiceRequest>,
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
+        use tonic_types::{ErrorDetails, StatusExt as _};
         let headers = request.metadata().clone().into_headers();
-        self.0.lock().unwrap().push((headers, request.into_inner()));
-        Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
+        match self.keep(headers, request.into_inner()) {
+            Some(Reply::Busy(Some(pause))) => Err(tonic::Status::with_error_details(
+                tonic::Code::ResourceExhausted,
+                "busy",
+                ErrorDetails::with_retry_info(Some(Duration::from_secs(pause.into()))),
+            )),
+            Some(Reply::Busy(None)) => Err(tonic::Status::unavailable("busy")),
+            Some(Reply::Never) => Err(tonic::Status::invalid_argument("never")),
+            reply => Ok(tonic::Response::new(taken(reply))),
+        }
     }
 }
 
@@ -128,8 +174,19 @@ async fn post(
     let mut plain = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut plain).unwrap();
     let message = ExportMetricsServiceRequest::decode(&plain[..]).unwrap();
-    state.0.lock().unwrap().push((headers, message));
-    Ok(http::Response::new(Full::default()))
+    let reply = state.keep(headers, message);
+    let mut answer = http::Response::new(Full::default());
+    match reply {
+        Some(Reply::Busy(pause)) => {
+            *answer.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+            if let Some(pause) = pause {
+                answer.headers_mut().insert("retry-after", pause.into());
+            }
+        }
+        Some(Reply::Never) => *answer.status_mut() = http::StatusCode::BAD_REQUEST,
+        reply => *answer.body_mut() = Full::new(taken(reply).encode_to_vec().into()),
+    }
+    Ok(answer)
 }
 
 /// A series as the page would write it, by the standard's rules of translation.
@@ -291,8 +348,100 @@ async fn a_collector_that_never_answers_holds_up_neither_calls_nor_the_end_and_i
             bench.invoke(hello()).await.unwrap();
         }
         assert_eq!(Page::settled(&bench, 20.0).await.attempts(&[]), 20.0);
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         assert!(bench.sidecar.drain().await);
         assert!(began.elapsed() < Duration::from_secs(8), "{protocol}");
     }
+}
+
+const RARELY: &[(&str, &str)] = &[("OTEL_METRIC_EXPORT_INTERVAL", "3600000")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_collector_refuses_for_now_is_sent_again_before_the_next_is_due() {
+    for protocol in ["grpc", "http/protobuf"] {
+        for (script, exports, least) in [
+            (&[Reply::Busy(None), Reply::Busy(None)][..], 3, 0),
+            (&[Reply::Busy(Some(1))], 2, 1),
+            (&[Reply::Never], 1, 0),
+        ] {
+            let receiver = Receiver::start(protocol).await;
+            receiver.script(script);
+            let bench = receiver.bench(RARELY).await;
+            assert!(bench.sidecar.drain().await);
+            let received = receiver.received.0.lock().unwrap();
+            assert_eq!(received.len(), exports, "{protocol}");
+            let took = received.last().unwrap().2 - received[0].2;
+            assert!(took >= Duration::from_secs(least), "{protocol}: {took:?}");
+            let numbers = |at: usize| translated(&received[at].1);
+            assert_eq!(numbers(0), numbers(exports - 1), "{protocol}: the same message");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_collector_rejects_of_an_export_is_counted() {
+    for protocol in ["grpc", "http/protobuf"] {
+        let receiver = Receiver::start(protocol).await;
+        receiver.script(&[Reply::Partly(5), Reply::Partly(2)]);
+        let bench = receiver.bench(&[("OTEL_METRIC_EXPORT_INTERVAL", "500")]).await;
+        let mut patience = 500;
+        let series = "faas_sidecar_otlp_rejected_total{signal=\"metrics\"}";
+        loop {
+            let page = Page::of(&bench).await;
+            if page.samples.get(series) == Some(&7.0) {
+                break;
+            }
+            patience -= 1;
+            assert!(patience > 0, "{protocol}: {:?}", page.samples.get(series));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn differences_add_up_to_what_was_counted() {
+    let receiver = Receiver::start("http/protobuf").await;
+    let variables = [
+        ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Delta"),
+    ];
+    let bench = receiver.bench(&variables).await;
+    for call in 0..6 {
+        if call == 3 {
+            // What is refused for good comes with the next.
+            receiver.script(&[Reply::Never; 4]);
+        }
+        bench.upstream.push(success("{}"));
+        bench.invoke(hello()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    assert!(bench.sidecar.drain().await);
+    let received = receiver.received.0.lock().unwrap();
+    let (mut calls, mut delivered, mut last) = (0.0, 0, None);
+    for (_, message, _) in received.iter() {
+        for metric in &message.resource_metrics[0].scope_metrics[0].metrics {
+            match metric.data.as_ref().unwrap() {
+                Data::Sum(sum) => {
+                    let expected = if sum.is_monotonic { 1 } else { 2 };
+                    assert_eq!(sum.aggregation_temporality, expected, "{}", metric.name);
+                }
+                Data::Histogram(histogram) => {
+                    assert_eq!(histogram.aggregation_temporality, 1, "{}", metric.name);
+                }
+                _ => {}
+            }
+            if metric.name == "rpc.server.call.duration"
+                && let Some(Data::Histogram(histogram)) = &metric.data
+            {
+                let point = &histogram.data_points[0];
+                // A message that was not delivered is told again from the same beginning.
+                if last != Some(point.start_time_unix_nano) {
+                    calls += delivered as f64;
+                }
+                (delivered, last) = (point.count, Some(point.start_time_unix_nano));
+            }
+        }
+    }
+    calls += delivered as f64;
+    assert_eq!(calls, 6.0);
 }

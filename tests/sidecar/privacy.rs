@@ -5,7 +5,7 @@ use faas_sidecar::proto::*;
 use tonic::Request;
 
 use crate::support::answer::{content, html};
-use crate::support::bench::Bench;
+use crate::support::bench::{Bench, keys};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -19,12 +19,12 @@ fn with_metadata(pairs: &[(&'static str, &str)]) -> Request<ListPackagesRequest>
 
 #[tokio::test]
 async fn trace_headers_pass_through_and_nothing_else_of_the_metadata() {
-    let bench = Bench::new().await;
+    let bench = Bench::whole("tracing: {baggage: [tenant]}", "", &keys()).await;
     bench.upstream.push(content("[]"));
     let request = with_metadata(&[
         ("traceparent", PARENT),
         ("tracestate", "vendor=1,other=2"),
-        ("baggage", "tenant=42"),
+        ("baggage", "user=caller-canary,tenant=42"),
         ("authorization", "Bearer caller-canary"),
         ("cookie", "session=caller-canary"),
         ("x-ncp-iam-access-key", "caller-canary"),

@@ -29,7 +29,7 @@ fn traced<T>(message: T, flags: &str) -> Request<T> {
 }
 
 async fn bench(env: &Env) -> Bench {
-    Bench::whole("", QUICK, env).await
+    Bench::whole("tracing: {baggage: [tenant]}", QUICK, env).await
 }
 
 fn server(spans: &[Span]) -> &Span {
@@ -493,4 +493,97 @@ async fn headers_for_the_collector_reach_it_and_nobody_else() {
         assert!(!String::from_utf8_lossy(&bench.upstream.only().head).contains("otlp-token"));
         assert!(!format!("{:?}", bench.sidecar).contains("otlp-token"));
     }
+}
+
+#[tokio::test]
+async fn no_value_of_the_variables_keeps_the_sidecar_from_starting() {
+    let protocol = "OTEL_EXPORTER_OTLP_PROTOCOL";
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "\"http://127.0.0.1:4318\""),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318 "),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "unix:/run/collector.sock"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://[::1:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:9"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "\u{e9}"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a b=c,\u{0},=,=="),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ("OTEL_TRACES_EXPORTER", "otlp,console"),
+        ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        ("OTEL_METRICS_EXPORTER", "prometheus"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "-1"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "sometimes"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "\u{e9},=,%zz=%zz"),
+    ] {
+        for carrier in ["grpc", "http/protobuf"] {
+            let env = Env::fixed([
+                ("NCLOUD_ACCESS_KEY_ID", "id"),
+                ("NCLOUD_SECRET_ACCESS_KEY", "secret"),
+                ("OTEL_TRACES_EXPORTER", "otlp"),
+                ("OTEL_METRICS_EXPORTER", "otlp"),
+                ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/not/mounted/ca.crt"),
+                (protocol, carrier),
+                (name, value),
+            ]);
+            let bench = bench(&env).await;
+            bench.upstream.push(success("{}"));
+            let _ = bench.invoke(hello()).await;
+            assert_eq!(
+                bench.upstream.received().len(),
+                1,
+                "{name}={value} over {carrier}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn spans_that_a_collector_refuses_for_now_are_sent_again_and_those_it_rejects_are_counted() {
+    for collector in [Collector::grpc().await, Collector::http().await] {
+        collector.refuse(2);
+        collector.reject(1);
+        let top = "admin: \"127.0.0.1:0\"";
+        let bench = Bench::whole(top, QUICK, &collector.env(&[])).await;
+        bench.upstream.push(success("{}"));
+        bench.invoke(hello()).await.unwrap();
+        collector.wait(2).await;
+        let series = "faas_sidecar_otlp_rejected_total{signal=\"traces\"}";
+        let mut patience = 500;
+        while crate::metrics::Page::of(&bench).await.samples.get(series) != Some(&1.0) {
+            patience -= 1;
+            assert!(patience > 0, "the rejected span is not counted");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_comes_later_is_read_when_it_is_there() {
+    let authority = crate::support::tls::Authority::new();
+    let collector = Collector::tls(&authority).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.crt");
+    let endpoint = collector.address().replace("http://", "https://");
+    let env = collector.env(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", file.to_str().unwrap()),
+    ]);
+    let bench = bench(&env).await;
+    bench.upstream.push(success("{}"));
+    bench.invoke(hello()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(collector.spans().is_empty(), "nothing is trusted yet");
+    std::fs::copy(authority.file(), &file).unwrap();
+    for _ in 0..500 {
+        if !collector.spans().is_empty() {
+            return;
+        }
+        bench.upstream.push(success("{}"));
+        bench.invoke(hello()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the certificate is not read again");
 }

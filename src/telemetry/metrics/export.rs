@@ -1,30 +1,31 @@
 //! The export over OTLP: a thread of its own that reads the registry at an interval and sends it.
 //!
-//! It holds nothing between two exports: what could not be sent is in the next, since numbers are cumulative. A collector
-//! that is slow or gone costs no call anything.
+//! What could not be sent is in the next export: cumulative numbers hold it anyway, and differences are counted from the
+//! last export that was delivered. A collector that is slow or gone costs no call anything.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use opentelemetry_http::HttpClient as _;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message as _;
 use tokio::sync::watch;
-use tonic::codec::CompressionEncoding::Gzip;
-use tonic::metadata::MetadataMap;
-use tracing::warn;
+use tokio::time::Instant;
+use tracing::{info, warn};
 
-use super::{Metrics, otlp};
+use super::otlp::{Delivered, Temporality, message, snapshot};
+use super::{Metrics, names};
 use crate::clock;
-use crate::telemetry::otlp::{Connection, Http, Read, Settings, Signal, millis, resource};
+use crate::telemetry::otlp::{Collector, Read, Settings, Signal, millis, resource};
 
 /// The standard's default interval, in milliseconds.
 const INTERVAL: u64 = 60_000;
+/// The pause before the first repetition; each one after is twice as long, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The running export; dropped, it ends without a last one.
 #[derive(Debug)]
@@ -35,12 +36,47 @@ pub struct Export {
     told: String,
 }
 
+/// What the standard variables ask for, before anything is started.
+struct Asked {
+    settings: Settings,
+    interval: Duration,
+    temporality: Temporality,
+    resource: Resource,
+}
+
+impl Asked {
+    fn read(read: Read<'_>, warnings: &mut Vec<String>) -> Option<Self> {
+        let settings = Settings::read(Signal::Metrics, read, warnings)?;
+        let name = "OTEL_METRIC_EXPORT_INTERVAL";
+        Some(Self {
+            settings,
+            interval: millis(name, read(name), INTERVAL, warnings),
+            temporality: temporality(read, warnings),
+            resource: (&resource(read, warnings)).into(),
+        })
+    }
+}
+
+fn temporality(read: Read<'_>, warnings: &mut Vec<String>) -> Temporality {
+    let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+    match read(name).map(|text| text.trim().to_ascii_lowercase()).as_deref() {
+        None | Some("cumulative") => Temporality::Cumulative,
+        Some("delta") => Temporality::Delta,
+        Some("lowmemory") => Temporality::LowMemory,
+        Some(_) => {
+            warnings.push(format!(
+                "{name} is none of cumulative, delta and lowmemory: cumulative is used"
+            ));
+            Temporality::Cumulative
+        }
+    }
+}
+
 /// What the thread needs.
 struct Exporter {
     metrics: Arc<Metrics>,
-    settings: Settings,
-    resource: Resource,
-    interval: Duration,
+    asked: Asked,
+    collector: Collector,
     start: SystemTime,
 }
 
@@ -48,24 +84,19 @@ impl Export {
     /// As the standard variables say; `None` unless they ask for it. `warnings` tell of what is ignored.
     #[must_use]
     pub fn start(metrics: &Arc<Metrics>, read: Read<'_>, warnings: &mut Vec<String>) -> Option<Self> {
-        let settings = Settings::read(Signal::Metrics, read, warnings)?;
-        let interval = millis(
-            "OTEL_METRIC_EXPORT_INTERVAL",
-            read("OTEL_METRIC_EXPORT_INTERVAL"),
-            INTERVAL,
-            warnings,
-        );
+        let asked = Asked::read(read, warnings)?;
         let told = format!(
-            "{} over {:?}, every {} s",
-            settings.shown(),
-            settings.protocol,
-            interval.as_secs_f64()
+            "{} over {:?}, every {} s, {:?}",
+            asked.settings.shown(),
+            asked.settings.protocol,
+            asked.interval.as_secs_f64(),
+            asked.temporality
         );
+        let rejected = metrics.family(&names::OTLP_REJECTED).counter(&["metrics"]);
         let exporter = Exporter {
             metrics: Arc::clone(metrics),
-            resource: (&resource(read, warnings)).into(),
-            settings,
-            interval,
+            collector: Collector::new(&asked.settings, rejected),
+            asked,
             start: clock::now(),
         };
         let (stop, stopped) = watch::channel(false);
@@ -86,6 +117,11 @@ impl Export {
                 None
             }
         }
+    }
+
+    /// Tells in `warnings` what [`Export::start`] would ignore, and starts nothing.
+    pub(in crate::telemetry) fn check(read: Read<'_>, warnings: &mut Vec<String>) {
+        let _ = Asked::read(read, warnings);
     }
 
     /// Where metrics go, for the log's first lines.
@@ -113,10 +149,7 @@ impl Exporter {
             Err(fault) => return warn!("no metrics are exported: {fault}"),
         };
         runtime.block_on(async {
-            let mut sender = match Sender::new(&self.settings) {
-                Ok(sender) => sender,
-                Err(fault) => return warn!("no metrics are exported: {fault}"),
-            };
+            let mut delivered = Delivered::nothing(self.asked.temporality, self.start);
             let mut failing = false;
             loop {
                 // An end of the channel is a stop that nobody waits for.
@@ -125,100 +158,100 @@ impl Exporter {
                         Ok(_) => true,
                         Err(_) => return,
                     },
-                    () = tokio::time::sleep(self.interval) => false,
+                    () = tokio::time::sleep(self.asked.interval) => false,
                 };
-                let span = otlp::Span { start: self.start, now: clock::now() };
-                let message = otlp::message(self.metrics.families(), self.resource.clone(), span);
-                let sent = tokio::time::timeout(self.settings.timeout, sender.send(message)).await;
-                let sent = sent.unwrap_or_else(|_| Err("the collector did not answer in time".to_owned()));
-                // Told when it begins, not every minute.
-                if let (Err(why), false) = (&sent, failing) {
-                    warn!("metrics cannot be exported: {why}; they are kept, and sent when the collector is back");
+                let (read, now) = (snapshot(self.metrics.families()), clock::now());
+                let message = message(&read, self.asked.resource.clone(), &delivered, now);
+                match self.deliver(message.encode_to_vec(), &mut stopped, last).await {
+                    Ok(()) => {
+                        delivered.note(read, now);
+                        if failing {
+                            info!("metrics are exported again");
+                        }
+                        failing = false;
+                    }
+                    // Told when it begins, not every minute.
+                    Err(why) if !failing => {
+                        failing = true;
+                        warn!("metrics cannot be exported: {why}; they are kept, and sent when the collector is back");
+                    }
+                    Err(_) => {}
                 }
-                failing = sent.is_err();
                 if last {
                     return;
                 }
             }
         });
     }
-}
 
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
-enum Sender {
-    Grpc {
-        client: MetricsServiceClient<tonic::transport::Channel>,
-        metadata: MetadataMap,
-    },
-    Http {
-        client: Http,
-        endpoint: String,
-        gzip: bool,
-    },
-}
-
-impl Sender {
-    fn new(settings: &Settings) -> Result<Self, String> {
-        let connection = Connection::new(settings).map_err(|fault| fault.to_string())?;
-        Ok(match connection {
-            Connection::Grpc(channel) => {
-                let client = MetricsServiceClient::new(channel);
-                Self::Grpc {
-                    client: if settings.gzip {
-                        client.send_compressed(Gzip)
-                    } else {
-                        client
-                    },
-                    metadata: MetadataMap::from_headers(settings.headers.clone()),
+    /// Sends one message, and repeats it as OTLP allows until the next one is due or the process stops.
+    async fn deliver(
+        &self,
+        message: Vec<u8>,
+        stopped: &mut watch::Receiver<bool>,
+        last: bool,
+    ) -> Result<(), String> {
+        let due = Instant::now() + self.asked.interval;
+        let body = if self.asked.settings.gzip {
+            gzipped(&message).map_err(|fault| fault.to_string())?
+        } else {
+            message
+        };
+        let body = Bytes::from(body);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let request = self.request(body.clone()).map_err(|fault| fault.to_string())?;
+            let (why, asked) = match tokio::time::timeout_at(due, self.collector.send_bytes(request)).await {
+                Ok(Ok(answer)) if answer.status().is_success() => return Ok(()),
+                Ok(Ok(answer)) if may_repeat(answer.status()) => {
+                    let why = format!("the collector answered {}", answer.status());
+                    (why, retry_after(&answer))
                 }
+                Ok(Ok(answer)) => return Err(format!("the collector answered {}", answer.status())),
+                Ok(Err(fault)) if fault.is::<tokio::time::error::Elapsed>() => {
+                    ("the collector did not answer in time".to_owned(), None)
+                }
+                Ok(Err(fault)) => (fault.to_string(), None),
+                Err(_) => return Err("the collector did not answer in time".to_owned()),
+            };
+            let wait = asked.unwrap_or_else(|| pause.mul_f64(0.5 + fastrand::f64() / 2.0));
+            if Instant::now() + wait >= due {
+                return Err(why);
             }
-            Connection::Http(client) => Self::Http {
-                client: *client,
-                endpoint: settings.endpoint.clone(),
-                gzip: settings.gzip,
-            },
-        })
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                // What waits is sent once more with all that came since.
+                _ = stopped.wait_for(|stop| *stop), if !last => return Err(why),
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
-    async fn send(&mut self, message: ExportMetricsServiceRequest) -> Result<(), String> {
-        match self {
-            Self::Grpc { client, metadata } => {
-                let mut request = tonic::Request::new(message);
-                *request.metadata_mut() = metadata.clone();
-                let sent = client.export(request).await;
-                // The status' message may be the collector's own words; its code is enough.
-                sent.map(drop)
-                    .map_err(|status| format!("the collector answered {}", status.code()))
-            }
-            Self::Http {
-                client,
-                endpoint,
-                gzip,
-            } => {
-                let body = message.encode_to_vec();
-                let mut request = Request::post(endpoint.as_str()).header(
-                    header::CONTENT_TYPE,
-                    HeaderValue::from_static("application/x-protobuf"),
-                );
-                let body = if *gzip {
-                    request = request.header(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-                    gzipped(&body).map_err(|fault| fault.to_string())?
-                } else {
-                    body
-                };
-                let request = request
-                    .body(Bytes::from(body))
-                    .map_err(|fault| fault.to_string())?;
-                let answer = client
-                    .send_bytes(request)
-                    .await
-                    .map_err(|fault| fault.to_string())?;
-                if answer.status().is_success() {
-                    Ok(())
-                } else {
-                    Err(format!("the collector answered {}", answer.status()))
-                }
-            }
+    fn request(&self, body: Bytes) -> Result<Request<Bytes>, http::Error> {
+        let mut request = Request::post(self.asked.settings.endpoint.as_str()).header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-protobuf"),
+        );
+        if self.asked.settings.gzip {
+            request = request.header(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        request.body(body)
+    }
+}
+
+/// OTLP, "Retryable Response Codes".
+fn may_repeat(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502 | 503 | 504)
+}
+
+/// The pause that the collector asks for, in seconds or until a date (RFC 9110 §10.2.3).
+fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
+    let text = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            Some(date.duration_since(clock::now()).unwrap_or_default())
         }
     }
 }

@@ -92,6 +92,8 @@ pub struct Sample {
     pub labels: Labels,
     /// Its value.
     pub value: Value,
+    /// It is read at each scrape, and not counted here.
+    pub read: bool,
 }
 
 /// A value in the family's unit.
@@ -173,6 +175,7 @@ impl Family {
             samples.push(Sample {
                 labels: labels.clone(),
                 value,
+                read: matches!(cell, Cell::Read(_)),
             });
             true
         });

@@ -190,6 +190,9 @@ families! {
     /// Repeated calls.
     DEDUP = "faas_sidecar.dedup.calls", Unit::Things("{call}"), Kind::Counter, ["outcome"],
         "Calls with a request_id, by whether they started, joined a call in flight, got a stored answer or were refused";
+    /// Telemetry that the collector rejected.
+    OTLP_REJECTED = "faas_sidecar.otlp.rejected", Unit::Things("{item}"), Kind::Counter, ["signal"],
+        "Spans and data points that the collector rejected although it answered OK (partial success)";
     /// Targets.
     TARGET_INFO = "faas_sidecar.target.info", Unit::Things("{target}"), Kind::Gauge,
         [TARGET, "faas.invoked_provider", "faas.invoked_region"],

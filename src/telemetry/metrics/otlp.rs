@@ -1,5 +1,9 @@
-//! The families as an OTLP message: the same names, labels and numbers as on the page, cumulative since the start.
+//! The families as an OTLP message: the same names, labels and numbers as on the page.
+//!
+//! Sums and histograms are cumulative since the start, or what has come since the last export that was delivered, as
+//! `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` asks (OpenTelemetry specification, "Metrics Exporter - OTLP").
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -12,30 +16,121 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
-use super::family::{Description, Family, Kind, Sample, Unit, Value};
+use super::family::{Description, Family, Kind, Labels, Sample, Unit, Value};
+use crate::telemetry::otlp::SCHEMA;
 
-/// The conventions that the names follow.
-const SCHEMA: &str = "https://opentelemetry.io/schemas/1.40.0";
-
-/// From when to when the numbers count.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    /// When counting began.
-    pub(super) start: SystemTime,
-    /// Now.
-    pub(super) now: SystemTime,
+/// Which numbers are told as what has come since the last export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Temporality {
+    /// None.
+    #[default]
+    Cumulative,
+    /// Counters and histograms.
+    Delta,
+    /// Counters and histograms, but no counter that is read at each export.
+    LowMemory,
 }
 
-/// All families that have series.
-pub(super) fn message<'a>(
-    families: impl Iterator<Item = &'a Family>,
-    resource: Resource,
-    span: Span,
-) -> ExportMetricsServiceRequest {
-    let metrics = families
+/// All families that have series, read at one moment.
+pub(super) type Snapshot = Vec<(&'static Description, Vec<Sample>)>;
+
+/// What has been delivered, so that the next message tells the rest.
+#[derive(Debug)]
+pub(super) struct Delivered {
+    temporality: Temporality,
+    /// When counting began.
+    start: SystemTime,
+    /// The last delivered export; that of the start before the first.
+    last: SystemTime,
+    /// The numbers of the families that are told as differences.
+    numbers: HashMap<(&'static str, Labels), Value>,
+}
+
+impl Temporality {
+    /// Whether a family's numbers are told as differences; what goes up and down never is.
+    fn is_delta(self, description: &Description, samples: &[Sample]) -> bool {
+        match (self, description.kind) {
+            (Self::Cumulative, _) | (_, Kind::UpDown | Kind::Gauge) => false,
+            (Self::LowMemory, Kind::Counter) => !samples.iter().any(|sample| sample.read),
+            (Self::Delta, Kind::Counter) | (_, Kind::Histogram(_)) => true,
+        }
+    }
+}
+
+impl Delivered {
+    pub(super) fn nothing(temporality: Temporality, start: SystemTime) -> Self {
+        Self {
+            temporality,
+            start,
+            last: start,
+            numbers: HashMap::new(),
+        }
+    }
+
+    /// Notes that the message of a snapshot taken at `now` has arrived.
+    pub(super) fn note(&mut self, snapshot: Snapshot, now: SystemTime) {
+        self.last = now;
+        self.numbers = snapshot
+            .into_iter()
+            .filter(|(description, samples)| self.temporality.is_delta(description, samples))
+            .flat_map(|(description, samples)| {
+                let named = move |sample: Sample| ((description.name, sample.labels), sample.value);
+                samples.into_iter().map(named)
+            })
+            .collect();
+    }
+
+    /// The family's samples without what has been delivered.
+    fn rest(&self, description: &Description, samples: &[Sample]) -> Vec<Sample> {
+        let rest = |sample: &Sample| {
+            let mut rest = sample.clone();
+            let before = self.numbers.get(&(description.name, sample.labels.clone()));
+            match (&mut rest.value, before) {
+                // A number that is smaller than before has begun anew.
+                (Value::Number(value), Some(Value::Number(before))) if *value >= *before => *value -= before,
+                (Value::Spread(spread), Some(Value::Spread(before))) => spread.subtract(before),
+                _ => {}
+            }
+            rest
+        };
+        samples.iter().map(rest).collect()
+    }
+}
+
+/// Reads all families.
+pub(super) fn snapshot<'a>(families: impl Iterator<Item = &'a Family>) -> Snapshot {
+    families
         .map(|family| (family.description(), family.samples()))
         .filter(|(_, samples)| !samples.is_empty())
-        .map(|(description, samples)| metric(description, &samples, span))
+        .collect()
+}
+
+/// The message of a snapshot taken at `now`.
+pub(super) fn message(
+    snapshot: &Snapshot,
+    resource: Resource,
+    delivered: &Delivered,
+    now: SystemTime,
+) -> ExportMetricsServiceRequest {
+    let metrics = snapshot
+        .iter()
+        .map(|(description, samples)| {
+            if delivered.temporality.is_delta(description, samples) {
+                let span = Span {
+                    start: delivered.last,
+                    now,
+                    temporality: AggregationTemporality::Delta,
+                };
+                metric(description, &delivered.rest(description, samples), span)
+            } else {
+                let span = Span {
+                    start: delivered.start,
+                    now,
+                    temporality: AggregationTemporality::Cumulative,
+                };
+                metric(description, samples, span)
+            }
+        })
         .collect();
     let scope = InstrumentationScope {
         name: env!("CARGO_PKG_NAME").to_owned(),
@@ -55,6 +150,14 @@ pub(super) fn message<'a>(
     }
 }
 
+/// From when to when the numbers count, and how.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: SystemTime,
+    now: SystemTime,
+    temporality: AggregationTemporality,
+}
+
 fn metric(description: &Description, samples: &[Sample], span: Span) -> Metric {
     let numbers = || {
         samples
@@ -62,7 +165,7 @@ fn metric(description: &Description, samples: &[Sample], span: Span) -> Metric {
             .filter_map(|sample| number(description, sample, span))
             .collect()
     };
-    let temporality = AggregationTemporality::Cumulative.into();
+    let temporality = span.temporality.into();
     let data = match description.kind {
         Kind::Counter | Kind::UpDown => Data::Sum(Sum {
             data_points: numbers(),
@@ -186,11 +289,9 @@ mod tests {
             .counter(&["main", "-/hello"])
             .add_time(Duration::from_millis(1_500));
         metrics.family(&names::CALLS_IN_FLIGHT).gauge(&["main"]).set(3);
-        let span = Span {
-            start: at(100),
-            now: at(160),
-        };
-        let sent = message(metrics.families(), Resource::default(), span);
+        let nothing = Delivered::nothing(Temporality::Cumulative, at(100));
+        let read = snapshot(metrics.families());
+        let sent = message(&read, Resource::default(), &nothing, at(160));
         let sent = &sent.resource_metrics[0].scope_metrics[0].metrics;
         let find = |name: &str| sent.iter().find(|metric| metric.name == name).unwrap();
 
@@ -236,5 +337,79 @@ mod tests {
                 .all(|metric| metric.name != "faas_sidecar.invocations"),
             "a family without series is not sent"
         );
+    }
+
+    #[test]
+    fn a_delta_is_what_was_not_delivered_yet() {
+        let metrics = Metrics::new(10);
+        let repeats = metrics.family(&names::DEDUP).counter(&["started"]);
+        let waits = metrics.family(&names::QUEUE_WAIT).histogram(&["main"]);
+        let in_flight = metrics.family(&names::CALLS_IN_FLIGHT).gauge(&["main"]);
+        let shed = metrics.family(&names::SHED);
+        shed.read(
+            &["main", "QUEUE_FULL"],
+            Box::new(|| super::super::Reading::Value(5.0)),
+        );
+        let told = |message: &ExportMetricsServiceRequest, name: &str| {
+            let metrics = &message.resource_metrics[0].scope_metrics[0].metrics;
+            match metrics
+                .iter()
+                .find(|metric| metric.name == name)
+                .unwrap()
+                .data
+                .clone()
+            {
+                Some(Data::Sum(sum)) => {
+                    let point = &sum.data_points[0];
+                    let number = match point.value.unwrap() {
+                        Number::AsInt(number) => number,
+                        Number::AsDouble(number) => panic!("{number}"),
+                    };
+                    (
+                        number,
+                        sum.aggregation_temporality,
+                        point.start_time_unix_nano / 1_000_000_000,
+                    )
+                }
+                Some(Data::Histogram(histogram)) => {
+                    let point = &histogram.data_points[0];
+                    assert_eq!(point.count, point.bucket_counts.iter().sum::<u64>());
+                    let count = i64::try_from(point.count).unwrap();
+                    (
+                        count,
+                        histogram.aggregation_temporality,
+                        point.start_time_unix_nano / 1_000_000_000,
+                    )
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let (delta, cumulative) = (1, 2);
+        for (temporality, read) in [(Temporality::Delta, delta), (Temporality::LowMemory, cumulative)] {
+            let mut delivered = Delivered::nothing(temporality, at(100));
+            let first = snapshot(metrics.families());
+            let message_of = |snapshot: &Snapshot, delivered: &Delivered, now| {
+                message(snapshot, Resource::default(), delivered, at(now))
+            };
+            let before = repeats.get();
+            repeats.add(2);
+            waits.observe(7);
+            in_flight.set(3);
+            let second = snapshot(metrics.families());
+            // The first was lost on its way: the second tells all.
+            let lost = message_of(&second, &delivered, 120);
+            let all = i64::try_from(before).unwrap() + 2;
+            assert_eq!(told(&lost, "faas_sidecar.dedup.calls"), (all, delta, 100));
+            delivered.note(first, at(110));
+            let sent = message_of(&second, &delivered, 120);
+            assert_eq!(told(&sent, "faas_sidecar.dedup.calls"), (2, delta, 110));
+            assert_eq!(told(&sent, "faas_sidecar.queue.wait.duration").0, 1);
+            assert_eq!(told(&sent, "faas_sidecar.calls.in_flight"), (3, cumulative, 100));
+            assert_eq!(told(&sent, "faas_sidecar.shed").1, read);
+            delivered.note(second, at(120));
+            let third = message_of(&snapshot(metrics.families()), &delivered, 130);
+            assert_eq!(told(&third, "faas_sidecar.dedup.calls"), (0, delta, 120));
+            assert_eq!(told(&third, "faas_sidecar.queue.wait.duration"), (0, delta, 120));
+        }
     }
 }

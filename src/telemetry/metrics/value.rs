@@ -127,6 +127,14 @@ impl Spread {
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
+
+    /// Takes away what was observed before.
+    pub fn subtract(&mut self, before: &Self) {
+        for (count, before) in self.counts.iter_mut().zip(&before.counts) {
+            *count = count.saturating_sub(*before);
+        }
+        self.sum = self.sum.saturating_sub(before.sum);
+    }
 }
 
 fn nanos(time: Duration) -> u64 {

@@ -34,13 +34,15 @@ pub enum Protocol {
 /// One signal's way to its collector.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What is sent.
+    pub signal: Signal,
     /// Absolute URL: for HTTP the signal's own, for gRPC the server's.
     pub endpoint: String,
     /// gRPC or HTTP.
     pub protocol: Protocol,
     /// Sent with every request. Values are marked sensitive, since they hold tokens: they print as `Sensitive`.
     pub headers: HeaderMap,
-    /// Bound of one export, repetitions included.
+    /// Bound of one request; of spans, with its repetitions. [`INDEFINITE`] when there is none.
     pub timeout: Duration,
     /// Bodies are compressed with gzip.
     pub gzip: bool,
@@ -66,7 +68,26 @@ impl Signal {
             Self::Metrics => "v1/metrics",
         }
     }
+
+    /// OTLP/gRPC's path.
+    pub(super) fn method(self) -> &'static str {
+        match self {
+            Self::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+            Self::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        }
+    }
+
+    /// What is counted of it.
+    pub(super) fn items(self) -> &'static str {
+        match self {
+            Self::Traces => "spans",
+            Self::Metrics => "data points",
+        }
+    }
 }
+
+/// A time that never comes: the standard's 0 for a timeout.
+const INDEFINITE: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 impl Settings {
     /// The signal's settings; `None` unless the variables ask for it: by an endpoint, or by `OTEL_<SIGNAL>_EXPORTER=otlp`.
@@ -79,14 +100,21 @@ impl Settings {
             read(&format!("{own}{name}")).or_else(|| read(&format!("OTEL_EXPORTER_OTLP_{name}")))
         };
         let exporter = format!("OTEL_{}_EXPORTER", signal.name());
-        match read(&exporter).as_deref() {
-            Some("otlp") => {}
-            Some("none") => return None,
-            Some(_) => {
-                warnings.push(format!(
-                    "{exporter} is neither otlp nor none: nothing is exported"
-                ));
-                return None;
+        match read(&exporter) {
+            Some(listed) => {
+                let names: Vec<_> = listed.split(',').map(str::trim).collect();
+                let otlp = names.contains(&"otlp");
+                if names.iter().any(|name| !matches!(*name, "otlp" | "none" | "")) {
+                    let rest = if otlp {
+                        "otlp alone is used"
+                    } else {
+                        "nothing is exported"
+                    };
+                    warnings.push(format!("{exporter} names others than otlp and none: {rest}"));
+                }
+                if !otlp {
+                    return None;
+                }
             }
             None if either("ENDPOINT").is_none() => return None,
             None => {}
@@ -111,19 +139,58 @@ impl Settings {
                 false
             }
         };
-        Some(Self {
-            endpoint: endpoint(signal, protocol, read, &own),
+        let endpoint = match endpoint(signal, protocol, read, &own) {
+            Ok(endpoint) => endpoint,
+            Err(wrong) => {
+                // The text itself may hold a password.
+                warnings.push(format!(
+                    "{wrong} is no http or https URL such as http://collector:4318: no {} are exported",
+                    signal.name().to_lowercase()
+                ));
+                return None;
+            }
+        };
+        let client = match (either("CLIENT_CERTIFICATE"), either("CLIENT_KEY")) {
+            (Some(chain), Some(key)) => Some((PathBuf::from(chain), PathBuf::from(key))),
+            (None, None) => None,
+            _ => {
+                warnings.push(
+                    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY need each other: no client \
+                     certificate is used"
+                        .to_owned(),
+                );
+                None
+            }
+        };
+        let settings = Self {
+            signal,
+            endpoint,
             protocol,
             headers: either("HEADERS")
                 .map(|text| headers(&text, warnings))
                 .unwrap_or_default(),
-            timeout: millis("OTEL_EXPORTER_OTLP_TIMEOUT", either("TIMEOUT"), 10_000, warnings),
+            timeout: match either("TIMEOUT").as_deref().map(str::trim) {
+                Some("0") => INDEFINITE,
+                text => millis(
+                    "OTEL_EXPORTER_OTLP_TIMEOUT",
+                    text.map(str::to_owned),
+                    10_000,
+                    warnings,
+                ),
+            },
             gzip,
             certificate: either("CERTIFICATE").map(PathBuf::from),
-            client: either("CLIENT_CERTIFICATE")
-                .map(PathBuf::from)
-                .zip(either("CLIENT_KEY").map(PathBuf::from)),
-        })
+            client,
+        };
+        if settings.endpoint.starts_with("https:")
+            && let Err(why) = super::connect::look_at_files(&settings)
+        {
+            warnings.push(format!(
+                "{} cannot be exported for now: {why}; its files are read again for each connection",
+                signal.name().to_lowercase()
+            ));
+        }
+        Some(settings)
     }
 }
 
@@ -144,24 +211,44 @@ impl Settings {
 }
 
 /// The signal's own endpoint as it stands; the general one with the signal's path for HTTP.
-fn endpoint(signal: Signal, protocol: Protocol, read: Read<'_>, own: &str) -> String {
-    let general = || read("OTEL_EXPORTER_OTLP_ENDPOINT");
-    match protocol {
-        Protocol::Http => read(&format!("{own}ENDPOINT")).unwrap_or_else(|| {
-            let base = general().unwrap_or_else(|| "http://localhost:4318".to_owned());
-            format!("{}/{}", base.trim_end_matches('/'), signal.path())
-        }),
-        Protocol::Grpc => {
-            let text = read(&format!("{own}ENDPOINT"))
-                .or_else(general)
-                .unwrap_or_else(|| "http://localhost:4317".to_owned());
-            if text.contains("://") {
-                return text;
-            }
+///
+/// # Errors
+/// The name of the variable whose value is no URL.
+fn endpoint(signal: Signal, protocol: Protocol, read: Read<'_>, own: &str) -> Result<String, String> {
+    let own_name = format!("{own}ENDPOINT");
+    let (name, text) = match read(&own_name) {
+        Some(text) => (own_name, Some(text)),
+        None => {
+            let general = "OTEL_EXPORTER_OTLP_ENDPOINT";
+            let text = read(general).map(|text| match protocol {
+                Protocol::Http => format!("{}/{}", text.trim_end_matches('/'), signal.path()),
+                Protocol::Grpc => text,
+            });
+            (general.to_owned(), text)
+        }
+    };
+    let text = match (protocol, text) {
+        (Protocol::Http, None) => format!("http://localhost:4318/{}", signal.path()),
+        (Protocol::Grpc, None) => "http://localhost:4317".to_owned(),
+        // OTLP over gRPC may leave the scheme out (OpenTelemetry specification, "Endpoint URLs for OTLP/gRPC").
+        (Protocol::Grpc, Some(text)) if !text.contains("://") && !text.starts_with("unix:") => {
             let insecure = read(&format!("{own}INSECURE")).or_else(|| read("OTEL_EXPORTER_OTLP_INSECURE"));
             let plain = insecure.is_some_and(|text| text.eq_ignore_ascii_case("true"));
             format!("{}://{text}", if plain { "http" } else { "https" })
         }
+        (_, Some(text)) => text,
+    };
+    let url: Option<http::Uri> = text.parse().ok();
+    let usable = url.is_some_and(|url| {
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && url
+                .authority()
+                .is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().ends_with(':'))
+    });
+    if usable && url::Url::parse(&text).is_ok() {
+        Ok(text)
+    } else {
+        Err(name)
     }
 }
 
@@ -237,19 +324,17 @@ pub fn resource(read: Read<'_>, warnings: &mut Vec<String>) -> Resource {
     if let Some(name) = read("OTEL_SERVICE_NAME") {
         attributes.push(KeyValue::new("service.name", name));
     }
-    // The last of a key wins.
+    // The last of a key wins. Spans and numbers are recorded by code of our own, and the conventions keep the name
+    // `opentelemetry` for its own SDKs.
     Resource::builder_empty()
         .with_attributes([
-            KeyValue::new("telemetry.sdk.name", "opentelemetry"),
+            KeyValue::new("telemetry.sdk.name", env!("CARGO_PKG_NAME")),
             KeyValue::new("telemetry.sdk.language", "rust"),
-            KeyValue::new("telemetry.sdk.version", SDK_VERSION),
+            KeyValue::new("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
         ])
         .with_attributes(attributes)
         .build()
 }
-
-/// Of `opentelemetry_sdk`, as `Cargo.toml` asks for it.
-const SDK_VERSION: &str = "0.33.1";
 
 fn percent_decoded(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();

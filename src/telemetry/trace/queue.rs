@@ -10,14 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::InstrumentationScope;
-use opentelemetry_otlp::SpanExporter;
+use opentelemetry_otlp::{Compression, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanExporter as _;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use super::spans::{Call, scope};
-use crate::telemetry::otlp::{self, Connection, Read, millis, number};
+use crate::telemetry::metrics::Counter;
+use crate::telemetry::otlp::{self, Collector, Read, millis, number};
 
 /// `OTEL_BSP_*`, with the standard's defaults.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,7 @@ pub struct Counts {
     pub exported: u64,
     /// Not queued, because the queue was full.
     pub dropped: u64,
-    /// Sent and not taken.
+    /// Sent and not taken, or rejected.
     pub failed: u64,
 }
 
@@ -83,14 +84,15 @@ impl Bounds {
 }
 
 impl Queue {
-    /// Starts the thread.
+    /// Starts the thread. Spans that the collector rejects are counted in `rejected`.
     ///
     /// # Errors
-    /// When the settings make no connection, or no thread can be had.
+    /// When the settings make no exporter, or no thread can be had.
     pub(super) fn start(
         settings: &otlp::Settings,
         resource: &Resource,
         bounds: Bounds,
+        rejected: Counter,
     ) -> Result<Self, String> {
         let shared = Arc::new(Shared {
             bounds,
@@ -101,16 +103,7 @@ impl Queue {
             dropped: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         });
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|fault| format!("its runtime cannot be started ({fault})"))?;
-        let mut exporter = {
-            let _inside = runtime.enter();
-            Connection::new(settings)
-                .and_then(|connection| connection.spans(settings))
-                .map_err(|fault| fault.to_string())?
-        };
+        let mut exporter = exporter(settings, rejected.clone())?;
         exporter.set_resource(resource);
         let (ends, ended) = sync_channel(1);
         let worker = Worker {
@@ -119,11 +112,17 @@ impl Queue {
             scope: scope(),
             endpoint: settings.shown(),
             failing: false,
+            rejected,
             _ends: ends,
+        };
+        // The runtime is made where it ends: one that is dropped inside another ends the process with a panic.
+        let run = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(worker.run()),
+            Err(fault) => warn!("no traces are exported: the runtime cannot be started ({fault})"),
         };
         std::thread::Builder::new()
             .name("traces".to_owned())
-            .spawn(move || runtime.block_on(worker.run()))
+            .spawn(run)
             .map_err(|fault| format!("its thread cannot be started ({fault})"))?;
         Ok(Self {
             shared,
@@ -182,6 +181,22 @@ impl Shared {
     }
 }
 
+/// The crate's exporter: it encodes, and repeats what may be repeated.
+fn exporter(settings: &otlp::Settings, rejected: Counter) -> Result<SpanExporter, String> {
+    let mut builder = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(&settings.endpoint)
+        .with_timeout(settings.timeout)
+        .with_http_client(Collector::new(settings, rejected));
+    if settings.gzip {
+        builder = builder.with_compression(Compression::Gzip);
+    }
+    builder
+        .build()
+        .map_err(|fault| format!("its exporter cannot be built ({fault})"))
+}
+
 struct Worker {
     shared: Arc<Shared>,
     exporter: SpanExporter,
@@ -189,6 +204,7 @@ struct Worker {
     endpoint: String,
     /// Whether the latest export failed, so that an outage is told once.
     failing: bool,
+    rejected: Counter,
     _ends: SyncSender<()>,
 }
 
@@ -222,6 +238,7 @@ impl Worker {
 
     async fn export(&mut self, batch: Vec<opentelemetry_sdk::trace::SpanData>) {
         let spans = batch.len() as u64;
+        let rejected = self.rejected.get();
         let sent = tokio::time::timeout(self.shared.bounds.timeout, self.exporter.export(batch)).await;
         let failure = match sent {
             Ok(Ok(())) => None,
@@ -230,7 +247,12 @@ impl Worker {
         };
         match failure {
             None => {
-                self.shared.exported.fetch_add(spans, Ordering::Relaxed);
+                // Nobody else exports spans: what was counted meanwhile was rejected of this batch.
+                let rejected = (self.rejected.get() - rejected).min(spans);
+                self.shared
+                    .exported
+                    .fetch_add(spans - rejected, Ordering::Relaxed);
+                self.shared.failed.fetch_add(rejected, Ordering::Relaxed);
                 if mem::take(&mut self.failing) {
                     let failed = self.shared.failed.load(Ordering::Relaxed);
                     info!(

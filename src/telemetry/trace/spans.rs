@@ -16,9 +16,7 @@ use crate::call::{Attempt, Pause, Record, Why};
 use crate::clock;
 use crate::error::{Component, Execution};
 use crate::telemetry::finished::{Finished, SERVER_FAULTS};
-
-/// The version of the conventions that the attributes follow.
-const SCHEMA: &str = "https://opentelemetry.io/schemas/1.44.0";
+use crate::telemetry::otlp::SCHEMA;
 
 /// Longest attribute text, in bytes; the rest is cut off.
 const MAX_TEXT: usize = 2048;

@@ -25,7 +25,12 @@ fn traces(more: &[(&str, &str)], keep: Keep) -> (Traces, Vec<String>) {
             .find(|(known, _)| *known == name)
             .map(|(_, value)| (*value).to_owned())
     };
-    (Traces::start(&find, keep, &mut warnings), warnings)
+    let metrics = Metrics::new(1);
+    let baggage = ["tenant".to_owned()];
+    (
+        Traces::start(&find, keep, &baggage, &metrics, &mut warnings),
+        warnings,
+    )
 }
 
 const KEEP: Keep = Keep {
@@ -50,7 +55,6 @@ fn without_an_export_the_callers_headers_pass_through_and_nothing_is_recorded() 
         [
             ("traceparent", format!("00-{TRACE}-{SPAN}-01")),
             ("tracestate", "a=b".to_owned()),
-            ("baggage", "tenant=1".to_owned())
         ]
     );
     assert!(begun.record.is_none());
@@ -180,7 +184,33 @@ fn a_wrong_endpoint_is_told_and_costs_the_traces_only() {
     );
     assert!(traces.told().is_none());
     assert!(
-        warnings.len() == 1 && warnings[0].starts_with("no traces are exported: "),
+        warnings.len() == 1 && warnings[0].ends_with("no traces are exported"),
         "{warnings:?}"
     );
+}
+
+#[test]
+fn only_listed_members_of_baggage_go_on() {
+    let (traces, _) = traces(&[], KEEP);
+    let passed = |text: &str| {
+        let begun = traces.begin(Incoming {
+            baggage: Some(text.to_owned()),
+            ..Incoming::default()
+        });
+        header(&begun, "baggage").map(str::to_owned)
+    };
+    for (text, expected) in [
+        ("tenant=1", Some("tenant=1")),
+        (
+            "user=kim%40corp, tenant = 1;p=2 ,tenants=3",
+            Some("tenant = 1;p=2"),
+        ),
+        ("tenant=1,tenant=2", Some("tenant=1,tenant=2")),
+        ("user=tenant", None),
+        ("user;tenant=1", None),
+        ("Tenant=1", None),
+        (",,=,;", None),
+    ] {
+        assert_eq!(passed(text).as_deref(), expected, "{text}");
+    }
 }

@@ -31,7 +31,7 @@ def spans_of(lines):
         for resource in json.loads(line).get("resourceSpans", []):
             who = attributes(resource["resource"])
             assert who["service.name"] == "e2e", who
-            assert who["telemetry.sdk.name"] == "opentelemetry" and who["service.version"] and who["service.instance.id"], who
+            assert who["telemetry.sdk.name"] == "faas-sidecar" and who["service.version"] and who["service.instance.id"], who
             for scope in resource["scopeSpans"]:
                 assert scope["scope"]["name"] == "faas-sidecar", scope["scope"]
                 assert scope["schemaUrl"].endswith("/1.44.0"), scope["schemaUrl"]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span as Sent;
@@ -22,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
 
+use super::tls::Authority;
 use super::upstream::{ACCESS_KEY, SECRET_KEY};
 
 /// One span as it arrived.
@@ -54,6 +56,10 @@ struct State {
     spans: Arc<Mutex<Vec<Span>>>,
     /// Each request's path or method, its headers and its bytes.
     requests: Arc<Mutex<Vec<Taken>>>,
+    /// Exports that are refused for now.
+    refusals: Arc<AtomicU32>,
+    /// Spans that are rejected of each export that is taken.
+    rejected: Arc<AtomicI64>,
 }
 
 /// The running collector; it ends when dropped.
@@ -129,6 +135,50 @@ impl Collector {
         Env::fixed(variables)
     }
 
+    /// The next exports are refused as by a collector that is busy.
+    pub fn refuse(&self, exports: u32) {
+        self.state.refusals.store(exports, Ordering::SeqCst);
+    }
+
+    /// So many spans of each export are rejected, with a word of the collector's.
+    pub fn reject(&self, spans: i64) {
+        self.state.rejected.store(spans, Ordering::SeqCst);
+    }
+
+    /// Over HTTP with TLS, as `localhost`.
+    pub async fn tls(authority: &Authority) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("localhost:{}", listener.local_addr().unwrap().port());
+        let acceptor = tokio_rustls::TlsAcceptor::from(authority.server(&["http/1.1"]));
+        let state = State::default();
+        let mut serving = JoinSet::new();
+        let kept = state.clone();
+        serving.spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                // Who does not trust the certificate ends the handshake.
+                let Ok(socket) = acceptor.accept(socket).await else {
+                    continue;
+                };
+                let state = kept.clone();
+                let service = service_fn(move |request| post(state.clone(), request));
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(socket), service)
+                    .await;
+            }
+        });
+        Self {
+            address,
+            protocol: "http/protobuf",
+            state,
+            _serving: serving,
+        }
+    }
+
+    /// Its base URL, as over plain HTTP.
+    pub fn address(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub fn spans(&self) -> Vec<Span> {
         self.state.spans.lock().unwrap().clone()
     }
@@ -155,6 +205,11 @@ async fn post(
     state: State,
     request: http::Request<hyper::body::Incoming>,
 ) -> Result<http::Response<Full<bytes::Bytes>>, Infallible> {
+    if state.refuses() {
+        let mut refused = http::Response::new(Full::default());
+        *refused.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+        return Ok(refused);
+    }
     let mut headers = headers(request.headers());
     headers.insert(":path".to_owned(), request.uri().path().to_owned());
     let bytes = request.into_body().collect().await.unwrap().to_bytes();
@@ -177,7 +232,7 @@ async fn post(
         let message = ExportTraceServiceRequest::decode(&plain[..]).unwrap();
         state.keep(headers, message);
     }
-    let answer = ExportTraceServiceResponse::default().encode_to_vec();
+    let answer = state.answer().encode_to_vec();
     Ok(http::Response::new(Full::new(answer.into())))
 }
 
@@ -188,8 +243,11 @@ impl TraceService for State {
         request: tonic::Request<ExportTraceServiceRequest>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
         let headers = headers(&request.metadata().clone().into_headers());
+        if self.refuses() {
+            return Err(tonic::Status::unavailable("busy"));
+        }
         self.keep(headers, request.into_inner());
-        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
+        Ok(tonic::Response::new(self.answer()))
     }
 }
 
@@ -201,6 +259,23 @@ fn headers(headers: &http::HeaderMap) -> BTreeMap<String, String> {
 }
 
 impl State {
+    fn refuses(&self) -> bool {
+        self.refusals
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .is_ok()
+    }
+
+    fn answer(&self) -> ExportTraceServiceResponse {
+        let rejected_spans = self.rejected.load(Ordering::SeqCst);
+        let partial = ExportTracePartialSuccess {
+            rejected_spans,
+            error_message: "no quota".to_owned(),
+        };
+        ExportTraceServiceResponse {
+            partial_success: (rejected_spans > 0).then_some(partial),
+        }
+    }
+
     fn keep(&self, headers: BTreeMap<String, String>, message: ExportTraceServiceRequest) {
         self.requests
             .lock()
