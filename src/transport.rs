@@ -127,7 +127,7 @@ impl Shared {
             policy: Policy::new(&settings.retry),
             breaker: Breaker::new(&settings.breaker),
             throttle: Throttle::new(settings.limits.adaptive_rate),
-            skew: Skew::new(),
+            skew: Skew::new(settings.max_clock_correction),
         })
     }
 

@@ -34,7 +34,9 @@ impl Transport {
             Err(refused) => refused,
         };
         let least = protocol.clock_fault(&refused.error);
-        let Some(correction) = least.and_then(|least| skew.refused(&at, &refused.headers, least)) else {
+        let host = request.url.host_str().unwrap_or_default();
+        let Some(correction) = least.and_then(|least| skew.refused(&at, &refused.headers, least, host))
+        else {
             return Err(refused.error);
         };
         let again = self.exchange(call, request, protocol, &skew.read()).await;

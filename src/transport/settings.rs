@@ -20,6 +20,8 @@ pub struct Settings {
     pub limits: Limits,
     /// When calls are refused because the upstream is sick.
     pub breaker: Breaker,
+    /// How far the time of a signature may be from this machine's clock.
+    pub max_clock_correction: Duration,
     /// Room for the bodies of answers, shared with all targets.
     pub memory: Memory,
     /// What is counted for the target.
@@ -121,6 +123,7 @@ impl Default for Settings {
                 open: Duration::from_secs(1),
                 max_open: Duration::from_secs(30),
             },
+            max_clock_correction: Duration::from_hours(24),
             memory: Memory::new(256 << 20),
             metrics: TargetMetrics::unread(),
         }

@@ -5,10 +5,13 @@
 //! a monotonic clock: once an answer has shown the time, a step of the machine's wall clock changes nothing.
 //!
 //! Whom to believe: an answer to a signature that was **accepted** proves our time right to within the cloud's own window,
-//! so its `Date` only corrects within that; a **refused** signature may be years off, so its `Date` is tried once and
-//! taken back if the upstream refuses that time as well. Knows no cloud.
+//! so its `Date` only corrects within that; a **refused** signature may be far off, so its `Date` is tried once and
+//! taken back if the upstream refuses that time as well. Any hop can write a `Date`, and a signature for another time is
+//! good at that time: no correction leads farther from the machine's clock than the configuration says, refusals correct
+//! a few times in a while, and each is told in the log. Knows no cloud.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, header};
@@ -16,6 +19,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::clock;
+use crate::telemetry::log::LineLimit;
 
 /// A `Date` this near to what is known changes nothing: it counts whole seconds, and clouds answer from many machines.
 const DEAD_BAND_MS: i64 = 5_000;
@@ -28,6 +32,10 @@ const TELL_MS: i64 = 60_000;
 const WELL_MS: i64 = 30_000;
 /// For so long after a `Date` led to a second refusal no other is tried: a wrong key must not be sent twice a call.
 const REFUTED_MS: i64 = 60_000;
+/// So many corrections by refusals …
+const CORRECTIONS: u32 = 4;
+/// … are believed in this time. A clock that is set takes one.
+const CORRECTIONS_MS: i64 = 10 * 60_000;
 /// No answer has shown the time yet.
 const UNKNOWN: i64 = i64::MIN;
 /// Times outside the years 2000 to 2199 are garbage, in milliseconds since 1970.
@@ -44,6 +52,12 @@ pub(super) struct Skew {
     refuted: AtomicI64,
     /// The operator was told and nothing has improved since.
     told: AtomicBool,
+    /// How far from the machine's clock a correction may lead, in milliseconds.
+    farthest: i64,
+    /// When the present count of corrections by refusals began, in milliseconds since `born`, and the count.
+    corrections: Mutex<(i64, u32)>,
+    /// Lines about a `Date` that is not believed.
+    disbelieved: LineLimit,
 }
 
 /// The machine's clocks at one moment, and the upstream's time made of them.
@@ -72,8 +86,12 @@ impl Reading {
 }
 
 impl Skew {
-    pub(super) fn new() -> Self {
+    /// Corrections lead no farther from the machine's clock than `farthest`.
+    pub(super) fn new(farthest: Duration) -> Self {
         Self {
+            farthest: i64::try_from(farthest.as_millis()).unwrap_or(i64::MAX),
+            corrections: Mutex::new((0, 0)),
+            disbelieved: LineLimit::new(Duration::from_secs(60)),
             born: Instant::now(),
             origin: AtomicI64::new(UNKNOWN),
             refuted: AtomicI64::new(UNKNOWN),
@@ -114,6 +132,10 @@ impl Skew {
             return;
         }
         let origin = if off.abs() > DEAD_BAND_MS {
+            // Many small steps are no way around the bound either.
+            if !self.believes(sent, sent.origin + off, host) {
+                return;
+            }
             sent.origin + off
         } else {
             sent.origin
@@ -129,8 +151,14 @@ impl Skew {
 
     /// Learns from the refusal of a request signed at `sent`. `Some` = its time was off by `least` or more and has been
     /// corrected, so that signing again may help; to be followed by [`Skew::refute`] if it did not.
-    pub(super) fn refused(&self, sent: &Reading, headers: &HeaderMap, least: Duration) -> Option<Correction> {
-        self.refused_at(sent, self.steady(), headers, least)
+    pub(super) fn refused(
+        &self,
+        sent: &Reading,
+        headers: &HeaderMap,
+        least: Duration,
+        host: &str,
+    ) -> Option<Correction> {
+        self.refused_at(sent, self.steady(), headers, least, host)
     }
 
     fn refused_at(
@@ -139,6 +167,7 @@ impl Skew {
         received: i64,
         headers: &HeaderMap,
         least: Duration,
+        host: &str,
     ) -> Option<Correction> {
         let shown = Shown::read(sent, received, headers)?;
         let off = shown.distance(sent.origin);
@@ -158,8 +187,50 @@ impl Skew {
             });
         }
         let to = sent.origin + off;
+        if !self.believes(sent, to, host) || !self.may_correct(received) {
+            return None;
+        }
         self.origin.store(to, Relaxed);
+        let ahead = Reading { origin: to, ..*sent }.machine_ahead();
+        let (seconds, side) = apart(ahead);
+        warn!(
+            host,
+            skew_ms = ahead,
+            "a refusal shows that this machine's clock is {seconds} s {side} the upstream's: signatures are made for the \
+             upstream's time from now on; set the clock (NTP)"
+        );
         Some(Correction { from: present, to })
+    }
+
+    /// Whether a correction stays within the bound; the log is told of one that does not.
+    fn believes(&self, sent: &Reading, origin: i64, host: &str) -> bool {
+        let ahead = Reading { origin, ..*sent }.machine_ahead();
+        let believed = ahead.saturating_abs() <= self.farthest;
+        if !believed && let Some(left_out) = self.disbelieved.pass() {
+            let (seconds, side) = apart(ahead);
+            warn!(
+                host,
+                skew_ms = ahead,
+                left_out,
+                "an answer says that this machine's clock is {seconds} s {side} the upstream's, which is more than \
+                 max_clock_correction: it is not believed; set the clock (NTP), or see who answers there"
+            );
+        }
+        believed
+    }
+
+    /// Whether refusals have not corrected too often; counts this one.
+    fn may_correct(&self, now: i64) -> bool {
+        let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
+        let (began, count) = &mut *corrections;
+        if now - *began >= CORRECTIONS_MS {
+            (*began, *count) = (now, 0);
+        }
+        let may = *count < CORRECTIONS;
+        if may {
+            *count += 1;
+        }
+        may
     }
 
     /// Takes a correction back that the upstream refused too: the time was not the cause, or the `Date` was wrong.
@@ -182,7 +253,7 @@ impl Skew {
         let ahead = reading.machine_ahead();
         let told = self.told.load(Relaxed);
         if !told && ahead.abs() >= TELL_MS && !self.told.swap(true, Relaxed) {
-            let (seconds, side) = (ahead.abs() / 1000, if ahead > 0 { "ahead of" } else { "behind" });
+            let (seconds, side) = apart(ahead);
             warn!(
                 host,
                 skew_ms = ahead,
@@ -201,6 +272,12 @@ impl Skew {
     fn steady(&self) -> i64 {
         i64::try_from(self.born.elapsed().as_millis()).unwrap_or(i64::MAX / 2)
     }
+}
+
+/// How far ahead the machine's clock is, in words: seconds and the side.
+fn apart(ahead_ms: i64) -> (i64, &'static str) {
+    let side = if ahead_ms > 0 { "ahead of" } else { "behind" };
+    (ahead_ms.saturating_abs() / 1000, side)
 }
 
 impl Reading {

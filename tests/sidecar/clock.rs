@@ -13,7 +13,10 @@ use crate::support::upstream::Date;
 const MINUTE: i64 = 60_000;
 const YEAR: i64 = 365 * 24 * 60 * MINUTE;
 /// What is signed anew is no retry.
-const NO_RETRY: &str = "retry: {max_attempts: 1, budget: {ratio: 0, min_per_second: 0}}";
+const NO_RETRY: &str =
+    "retry: {max_attempts: 1, budget: {ratio: 0, min_per_second: 0}}\nmax_clock_correction: 200000h";
+/// Its corrections as they are bounded by default.
+const BOUNDED: &str = "retry: {max_attempts: 1, budget: {ratio: 0, min_per_second: 0}}";
 
 async fn bench(ahead: i64) -> Bench {
     let bench = Bench::with(NO_RETRY).await;
@@ -53,6 +56,38 @@ async fn years_off_costs_one_more_request_once() {
         bench.invoke(hello()).await.unwrap();
         bench.invoke(hello()).await.unwrap();
         assert_eq!(signed(&bench), [false, true, true, true], "{ahead}");
+    }
+}
+
+#[tokio::test]
+async fn a_hop_that_refuses_gets_no_signature_for_a_time_far_away() {
+    for (ahead, attempts) in [
+        (20 * 60 * MINUTE, 2),
+        (-20 * 60 * MINUTE, 2),
+        (30 * 60 * MINUTE, 1),
+        (-30 * 60 * MINUTE, 1),
+        (12 * YEAR, 1),
+    ] {
+        let bench = Bench::with(BOUNDED).await;
+        bench.upstream.set_clock(ahead);
+        bench.upstream.set_date(Date::Clock);
+        bench.upstream.push(success("{}"));
+        bench.upstream.push(success("{}"));
+        let told = bench.invoke(hello()).await.map_err(|status| told(&status).code);
+        assert_eq!(told.is_ok(), attempts == 2, "{ahead}: {told:?}");
+        let received = bench.upstream.received();
+        assert_eq!(received.len(), attempts, "{ahead}");
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
+        let now = i64::try_from(now.as_millis()).unwrap();
+        for request in received {
+            let sent: i64 = request.header("x-ncp-apigw-timestamp").unwrap().parse().unwrap();
+            assert!(
+                (sent - now).abs() < 25 * 60 * MINUTE,
+                "{ahead}: signed for {sent}"
+            );
+        }
     }
 }
 

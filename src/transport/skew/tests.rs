@@ -6,6 +6,8 @@ const YEAR: i64 = 365 * 24 * 60 * MINUTE;
 /// 2026-11-21 00:00:00 UTC.
 const NOW: i64 = 1_795_219_200_000;
 const NCP: Duration = Duration::from_secs(240);
+/// Of a machine whose clock nobody sets.
+const FARTHEST: Duration = Duration::from_hours(24 * 365 * 20);
 
 /// A machine whose wall clock shows `wall` at `born`, and an upstream whose clock shows `NOW` then.
 struct Bench {
@@ -16,7 +18,7 @@ struct Bench {
 impl Bench {
     fn new(machine_ahead: i64) -> Self {
         Self {
-            skew: Skew::new(),
+            skew: Skew::new(FARTHEST),
             wall: NOW + machine_ahead,
         }
     }
@@ -47,7 +49,8 @@ impl Bench {
 
     fn refuse_dated(&self, steady: i64, date: &str) -> Option<Correction> {
         let sent = self.read(steady);
-        self.skew.refused_at(&sent, steady + 20, &headers(date), NCP)
+        self.skew
+            .refused_at(&sent, steady + 20, &headers(date), NCP, "test")
     }
 }
 
@@ -153,7 +156,7 @@ async fn calls_refused_together_are_all_signed_again_by_one_correction() {
     let date = headers(&http_date(NOW + 50));
     let corrections: Vec<_> = sent
         .iter()
-        .map(|sent| bench.skew.refused_at(sent, 60, &date, NCP).unwrap())
+        .map(|sent| bench.skew.refused_at(sent, 60, &date, NCP, "test").unwrap())
         .collect();
     assert!(bench.off(100).abs() <= 1100);
     // One of them that fails for another reason must not undo what the others rely on.
@@ -183,7 +186,8 @@ async fn dates_that_prove_nothing_are_as_none() {
     let mut cached = headers(&http_date(NOW - YEAR));
     cached.insert(header::AGE, "31536000".parse().unwrap());
     for headers in [two, cached, HeaderMap::new()] {
-        assert!(bench.skew.refused_at(&bench.read(0), 20, &headers, NCP).is_none());
+        let refused = bench.skew.refused_at(&bench.read(0), 20, &headers, NCP, "test");
+        assert!(refused.is_none());
     }
     // Every form of a date that RFC 9110 asks recipients to read.
     for same in [
@@ -195,9 +199,50 @@ async fn dates_that_prove_nothing_are_as_none() {
     }
 }
 
+#[tokio::test]
+async fn a_hop_leads_no_farther_than_the_bound_whatever_it_says() {
+    let day = Duration::from_hours(24);
+    let bound = i64::try_from(day.as_millis()).unwrap();
+    let bench = |ahead| Bench {
+        skew: Skew::new(day),
+        ..Bench::new(ahead)
+    };
+    for (ahead, believed) in [
+        (23 * 60 * MINUTE, true),
+        (-23 * 60 * MINUTE, true),
+        (25 * 60 * MINUTE, false),
+        (-25 * 60 * MINUTE, false),
+        (12 * YEAR, false),
+    ] {
+        assert_eq!(bench(ahead).refuse(0).is_some(), believed, "{ahead}");
+    }
+    // A right clock, and a hop that shows a little later a time with each good answer.
+    let bench = bench(0);
+    for step in 0..1000 {
+        let shown = bench.off(step * SECOND) + NOW + step * SECOND + 10 * MINUTE;
+        bench.accept_dated(step * SECOND, 20, &http_date(shown));
+        assert!(bench.off(step * SECOND).abs() <= bound, "step {step}");
+    }
+    assert!(
+        bench.off(1000 * SECOND) > bound / 2,
+        "the steps were taken at all"
+    );
+}
+
+#[tokio::test]
+async fn refusals_correct_a_few_times_and_then_wait() {
+    let bench = Bench::new(0);
+    let asked = |at: i64, minutes: i64| bench.refuse_dated(at, &http_date(NOW + at + minutes * MINUTE));
+    for step in 1..=4 {
+        assert!(asked(step * SECOND, step * 10).is_some(), "{step}");
+    }
+    assert!(asked(5 * SECOND, 50).is_none());
+    assert!(asked(CORRECTIONS_MS + 10 * SECOND, 60).is_some());
+}
+
 /// Lines of the log.
 #[derive(Clone, Default)]
-struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+struct Log(std::sync::Arc<Mutex<Vec<u8>>>);
 
 impl std::io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -5,11 +5,12 @@ use serde_json::json;
 use super::runs::{SLOW, record, recorded, submit, watched};
 use super::*;
 
-const YEAR_MS: i64 = 365 * 24 * 60 * 60 * 1000;
+/// Less than `max_clock_correction`, by default a day.
+const FAR_MS: i64 = 20 * 60 * 60 * 1000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cloud_whose_clock_is_years_away_is_used_as_any_other() {
-    for ahead in [10 * YEAR_MS, -10 * YEAR_MS] {
+async fn a_cloud_whose_clock_is_hours_away_is_used_as_any_other() {
+    for ahead in [FAR_MS, -FAR_MS] {
         let options = Options {
             clock_offset_ms: ahead,
             ..Options::default()
