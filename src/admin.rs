@@ -1,14 +1,16 @@
-//! Pages for operators over plain HTTP on their own listener: `/livez`, `/readyz`, `/startupz`, `/config`, `/credentials`,
-//! `/metrics`,
-//! `/loglevel`, `/quitquitquit`.
+//! Pages for operators over plain HTTP, on listeners of their own: `/livez`, `/readyz`, `/startupz`, `/config`,
+//! `/credentials`, `/metrics`, `/loglevel`, `/quitquitquit`.
 //!
 //! It is handed what it shows, and knows telemetry: its numbers, and the log's level to change it. Liveness never depends
-//! on an upstream, and no page holds a secret.
+//! on an upstream, and no page holds a secret. A listener that other machines may reach shows numbers and probes alone.
+//!
+//! Everything about a connection is bounded: one request, so many bytes of head, no body, so much time, so many at once;
+//! beyond that the oldest is closed, so that silent ones never keep a probe out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::fmt::{self, Write as _};
-use std::net::TcpListener;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,17 +22,48 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::warn;
 
+use crate::telemetry::log::LineLimit;
 use crate::telemetry::metrics::{Format, Metrics};
 
 mod control;
+mod sender;
 
 pub use control::Control;
 
-/// A client that does not finish its request head within this time is cut off.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The whole of a request and its answer takes no longer.
+const EXCHANGE: Duration = Duration::from_secs(10);
+/// The largest head of a request.
+const HEAD_SIZE: usize = 16 << 10;
+/// Connections of one listener at once.
+const MAX_CONNECTIONS: usize = 32;
+/// Pause when the system has no file descriptor left.
+const STARVED: Duration = Duration::from_millis(100);
+
+static LINES: LineLimit = LineLimit::new(Duration::from_secs(5));
+
+/// What a listener shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every page, those that change something too: for this machine alone.
+    All,
+    /// `/metrics` and the probes.
+    Metrics,
+}
+
+/// Where the pages are asked for.
+#[derive(Debug)]
+pub enum Listener {
+    /// An address.
+    Tcp(TcpListener),
+    /// A socket's file, whose mode says who may ask.
+    Unix(UnixListener),
+}
 
 /// What the pages show.
 #[derive(Clone, Debug)]
@@ -109,51 +142,93 @@ struct Page<'a> {
     configuration: Option<&'a RawValue>,
 }
 
-/// Serves the pages on a bound listener for as long as it is polled.
-pub async fn serve(listener: TcpListener, pages: Pages) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(why) => return warn!("the admin pages cannot be served: {why}"),
-    };
+/// Serves the pages of `scope` on a bound listener for as long as it is polled.
+pub async fn serve(listener: Listener, scope: Scope, pages: Pages) {
+    let loopback = listener.is_loopback();
+    let mut open = VecDeque::with_capacity(MAX_CONNECTIONS);
     loop {
         match listener.accept().await {
-            Ok((socket, _)) => {
-                let pages = pages.clone();
-                tokio::spawn(async move {
-                    let service = service_fn(move |request| {
-                        let answer = pages.answer(&request);
-                        async move { Ok::<_, Infallible>(answer) }
-                    });
-                    let connection = http1::Builder::new()
-                        .timer(TokioTimer::new())
-                        .header_read_timeout(HEAD_TIMEOUT)
-                        .serve_connection(TokioIo::new(socket), service);
-                    // A client that goes away is its own business.
-                    let _ = connection.await;
-                });
+            Ok(socket) => {
+                open.retain(|task: &tokio::task::AbortHandle| !task.is_finished());
+                if open.len() >= MAX_CONNECTIONS
+                    && let Some(oldest) = open.pop_front()
+                {
+                    oldest.abort();
+                }
+                let exchange = exchange(socket, scope, loopback, pages.clone());
+                // A client that goes away, or takes too long, is its own business.
+                let task = tokio::spawn(async move { drop(timeout(EXCHANGE, exchange).await) });
+                open.push_back(task.abort_handle());
             }
-            // Out of file descriptors, most likely: waiting is all that helps.
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(why) => {
+                if let Some(left_out) = LINES.pass() {
+                    warn!(left_out, "the admin pages cannot take a connection: {why}");
+                }
+                tokio::time::sleep(STARVED).await;
+            }
         }
     }
 }
 
+/// One request and its answer.
+async fn exchange(socket: Box<dyn Socket>, scope: Scope, loopback: bool, pages: Pages) {
+    let service = service_fn(move |request| {
+        let answer = pages.answer(&request, scope, loopback);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(EXCHANGE)
+        .max_buf_size(HEAD_SIZE)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(socket), service);
+    let _ = connection.await;
+}
+
+/// What a connection runs on.
+trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
+
+impl Listener {
+    /// Whether it is an address of loopback, which any browser on this machine reaches.
+    fn is_loopback(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .is_ok_and(|address| address.ip().is_loopback()),
+            Self::Unix(_) => false,
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Box<dyn Socket>> {
+        Ok(match self {
+            Self::Tcp(listener) => Box::new(listener.accept().await?.0),
+            Self::Unix(listener) => Box::new(listener.accept().await?.0),
+        })
+    }
+}
+
 impl Pages {
-    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        if let Some(answer) = self.control.answer(request) {
+    fn answer<B>(&self, request: &Request<B>, scope: Scope, loopback: bool) -> Response<Full<Bytes>> {
+        if let Some(why) = sender::refusal(request, loopback) {
+            return page(StatusCode::FORBIDDEN, "text/plain", why);
+        }
+        if scope == Scope::All
+            && let Some(answer) = self.control.answer(request)
+        {
             return answer;
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return page(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "use GET\n");
         }
-        match request.uri().path() {
-            "/livez" | "/startupz" => page(StatusCode::OK, "text/plain", "ok\n"),
-            "/readyz" => match self.unready() {
+        match (request.uri().path(), scope) {
+            ("/livez" | "/startupz", _) => page(StatusCode::OK, "text/plain", "ok\n"),
+            ("/readyz", _) => match self.unready() {
                 None => page(StatusCode::OK, "text/plain", &self.config.borrow().ready()),
                 Some(why) => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", &format!("{why}\n")),
             },
-            "/credentials" => page(StatusCode::OK, "application/json", &(self.credentials.page)()),
-            "/metrics" => {
+            ("/metrics", _) => {
                 let accept = request.headers().get(header::ACCEPT);
                 let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
                 let format = Format::accepted(accept);
@@ -163,11 +238,19 @@ impl Pages {
                     &self.metrics.render(format),
                 )
             }
-            "/config" => page(StatusCode::OK, "application/json", &self.config.borrow().page()),
-            _ => page(
+            ("/credentials", Scope::All) => {
+                page(StatusCode::OK, "application/json", &(self.credentials.page)())
+            }
+            ("/config", Scope::All) => page(StatusCode::OK, "application/json", &self.config.borrow().page()),
+            (_, Scope::All) => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
                 "pages: /livez /readyz /startupz /config /credentials /metrics /loglevel /quitquitquit\n",
+            ),
+            (_, Scope::Metrics) => page(
+                StatusCode::NOT_FOUND,
+                "text/plain",
+                "pages: /metrics /livez /readyz /startupz; the others are at admin, for this machine alone\n",
             ),
         }
     }

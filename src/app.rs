@@ -5,7 +5,7 @@
 //! request ids, health — is shared.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -13,8 +13,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc, watch as watched};
 use tracing::{info, warn};
 
-use crate::admin::{self, Control, Pages};
-use crate::config::{self, Config, Listen, TargetConfig};
+use crate::admin::{self, Control, Pages, Scope};
+use crate::config::{self, Config, Listen, TargetConfig, UnixSocket};
 use crate::env::Env;
 use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
 use crate::memory::Memory;
@@ -32,6 +32,7 @@ mod connection;
 mod door;
 #[cfg(feature = "emulator")]
 mod emulated;
+mod greeting;
 mod injector;
 mod keys;
 mod listen;
@@ -91,7 +92,8 @@ pub fn target_tls(config: &TargetConfig) -> Result<Option<Tls>, StartError> {
 #[derive(Debug)]
 pub struct Sidecar {
     addresses: Vec<Listen>,
-    admin: Option<SocketAddr>,
+    admin: Option<Listen>,
+    metrics: Option<Listen>,
     health: Health,
     stop: watched::Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
@@ -144,8 +146,20 @@ impl Sidecar {
             .iter()
             .map(|address| Bound::bind(address, config.unix_socket))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut admin = config.admin.map(bind_admin).transpose()?;
-        let admin_address = admin.as_ref().and_then(|listener| listener.local_addr().ok());
+        let admin = config.admin.as_ref();
+        let admin = admin
+            .map(|address| Bound::bind(address, OWN_SOCKET))
+            .transpose()?;
+        let numbers = config.metrics.listen.map(Listen::Tcp);
+        let numbers = numbers
+            .map(|address| Bound::bind(&address, OWN_SOCKET))
+            .transpose()?;
+        let at = |bound: &Option<Bound>| bound.as_ref().map(|bound| bound.address().clone());
+        let (admin_address, metrics_address) = (at(&admin), at(&numbers));
+        let mut pages: Vec<_> = [(admin, Scope::All), (numbers, Scope::Metrics)]
+            .into_iter()
+            .filter_map(|(bound, scope)| Some((bound?, scope)))
+            .collect();
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
         let dedup = Dedup::new(window(&config.request_ids)).counted(Repeats::new(telemetry.metrics()));
@@ -177,16 +191,14 @@ impl Sidecar {
                 stop: stop.subscribe(),
                 updates: receiver,
                 // One thread is enough for pages that people and probes read.
-                admin: admin.take().map(|listener| {
-                    let pages = Pages {
-                        serving: health.serving(),
-                        config: state.shown(),
-                        credentials: credentials.clone(),
-                        metrics: Arc::clone(telemetry.metrics()),
-                        control: control.clone(),
-                    };
-                    (listener, pages)
-                }),
+                listening_pages: std::mem::take(&mut pages),
+                pages: Pages {
+                    serving: health.serving(),
+                    config: state.shown(),
+                    credentials: credentials.clone(),
+                    metrics: Arc::clone(telemetry.metrics()),
+                    control: control.clone(),
+                },
             };
             let thread = std::thread::Builder::new()
                 .name(format!("serve-{number}"))
@@ -197,6 +209,7 @@ impl Sidecar {
         Ok(Self {
             addresses,
             admin: admin_address,
+            metrics: metrics_address,
             health,
             stop,
             threads,
@@ -219,16 +232,19 @@ impl Sidecar {
     /// The first TCP address, if there is one.
     #[must_use]
     pub fn tcp(&self) -> Option<SocketAddr> {
-        self.addresses.iter().find_map(|listen| match listen {
-            Listen::Tcp(address) => Some(*address),
-            Listen::Unix(_) => None,
-        })
+        self.addresses.iter().find_map(tcp)
     }
 
-    /// Where the admin pages are, if anywhere.
+    /// The TCP address of the admin pages, if they have one.
     #[must_use]
     pub fn admin(&self) -> Option<SocketAddr> {
-        self.admin
+        tcp(self.admin.as_ref()?)
+    }
+
+    /// The address of metrics and probes, if there is one beside the admin pages'.
+    #[must_use]
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        tcp(self.metrics.as_ref()?)
     }
 
     /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout; then what is
@@ -272,7 +288,8 @@ struct Worker {
     telemetry: Arc<Telemetry>,
     stop: watched::Receiver<Stop>,
     updates: mpsc::UnboundedReceiver<Update>,
-    admin: Option<(TcpListener, Pages)>,
+    listening_pages: Vec<(Bound, Scope)>,
+    pages: Pages,
 }
 
 impl Worker {
@@ -292,9 +309,9 @@ impl Worker {
             let services = Services::new(targets, self.dedup);
             let router = Router::new(&services, &self.health, self.limits, self.telemetry);
             let mut stop = self.stop.clone();
-            if let Some((listener, pages)) = self.admin {
+            for (bound, scope) in self.listening_pages {
                 // Not awaited: the pages answer until the thread ends.
-                tokio::spawn(admin::serve(listener, pages));
+                tokio::spawn(serve_pages(bound, scope, self.pages.clone()));
             }
             let serving = self
                 .listeners
@@ -318,12 +335,32 @@ fn window(ids: &config::RequestIds) -> Window {
     }
 }
 
-fn bind_admin(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let fault =
-        |why: std::io::Error| StartError(format!("cannot listen on {address} for the admin pages ({why})"));
-    let listener = TcpListener::bind(address).map_err(fault)?;
-    listener.set_nonblocking(true).map_err(fault)?;
-    Ok(listener)
+/// The file of the admin pages' socket: for this user alone.
+const OWN_SOCKET: UnixSocket = UnixSocket {
+    mode: 0o600,
+    owner: None,
+    group: None,
+};
+
+async fn serve_pages(bound: Bound, scope: Scope, pages: Pages) {
+    let address = bound.address().clone();
+    match bound.open() {
+        Ok((listener, _file)) => {
+            let listener = match listener {
+                listen::Listener::Tcp(listener) => admin::Listener::Tcp(listener),
+                listen::Listener::Unix(listener) => admin::Listener::Unix(listener),
+            };
+            admin::serve(listener, scope, pages).await;
+        }
+        Err(why) => warn!(%address, "the admin pages cannot be served: {why}"),
+    }
+}
+
+fn tcp(listen: &Listen) -> Option<SocketAddr> {
+    match listen {
+        Listen::Tcp(address) => Some(*address),
+        Listen::Unix(_) => None,
+    }
 }
 
 impl fmt::Display for StartError {
@@ -360,7 +397,13 @@ fn announce(config: &Config, sidecar: &Sidecar) {
     if let Some(metrics) = sidecar.telemetry.metrics_told() {
         info!(metrics, "metrics are exported");
     }
-    if let Some(address) = sidecar.admin {
+    if let Some(address) = &sidecar.admin {
         info!(%address, "admin pages");
+    }
+    if let Some(address) = &sidecar.metrics {
+        if let Some(warning) = config.open_metrics() {
+            warn!("{warning}");
+        }
+        info!(%address, "metrics and probes");
     }
 }

@@ -70,9 +70,9 @@ pub struct Config {
     pub connections: Connections,
     /// Whether a changed file is read by itself.
     pub reload_on_change: bool,
-    /// Where operators' pages are served; `None` = nowhere.
-    #[serde(serialize_with = "listen::serialize_admin")]
-    pub admin: Option<SocketAddr>,
+    /// Where operators' pages are served, to this machine alone; `None` = nowhere.
+    #[serde(serialize_with = "listen::serialize_or_off")]
+    pub admin: Option<Listen>,
     /// A key of `targets`.
     pub default_target: String,
     /// Cores that serve calls, 1 to 64.
@@ -111,6 +111,11 @@ pub struct Config {
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Metrics {
+    /// Where numbers and probes are served; `None` = nowhere.
+    #[serde(serialize_with = "listen::serialize_or_off")]
+    pub listen: Option<SocketAddr>,
+    /// Whether that may be an address beyond loopback.
+    pub allow_remote_clients: bool,
     /// Actions that the metrics of runs tell apart, 1 to 10,000.
     pub max_actions: usize,
 }
@@ -150,13 +155,15 @@ pub enum AccessLog {
 }
 
 /// What is exported of calls that sampling left out; where traces go the standard `OTEL_*` variables say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tracing {
     /// Calls that failed, and calls with a repeated request.
     pub keep_failures: bool,
     /// Calls that took at least this long; zero = however long.
     #[serde(serialize_with = "units::serialize_duration")]
     pub keep_slower_than: Duration,
+    /// Keys of the members of callers' baggage that go on to the cloud.
+    pub baggage: Vec<String>,
 }
 
 /// How a log line is written.

@@ -18,7 +18,7 @@ use crate::provider::functiongraph::{self, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
 use crate::target::{Allow, Operation, Rule};
 use crate::telemetry::metrics::{Export, Metrics, TargetMetrics};
-use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces};
+use crate::telemetry::{Keep, Lines, Log, Telemetry, Traces, without_repetitions};
 use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 
 // Two rooms that do not know each other speak of the same cost.
@@ -39,7 +39,10 @@ pub(super) fn way(
     let shared = old
         .filter(|old| {
             let was = &old.config;
-            was.retry == config.retry && was.limits == config.limits && was.breaker == config.breaker
+            was.retry == config.retry
+                && was.limits == config.limits
+                && was.breaker == config.breaker
+                && was.max_clock_correction == config.max_clock_correction
         })
         .map_or_else(|| Shared::new(&transport), |old| Arc::clone(&old.shared));
     let aside = |url: Option<&Url>| {
@@ -147,10 +150,11 @@ pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
         config::AccessLog::All => Lines::All,
     };
     let mut warnings = Vec::new();
-    let traces = Traces::start(&|name| env.get(name), keep, &mut warnings);
     let metrics = Metrics::new(config.metrics.max_actions);
+    let baggage = &config.tracing.baggage;
+    let traces = Traces::start(&|name| env.get(name), keep, baggage, &metrics, &mut warnings);
     let export = Export::start(&metrics, &|name| env.get(name), &mut warnings);
-    for warning in warnings {
+    for warning in without_repetitions(warnings) {
         warn!("{warning}");
     }
     Arc::new(Telemetry::new(Log::installed(), lines, traces, metrics).exporting(export))
@@ -290,6 +294,7 @@ fn transport_settings(
             open: breaker.open,
             max_open: breaker.max_open,
         },
+        max_clock_correction: config.max_clock_correction,
         metrics: Arc::clone(metrics),
         memory: memory.clone(),
     }

@@ -103,14 +103,14 @@ fn argument(flag: &'static str, key: &'static Key) -> Arg {
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true"),
-        Kind::Listen => argument.action(ArgAction::Append),
+        Kind::Listen | Kind::Texts(_) => argument.action(ArgAction::Append),
         _ => argument,
     }
 }
 
 fn value_name(kind: Kind) -> &'static str {
     match kind {
-        Kind::Listen | Kind::Admin => "ADDRESS",
+        Kind::Listen | Kind::Admin | Kind::Address => "ADDRESS",
         Kind::Integer(..) | Kind::Number(..) => "NUMBER",
         Kind::Duration(..) => "DURATION",
         Kind::Size(..) => "SIZE",

@@ -31,16 +31,8 @@ pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Optio
     let auth = callers::auth(&mut top, env);
     let identified = auth.is_some() || tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
     let listen = callers::listen(&mut top, identified);
-    let admin = top.admin("admin");
-    if let Some(address) = admin
-        && address.port() != 0
-        && listen.contains(&Listen::Tcp(address))
-    {
-        top.fault(
-            "admin",
-            format!("{address} is taken by listen; choose another port, or off"),
-        );
-    }
+    let admin = admin(&mut top, &listen);
+    let metrics = metrics(&mut top, &listen, admin.as_ref())?;
     Some(Config {
         listen,
         allow_remote_clients: top.bool("allow_remote_clients"),
@@ -83,14 +75,69 @@ pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Optio
         tracing: Tracing {
             keep_failures: top.bool("tracing.keep_failures"),
             keep_slower_than: top.duration("tracing.keep_slower_than"),
+            baggage: top.given_texts("tracing.baggage").unwrap_or_default(),
         },
-        metrics: Metrics {
-            max_actions: usize::try_from(top.integer("metrics.max_actions")).ok()?,
-        },
+        metrics,
         targets,
         file: None,
         file_digest: None,
     })
+}
+
+/// The pages that change something are for this machine alone.
+fn admin(top: &mut Reader<'_>, listen: &[Listen]) -> Option<Listen> {
+    let admin = top.admin("admin")?;
+    if !admin.is_local() {
+        top.fault(
+            "admin",
+            format!(
+                "{admin} can be reached by other machines, and its pages change the process; write an address such as \
+                 127.0.0.1:9901 or unix:/path, and serve /metrics and the probes at metrics.listen"
+            ),
+        );
+    } else if is_taken(&admin, listen) {
+        top.fault(
+            "admin",
+            format!("{admin} is taken by listen; choose another, or off"),
+        );
+    }
+    Some(admin)
+}
+
+fn metrics(top: &mut Reader<'_>, listen: &[Listen], admin: Option<&Listen>) -> Option<Metrics> {
+    let address = top.admin("metrics.listen");
+    let remote = top.bool("metrics.allow_remote_clients");
+    if let Some(address) = &address {
+        if !address.is_local() && !remote {
+            top.fault(
+                "metrics.listen",
+                format!(
+                    "{address} can be reached by other machines; set metrics.allow_remote_clients: true if they may read \
+                     the metrics, or write an address of loopback"
+                ),
+            );
+        } else if is_taken(address, listen)
+            || admin.is_some_and(|admin| is_taken(address, std::slice::from_ref(admin)))
+        {
+            top.fault(
+                "metrics.listen",
+                format!("{address} is taken by listen or admin; choose another port, or off"),
+            );
+        }
+    }
+    Some(Metrics {
+        listen: address.and_then(|address| match address {
+            Listen::Tcp(address) => Some(address),
+            Listen::Unix(_) => None,
+        }),
+        allow_remote_clients: remote,
+        max_actions: usize::try_from(top.integer("metrics.max_actions")).ok()?,
+    })
+}
+
+/// Whether one of them is the same; port 0 is another each time.
+fn is_taken(address: &Listen, others: &[Listen]) -> bool {
+    !matches!(address, Listen::Tcp(tcp) if tcp.port() == 0) && others.contains(address)
 }
 
 fn target(

@@ -27,4 +27,16 @@ impl Config {
             self.auth.is_some() || self.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
         !identified && self.listen.iter().any(|address| !address.is_local())
     }
+
+    /// The warning that other machines can read the metrics, if they can.
+    #[must_use]
+    pub fn open_metrics(&self) -> Option<String> {
+        let address = self
+            .metrics
+            .listen
+            .filter(|address| !address.ip().is_loopback())?;
+        Some(format!(
+            "metrics.listen {address} can be reached by other machines: whoever reaches it reads the names of targets and actions"
+        ))
+    }
 }

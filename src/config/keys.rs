@@ -84,8 +84,10 @@ pub enum Kind {
     Size(u64, u64),
     /// One listening address or a list of them.
     Listen,
-    /// An address, or `off`.
+    /// A listening address, or `off`.
     Admin,
+    /// An IP address with a port, or `off`.
+    Address,
     /// An http or https URL.
     Url,
     /// A path; a leading `~/` is the home directory.

@@ -2,14 +2,13 @@
 
 mod allow;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
 use super::callers::AllowRule;
-use super::keys::{Key, Kind};
+use super::keys::{Key, Kind, Rule};
 use super::listen::{self, Listen};
 use super::suggest::nearest;
 use super::tree::{Node, Scalar, Value};
@@ -24,7 +23,7 @@ pub(super) enum Setting {
     Bool(bool),
     Duration(Duration),
     Listen(Vec<Listen>),
-    Admin(Option<SocketAddr>),
+    Admin(Option<Listen>),
     Url(Url),
     Path(PathBuf),
     Patterns(Vec<String>),
@@ -42,15 +41,7 @@ pub(super) fn read(key: &Key, node: &Node) -> Result<Option<Setting>, String> {
         (Value::Scalar(text, scalar), kind) => one(kind, text, *scalar).map(Some),
         (Value::List(items), Kind::Listen) => addresses(texts(items)?).map(Some),
         (Value::List(items), Kind::Patterns) => patterns(texts(items)?).map(Some),
-        (Value::List(items), Kind::Texts(rule)) => {
-            let texts = texts(items)?;
-            match texts.iter().find(|text| !(rule.obeys)(text)) {
-                Some(wrong) => Err(format!("{} is not {}", quoted(wrong), rule.says)),
-                None => Ok(Some(Setting::Texts(
-                    texts.into_iter().map(str::to_owned).collect(),
-                ))),
-            }
-        }
+        (Value::List(items), Kind::Texts(rule)) => each(rule, &texts(items)?).map(Some),
         (Value::List(items), Kind::Allow) => allow::rules(items).map(Setting::Allow).map(Some),
         (Value::List(_), kind) => Err(format!("is a list; write {}", wanted(kind))),
         (Value::Map(_), kind) => Err(format!("is a map of keys; write {}", wanted(kind))),
@@ -75,7 +66,8 @@ pub(super) fn wanted(kind: Kind) -> String {
         }
         Kind::Size(min, max) => format!("a size from {} to {}", format_size(min), format_size(max)),
         Kind::Listen => "an IP address with a port or unix:/path, or a list of them".to_owned(),
-        Kind::Admin => "an IP address with a port, or off".to_owned(),
+        Kind::Admin => "an IP address with a port, unix:/path, or off".to_owned(),
+        Kind::Address => "an IP address with a port, or off".to_owned(),
         Kind::Url => "an http or https URL".to_owned(),
         Kind::Path => "a path".to_owned(),
         Kind::Patterns => "a list of package/action patterns".to_owned(),
@@ -134,17 +126,34 @@ fn one(kind: Kind, text: &str, scalar: Scalar) -> Result<Setting, String> {
         },
         Kind::Listen if scalar == Scalar::Untyped => addresses(text.split(',').map(str::trim).collect()),
         Kind::Listen => addresses(vec![text]),
-        Kind::Admin if text == "off" => Ok(Setting::Admin(None)),
-        Kind::Admin => listen::address(text)
+        Kind::Admin | Kind::Address if text == "off" => Ok(Setting::Admin(None)),
+        Kind::Admin => text
+            .parse()
             .map(|address| Setting::Admin(Some(address)))
+            .map_err(|fault| format!("{fault}, or off")),
+        Kind::Address => listen::address(text)
+            .map(|address| Setting::Admin(Some(Listen::Tcp(address))))
             .map_err(|fault| format!("{fault}, or off")),
         Kind::Url => url(text).map(Setting::Url),
         Kind::Path if text.is_empty() => Err("is empty; write a path".to_owned()),
         Kind::Path => Ok(Setting::Path(PathBuf::from(text))),
+        Kind::Texts(rule) if scalar == Scalar::Untyped => {
+            let texts: Vec<_> = text.split(',').map(str::trim).collect();
+            each(rule, &texts)
+        }
         Kind::Patterns | Kind::Texts(_) => {
             Err(format!("{shown} is one value; write {}: [{shown}]", wanted(kind)))
         }
         Kind::Allow => Err(format!("{shown} is one value; write {}", wanted(kind))),
+    }
+}
+
+fn each(rule: Rule, texts: &[&str]) -> Result<Setting, String> {
+    match texts.iter().find(|text| !(rule.obeys)(text)) {
+        Some(wrong) => Err(format!("{} is not {}", quoted(wrong), rule.says)),
+        None => Ok(Setting::Texts(
+            texts.iter().map(|text| (*text).to_owned()).collect(),
+        )),
     }
 }
 

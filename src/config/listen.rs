@@ -77,8 +77,11 @@ pub(super) fn serialize_all<S: Serializer>(listen: &[Listen], out: S) -> Result<
 }
 
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-pub(super) fn serialize_admin<S: Serializer>(admin: &Option<SocketAddr>, out: S) -> Result<S::Ok, S::Error> {
-    match admin {
+pub(super) fn serialize_or_off<A: fmt::Display, S: Serializer>(
+    address: &Option<A>,
+    out: S,
+) -> Result<S::Ok, S::Error> {
+    match address {
         Some(address) => out.collect_str(address),
         None => out.serialize_str("off"),
     }

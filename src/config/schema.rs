@@ -110,7 +110,7 @@ fn of(kind: Kind) -> Value {
             { "type": "string" },
             { "type": "array", "items": { "type": "string" }, "minItems": 1 },
         ] }),
-        Kind::Admin => json!({ "type": "string" }),
+        Kind::Admin | Kind::Address => json!({ "type": "string" }),
         Kind::Url => json!({ "type": "string", "format": "uri", "pattern": "^https?://" }),
         Kind::Path => json!({ "type": "string", "minLength": 1 }),
         Kind::Texts(rule) => {

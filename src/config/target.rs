@@ -22,6 +22,9 @@ pub struct TargetConfig {
     pub base_url: Option<Url>,
     /// Whether plain http may leave the machine.
     pub allow_plaintext: bool,
+    /// How far the time of a signature may be from this machine's clock.
+    #[serde(serialize_with = "serialize_duration")]
+    pub max_clock_correction: Duration,
     /// Certificate authorities in place of the built-in ones.
     pub ca_file: Option<PathBuf>,
     /// The certificate chain shown to the upstream; there with `client_key_file` or not at all.

@@ -12,7 +12,7 @@ fn ask(address: &str, request: &str) -> (u16, String) {
     let mut socket = TcpStream::connect(address).unwrap();
     write!(
         socket,
-        "{request} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        "{request} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     )
     .unwrap();
     let mut answer = String::new();

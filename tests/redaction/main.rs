@@ -131,7 +131,7 @@ async fn page(sidecar: &faas_sidecar::app::Sidecar, request: &str) -> String {
     let mut socket = tokio::net::TcpStream::connect(sidecar.admin().unwrap())
         .await
         .unwrap();
-    let request = format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let request = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();

@@ -238,7 +238,7 @@ async fn a_target_that_is_gone_is_not_found_and_one_that_came_is() {
 /// An admin page of the process.
 async fn page(admin: &str, path: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(admin).await.unwrap();
-    let ask = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let ask = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(ask.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

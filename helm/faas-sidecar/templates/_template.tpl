@@ -116,13 +116,13 @@ volumeMounts:
   {{- end }}
 {{- end }}
 
-{{- /* The port of the pages for operators, when others than the pod can reach it, as fields of the container. */}}
+{{- /* The port of metrics and probes, when others than the pod can reach it, as fields of the container. */}}
 {{- define "faas-sidecar.part.ports" -}}
-{{- $admin := .Values.config.admin | default "off" }}
-{{- if and (ne $admin "off") (not (hasPrefix "127." $admin)) (not (hasPrefix "[::1]" $admin)) -}}
+{{- $metrics := dig "metrics" "listen" "off" .Values.config }}
+{{- if and (ne $metrics "off") (not (hasPrefix "127." $metrics)) (not (hasPrefix "[::1]" $metrics)) -}}
 ports:
   - name: faas-metrics
-    containerPort: {{ regexFind "[0-9]+$" $admin }}
+    containerPort: {{ regexFind "[0-9]+$" $metrics }}
 {{- end }}
 {{- end }}
 

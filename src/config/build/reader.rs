@@ -1,6 +1,5 @@
 //! Asks for settings by key: what was given, else the table's default.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -85,7 +84,7 @@ impl<'r> Reader<'r> {
     typed!(bool, given_bool, Bool, bool);
     typed!(duration, given_duration, Duration, Duration);
     typed!(listen, given_listen, Listen, Vec<Listen>);
-    typed!(admin, given_admin, Admin, Option<SocketAddr>);
+    typed!(admin, given_admin, Admin, Option<Listen>);
     typed!(path, given_path, Path, PathBuf);
     typed!(patterns, given_patterns, Patterns, Vec<String>);
     typed!(texts, given_texts, Texts, Vec<String>);

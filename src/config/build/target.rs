@@ -61,6 +61,7 @@ pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> O
         cloud: cloud?,
         base_url,
         allow_plaintext,
+        max_clock_correction: reader.duration("max_clock_correction"),
         ca_file,
         client_cert_file,
         client_key_file,

@@ -148,6 +148,12 @@ pub(super) static KEYS: &[Key] = &[
         "Lets base_url, iam_url, sts_url and metadata_url be plain http to hosts other than loopback: signatures and data are then readable on the way.",
     ),
     key(
+        "targets.*.max_clock_correction",
+        Kind::Duration(Duration::ZERO, Duration::from_hours(24 * 365 * 30)),
+        Default::Is("24h"),
+        "How far from this machine's clock the time of a signature may be because answers show another time; a hop that lies gets no signature beyond it.",
+    ),
+    key(
         "targets.*.ca_file",
         Kind::Path,
         Default::Nothing,

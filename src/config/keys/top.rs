@@ -53,6 +53,18 @@ const MODE: Rule = Rule {
     },
 };
 
+/// A key of baggage (W3C Baggage, "key"): a token of HTTP.
+const BAGGAGE_KEY: Rule = Rule {
+    pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$",
+    says: "the key of a baggage member, such as tenant",
+    obeys: |text| {
+        (1..=256).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    },
+};
+
 pub(super) static KEYS: &[Key] = &[
     key(
         "listen",
@@ -202,7 +214,7 @@ pub(super) static KEYS: &[Key] = &[
         "admin",
         Kind::Admin,
         Default::Is("off"),
-        "Where the plain HTTP pages for operators are served: an IP address with a port, or off.",
+        "Where the plain HTTP pages for operators are served, to this machine alone: an address of loopback with a port, unix:/path, or off.",
     ),
     key(
         "admin_quit",
@@ -282,7 +294,24 @@ pub(super) static KEYS: &[Key] = &[
         Default::Is("info"),
         "The least important lines that are still written.",
     )),
-    key("metrics", Kind::Section, Default::Nothing, "What is counted."),
+    key(
+        "metrics",
+        Kind::Section,
+        Default::Nothing,
+        "What is counted, and who may read it.",
+    ),
+    key(
+        "metrics.listen",
+        Kind::Address,
+        Default::Is("off"),
+        "Where /metrics, /livez, /readyz and /startupz are served over plain HTTP, and no other page: an IP address with a port, or off.",
+    ),
+    key(
+        "metrics.allow_remote_clients",
+        Kind::Bool,
+        Default::Is("false"),
+        "Must be true for metrics.listen to be an address that other machines can reach: whoever reaches it reads the names of targets and actions.",
+    ),
     key(
         "metrics.max_actions",
         Kind::Integer(1, 10_000),
@@ -312,6 +341,12 @@ pub(super) static KEYS: &[Key] = &[
         Kind::Duration(Duration::ZERO, Duration::from_hours(1)),
         Default::Is("0s"),
         "Calls that took at least this long are exported although they were not sampled; 0s exports none for that.",
+    ),
+    key(
+        "tracing.baggage",
+        Kind::Texts(BAGGAGE_KEY),
+        Default::Nothing,
+        "The keys of those members of a caller's baggage header that go on to the cloud; no other member leaves the pod (with commas in a flag or variable).",
     ),
     live(key(
         "targets",

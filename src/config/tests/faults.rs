@@ -31,7 +31,7 @@ targets:
     assert_eq!(
         told.to_string(),
         "\
-1. admin (--admin): \"9901\" is not an IP address with a port; write one such as 127.0.0.1:50051 or [::1]:50051, or off
+1. admin (--admin): \"9901\" is not an IP address with a port; write one such as 127.0.0.1:50051 or [::1]:50051, or unix: and a path such as unix:/run/faas.sock, or off
 2. max_message_size (FAAS_SIDECAR_MAX_MESSAGE_SIZE): \"1TB\" is not a size; write bytes, or a whole number and a unit, such as 512KiB, 64MiB or 1GiB
 3. listen (line 1): \"localhost:50051\" is not an IP address with a port; write one such as 127.0.0.1:50051 or [::1]:50051, or unix: and a path such as unix:/run/faas.sock
 4. lisen (line 2): is not a known key; did you mean listen?
@@ -179,4 +179,39 @@ proptest::proptest! {
         let _ = with(&head, &[], &[]);
         let _ = with(&target(&format!("provider: ncp\n{body}")), &[], &[]);
     }
+}
+
+#[test]
+fn pages_that_change_something_are_for_this_machine_and_remote_metrics_must_be_meant() {
+    let text = "targets: {a: {provider: ncp}}";
+    for remote in ["0.0.0.0:9901", "10.0.0.1:9901", "[::]:9901"] {
+        let told = faults(&format!("admin: \"{remote}\"\n{text}"));
+        assert!(
+            told[0].contains("can be reached by other machines") && told[0].contains("metrics.listen"),
+            "{told:?}"
+        );
+        let told = faults(&format!("metrics: {{listen: \"{remote}\"}}\n{text}"));
+        assert!(told[0].contains("metrics.allow_remote_clients"), "{told:?}");
+        let meant = good(&format!(
+            "metrics: {{listen: \"{remote}\", allow_remote_clients: true}}\n{text}"
+        ));
+        assert!(
+            meant
+                .open_metrics()
+                .is_some_and(|warning| warning.contains(remote))
+        );
+    }
+    for local in ["127.0.0.1:9901", "[::1]:9901"] {
+        let config = good(&format!("admin: \"{local}\"\n{text}"));
+        assert!(config.open_metrics().is_none());
+        let config = good(&format!("metrics: {{listen: \"{local}\"}}\n{text}"));
+        assert!(config.open_metrics().is_none());
+    }
+    let config = good(&format!("admin: \"unix:/run/admin.sock\"\n{text}"));
+    assert_eq!(config.admin.unwrap().to_string(), "unix:/run/admin.sock");
+    let taken = "admin: \"127.0.0.1:1\"\nmetrics: {listen: \"127.0.0.1:1\"}\n";
+    assert!(faults(&format!("{taken}{text}"))[0].contains("taken by listen or admin"));
+    assert!(
+        faults(&format!("metrics: {{listen: \"unix:/x\"}}\n{text}"))[0].contains("IP address with a port")
+    );
 }

@@ -211,7 +211,7 @@ def monitoring() -> None:
         "alerts": {"enabled": True, "labels": {"release": "prometheus"}, "runbookUrl": "https://docs.example/operations.md"},
         "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "namespaces": ["shop"]},
     }
-    found = rendered({"monitoring": on, "config": {"admin": "0.0.0.0:9901"}})
+    found = rendered({"monitoring": on, "config": {"metrics": {"listen": "0.0.0.0:9902", "allow_remote_clients": True}}})
     board = found[("ConfigMap", "faas-faas-sidecar-dashboard")]
     expect(board["metadata"]["labels"]["grafana_dashboard"] == "1", "Grafana finds the dashboard by its label")
     expect(

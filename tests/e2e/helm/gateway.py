@@ -103,12 +103,12 @@ def details() -> None:
     closed = rendered(values({**TLS, "networkPolicy": {"from": []}}))[("NetworkPolicy", "faas-faas-sidecar-gateway")]["spec"]
     expect("ingress" not in closed and "Ingress" in closed["policyTypes"], "a list of nobody lets in nobody")
     prometheus = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
-    watched = rendered({**values({**TLS, "networkPolicy": {"metricsFrom": [prometheus]}}), "config": {"admin": "0.0.0.0:9901"}})
+    watched = rendered({**values({**TLS, "networkPolicy": {"metricsFrom": [prometheus]}}), "config": {"metrics": {"listen": "0.0.0.0:9902", "allow_remote_clients": True}}})
     expect(
         watched[("NetworkPolicy", "faas-faas-sidecar-gateway")]["spec"]["ingress"][1] == {"ports": [{"port": "faas-metrics"}], "from": [prometheus]},
         "Prometheus alone reads metrics",
     )
-    expect({"name": "faas-metrics", "containerPort": 9901} in one_container(watched)["ports"], "and finds their port")
+    expect({"name": "faas-metrics", "containerPort": 9902} in one_container(watched)["ports"], "and finds their port")
 
 
 def certificates(directory: Path) -> None:

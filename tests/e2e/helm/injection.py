@@ -65,7 +65,7 @@ def document() -> None:
         "config": {
             "listen": ["[::]:50055", "127.0.0.1:50056"],
             "allow_remote_clients": True,
-            "admin": "0.0.0.0:9901",
+            "metrics": {"listen": "0.0.0.0:9902", "allow_remote_clients": True},
             "targets": {"a": {"provider": "ncp"}, "b": {"provider": "functiongraph", "region": "eu-de", "credentials": {"source": "iam_password"}}},
         },
         "credentials": {"existingSecrets": {"a": "keys", "b": "user"}},
@@ -78,7 +78,7 @@ def document() -> None:
     expect(told["credentials"] == {"a": "keys", "b": "iam_password:user"}, "its Secrets, as the annotation writes them")
     expect(told["port"]["address"] == "[::1]:50055" and told["port"]["env"][1]["value"] == "[::]:50055,127.0.0.1:50056", "its addresses")
     expect(told["socket"]["env"][1]["value"] == "unix:/run/faas-sidecar/faas.sock,[::]:50055,127.0.0.1:50056", "its socket")
-    expect(told["container"]["ports"] == [{"name": "faas-metrics", "containerPort": 9901}], "its port for metrics, when others can reach it")
+    expect(told["container"]["ports"] == [{"name": "faas-metrics", "containerPort": 9902}], "its port for metrics, when others can reach it")
     copies = rendered(injection("none", namespaces=["shop", "bank", "team"]))
     config = copies[("ConfigMap", "faas-faas-sidecar")]["data"]
     expect(

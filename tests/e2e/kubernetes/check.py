@@ -21,7 +21,7 @@ OTHER = {
     "image": {"repository": "registry.example/team/faas", "tag": "7", "digest": f"sha256:{'0123456789abcdef' * 4}", "pullPolicy": "Always",
               "binary": "/bin/faas"},
     "fullnameOverride": "other", "nativeSidecar": False, "logLevel": "warn", "socket": {"enabled": True},
-    "config": {"listen": ["[::1]:50055", "127.0.0.1:50056"], "admin": "0.0.0.0:9901",
+    "config": {"listen": ["[::1]:50055", "127.0.0.1:50056"], "metrics": {"listen": "0.0.0.0:9902", "allow_remote_clients": True},
                "targets": {"prod": {"provider": "ncp"}, "hw": {"provider": "functiongraph", "region": "eu-de", "project_id": "0" * 32,
                                                                "credentials": {"source": "iam_password"}}}},
     "credentials": {"existingSecrets": {"prod": "keys", "hw": "user"}},

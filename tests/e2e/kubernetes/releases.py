@@ -24,7 +24,7 @@ MODES = {
     "gateway": {**KEYS, "gateway": {"enabled": True, **CALLERS}},
     "gateway with tokens": {**KEYS, "gateway": {"enabled": True, "tls": {**CALLERS["tls"], "clients": False}, "token": {"existingSecret": "tokens"}}},
     "gateway by cert-manager": {**KEYS, "gateway": {"enabled": True, "tls": MANAGED, "autoscaling": {"enabled": False}}},
-    "monitoring": {"config": {"admin": "0.0.0.0:9901"}, "monitoring": {key: {"enabled": True} for key in ("dashboard", "alerts", "podMonitor")}},
+    "monitoring": {"config": {"metrics": {"listen": "0.0.0.0:9902", "allow_remote_clients": True}}, "monitoring": {key: {"enabled": True} for key in ("dashboard", "alerts", "podMonitor")}},
 }
 
 

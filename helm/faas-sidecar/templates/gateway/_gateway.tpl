@@ -1,5 +1,5 @@
 {{- /*
-The gateway: the sidecar's container behind a Service. Its environment wins over the configuration's listen, tls, auth and admin, so that both live from one
+The gateway: the sidecar's container behind a Service. Its environment wins over the configuration's listen, tls and auth, so that both live from one
 configuration. It listens at a Unix socket too, for its probes alone: what asks callers for certificates or tokens asks nothing there.
 
   faas-sidecar.gateway.callers    how callers are told, as a list of tls, clients, token
