@@ -1,5 +1,6 @@
 //! Callers come in: accepted within the bound of connections, with TLS where it is asked for, each in a task of its own.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,9 +59,7 @@ pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut sto
             // The caller went away between knocking and coming in.
             Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(why) => {
-                if let Some(left_out) = LINES.pass() {
-                    warn!(%address, left_out, "a connection cannot be accepted: {}", unacceptable(&why));
-                }
+                cannot_accept(&why, Some(&address));
                 sleep(STARVED).await;
                 continue;
             }
@@ -149,18 +148,23 @@ fn unshaken(peer: Option<SocketAddr>, why: &io::Error) {
     }
 }
 
-/// Why no connection can be taken: for want of file descriptors it is this process's own doing.
-pub(super) fn unacceptable(why: &io::Error) -> String {
+/// Tells that a connection cannot be taken, one in a while. For want of file descriptors it is this process's own doing.
+pub(super) fn cannot_accept(why: &io::Error, address: Option<impl fmt::Display>) {
     // EMFILE and ENFILE (errno(3)).
     const PROCESS_FULL: i32 = 24;
     const SYSTEM_FULL: i32 = 23;
-    match why.raw_os_error() {
-        Some(PROCESS_FULL) => format!(
-            "the sidecar has as many files open as it may ({why}); raise its limit, or lower connections.max"
-        ),
+    let Some(left_out) = LINES.pass() else { return };
+    let why = match why.raw_os_error() {
+        Some(PROCESS_FULL) => {
+            format!(
+                "the sidecar has as many files open as it may ({why}); raise its limit, or lower connections.max"
+            )
+        }
         Some(SYSTEM_FULL) => format!("this machine has as many files open as it may ({why})"),
         _ => why.to_string(),
-    }
+    };
+    let address = address.map(|address| address.to_string());
+    warn!(address, left_out, "a connection cannot be accepted: {why}");
 }
 
 pub(super) async fn handshake(

@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 use super::StartError;
-use super::accept::handshake;
+use super::accept::{cannot_accept, handshake};
 use super::certificate::{Certificate, Names};
 use super::serve::runtime;
 use super::watch::Watch;
@@ -220,7 +220,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Rec
             Ok((socket, _)) => socket,
             Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(why) => {
-                warn!("a connection cannot be accepted: {why}");
+                cannot_accept(&why, listener.local_addr().ok());
                 sleep(STARVED).await;
                 continue;
             }

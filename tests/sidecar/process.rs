@@ -138,3 +138,67 @@ async fn a_second_sigterm_ends_the_drain_at_once() {
     assert_eq!(code, Some(0), "{log}");
     assert!(call.await.unwrap().is_err());
 }
+
+#[tokio::test]
+async fn a_process_without_file_descriptors_says_so_once_in_a_while_and_blames_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("faas.yaml");
+    std::fs::write(
+        &file,
+        "listen: \"127.0.0.1:0\"\ntargets: {main: {provider: ncp}}\n",
+    )
+    .unwrap();
+    let mut child = Command::new("/bin/sh")
+        .args([
+            "-c",
+            "ulimit -n 40; exec \"$0\" serve --config \"$1\" --log-format json",
+        ])
+        .arg(env!("CARGO_BIN_EXE_faas-sidecar"))
+        .arg(&file)
+        .env_clear()
+        .envs([
+            ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
+            ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
+        ])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = async || -> serde_json::Value {
+        let line = timeout(SOON * 3, log.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        serde_json::from_str(&line).unwrap()
+    };
+    let address = loop {
+        let event = next().await;
+        if event["message"] == "listening" {
+            break event["address"].as_str().unwrap().to_owned();
+        }
+    };
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        held.push(tokio::net::TcpStream::connect(&address).await.unwrap());
+    }
+    // The pause between two tries is a tenth of a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    drop(held);
+    child.start_kill().unwrap();
+    let mut told = Vec::new();
+    while let Ok(Some(line)) = timeout(SOON * 3, log.next_line()).await.unwrap() {
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if event["message"].as_str().unwrap().contains("cannot be accepted") {
+            told.push(event);
+        }
+    }
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let message = told[0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("the sidecar has as many files open as it may"),
+        "{message}"
+    );
+}
