@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import time
+from datetime import datetime
 from urllib.parse import unquote
 
 from calls import Bystander, Caller
@@ -61,7 +62,7 @@ def clocks_of_the_future():
             seen.append(signed)
             if next(turn) % 2 == 0:
                 refused = {"error": {"errorCode": "200", "message": "Authentication Failed", "details": "x"}}
-                return answer(401, json.dumps(refused).encode(), {"date": f"Fri, 01 Jan {year} 00:00:00 GMT"})
+                return answer(401, json.dumps(refused).encode(), {"date": datetime(year, 1, 1).strftime("%a, %d %b %Y 00:00:00 GMT")})
             return ran(request)
 
         with Upstream(script) as upstream, Sidecar(upstream.port) as sidecar, Caller(f"127.0.0.1:{sidecar.port}") as caller:
