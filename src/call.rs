@@ -8,8 +8,10 @@ use crate::error::{Component, Error, Execution, Kind};
 use crate::memory::Held;
 
 mod record;
+mod unsent;
 
 pub use record::{Attempt, Pause, Record, Why, traceparent};
+pub use unsent::Unsent;
 
 /// Carried by `&mut` from the gRPC edge to the transport and back.
 #[derive(Debug)]

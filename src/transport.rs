@@ -196,7 +196,7 @@ impl Transport {
         let (_slot, mut pass) = match shared.admit(call, request).await {
             Ok(admitted) => admitted,
             Err(refusal) => {
-                shared.policy.refused_unsent(call);
+                shared.policy.unsent.note(call);
                 return Err(refusal);
             }
         };

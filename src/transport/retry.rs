@@ -5,38 +5,25 @@
 //! without charge. All requests together stay at most the calls made plus what the budget pays.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tower::retry::budget::{Budget, TpsBudget};
 
 use super::settings::Retry;
-use crate::call::Call;
+use crate::call::{Call, Unsent};
 use crate::error::{Error, Kind, Result};
 
 /// Window of the budget: long enough to be steady, short enough to forget an outage (linkerd and tower use 10 s).
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
-
-/// A refused caller comes back within this time or twice as much, or not at all. A storm of refusals must not pay for
-/// retries in an outage later on.
-const REFUSED_WINDOW: Duration = Duration::from_secs(60);
 
 /// One target's rules, with the budget that all of its calls share.
 #[derive(Debug)]
 pub(super) struct Policy {
     rules: Retry,
     budget: TpsBudget,
-    refused: Mutex<Refused>,
+    /// Calls that the target's load rules refused.
+    pub(super) unsent: Unsent,
     pub(super) counts: Counts,
-}
-
-/// First tries that were refused before anything was sent, and not yet repeated: of this window and the one before.
-#[derive(Debug)]
-struct Refused {
-    began: Instant,
-    this: u64,
-    before: u64,
 }
 
 /// What became of the retries so far.
@@ -70,25 +57,9 @@ impl Policy {
         Self {
             rules: *rules,
             budget: TpsBudget::new(BUDGET_WINDOW, rules.budget_min_per_second, ratio),
-            refused: Mutex::new(Refused {
-                began: Instant::now(),
-                this: 0,
-                before: 0,
-            }),
+            unsent: Unsent::default(),
             counts: Counts::default(),
         }
-    }
-
-    /// Notes that the sidecar refused a call. What counts are first tries of which nothing was sent.
-    pub(super) fn refused_unsent(&self, call: &Call) {
-        if call.previous_attempts == 0 && call.attempts == 0 {
-            self.refused().turn().this += 1;
-        }
-    }
-
-    fn refused(&self) -> std::sync::MutexGuard<'_, Refused> {
-        // Nothing panics while it is held.
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets a new request in: a caller's first try earns its share of a retry; a caller's own retry earns nothing and
@@ -101,8 +72,7 @@ impl Policy {
         if call.retry_paid {
             return Ok(());
         }
-        if self.refused().take() {
-            call.retry_paid = true;
+        if self.unsent.excuse(call) {
             return Ok(());
         }
         if !self.budget.withdraw() {
@@ -140,27 +110,6 @@ impl Policy {
             self.counts.own_refused.fetch_add(1, Ordering::Relaxed);
             Next::Spent
         }
-    }
-}
-
-impl Refused {
-    fn turn(&mut self) -> &mut Self {
-        let passed = self.began.elapsed();
-        if passed >= REFUSED_WINDOW {
-            self.before = if passed < REFUSED_WINDOW * 2 { self.this } else { 0 };
-            self.this = 0;
-            self.began = Instant::now();
-        }
-        self
-    }
-
-    /// True when a retry may be the repetition of a refused call; it is repeated once.
-    fn take(&mut self) -> bool {
-        let Self { this, before, .. } = self.turn();
-        let from = if *before > 0 { before } else { this };
-        let there = *from > 0;
-        *from = from.saturating_sub(1);
-        there
     }
 }
 
@@ -353,23 +302,11 @@ mod tests {
             ..RULES
         });
         assert!(policy.admit(&mut call(1)).is_err());
-        policy.refused_unsent(&call(0));
-        // A retry that is refused as well stays entitled to one repetition, not to two.
-        policy.refused_unsent(&call(1));
-        let mut sent = call(0);
-        sent.attempts = 1;
-        policy.refused_unsent(&sent);
+        policy.unsent.note(&call(0));
         let mut repeated = call(2);
         policy.admit(&mut repeated).unwrap();
         policy.admit(&mut repeated).unwrap();
         assert!(policy.admit(&mut call(1)).is_err());
         assert_eq!(policy.counts.callers.load(Ordering::Relaxed), 0);
-        // Who does not come back within two minutes leaves nothing to others.
-        policy.refused_unsent(&call(0));
-        tokio::time::advance(REFUSED_WINDOW).await;
-        policy.admit(&mut call(1)).unwrap();
-        policy.refused_unsent(&call(0));
-        tokio::time::advance(2 * REFUSED_WINDOW).await;
-        assert!(policy.admit(&mut call(1)).is_err());
     }
 }
