@@ -10,8 +10,10 @@ use std::fmt;
 use std::time::Duration;
 
 mod faults;
+mod short;
 
 pub use faults::{Faults, Violation};
+pub use short::{NAME, short};
 
 /// A call's result with our own error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

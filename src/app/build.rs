@@ -281,7 +281,7 @@ fn transport_settings(
         limits: transport::Limits {
             max_in_flight: limits.max_in_flight,
             max_queue: limits.max_queue,
-            queue_timeout: limits.queue_timeout.min(Duration::from_secs(3600)),
+            queue_timeout: limits.queue_timeout,
             max_response_size: usize::try_from(limits.max_response_size).unwrap_or(usize::MAX),
             adaptive_rate: limits.adaptive_rate,
         },

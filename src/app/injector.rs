@@ -24,7 +24,7 @@ use tracing::{debug, error, info, warn};
 use super::StartError;
 use super::accept::{cannot_accept, handshake};
 use super::certificate::{Certificate, Names};
-use super::serve::runtime;
+use super::serve::{runtime, second};
 use super::watch::Watch;
 use crate::config::{Tls, digest};
 use crate::inject::Template;
@@ -79,7 +79,7 @@ struct Shared {
     room: Semaphore,
 }
 
-/// Answers until SIGTERM or SIGINT, then goes on for `shutdown_delay` and drains; a second signal ends it at once.
+/// Answers until SIGTERM or SIGINT, then goes on for `shutdown_delay` and drains; a second signal a second later ends it at once.
 ///
 /// # Errors
 /// When it cannot start.
@@ -151,7 +151,7 @@ async fn until_signal(injector: Injector) -> Result<(), StartError> {
     };
     tokio::select! {
         () = finish => {}
-        () = either(&mut terminate, &mut interrupt) => warn!("stopped at once by a second signal"),
+        () = second(&mut terminate, &mut interrupt) => warn!("stopped at once by a second signal"),
     }
     Ok(())
 }

@@ -63,8 +63,8 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// Calls that may wait for a slot.
     pub max_queue: usize,
-    /// How long one may wait.
-    pub queue_timeout: Duration,
+    /// How long one may wait; `None` = as long as its own deadline allows.
+    pub queue_timeout: Option<Duration>,
     /// Largest answer body accepted, in bytes.
     pub max_response_size: usize,
     /// Whether the rate that the cloud allows is learnt from its refusals.
@@ -109,8 +109,8 @@ impl Default for Settings {
             },
             limits: Limits {
                 max_in_flight: 100,
-                max_queue: 200,
-                queue_timeout: Duration::from_secs(1),
+                max_queue: 2000,
+                queue_timeout: None,
                 max_response_size: 64 << 20,
                 adaptive_rate: true,
             },

@@ -118,13 +118,13 @@ families! {
         "Calls and retries refused before they were sent, by the reason that the caller is told";
     /// Memory in use.
     BODY_MEMORY = "faas_sidecar.body_memory.in_use", Unit::Bytes, Kind::UpDown, [],
-        "Memory counted for bodies in flight (max_body_memory)";
+        "Memory counted for calls and their bodies (max_body_memory)";
     /// Its bound.
     BODY_MEMORY_LIMIT = "faas_sidecar.body_memory.limit", Unit::Bytes, Kind::UpDown, [],
-        "The bound on memory for bodies in flight";
+        "The bound on memory for calls and their bodies";
     /// Calls refused for it.
     BODY_MEMORY_REFUSED = "faas_sidecar.body_memory.refused", Unit::Things("{call}"), Kind::Counter, [],
-        "Calls refused before they were read, because their message found no room (MEMORY_LIMIT)";
+        "Calls refused before they were read, because they or their message found no room (MEMORY_LIMIT)";
     /// Answers that waited for it.
     BODY_MEMORY_WAITED = "faas_sidecar.body_memory.waited", Unit::Things("{answer}"), Kind::Counter, [],
         "Answers of the cloud that had to wait for room";
