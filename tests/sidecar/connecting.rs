@@ -59,7 +59,7 @@ async fn a_refused_client_certificate_is_told_alike_under_every_version_of_tls()
                 let told = told(&client.invoke(request).await.unwrap_err());
                 told.assert(Code::Unavailable, "TLS_FAILED", "not_started", "network");
                 assert!(told.message.contains("Certificate"), "{}", told.message);
-                assert_eq!(told.attempts, Some(1), "trying again cannot help");
+                assert_eq!(told.attempts, Some(1), "{version:?} {protocol}: {}", told.message);
             }
             assert_eq!(served.load(Ordering::SeqCst), 0);
         }

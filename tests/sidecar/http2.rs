@@ -48,8 +48,8 @@ async fn a_stream_that_the_server_refused_was_not_started_and_is_repeated() {
 
 #[tokio::test]
 async fn a_stream_that_broke_otherwise_may_have_run_and_is_not_repeated() {
-    for act in [Act::Reset(INTERNAL_ERROR), Act::Reset(0), Act::GoodbyeAndClose] {
-        let upstream = Upstream::start(&[act]).await;
+    for act in &[Act::Reset(INTERNAL_ERROR), Act::Reset(0), Act::GoodbyeAndClose] {
+        let upstream = Upstream::start(std::slice::from_ref(act)).await;
         let (_sidecar, mut client) = upstream.sidecar(QUICK);
         let told = told(&client.invoke(run()).await.unwrap_err());
         told.assert(Code::Unavailable, "CONNECTION_LOST", "unknown", "network");

@@ -320,11 +320,13 @@ async fn a_connection_is_made_to_its_end_though_the_call_that_wanted_it_has_gone
         let (_sidecar, mut client) = upstream.sidecar(ONCE);
         let mut failed = 0;
         while let Err(status) = client.invoke(soon(400)).await {
-            told(&status).assert(
-                Code::DeadlineExceeded,
-                "DEADLINE_EXCEEDED",
-                "not_started",
-                "sidecar",
+            let told = told(&status);
+            assert_eq!(told.reason, "DEADLINE_EXCEEDED");
+            // A later one may just get to send its request.
+            assert!(
+                failed > 0 || told.execution() == "not_started",
+                "{}",
+                told.message
             );
             failed += 1;
             assert!(failed < 6, "{protocols:?}: no deadline is long enough");

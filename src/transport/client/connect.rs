@@ -97,10 +97,9 @@ impl Connector {
     }
 
     async fn open(&self, origin: &Arc<OriginContext>) -> Result<Connected, ConnectFault> {
-        let retires = self.retirement();
         let socket = self.reach().await?;
         let Some(tls) = &self.tls else {
-            return http1(Stream::Plain(socket), retires).await;
+            return http1(Stream::Plain(socket), self.retirement()).await;
         };
         let tls = TlsConnector::from(self.offer(tls));
         let stream = tls.connect(self.server_name()?, socket).await.map_err(|fault| {
@@ -114,6 +113,7 @@ impl Connector {
         })?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let stream = Stream::Tls(Box::new(stream));
+        let retires = self.retirement();
         if http2 {
             let connection = Http2::open(stream, retires, Arc::clone(origin))
                 .await

@@ -52,10 +52,10 @@ pub(super) fn lost_http1(progress: &Progress, why: &hyper::Error) -> Error {
     if why.is_parse_too_large() {
         return head_too_large(progress);
     }
-    if why.is_parse() && progress.handshake_refused().is_none() {
-        return head_unreadable(progress, why);
+    match &progress.stage {
+        Stage::Http1 { sent, .. } if why.is_parse() && sent.answered() => head_unreadable(progress, why),
+        _ => lost(progress, why),
     }
-    lost(progress, why)
 }
 
 /// The HTTP/2 connection, or the stream on it, ended before the answer's head was whole.

@@ -44,6 +44,8 @@ pub(super) struct Sent {
     check: AtomicBool,
     /// Bytes came since the request began.
     pub(super) heard: AtomicBool,
+    /// The first of them are those of an HTTP/1 answer.
+    answered: AtomicBool,
     /// The server refused the handshake, which TLS 1.3 tells after the client's side of it has ended.
     pub(super) handshake: Handshake,
 }
@@ -121,6 +123,12 @@ impl Sent {
         self.body_left.store(body_length as u64, Ordering::Relaxed);
         self.check.store(reused, Ordering::Relaxed);
         self.heard.store(false, Ordering::Relaxed);
+        self.answered.store(false, Ordering::Relaxed);
+    }
+
+    /// True when what came since the request began is an HTTP/1 answer.
+    pub(super) fn answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
     }
 
     pub(super) fn received(&self) -> Received {
@@ -166,9 +174,11 @@ impl Observer for Watch {
     }
 
     fn read(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.sent.heard.store(true, Ordering::Relaxed);
+        if !bytes.is_empty() && !self.sent.heard.swap(true, Ordering::Relaxed) {
             self.sent.handshake.stands();
+            if bytes.starts_with(b"HTTP/1.") {
+                self.sent.answered.store(true, Ordering::Relaxed);
+            }
         }
     }
 

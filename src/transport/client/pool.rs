@@ -180,14 +180,17 @@ impl Pool {
                 state.made = Some(now);
                 state.failed = None;
                 match connected {
+                    // At least as long as this: the youngest must not pass for one that a younger has replaced.
                     Connected::Http1(mut connection) => {
+                        connection.retires = connection.retires.max(now);
                         state.http1 = true;
                         if state.nobody_waits() {
                             connection.rest(now, self.origin.idle);
                         }
                         self.shelve(&mut state, connection, now);
                     }
-                    Connected::Http2(connection) => {
+                    Connected::Http2(mut connection) => {
+                        connection.retires = connection.retires.max(now);
                         state.http1 = false;
                         state.shared.push(connection);
                         state.serve(now);

@@ -172,10 +172,13 @@ impl<O: Observer> AsyncWrite for Wire<O> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        let this = &mut *self;
+        ready!(match &mut this.stream {
             Stream::Plain(socket) => Pin::new(socket).poll_flush(context),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
+        })
+        .map_err(|fault| this.why(context, fault))?;
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -9,9 +9,7 @@ use tracing::warn;
 
 use super::{ConnectionState, Health};
 
-/// After this, calls that wait for the connection may have another one.
-const LATE: Duration = Duration::from_millis(250);
-/// After this the connection takes no new requests.
+/// So long after an answer was late, the connection takes no new requests.
 const SILENT: Duration = Duration::from_secs(1);
 
 /// Sends a ping each time that one is asked for; ends with the connection, or when none is answered.
@@ -25,10 +23,10 @@ pub(super) async fn answer(mut pings: PingPong, state: Arc<ConnectionState>) {
         }
         let asked = Instant::now();
         let mut pong = std::pin::pin!(pings.ping(Ping::opaque()));
-        let mut came = timeout(LATE, &mut pong).await;
+        let mut came = timeout(state.origin.round_trip.patience(), &mut pong).await;
         if came.is_err() {
             state.turn(&[Health::Asked], Health::Late);
-            came = timeout(SILENT.saturating_sub(LATE), &mut pong).await;
+            came = timeout(SILENT, &mut pong).await;
         }
         match came {
             Ok(Ok(_)) => {
