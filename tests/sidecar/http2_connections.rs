@@ -207,7 +207,8 @@ async fn a_server_that_allows_no_stream_gets_no_flood_of_connections() {
             "sidecar",
         );
     }
-    assert!(upstream.accepted() <= 3, "{} connections", upstream.accepted());
+    // Two for each thread that serves some of the calls.
+    assert!(upstream.accepted() <= 4, "{} connections", upstream.accepted());
     assert_eq!(upstream.requests().iter().sum::<usize>(), 0);
 }
 

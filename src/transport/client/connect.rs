@@ -129,9 +129,12 @@ impl Connector {
             Ok(address) => [address].into(),
             Err(_) => {
                 let found = self.resolver.addresses(&self.host, self.timeout / 4).await;
-                found.map_err(|fault| match fault.local {
-                    true => ConnectFault::Local(fault.why),
-                    false => ConnectFault::Dns(fault.why),
+                found.map_err(|fault| {
+                    if fault.local {
+                        ConnectFault::Local(fault.why)
+                    } else {
+                        ConnectFault::Dns(fault.why)
+                    }
                 })?
             }
         };

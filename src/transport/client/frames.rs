@@ -12,7 +12,7 @@ const HEADERS: u8 = 0x1;
 const GOAWAY: u8 = 0x7;
 const CONTINUATION: u8 = 0x9;
 /// A packed head of so many bytes is likely to be too large unpacked (Huffman coding saves three eighths at most).
-const LARGE: usize = MAX_HEAD / 2;
+const LARGE: usize = MAX_HEAD as usize / 2;
 /// The highest stream id.
 const LAST: u32 = 0x7fff_ffff;
 

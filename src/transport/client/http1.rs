@@ -58,7 +58,7 @@ struct Watch {
 }
 
 /// Largest answer head, on HTTP/2 unpacked and as counted there (RFC 9113 §6.5.2), and the most headers in it.
-pub(super) const MAX_HEAD: usize = 128 << 10;
+pub(super) const MAX_HEAD: u32 = 128 << 10;
 pub(super) const MAX_HEADERS: usize = 1024;
 
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
@@ -76,7 +76,7 @@ impl Http1 {
             .allow_spaces_after_header_name_in_responses(true)
             .allow_obsolete_multiline_headers_in_responses(true)
             .max_headers(MAX_HEADERS)
-            .max_header_size(MAX_HEAD)
+            .max_header_size(MAX_HEAD as usize)
             .handshake(TokioIo::new(Wire::new(stream, watch)))
             .await?;
         // Its end is seen by the exchange, or by the next look at an idle connection.

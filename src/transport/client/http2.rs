@@ -26,8 +26,6 @@ mod pings;
 /// Answers of a megabyte should not wait for window updates.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-#[expect(clippy::cast_possible_truncation, reason = "128 KiB")]
-const MAX_HEADER_LIST: u32 = MAX_HEAD as u32;
 
 /// A handle of the connection; clones share it.
 #[derive(Clone)]
@@ -101,7 +99,7 @@ impl Http2 {
         let (sender, mut connection) = h2::client::Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(MAX_HEADER_LIST)
+            .max_header_list_size(MAX_HEAD)
             .initial_max_send_streams(state.allowed())
             .enable_push(false)
             .handshake(Wire::new(stream, Watch::new(&state)))
