@@ -44,7 +44,7 @@ const NO_WORDS: [&str; 12] = [
     "encoded_authorization_message",
 ];
 /// How deep words are looked for.
-const DEPTH: u8 = 4;
+const DEPTH: u8 = 6;
 /// Most words and faults taken from one body.
 const MOST: usize = 16;
 /// Longest code of a cloud.

