@@ -111,7 +111,7 @@ pub fn plain_within(text: &str, most: usize) -> String {
     while let Some(next) = rest.chars().next() {
         let width = tag(rest).unwrap_or(next.len_utf8());
         rest = rest.get(width..).unwrap_or_default();
-        if next == '<' || next.is_whitespace() || next.is_control() || is_layout(next) {
+        if matches!(next, '<' | '>') || next.is_whitespace() || next.is_control() || is_layout(next) {
             blank = true;
             continue;
         }

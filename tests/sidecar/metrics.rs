@@ -7,7 +7,7 @@ use faas_sidecar::proto::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::Code;
 
-use crate::support::answer::{Step, content, fault, steps};
+use crate::support::answer::{Step, content, fault, http, steps};
 use crate::support::bench::{Bench, ID, hello, keys, success, text, within};
 use crate::support::upstream::{ACCESS_KEY, SECRET_KEY};
 
