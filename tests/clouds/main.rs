@@ -15,7 +15,10 @@
 
 mod answers;
 mod bench;
+mod codes;
+mod members;
 mod operations;
+mod samples;
 #[path = "../sidecar/support/mod.rs"]
 #[allow(
     dead_code,

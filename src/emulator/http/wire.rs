@@ -177,7 +177,9 @@ async fn read_chunks<S: AsyncRead + Unpin>(
     loop {
         let line = read_line(stream, buffer).await?;
         let size = line.split(';').next().unwrap_or_default().trim();
-        let Ok(size) = u64::from_str_radix(size, 16) else {
+        // The library takes a sign, too.
+        let digits = size.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let Some(size) = digits.then(|| u64::from_str_radix(size, 16).ok()).flatten() else {
             return Err(ReadError::Malformed("a chunk size is not hexadecimal"));
         };
         if size == 0 {
