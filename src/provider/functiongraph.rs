@@ -36,7 +36,6 @@ pub(crate) mod fuzz;
 mod guard;
 mod iam;
 mod invoke;
-mod marker;
 mod outcome;
 mod package;
 mod records;

@@ -16,6 +16,7 @@
 mod answers;
 mod bench;
 mod codes;
+mod lists;
 mod members;
 mod operations;
 mod samples;

@@ -7,7 +7,7 @@ use http::Method;
 use super::action_put::Put;
 use super::endpoint::Place;
 use super::function::{Function, repeatable};
-use super::marker::Marker;
+use super::rules::PAGE;
 use super::wire::action as wire;
 use super::{FunctionGraph, action_read, rules};
 use crate::call::Call;
@@ -15,6 +15,7 @@ use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::names::{FunctionPackage, Qualifier};
 use crate::proto::*;
 use crate::provider::lenient::{self, Clock};
+use crate::provider::paging::{Page, Said, WholeList};
 
 impl FunctionGraph {
     pub(super) async fn actions(
@@ -26,46 +27,58 @@ impl FunctionGraph {
         rules::no_platform(request.platform, &mut faults);
         let package = FunctionPackage::parse(&request.package_name, "package_name", &mut faults);
         let scope = ("actions", package.as_ref().map(FunctionPackage::as_str));
-        let page = Marker::parse(request.page_size, &request.page_token, scope, &mut faults);
+        let page = Page::parse(request.page_size, &request.page_token, scope, &mut faults);
         faults.into_result()?;
         let package = rules::checked(package)?;
         let place = self.place(call).await?;
-        let (items, next) = self
-            .functions(call, place, Some(&package), &page)
+        let functions = self
+            .functions(call, place, Some(&package))
             .await
             .map_err(|error| error.resource("package", package.as_str()))?;
-        let actions = items
+        let actions = functions
             .into_iter()
             .map(|item| action_read::summary(item, package.as_str()))
             .collect();
+        let (actions, next_page_token) = page.take(actions, |action: &ActionSummary| &action.name);
         Ok(ListActionsResponse {
             actions,
-            next_page_token: next.map(|next| next.token()).unwrap_or_default(),
+            next_page_token,
         })
     }
 
-    /// One page of functions, of one package or of all.
+    /// All functions, of one package or of the project.
     pub(super) async fn functions(
         &self,
         call: &mut Call,
         place: &Place,
         package: Option<&FunctionPackage>,
-        page: &Marker,
-    ) -> Result<(Vec<wire::Item>, Option<Marker>)> {
-        let mut query = vec![
-            ("marker", page.at_text.as_str()),
-            ("maxitems", page.size_text.as_str()),
-        ];
-        query.extend(package.map(|package| ("package_name", package.as_str())));
-        let response = self.get(call, place, place.functions(query)?).await?;
-        let list: wire::Functions = self.read(&response)?;
-        let next = page.next(list.functions.len(), list.next_marker);
+    ) -> Result<Vec<wire::Item>> {
+        let (mut list, size) = (WholeList::new(PAGE), PAGE.to_string());
+        loop {
+            let marker = list.marker();
+            let mut query = vec![("marker", marker.as_str()), ("maxitems", size.as_str())];
+            query.extend(package.map(|package| ("package_name", package.as_str())));
+            let response = self.get(call, place, place.functions(query)?).await?;
+            let page: wire::Functions = self.read(&response)?;
+            let said = Said {
+                next: page.next_marker.whole(),
+                total: page.count,
+            };
+            // Names are unique in a package.
+            let id = |item: &wire::Item| match (&item.package.0, &item.func_name.0) {
+                (package, Some(name)) => format!("{}/{name}", package.as_deref().unwrap_or_default()),
+                (_, None) => String::new(),
+            };
+            if !list.take(page.functions, id, said, response.body.len())? {
+                break;
+            }
+        }
         // A back end that does not know the filter must not mix packages.
         let wanted = |item: &wire::Item| match (&item.package.0, package) {
             (Some(theirs), Some(ours)) => theirs == ours.as_str(),
             _ => true,
         };
-        Ok((list.functions.into_iter().filter(wanted).collect(), next))
+        Ok(list.into_items().into_iter().filter(wanted).collect())
     }
 
     pub(super) async fn action(

@@ -4,17 +4,12 @@
 //! that a private call exists. `default` always exists.
 
 use super::endpoint::Place;
-use super::marker::Marker;
-use super::wire::action::Item;
 use super::{FunctionGraph, action_read, rules};
 use crate::call::Call;
 use crate::error::{Error, Faults, Kind, Result};
 use crate::names::FunctionPackage;
 use crate::proto::*;
 use crate::provider::paging::Page;
-
-/// Most pages read of one list: 400 functions each are far beyond the quota, so more means a list without end.
-const PAGES_MAX: usize = 250;
 
 impl FunctionGraph {
     pub(super) async fn packages(
@@ -27,7 +22,7 @@ impl FunctionGraph {
         let page = Page::parse(request.page_size, &request.page_token, "packages", &mut faults);
         faults.into_result()?;
         let place = self.place(call).await?;
-        let functions = self.all_functions(call, place, None).await?;
+        let functions = self.functions(call, place, None).await?;
         let mut names: Vec<_> = functions.into_iter().filter_map(|item| item.package.0).collect();
         names.sort_unstable();
         names.dedup();
@@ -109,7 +104,7 @@ impl FunctionGraph {
     /// A package with its functions; not found when it has none, unless it is `default`.
     async fn existing(&self, call: &mut Call, name: &FunctionPackage) -> Result<Package> {
         let place = self.place(call).await?;
-        let functions = self.all_functions(call, place, Some(name)).await?;
+        let functions = self.functions(call, place, Some(name)).await?;
         if functions.is_empty() && !name.is_default() {
             let message = "There is no such package: no function carries its name.";
             return Err(
@@ -122,29 +117,6 @@ impl FunctionGraph {
             .map(|item| action_read::summary(item, name.as_str()))
             .collect();
         Ok(found)
-    }
-
-    async fn all_functions(
-        &self,
-        call: &mut Call,
-        place: &Place,
-        package: Option<&FunctionPackage>,
-    ) -> Result<Vec<Item>> {
-        let mut page = Marker::first();
-        let mut all = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let (items, next) = self.functions(call, place, package, &page).await?;
-            all.extend(items);
-            match next {
-                Some(next) => page = next,
-                None => return Ok(all),
-            }
-        }
-        Err(Error::new(
-            Kind::Internal,
-            "LIST_WITHOUT_END",
-            "The upstream's list of functions does not end.",
-        ))
     }
 }
 

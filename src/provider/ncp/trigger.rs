@@ -229,14 +229,11 @@ impl Ncp {
         );
         faults.into_result()?;
         let (name, window) = (rules::checked(name)?, rules::checked(window)?);
-        let url = self
-            .endpoint
-            .url(&format!("{}/activations", path(&name)), platform, &window.query());
-        let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
-        let list: wire::ActivationList = self.content(&response)?;
-        let (total_count, next_page_token) = window.rest(&list);
-        let activations = list
-            .activations
+        let (items, next_page_token, total_count) = self
+            .page_of_records(call, &format!("{}/activations", path(&name)), platform, &window)
+            .await
+            .map_err(|error| named(error, &name))?;
+        let activations = items
             .into_iter()
             .map(|item| self.list_item(item, "", ""))
             .collect();

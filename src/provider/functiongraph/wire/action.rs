@@ -13,12 +13,14 @@ object! {
     pub(crate) struct Functions {
         pub(crate) functions: Vec<Item>,
         pub(crate) next_marker: Loose,
+        pub(crate) count: Option<i64>,
     }
 
     /// A page of versions.
     pub(crate) struct Versions {
         pub(crate) versions: Vec<Item>,
         pub(crate) next_marker: Loose,
+        pub(crate) count: Option<i64>,
     }
 
     /// A function or a version in a list.
