@@ -19,7 +19,10 @@ mod codes;
 mod lists;
 mod members;
 mod operations;
+mod projects;
+mod puts;
 mod samples;
+mod subnets;
 #[path = "../sidecar/support/mod.rs"]
 #[allow(
     dead_code,

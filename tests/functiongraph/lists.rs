@@ -686,11 +686,20 @@ async fn triggers_are_refused_with_what_to_do_instead() {
         .await
         .unwrap_err();
     assert_eq!(error.kind, Kind::Unimplemented);
-    assert!(error.message.contains("console"), "{}", error.message);
+    assert!(
+        error.message.contains("console") && error.message.contains("does not offer ListTriggers"),
+        "{}",
+        error.message
+    );
     let error = provider
         .fire_trigger(&mut call(), FireTriggerRequest::default())
         .await
         .unwrap_err();
-    assert!(error.message.contains("InvokeAsync"), "{}", error.message);
+    assert!(
+        error.message.contains("InvokeAsync")
+            && error.message.contains("The cloud has no operation FireTrigger"),
+        "{}",
+        error.message
+    );
     assert!(upstream.received().is_empty());
 }

@@ -86,6 +86,7 @@ fn function_graph(reader: &mut Reader<'_>) -> Option<FunctionGraph> {
     Some(FunctionGraph {
         region: region?,
         project_id: reader.given_text("project_id"),
+        project_name: reader.given_text("project_name"),
         iam_url,
     })
 }

@@ -105,6 +105,26 @@ fn memory_for_bodies_holds_one_message_at_least() {
 }
 
 #[test]
+fn a_subnet_is_two_numbers_or_none() {
+    use crate::config::target::Vpc;
+    let vpc = Vpc {
+        vpc_no: 1001,
+        subnet_no: 2002,
+    };
+    assert_eq!(ncp("vpc: { vpc_no: 1001, subnet_no: 2002 }").vpc, Some(vpc));
+    assert_eq!(ncp("vpc: {}").vpc, None);
+    for (settings, part) in [
+        ("vpc: { vpc_no: 1001 }", "subnet_no"),
+        ("vpc: { subnet_no: 2002 }", "vpc_no"),
+        ("vpc: { vpc_no: 0, subnet_no: 2002 }", "vpc_no"),
+        ("site: gov\nvpc: { vpc_no: 1, subnet_no: 2 }", "classic alone"),
+    ] {
+        let told = faults(&target(&format!("provider: ncp\n{settings}")));
+        assert!(told.len() == 1 && told[0].contains(part), "{settings}: {told:?}");
+    }
+}
+
+#[test]
 fn sites_regions_and_versions_bring_their_platform() {
     use {ApiVersion::*, Platform::*, Region::*, Site::*};
     let made = |site, region, api_version, platform| Ncp {
@@ -112,6 +132,7 @@ fn sites_regions_and_versions_bring_their_platform() {
         region,
         api_version,
         platform,
+        vpc: None,
         sts_url: None,
     };
     assert_eq!(ncp(""), made(Public, Kr, V2_1, Vpc));

@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::error::{Error, Faults, Kind, Result};
 use crate::names::FunctionPackage;
 use crate::proto::*;
+use crate::provider::Absence;
 use crate::provider::paging::Page;
 
 impl FunctionGraph {
@@ -67,11 +68,10 @@ impl FunctionGraph {
             Ok(package) => Ok(PutPackageResponse {
                 package: Some(package),
             }),
-            Err(error) if error.kind == Kind::NotFound => Err(Error::unimplemented(
-                "functiongraph",
-                "PutPackage for a package that no function carries",
+            Err(error) if error.kind == Kind::NotFound => Err(Absence::NotInCloud(
                 "a package comes into being with its first function; put an action with this package_name",
-            )),
+            )
+            .of("PutPackage for a package that no function carries")),
             Err(error) => Err(error),
         }
     }

@@ -13,6 +13,7 @@ use crate::error::{Error, Faults, Kind, Result};
 use crate::names::{AliasName, FunctionVersion};
 use crate::proto::*;
 use crate::provider::paging::{Page, Said, WholeList};
+use crate::provider::races;
 
 impl FunctionGraph {
     pub(super) async fn publish(
@@ -111,19 +112,20 @@ impl FunctionGraph {
         let place = self.place(call).await?;
         let url = function.url(place, &format!("/aliases/{name}"), vec![])?;
         let response = match self
-            .put_body(call, place, Method::PUT, url, alias_body(&alias, None)?)
+            .put_body(call, place, Method::PUT, url.clone(), alias_body(&alias, None)?)
             .await
         {
             Err(error) if error.kind == Kind::NotFound && !is_about_function(&error) => {
-                let url = function.url(place, "/aliases", vec![])?;
-                self.put_body(
-                    call,
-                    place,
-                    Method::POST,
-                    url,
-                    alias_body(&alias, Some(name.as_str()))?,
-                )
-                .await
+                let made = function.url(place, "/aliases", vec![])?;
+                let body = alias_body(&alias, Some(name.as_str()))?;
+                match self.put_body(call, place, Method::POST, made, body).await {
+                    // Somebody else created it in between.
+                    Err(error) if is_about_name(&error) => {
+                        self.put_body(call, place, Method::PUT, url, alias_body(&alias, None)?)
+                            .await
+                    }
+                    done => done,
+                }
             }
             done => done,
         };
@@ -190,6 +192,11 @@ impl FunctionGraph {
 /// Not the alias is missing, but what it belongs to.
 fn is_about_function(error: &Error) -> bool {
     matches!(error.reason.as_ref(), "FUNCTION_NOT_FOUND" | "VERSION_NOT_FOUND")
+}
+
+/// The alias itself is there, and not another one for its version.
+fn is_about_name(error: &Error) -> bool {
+    races::is_taken(error) && error.reason != "VERSION_HAS_ALIAS"
 }
 
 fn check_alias(alias: &ActionAlias, name: &str, faults: &mut Faults) {

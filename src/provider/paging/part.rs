@@ -179,7 +179,11 @@ impl<T> ListPart<T> {
 
     /// The page, the position of the next one if there is one, and the upstream's total.
     pub(in crate::provider) fn finish(self) -> (Vec<T>, Option<Position>, i64) {
-        (self.page, self.next, self.total.filter(|total| *total >= 0).unwrap_or(0))
+        (
+            self.page,
+            self.next,
+            self.total.filter(|total| *total >= 0).unwrap_or(0),
+        )
     }
 
     fn take_page(&mut self, items: Vec<T>, keys: &[u64], length: usize, said: Said) -> Result<()> {
