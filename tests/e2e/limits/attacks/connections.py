@@ -69,10 +69,9 @@ def crowded(kind: str, role: str):
             opened = crowd(sidecar.port, kind)
             sidecar.probe()
             must((still := settled.run(timeout=8)).ok, f"a caller that was there before is answered: {still}")
-            # In a pod all peers at this port are the same pod's; who shows a token finds a place at a gateway.
             if role == "gateway":
                 once(sidecar.port, token=True)
-                once(sidecar.port, "127.0.0.2", token=True)
+            once(sidecar.port, "127.0.0.2", token=token)
             sidecar.probe()
             bystander.answered()
             if role == "gateway" or kind == "silent":

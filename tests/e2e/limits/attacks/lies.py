@@ -14,7 +14,7 @@ from upstream import ACTIVATION, Upstream, answer, ran
 
 from . import attack
 
-IDS = ["../../../../../../vserver/v2/terminate?x=1#", "..", "a/b", "a?b=c", "a#b", "a%2fb", "%2e%2e", "a\nb", "\u202ea", "a b", "", "x" * 60_000, "é" * 32, ACTIVATION + "/logs",
+IDS = ["../../../../../../vserver/v2/terminate?x=1#", "..", "a/b", "a?b=c", "a#b", "a%2fb", "%2e%2e", "a\nb", "\u202ea", "a b", "", "x" * 60_000, "0f" * 15 + "0F", "é" * 32, ACTIVATION + "/logs",
        7, None, ["a"], {"a": 1}]
 
 
