@@ -345,8 +345,8 @@ pub(super) static BEHAVIOUR: &[Key] = &[
     key(
         "targets.*.limits.max_response_size",
         Kind::Size(1 << 10, 1 << 30),
-        Default::Is("64MiB"),
-        "The largest answer that is read from the cloud.",
+        Default::Depends("max_message_size"),
+        "The largest answer that is read from the cloud; a larger one than max_message_size cannot be passed on.",
     ),
     key(
         "targets.*.limits.adaptive_rate",

@@ -86,9 +86,22 @@ fn an_empty_target_gets_the_documented_defaults() {
 
 #[test]
 fn memory_for_bodies_holds_one_message_at_least() {
+    let largest = |top: &str, own: &str| {
+        let read = good(&format!("{top}\n{}", target(&format!("provider: ncp{own}"))));
+        read.targets
+            .into_values()
+            .next()
+            .map(|target| target.limits.max_response_size)
+    };
+    assert_eq!(largest("", ""), Some(64 << 20));
+    assert_eq!(largest("max_message_size: 8MiB", ""), Some(8 << 20));
+    assert_eq!(
+        largest("max_message_size: 8MiB", "\nlimits: {max_response_size: 9MiB}"),
+        Some(9 << 20)
+    );
     let size = |top: &str| good(&format!("{top}\n{}", target("provider: ncp"))).max_body_memory;
     assert_eq!(size(""), 256 << 20);
-    assert_eq!(size("max_message_size: 1MiB"), 32 << 20);
+    assert_eq!(size("max_message_size: 1MiB"), 24 << 20);
     assert_eq!(size("max_message_size: 100MiB"), 400 << 20);
     assert_eq!(size("max_message_size: 8MiB\nmax_body_memory: 32MiB"), 32 << 20);
     let told = faults(&format!(
