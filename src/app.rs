@@ -21,7 +21,7 @@ use crate::memory::Memory;
 use crate::target::Targets;
 use crate::telemetry::metrics::{Metrics, Repeats};
 use crate::telemetry::{FLUSH, Log, Telemetry};
-use crate::transport::Tls;
+use crate::transport::{Resolver, Tls};
 
 mod accept;
 mod authority;
@@ -71,6 +71,7 @@ pub fn targets(config: &Config, env: &Env) -> Result<Unserved, StartError> {
     let lasting = Lasting {
         metrics: Metrics::new(1),
         memory: Memory::new(usize::MAX),
+        resolver: Resolver::default(),
         background: Arc::default(),
     };
     let blueprint = Blueprint::new(config, env, &lasting)?;
@@ -133,6 +134,7 @@ impl Sidecar {
         let lasting = Lasting {
             metrics: Arc::clone(telemetry.metrics()),
             memory: memory.clone(),
+            resolver: Resolver::default(),
             background: Arc::default(),
         };
         let blueprint = Arc::new(Blueprint::new(config, env, &lasting)?);

@@ -29,7 +29,7 @@ mod throttle;
 mod tls;
 
 pub use breaker::CircuitState;
-pub use client::Client;
+pub use client::{Client, Resolver};
 pub use settings::{Breaker as BreakerSettings, Limits, Retry, Settings, Timeouts};
 pub(crate) use skew::date;
 pub use stats::Stats;

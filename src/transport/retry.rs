@@ -93,6 +93,10 @@ impl Policy {
         if pause >= left {
             return Next::Stop;
         }
+        // The first is free (gRFC A6 calls it transparent): an upstream that says goodbye refuses many at once.
+        if error.unprocessed && attempt == 1 {
+            return Next::Retry(pause);
+        }
         if self.budget.withdraw() {
             self.counts.own.fetch_add(1, Ordering::Relaxed);
             Next::Retry(pause)
@@ -162,6 +166,21 @@ mod tests {
             assert!(pause(&policy.next(attempt, false, &error, LONG)) <= RULES.max_backoff);
         }
         assert_eq!(policy.next(3, false, &error, LONG), Next::Stop);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_repetition_of_what_was_not_processed_is_free() {
+        let policy = Policy::new(&Retry {
+            budget_min_per_second: 0,
+            ..RULES
+        });
+        let refused = error(Execution::NotStarted).with(|facts| facts.unprocessed = true);
+        for _ in 0..100 {
+            assert!(pause(&policy.next(1, false, &refused, LONG)) <= RULES.max_backoff);
+        }
+        assert_eq!(policy.next(2, false, &refused, LONG), Next::Spent);
+        let failed = error(Execution::NotStarted);
+        assert_eq!(policy.next(1, false, &failed, LONG), Next::Spent);
     }
 
     #[tokio::test(start_paused = true)]

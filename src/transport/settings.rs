@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::client::Resolver;
 use super::tls::Tls;
 use crate::memory::Memory;
 use crate::telemetry::metrics::TargetMetrics;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub memory: Memory,
     /// What is counted for the target.
     pub metrics: Arc<TargetMetrics>,
+    /// Names and addresses, shared with all targets.
+    pub resolver: Resolver,
 }
 
 /// Retry rules.
@@ -52,7 +55,7 @@ pub struct Timeouts {
     pub attempt: Duration,
     /// An idle connection is closed after this; keep it under the server's own.
     pub idle: Duration,
-    /// A connection takes no new request after about this, so that changes in DNS are followed.
+    /// A connection is replaced by a fresh one after about this, so that changes in DNS are followed.
     pub max_connection_age: Duration,
 }
 
@@ -126,6 +129,7 @@ impl Default for Settings {
             max_clock_correction: Duration::from_hours(24),
             memory: Memory::new(256 << 20),
             metrics: TargetMetrics::unread(),
+            resolver: Resolver::default(),
         }
     }
 }

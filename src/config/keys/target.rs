@@ -269,7 +269,7 @@ pub(super) static BEHAVIOUR: &[Key] = &[
         "targets.*.timeouts.max_connection_age",
         ms(100, DAY),
         Default::Is("5m"),
-        "How long a connection takes new requests; then a fresh one looks the name up again, so that changes in DNS are followed. Up to a tenth more or less, at random.",
+        "Age from which a connection is replaced by a fresh one, which looks the name up again, so that changes in DNS are followed; until that one is there the old one serves. Up to a tenth more or less, at random.",
     ),
     key(
         "targets.*.limits",

@@ -104,6 +104,10 @@ families! {
     HTTP_IN_FLIGHT = "http.client.active_requests", Unit::Things("{request}"), Kind::UpDown,
         ["server.address", "server.port", TARGET],
         "HTTP requests to the cloud that are under way";
+    /// Connections that fell silent.
+    SILENT_CONNECTIONS = "faas_sidecar.connections.silent", Unit::Things("{connection}"), Kind::Counter,
+        [TARGET, "network.protocol.version"],
+        "Connections to the cloud given up for silence: HTTP/2 (2) left a ping unanswered, HTTP/1.1 (1.1) a request until its wait ended";
     /// Slots in use.
     SLOTS = "faas_sidecar.slots.in_use", Unit::Things("{slot}"), Kind::UpDown, [TARGET],
         "Calls that hold one of the target's slots (limits.max_in_flight)";
