@@ -24,6 +24,8 @@ pub(super) enum ReadError {
     Gone,
     /// What came is not HTTP/1.1.
     Malformed(&'static str),
+    /// The head was not admitted, and this is why; the body was not read.
+    Refused(String),
 }
 
 impl From<io::Error> for ReadError {
@@ -43,6 +45,7 @@ pub(super) async fn read_request<S>(
     stream: &mut S,
     buffer: &mut BytesMut,
     max_body: usize,
+    admit: &(dyn Fn(&Request) -> Result<(), String> + Sync),
 ) -> Result<Incoming, ReadError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -56,6 +59,7 @@ where
         }
         fill(stream, buffer).await?;
     };
+    admit(&request).map_err(ReadError::Refused)?;
     let framing = framing(&request)?;
     let expects = request
         .header("expect")
@@ -260,7 +264,7 @@ mod tests {
         far.write_all(bytes).await.unwrap();
         drop(far);
         let mut buffer = BytesMut::new();
-        let incoming = read_request(&mut near, &mut buffer, max_body).await?;
+        let incoming = read_request(&mut near, &mut buffer, max_body, &|_| Ok(())).await?;
         Ok((incoming, buffer.len()))
     }
 
