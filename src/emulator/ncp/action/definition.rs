@@ -11,8 +11,8 @@ use crate::emulator::ncp::model::{Action, Code, Exec, Kind, NO_PACKAGE, Vpc};
 use crate::emulator::ncp::route::is_name;
 use crate::emulator::ncp::site::{Generation, Platform};
 
-/// Bytes of an archive before base64, and of source text (NCP docs v3: type-actioncode, 38 MB and 48 MB). INFERRED that the
-/// older generations count alike.
+/// Bytes of an archive before base64, and of source text together with `main` (NCP docs v3: type-actioncode, 38 MB and
+/// 48 MB). INFERRED that the older generations count alike.
 const MAX_ARCHIVE: usize = 38 << 20;
 const MAX_SOURCE: usize = 48 << 20;
 const TIMEOUT_MS: std::ops::RangeInclusive<i64> = 500..=300_000;
@@ -165,7 +165,7 @@ fn code(
     let binary = exec.need("binary", Fields::boolean)?;
     let code = exec.need("code", Fields::string)?;
     let main = exec.need("main", Fields::filled)?;
-    check_code(exec, runtime, binary, code)?;
+    check_code(exec, runtime, binary, (code, main))?;
     Ok(Code {
         runtime: runtime.to_owned(),
         binary,
@@ -178,7 +178,12 @@ fn code(
 }
 
 /// Runtimes are an open set: old and unknown ones are taken, as existing actions keep them.
-fn check_code(exec: &Fields<'_>, runtime: &str, binary: bool, code: &str) -> Result<(), Refusal> {
+fn check_code(
+    exec: &Fields<'_>,
+    runtime: &str,
+    binary: bool,
+    (code, main): (&str, &str),
+) -> Result<(), Refusal> {
     let family = runtime.split(':').next().unwrap_or_default();
     if matches!(family, "java" | "dotnet") && !binary {
         return exec.wrong_value("binary", "must be true for java and dotnet");
@@ -187,9 +192,9 @@ fn check_code(exec: &Fields<'_>, runtime: &str, binary: bool, code: &str) -> Res
         return exec.wrong_value("code", "must not be empty");
     }
     if !binary {
-        return match code.len() {
+        return match code.len() + main.len() {
             ..=MAX_SOURCE => Ok(()),
-            _ => exec.wrong_value("code", "must have 48 MB at most as text"),
+            _ => exec.wrong_value("code", "must have 48 MB at most as text, together with main"),
         };
     }
     match STANDARD.decode(code).map(|bytes| bytes.len()) {
