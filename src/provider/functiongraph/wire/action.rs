@@ -131,7 +131,7 @@ object! {
     }
 
     /// Mount, as the function has it.
-    pub(crate) struct Mount, identity: mount_resource | local_mount_path {
+    pub(crate) struct Mount, identity: mount_type | mount_resource | local_mount_path {
         pub(crate) mount_type: Words,
         pub(crate) mount_resource: Words,
         pub(crate) local_mount_path: Words,
