@@ -14,6 +14,7 @@ mod arriving;
 mod auth;
 mod deadline;
 mod dedup;
+mod early;
 mod edge;
 mod health;
 mod intake;
@@ -33,8 +34,9 @@ mod trigger;
 
 pub use auth::Tokens;
 pub use dedup::{Dedup, Window};
+pub use early::Pending;
 pub use health::Health;
-pub use router::{Limits, Pending, Router};
+pub use router::{Limits, Router};
 pub use status::DOMAIN;
 
 /// The four services of `faas.v1` over the configured targets.

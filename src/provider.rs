@@ -15,6 +15,7 @@ mod checks;
 pub mod diagnosis;
 mod fall_over;
 pub mod functiongraph;
+mod inner_error;
 mod lenient;
 pub mod ncp;
 mod paging;

@@ -237,7 +237,7 @@ impl Future for Answering {
     type Output = Result<http::Response<tonic::body::Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.answer.as_mut().poll(context)
+        Pin::new(&mut self.answer).poll(context)
     }
 }
 

@@ -76,6 +76,7 @@ impl Edge {
         call.config_generation = targets.config_generation;
         call.previous_attempts = previous_attempts(metadata);
         call.record = begun.record;
+        call.listener = Some(observed.listener());
         let mut edge = Self {
             _in_flight: target.metrics.calls.begin(),
             target,
@@ -128,6 +129,7 @@ impl Edge {
         call.previous_attempts = self.call.previous_attempts;
         call.trace.clone_from(&self.call.trace);
         call.record = self.call.record.take();
+        call.listener.clone_from(&self.call.listener);
         call
     }
 }

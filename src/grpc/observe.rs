@@ -5,11 +5,14 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 
+use futures_util::task::AtomicWaker;
+use http::HeaderValue;
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::call::Record;
+use crate::call::{Record, StartListener};
 use crate::error::{Component, Error, Execution};
 use crate::memory::Held;
 use crate::target::Target;
@@ -28,6 +31,18 @@ struct Inner {
     seen: OnceLock<Seen>,
     record: OnceLock<Box<Record>>,
     end: OnceLock<(Instant, &'static str)>,
+    /// The id of the run that it waits for, and whoever waits to pass it on.
+    run: OnceLock<HeaderValue>,
+    waiting: AtomicWaker,
+}
+
+impl StartListener for Inner {
+    fn started(&self, activation_id: &str) {
+        if let Ok(id) = HeaderValue::from_str(activation_id) {
+            let _ = self.run.set(id);
+            self.waiting.wake();
+        }
+    }
 }
 
 /// What the edge knows of a call when it lets it go.
@@ -66,6 +81,8 @@ impl Observed {
             seen: OnceLock::new(),
             record: OnceLock::new(),
             end: OnceLock::new(),
+            run: OnceLock::new(),
+            waiting: AtomicWaker::new(),
         }))
     }
 
@@ -75,6 +92,19 @@ impl Observed {
 
     pub(super) fn telemetry(&self) -> &Telemetry {
         &self.0.telemetry
+    }
+
+    /// Hears of the call's run.
+    pub(super) fn listener(&self) -> Arc<dyn StartListener> {
+        Arc::clone(&self.0) as Arc<dyn StartListener>
+    }
+
+    /// The id of the run that the call waits for; without one, `waker` is called when it is there.
+    pub(super) fn started(&self, waker: &Waker) -> Option<HeaderValue> {
+        if self.0.run.get().is_none() {
+            self.0.waiting.register(waker);
+        }
+        self.0.run.get().cloned()
     }
 
     /// What it was; said once.
@@ -107,6 +137,11 @@ impl Guard {
 
     pub(super) fn facts(&self) -> CallFacts {
         self.0.facts()
+    }
+
+    /// The id of the run that the call waited for, if it left before its outcome was there.
+    pub(super) fn started(&self) -> Option<HeaderValue> {
+        self.0.0.run.get().cloned()
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -20,6 +19,7 @@ use tower::Service;
 use super::arriving::Arriving;
 use super::auth::Tokens;
 use super::deadline::Asked;
+use super::early::{ACTIVATION_ID, Pending};
 use super::intake::Intake;
 use super::methods::{self, Method};
 use super::observe::{CallFacts, Guard, Observed};
@@ -54,8 +54,6 @@ pub struct Limits {
 }
 
 type Answer = http::Response<Body>;
-/// An answer on its way.
-pub type Pending = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// All services of one listener; clones are the same services.
 #[derive(Clone, Debug)]
@@ -151,7 +149,8 @@ impl Router {
             Err(malformed) => refused = refused.or(Some(malformed)),
         }
         let services = Arc::clone(&self.services);
-        Box::pin(async move {
+        let (observed, packs) = (request.extensions().get().cloned(), packs(request.headers()));
+        let work = async move {
             if let Some(refused) = refused {
                 return Ok(finish(refused.into_http(), guard, Held::default()));
             }
@@ -162,7 +161,8 @@ impl Router {
                     Ok(panicked().into_http())
                 }
             }
-        })
+        };
+        Pending::new(work, observed, packs)
     }
 
     /// The refusal of a caller without a token that it needs.
@@ -225,6 +225,16 @@ impl All {
     }
 }
 
+/// True for a caller that packs its call and can read a packed answer.
+fn packs(headers: &HeaderMap) -> bool {
+    let read = |name: &str| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+    let accepted = read("grpc-accept-encoding");
+    read("grpc-encoding") == b"gzip"
+        && accepted
+            .split(|byte| *byte == b',')
+            .any(|word| word.trim_ascii() == b"gzip")
+}
+
 /// The first part of `/{service}/{method}`.
 fn service(uri: &http::Uri) -> &str {
     let path = uri.path().get(1..).unwrap_or_default();
@@ -239,7 +249,7 @@ fn end(guard: Option<&Guard>, code: Code) {
 
 /// Details on every error, trailers on every answer; what the request takes of the bound on memory it keeps until the
 /// answer has been sent.
-fn finish(answer: Answer, guard: Option<Guard>, held: Held) -> Answer {
+fn finish(mut answer: Answer, guard: Option<Guard>, held: Held) -> Answer {
     if let Some(status) = without_details(answer.headers()) {
         end(guard.as_ref(), status.code());
         return status.into_http();
@@ -247,7 +257,12 @@ fn finish(answer: Answer, guard: Option<Guard>, held: Held) -> Answer {
     let Some(guard) = guard else { return answer };
     match code(answer.headers()) {
         // An error has no body: its trailers are its headers.
-        Some(code) => guard.end(code),
+        Some(code) => {
+            if let Some(id) = guard.started() {
+                answer.headers_mut().insert(ACTIVATION_ID, id);
+            }
+            guard.end(code);
+        }
         None => return with_trailers(answer, guard, held),
     }
     answer
@@ -260,7 +275,10 @@ fn with_trailers(answer: Answer, guard: Guard, held: Held) -> Answer {
             let _held = &held;
             match frame.into_trailers() {
                 Ok(trailers) => {
-                    let trailers = trail(trailers, &guard.facts());
+                    let mut trailers = trail(trailers, &guard.facts());
+                    if let Some(id) = guard.started() {
+                        trailers.insert(ACTIVATION_ID, id);
+                    }
                     guard.end(code(&trailers).unwrap_or(Code::Ok));
                     Frame::trailers(trailers)
                 }

@@ -7,7 +7,7 @@ use prost::encoding::{encode_varint, encoded_len_varint};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::value::Kind;
-use super::{MAX_DEPTH, Value, exact};
+use super::{MAX_DEPTH, Value, exact, surrogate};
 
 /// What the stream met that a `Value` may not hold exactly.
 #[derive(Default)]
@@ -27,11 +27,15 @@ struct Body<'a> {
 pub(super) fn from_json(text: &str) -> Result<(Value, bool), serde_json::Error> {
     match stream(text) {
         Ok(done) => Ok(done),
-        // The only well-formed JSON that serde_json refuses here is a number past f64's range: hold its nearest.
-        Err(fault) => match exact::clamp(text) {
-            Some(clamped) => stream(&clamped).map(|(value, _)| (value, true)),
-            None => Err(fault),
-        },
+        // Well-formed JSON that serde_json refuses here has a lone surrogate, which is spelt out, or a number past f64's
+        // range, which becomes its nearest.
+        Err(fault) => {
+            let spelt = surrogate::spelt_out(text);
+            match exact::clamp(spelt.as_deref().unwrap_or(text)).or(spelt) {
+                Some(held) => stream(&held).map(|(value, _)| (value, true)),
+                None => Err(fault),
+            }
+        }
     }
 }
 

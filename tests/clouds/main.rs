@@ -15,7 +15,10 @@
 
 mod answers;
 mod bench;
+mod early_ids;
+mod ids;
 mod operations;
+mod records;
 #[path = "../sidecar/support/mod.rs"]
 #[allow(
     dead_code,

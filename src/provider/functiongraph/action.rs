@@ -15,6 +15,7 @@ use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::names::{FunctionPackage, Qualifier};
 use crate::proto::*;
 use crate::provider::lenient::{self, Clock};
+use crate::transport::Response;
 
 impl FunctionGraph {
     pub(super) async fn actions(
@@ -90,7 +91,7 @@ impl FunctionGraph {
             .get(call, place, function.url(place, "/config", vec![])?)
             .await
             .map_err(named)?;
-        let found: wire::Function = self.read(&response)?;
+        let found = self.function(&response)?;
         let code = if request.include_code {
             Some(
                 self.get(call, place, function.url(place, "/code", vec![])?)
@@ -103,6 +104,15 @@ impl FunctionGraph {
         let code = code.as_ref().map(|response| self.read(response)).transpose()?;
         let action = action_read::action(found, code, &function, encoding)?;
         Ok(GetActionResponse { action: Some(action) })
+    }
+
+    /// A function's configuration, which names the function.
+    fn function(&self, response: &Response) -> Result<wire::Function> {
+        let found: wire::Function = self.read(response)?;
+        if found.func_name.0.is_none() && found.func_urn.0.is_none() {
+            return Err(self.not_understood(response, "neither func_name nor func_urn"));
+        }
+        Ok(found)
     }
 
     pub(super) async fn save_action(
@@ -130,7 +140,7 @@ impl FunctionGraph {
             .get(call, place, function.url(place, "/config", vec![])?)
             .await
         {
-            Ok(response) => Some(self.read::<wire::Function>(&response).map_err(nothing_changed)?),
+            Ok(response) => Some(self.function(&response).map_err(nothing_changed)?),
             Err(error) if error.kind == Kind::NotFound => None,
             Err(error) => return Err(function.named(nothing_changed(error))),
         };
@@ -168,7 +178,7 @@ impl FunctionGraph {
         } else {
             made
         };
-        action_read::action(self.read(&made)?, None, function, encoding)
+        action_read::action(self.function(&made)?, None, function, encoding)
     }
 
     async fn update(
@@ -204,9 +214,9 @@ impl FunctionGraph {
             })?;
         // An image is part of the configuration.
         if put.is_image() {
-            return action_read::action(self.read(&changed)?, None, function, encoding);
+            return action_read::action(self.function(&changed)?, None, function, encoding);
         }
-        let found = self.read(&changed).map_err(code_not_sent)?;
+        let found = self.function(&changed).map_err(code_not_sent)?;
         let url = function.url(place, "/code", vec![])?;
         let coded = self
             .put_body(call, place, Method::PUT, url, put.update_code(function.name())?)
@@ -232,7 +242,7 @@ impl FunctionGraph {
         method: Method,
         url: url::Url,
         body: Bytes,
-    ) -> Result<crate::transport::Response> {
+    ) -> Result<Response> {
         let idempotent = repeatable(&method);
         self.send(call, place, self.request(method, url, body, idempotent))
             .await

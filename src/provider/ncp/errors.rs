@@ -13,6 +13,7 @@ use table::{GATEWAY, Row, SERVICE};
 use crate::error::{Component, Error, Execution, Kind, Scope};
 use crate::provider::diagnosis::Cause;
 use crate::provider::status::{by_http_status, is_symbol, plain};
+use crate::transport::server_failed;
 
 /// What the body of an error answer says; every shape seen on NCP APIs is read.
 #[derive(Debug, Default, PartialEq)]
@@ -69,7 +70,7 @@ fn from_row(&(code, symbol, kind, sentence): &Row, status: StatusCode, said: &Sa
             Execution::NotStarted
         })
         .scope(scope)
-        .transient(transient || (status.is_server_error() && kind == Kind::Internal))
+        .transient(transient || (server_failed(status) && kind == Kind::Internal))
         .with(|facts| {
             if kind == Kind::ResourceExhausted && !transient {
                 facts.quota = Some(("account".to_owned(), sentence.to_owned()));
