@@ -133,10 +133,11 @@ impl Router {
     /// The answer to one request, whatever becomes of it.
     pub fn answer(&self, mut request: http::Request<Body>) -> Pending {
         if let Some(refusal) = protocol::refuse(&request) {
-            return Box::pin(async move {
+            let refused = async move {
                 protocol::hear_out(request.into_body()).await;
                 Ok(refusal)
-            });
+            };
+            return Pending::new(refused, None, false);
         }
         let guard = self.watch(&mut request);
         let mut refused = self.refused(&request);
