@@ -16,12 +16,13 @@ use tracing::{info, warn};
 use crate::admin::{self, Control, Pages, Scope};
 use crate::config::{self, Config, Listen, TargetConfig, UnixSocket};
 use crate::env::Env;
-use crate::grpc::{Dedup, Health, Limits, Router, Services, Window};
+use crate::grpc::{Dedup, Health, Limits, Router, Running, Services, Window};
+use crate::json;
 use crate::memory::Memory;
 use crate::target::Targets;
 use crate::telemetry::metrics::{Metrics, Repeats};
 use crate::telemetry::{FLUSH, Log, Telemetry};
-use crate::transport::Tls;
+use crate::transport::{Resolver, Tls};
 
 mod accept;
 mod authority;
@@ -36,6 +37,7 @@ mod greeting;
 mod injector;
 mod keys;
 mod listen;
+mod places;
 mod readings;
 mod reload;
 mod serve;
@@ -71,6 +73,7 @@ pub fn targets(config: &Config, env: &Env) -> Result<Unserved, StartError> {
     let lasting = Lasting {
         metrics: Metrics::new(1),
         memory: Memory::new(usize::MAX),
+        resolver: Resolver::default(),
         background: Arc::default(),
     };
     let blueprint = Blueprint::new(config, env, &lasting)?;
@@ -95,6 +98,7 @@ pub struct Sidecar {
     admin: Option<Listen>,
     metrics: Option<Listen>,
     health: Health,
+    dedup: Arc<Dedup>,
     stop: watched::Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
     /// What is served now.
@@ -133,6 +137,7 @@ impl Sidecar {
         let lasting = Lasting {
             metrics: Arc::clone(telemetry.metrics()),
             memory: memory.clone(),
+            resolver: Resolver::default(),
             background: Arc::default(),
         };
         let blueprint = Arc::new(Blueprint::new(config, env, &lasting)?);
@@ -211,6 +216,7 @@ impl Sidecar {
             admin: admin_address,
             metrics: metrics_address,
             health,
+            dedup,
             stop,
             threads,
             config: config.clone(),
@@ -247,8 +253,8 @@ impl Sidecar {
         tcp(self.metrics.as_ref()?)
     }
 
-    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout; then what is
-    /// left to export is exported, within a bound of its own.
+    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout, those whose
+    /// caller has left too; then what is left to export is exported, within a bound of its own.
     ///
     /// Answers true when all of them did.
     pub async fn drain(mut self) -> bool {
@@ -262,6 +268,7 @@ impl Sidecar {
             .await
             .is_ok();
         if !finished {
+            tell_left(&self.dedup.running());
             self.stop.send_replace(Stop::Now);
             let _ = joined.await;
         }
@@ -298,6 +305,7 @@ impl Worker {
             Ok(runtime) => runtime,
             Err(fault) => return warn!("a serving thread cannot run: {fault}"),
         };
+        json::set_largest_answer(self.limits.max_message_size);
         runtime.block_on(async move {
             let built = match self.blueprint.build(&Built::default()) {
                 Ok(built) => built,
@@ -306,7 +314,7 @@ impl Worker {
             let targets = Arc::new(ArcSwap::from_pointee(self.blueprint.targets(&built)));
             // Ends with the thread.
             tokio::spawn(reload::follow(self.updates, Arc::clone(&targets), built));
-            let services = Services::new(targets, self.dedup);
+            let services = Services::new(targets, Arc::clone(&self.dedup));
             let router = Router::new(&services, &self.health, self.limits, self.telemetry);
             let mut stop = self.stop.clone();
             for (bound, scope) in self.listening_pages {
@@ -317,8 +325,13 @@ impl Worker {
                 .listeners
                 .into_iter()
                 .map(|bound| accept::serve(bound, router.clone(), Arc::clone(&self.door), self.stop.clone()));
+            let served = async {
+                futures_util::future::join_all(serving).await;
+                // Calls with a request_id go on without their callers, and on the thread that began them.
+                self.dedup.ended().await;
+            };
             tokio::select! {
-                _ = futures_util::future::join_all(serving) => {}
+                () = served => {}
                 _ = stop.wait_for(|stop| *stop == Stop::Now) => {}
             }
         });
@@ -370,6 +383,20 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+/// Names the calls with a request id that a shutdown does not wait for any longer. They may go on in the cloud.
+fn tell_left(left: &[Running]) {
+    const MOST: usize = 20;
+    for call in left.iter().take(MOST) {
+        warn!(call = %call.about, request_id_hash = %call.key, since = ?call.since.elapsed(), "left in flight: its outcome is unknown");
+    }
+    if left.len() > MOST {
+        warn!(
+            calls = left.len() - MOST,
+            "more calls with a request_id are left in flight"
+        );
+    }
+}
 
 /// Tells what was understood, in the log's first lines.
 fn announce(config: &Config, sidecar: &Sidecar) {

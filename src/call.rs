@@ -10,8 +10,10 @@ use crate::error::{Component, Error, Execution, Kind};
 use crate::memory::Held;
 
 mod record;
+mod unsent;
 
 pub use record::{Attempt, Pause, Record, Why, traceparent};
+pub use unsent::Unsent;
 
 /// Carried by `&mut` from the gRPC edge to the transport and back.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Call {
     pub trace: Vec<(&'static str, String)>,
     /// Which configuration the call sees from beginning to end: 1 for the one at the start, one more with each reload.
     pub config_generation: u64,
+    /// The connection that the call came on, so that callers take turns in queues; 0 = unknown.
+    pub caller: u64,
     /// How often the caller's own retry policy has sent this call before (gRFC A6, `grpc-previous-rpc-attempts`);
     /// 0 = this is the first time.
     pub previous_attempts: u32,
@@ -55,6 +59,7 @@ impl Call {
             deadline,
             trace: Vec::new(),
             config_generation: 0,
+            caller: 0,
             previous_attempts: 0,
             retry_paid: false,
             attempts: 0,

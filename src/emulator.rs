@@ -11,6 +11,7 @@
 //! | `cron` | five-field schedules |
 //! | [`runtime`] | runs JavaScript and Python under time and memory limits |
 //! | `store` | what the cloud remembers |
+//! | `random` | keys that nobody can guess |
 //! | `query` | query strings and percent encoding, read without tidying |
 //! | [`ncp`] | NAVER Cloud Functions |
 //! | [`functiongraph`] | Huawei FunctionGraph, with the IAM that it needs |
@@ -22,8 +23,13 @@ pub mod functiongraph;
 pub mod http;
 pub mod ncp;
 mod query;
+mod random;
 pub mod runtime;
 mod store;
 
 pub use faults::{Fault, FaultPlan, Faults};
 pub use http::{RecordedRequest, Running};
+
+/// What a person who starts an emulator has to know.
+pub const NO_SANDBOX: &str =
+    "deployed code runs on this machine as your own account, with all its rights: the emulator is no sandbox";

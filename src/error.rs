@@ -10,8 +10,10 @@ use std::fmt;
 use std::time::Duration;
 
 mod faults;
+mod short;
 
 pub use faults::{Faults, Violation};
+pub use short::{NAME, short};
 
 /// A call's result with our own error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -99,6 +101,9 @@ pub struct Facts {
     pub scope: Scope,
     /// True when the cause may pass by itself, so that the same request may succeed later.
     pub transient: bool,
+    /// True when the upstream said that it did not process the request (RFC 9113 §8.7): it works, and one repetition asks
+    /// no more of it than the first request did.
+    pub unprocessed: bool,
     /// True when the target's retries are spent: the caller's own retry policy must stop, too.
     pub retries_spent: bool,
     /// How long the upstream asked us to wait.
@@ -132,6 +137,7 @@ impl Error {
             component: Component::Sidecar,
             scope: Scope::Upstream,
             transient: false,
+            unprocessed: false,
             retries_spent: false,
             retry_after: None,
             http_status: None,

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::call::Unsent;
 use crate::target::Targets;
 
 mod action;
+mod answer;
 mod arriving;
 mod auth;
 mod deadline;
@@ -19,6 +21,7 @@ mod edge;
 mod health;
 mod intake;
 mod invocation;
+mod lent;
 mod methods;
 mod needs;
 mod observe;
@@ -32,11 +35,12 @@ mod subject;
 mod trace;
 mod trigger;
 
-pub use auth::Tokens;
-pub use dedup::{Dedup, Window};
+pub use answer::PIECE;
+pub use auth::{Proof, Tokens};
+pub use dedup::{Dedup, Running, Window};
 pub use early::Pending;
 pub use health::Health;
-pub use router::{Limits, Router};
+pub use router::{Answered, Limits, Router};
 pub use status::DOMAIN;
 
 /// The four services of `faas.v1` over the configured targets.
@@ -45,13 +49,19 @@ pub struct Services {
     /// Read once a call, so that a call sees one configuration from beginning to end.
     targets: Arc<ArcSwap<Targets>>,
     dedup: Arc<Dedup>,
+    /// Calls that were refused before any target saw them.
+    unsent: Arc<Unsent>,
 }
 
 impl Services {
     /// Serves what `targets` holds when a call begins; `dedup` is shared by all listeners and threads.
     #[must_use]
     pub fn new(targets: Arc<ArcSwap<Targets>>, dedup: Arc<Dedup>) -> Self {
-        Self { targets, dedup }
+        Self {
+            targets,
+            dedup,
+            unsent: Arc::default(),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! `text` passes through as it stands, checked for well-formedness only. `value` keeps its protobuf wire bytes and is
 //! walked straight to JSON text; an answer's JSON is streamed straight into wire bytes (see [`Value`]).
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -17,10 +19,20 @@ mod value;
 mod write;
 
 pub use surrogate::{bytes_of, readable, spelt_out, string_bytes, string_bytes_of};
-pub use value::Value;
+pub use value::{Unreadable, Value};
 
 /// Levels of nesting accepted in a `value`; protobuf decoders stop at 100 too.
 const MAX_DEPTH: usize = 100;
+
+thread_local! {
+    static LARGEST_ANSWER: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Sets the size of the largest [`answer`] in the `value` arm, in bytes, for all calls that this thread serves. A serving
+/// thread belongs to one sidecar, and an answer that its edge would refuse need not be built.
+pub fn set_largest_answer(bytes: usize) {
+    LARGEST_ANSWER.set(bytes);
+}
 
 /// Which arm an answer uses: what the request asked for, else the arm its own JSON used, else `value`.
 #[must_use]
@@ -51,8 +63,15 @@ pub fn object_text(json: Option<Json>, field: &str, limit: usize, faults: &mut F
             }
             Bytes::from(text)
         }
-        Some(Encoding::Value(value)) => match value.to_json() {
+        Some(Encoding::Value(value)) => match value.to_json_within(limit) {
             Ok(text) => text,
+            Err(fault) if fault.is_too_long() => {
+                faults.add(
+                    field,
+                    format!("is more than {limit} bytes of JSON, which is the limit."),
+                );
+                return None;
+            }
             Err(fault) => {
                 faults.add(format!("{field}.value{}", fault.path()), fault.why());
                 return None;
@@ -77,7 +96,8 @@ pub fn object_text(json: Option<Json>, field: &str, limit: usize, faults: &mut F
 /// lone surrogate, which a `value` holds as the six characters of its escape.
 ///
 /// # Errors
-/// `Internal` when the text cannot be held as a `value` (nesting beyond 100 levels); `text` never fails.
+/// `Internal` when the text cannot be held as a `value` (nesting beyond 100 levels), `ResourceExhausted` when the value is
+/// larger than any answer may be; `text` never fails.
 pub fn answer(raw: &RawValue, encoding: JsonEncoding) -> Result<(Json, bool), Error> {
     if encoding == JsonEncoding::Text {
         return Ok((
@@ -87,13 +107,21 @@ pub fn answer(raw: &RawValue, encoding: JsonEncoding) -> Result<(Json, bool), Er
             false,
         ));
     }
-    let (value, inexact) = Value::from_json(raw.get()).map_err(|fault| {
-        Error::new(
-            Kind::Internal,
-            "RESULT_NOT_REPRESENTABLE",
-            format!("The result cannot be held as a google.protobuf.Value ({fault}); ask for it with result_encoding = JSON_ENCODING_TEXT."),
-        )
-        .execution(Execution::Completed)
+    let limit = LARGEST_ANSWER.get();
+    let (value, inexact) = Value::from_json_within(raw.get(), limit).map_err(|unreadable| {
+        let error = match unreadable {
+            Unreadable::Json(fault) => Error::new(
+                Kind::Internal,
+                "RESULT_NOT_REPRESENTABLE",
+                format!("The result cannot be held as a google.protobuf.Value ({fault}); ask for it with result_encoding = JSON_ENCODING_TEXT."),
+            ),
+            Unreadable::TooLarge => Error::new(
+                Kind::ResourceExhausted,
+                "MESSAGE_TOO_LARGE",
+                format!("The result is larger than {limit} bytes (max_message_size) as a google.protobuf.Value; ask for it with result_encoding = JSON_ENCODING_TEXT."),
+            ),
+        };
+        error.execution(Execution::Completed)
     })?;
     Ok((
         Json {

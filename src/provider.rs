@@ -13,6 +13,7 @@ use crate::proto::*;
 
 mod checks;
 pub mod diagnosis;
+mod error_body;
 mod fall_over;
 pub mod functiongraph;
 mod inner_error;

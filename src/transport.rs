@@ -30,7 +30,7 @@ mod throttle;
 mod tls;
 
 pub use breaker::CircuitState;
-pub use client::Client;
+pub use client::{Client, Resolver};
 pub use proof::{execution_by, server_failed};
 pub use settings::{Breaker as BreakerSettings, Limits, Retry, Settings, Timeouts};
 pub(crate) use skew::date;
@@ -38,7 +38,7 @@ pub use stats::Stats;
 pub use tls::{ClientFiles, Tls, TlsFiles};
 
 use breaker::{Breaker, Pass, Sign};
-use limit::Limiter;
+use limit::{Limiter, Slot};
 use retry::{Next, Policy};
 use skew::Skew;
 use throttle::Throttle;
@@ -160,6 +160,17 @@ impl Shared {
         Stats::read(self)
     }
 
+    /// Leave for a request: a slot and the first attempt's leave.
+    async fn admit(&self, call: &mut Call, request: &Request) -> Result<(Slot, Pass<'_>)> {
+        // Asked before the queue too: nobody should wait there for a refusal.
+        self.breaker.check()?;
+        let arrived = call.request_begins();
+        let slot = self.limiter.enter(call, request.url.path()).await?;
+        call.queued(arrived);
+        self.policy.admit(call)?;
+        Ok((slot, self.pass(call).await?))
+    }
+
     /// Leave for one attempt: the learnt rate's, then the circuit's.
     async fn pass(&self, call: &Call) -> Result<Pass<'_>> {
         self.throttle.take(self.limiter.patience(call))?.wait().await;
@@ -197,14 +208,14 @@ impl Transport {
     ) -> Result<Response> {
         call.idempotent = request.idempotent;
         let shared = &*self.shared;
-        // Asked before the queue too: nobody should wait there for a refusal.
         self.in_time(call)?;
-        shared.breaker.check()?;
-        let arrived = call.request_begins();
-        let _slot = shared.limiter.enter(call).await?;
-        call.queued(arrived);
-        shared.policy.admit(call)?;
-        let mut pass = shared.pass(call).await?;
+        let (_slot, mut pass) = match shared.admit(call, request).await {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                shared.policy.unsent.note(call);
+                return Err(refusal);
+            }
+        };
         let mut attempt = 0;
         let mut execution = Execution::NotStarted;
         loop {

@@ -1,14 +1,14 @@
 //! Callers come in: accepted within the bound of connections, with TLS where it is asked for, each in a task of its own.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
@@ -30,7 +30,7 @@ static UNSHAKEN: LineLimit = LineLimit::new(Duration::from_secs(5));
 
 /// A caller that has come in.
 enum Caller {
-    Tcp(TcpStream),
+    Tcp(TcpStream, SocketAddr),
     Local(Box<dyn Socket>),
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut sto
     let router = match &listener {
         Listener::Tcp(_) => router.guarded(door.tokens()),
         // Its file's owner, group and mode say who may call.
-        Listener::Unix(_) => router,
+        Listener::Unix(_) => router.local(),
     };
     // Every connection holds a receiver: when the last is gone, all have ended.
     let (ends, alive) = watch::channel(());
@@ -58,37 +58,44 @@ pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut sto
             // The caller went away between knocking and coming in.
             Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(why) => {
-                if let Some(left_out) = LINES.pass() {
-                    warn!(%address, left_out, "a connection cannot be accepted: {}", unacceptable(&why));
-                }
+                cannot_accept(&why, Some(&address));
                 sleep(STARVED).await;
                 continue;
             }
         };
-        let slot = tokio::select! {
-            _ = stop.wait_for(|stop| *stop >= Stop::Drain) => break,
-            slot = slot(&door) => slot,
+        let peer = match &caller {
+            Caller::Tcp(_, peer) => Some(*peer),
+            Caller::Local(_) => None,
         };
-        let (router, door, mut stop, alive) =
-            (router.clone(), Arc::clone(&door), stop.clone(), alive.clone());
+        let Some(mut place) = door.places.take(peer.map(|peer| peer.ip())) else {
+            continue;
+        };
+        let (router, door, mut stop, alive) = (
+            router.clone().on_connection(place.number(), place.proof.clone()),
+            Arc::clone(&door),
+            stop.clone(),
+            alive.clone(),
+        );
         tokio::spawn(async move {
-            let _held = (slot, alive);
-            let peer = match &caller {
-                Caller::Tcp(socket) => socket.peer_addr().ok(),
-                Caller::Local(_) => None,
-            };
+            let _alive = alive;
             let patience = door.bounds.handshake_timeout;
             let mut socket: Box<dyn Socket> = match (caller, door.tls()) {
                 (Caller::Local(socket), _) => socket,
-                (Caller::Tcp(socket), None) => Box::new(socket),
-                (Caller::Tcp(socket), Some(tls)) => {
+                (Caller::Tcp(socket, _), None) => Box::new(socket),
+                (Caller::Tcp(socket, _), Some(tls)) => {
                     let shaken = tokio::select! {
                         // Who has not even begun has no call to finish.
                         _ = stop.wait_for(|stop| *stop >= Stop::Drain) => return,
+                        () = connection::sent_away(&mut place.seat) => return,
                         shaken = secured(socket, peer, tls, patience) => shaken,
                     };
                     match shaken {
-                        Ok(Some(socket)) => socket,
+                        Ok(Some(socket)) => {
+                            if door.asks_certificate() {
+                                place.proof.show();
+                            }
+                            socket
+                        }
                         Ok(None) => return,
                         Err(why) => return unshaken(peer, &why),
                     }
@@ -96,32 +103,18 @@ pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut sto
             };
             let speaks = tokio::select! {
                 _ = stop.wait_for(|stop| *stop >= Stop::Drain) => return,
+                () = connection::sent_away(&mut place.seat) => return,
                 speaks = greeting::is_http2(&mut socket, peer, patience) => speaks,
             };
             if speaks {
-                connection::serve(socket, Some(authority::Filter::new()), router, &door.bounds, stop).await;
+                let filter = Some(authority::Filter::new());
+                connection::serve(socket, filter, router, &door.bounds, place, stop).await;
             }
         });
     }
     // The address is free from here on; what was accepted goes on.
     drop((listener, alive));
     ends.closed().await;
-}
-
-/// A place among the connections. Callers beyond the bound wait unheard.
-async fn slot(door: &Door) -> Option<OwnedSemaphorePermit> {
-    if let Ok(slot) = Arc::clone(&door.slots).try_acquire_owned() {
-        door.full.store(false, Ordering::Relaxed);
-        return Some(slot);
-    }
-    if !door.full.swap(true, Ordering::Relaxed) {
-        warn!(
-            max = door.bounds.max,
-            "as many connections are open as connections.max allows; the next caller waits until one ends"
-        );
-    }
-    // The semaphore is never closed.
-    Arc::clone(&door.slots).acquire_owned().await.ok()
 }
 
 /// TLS with a caller that begins with it; none with one that does not, and was told so.
@@ -149,18 +142,23 @@ fn unshaken(peer: Option<SocketAddr>, why: &io::Error) {
     }
 }
 
-/// Why no connection can be taken: for want of file descriptors it is this process's own doing.
-pub(super) fn unacceptable(why: &io::Error) -> String {
+/// Tells that a connection cannot be taken, one in a while. For want of file descriptors it is this process's own doing.
+pub(super) fn cannot_accept(why: &io::Error, address: Option<impl fmt::Display>) {
     // EMFILE and ENFILE (errno(3)).
     const PROCESS_FULL: i32 = 24;
     const SYSTEM_FULL: i32 = 23;
-    match why.raw_os_error() {
-        Some(PROCESS_FULL) => format!(
-            "the sidecar has as many files open as it may ({why}); raise its limit, or lower connections.max"
-        ),
+    let Some(left_out) = LINES.pass() else { return };
+    let why = match why.raw_os_error() {
+        Some(PROCESS_FULL) => {
+            format!(
+                "the sidecar has as many files open as it may ({why}); raise its limit, or lower connections.max"
+            )
+        }
         Some(SYSTEM_FULL) => format!("this machine has as many files open as it may ({why})"),
         _ => why.to_string(),
-    }
+    };
+    let address = address.map(|address| address.to_string());
+    warn!(address, left_out, "a connection cannot be accepted: {why}");
 }
 
 pub(super) async fn handshake(
@@ -177,11 +175,11 @@ impl Listener {
     async fn accept(&self) -> io::Result<Caller> {
         match self {
             Self::Tcp(listener) => {
-                let (socket, _) = listener.accept().await?;
+                let (socket, peer) = listener.accept().await?;
                 // An answer must not wait for the one before it to be acknowledged.
                 // A caller that is gone already is found out when it is served.
                 let _ = socket.set_nodelay(true);
-                Ok(Caller::Tcp(socket))
+                Ok(Caller::Tcp(socket, peer))
             }
             Self::Unix(listener) => {
                 let (socket, _) = listener.accept().await?;

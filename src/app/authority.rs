@@ -219,7 +219,9 @@ impl Fields {
                     continue;
                 }
                 At::Field => match *byte {
-                    0x80.. => self.begin_number(Means::Nothing, *byte, 0x7f),
+                    // Most fields are in a table, and their place fits in the byte.
+                    0x80..0xff => {}
+                    0xff => self.begin_number(Means::Nothing, *byte, 0x7f),
                     0x40.. => self.begin_number(Means::Index, *byte, 0x3f),
                     0x20.. => self.begin_number(Means::Nothing, *byte, 0x1f),
                     _ => self.begin_number(Means::Index, *byte, 0x0f),

@@ -19,7 +19,7 @@ use crate::memory::Memory;
 use crate::provider::functiongraph;
 use crate::target::{Allow, Target, Targets};
 use crate::telemetry::metrics::{Metrics, TargetMetrics};
-use crate::transport::{self, Shared, Tls};
+use crate::transport::{self, Resolver, Shared, Tls};
 
 /// One configuration, ready to be built from.
 pub(super) struct Blueprint {
@@ -35,6 +35,7 @@ pub(super) struct Blueprint {
 pub(super) struct Lasting {
     pub(super) metrics: Arc<Metrics>,
     pub(super) memory: Memory,
+    pub(super) resolver: Resolver,
     /// Keeps keys.
     pub(super) background: Arc<Background>,
 }

@@ -10,7 +10,7 @@ use super::blueprint::{Lasting, Prepared, Way};
 use super::keys;
 use crate::config::{self, AllowRule, Cloud, Config, CredentialSource, TargetConfig};
 use crate::env::Env;
-use crate::memory::{self, Memory};
+use crate::memory;
 use crate::names::{NamePattern, Pattern};
 use crate::proto::Platform;
 use crate::provider::Provider;
@@ -35,7 +35,7 @@ pub(super) fn way(
     // What was learnt of another upstream says nothing about this one.
     let old = old.filter(|old| old.config.cloud == config.cloud && old.config.base_url == config.base_url);
     let tls = tls(&config, old)?;
-    let transport = transport_settings(&config, tls.as_ref(), metrics, &lasting.memory);
+    let transport = transport_settings(&config, tls.as_ref(), metrics, lasting);
     let shared = old
         .filter(|old| {
             let was = &old.config;
@@ -259,7 +259,7 @@ fn transport_settings(
     config: &TargetConfig,
     tls: Option<&Tls>,
     metrics: &Arc<TargetMetrics>,
-    memory: &Memory,
+    lasting: &Lasting,
 ) -> transport::Settings {
     let (retry, timeouts, limits) = (&config.retry, &config.timeouts, &config.limits);
     let breaker = &config.breaker;
@@ -281,7 +281,7 @@ fn transport_settings(
         limits: transport::Limits {
             max_in_flight: limits.max_in_flight,
             max_queue: limits.max_queue,
-            queue_timeout: limits.queue_timeout.min(Duration::from_secs(3600)),
+            queue_timeout: limits.queue_timeout,
             max_response_size: usize::try_from(limits.max_response_size).unwrap_or(usize::MAX),
             adaptive_rate: limits.adaptive_rate,
         },
@@ -296,7 +296,8 @@ fn transport_settings(
         },
         max_clock_correction: config.max_clock_correction,
         metrics: Arc::clone(metrics),
-        memory: memory.clone(),
+        memory: lasting.memory.clone(),
+        resolver: lasting.resolver.clone(),
     }
 }
 

@@ -1,13 +1,14 @@
 //! One caller's connection: HTTP/2 within bounds, from its first byte to its last call.
 //!
 //! Many cheap frames (resets, pings, settings, continuations) are the HTTP/2 library's to bound, and it ends such a
-//! connection; slowness and idleness are bounded here.
+//! connection; slowness and idleness are bounded here. The library looks at a call's answer only when the caller takes
+//! more of it, so that the task of each call ends the sending at the call's deadline.
 
 use std::convert::Infallible;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,66 +16,82 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 use tonic::Status;
+use tracing::warn;
 
+use super::places::{Place, Seat};
 use super::{Stop, authority, greeting};
 use crate::config::Connections;
-use crate::grpc::{Pending, Router};
+use crate::grpc::{Answered, Pending, Router};
+
+mod life;
+
+use life::{Calling, Carrier, Life, SendBy};
 
 /// Flow-control windows: a code archive of tens of megabytes must not wait for a round trip every 64 KiB.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Bytes of an answer that wait in the connection for a caller that does not read; the rest waits with the answer.
+const SEND_BUFFER: usize = 64 << 10;
 /// Length of the text that begins an HTTP/2 connection.
 const PREFACE: usize = greeting::PREFACE.len();
 /// The least time between two looks at whether a connection is in use.
 const LOOK: Duration = Duration::from_millis(100);
+/// Bytes read before others of the same thread get their turn: many small frames are much work.
+const TURN: usize = 64 << 10;
+/// Calls that a caller may give up within a second, in multiples of those that it may have at once. Beyond that its
+/// connection is told to go.
+const GIVEN_UP: usize = 8;
+/// How long a connection that was told to go may take to say so to its caller.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What a connection runs on: a socket, with or without TLS.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 
-/// What the parts of one connection know of it.
-#[derive(Default)]
-struct Life {
-    /// The caller has begun to speak HTTP/2.
-    begun: AtomicBool,
-    /// Calls being answered.
-    calls: AtomicUsize,
-    /// Calls so far: tells whether one came and went between two looks.
-    total: AtomicUsize,
-}
-
-/// Serves a caller whose preface has been read until it goes, falls silent for too long, or is sent away by a drain. What comes in goes through the
+/// Serves a caller whose preface has been read until it goes, falls silent for too long, or is sent away. What comes in
+/// goes through the
 /// filter, if there is one.
 pub(super) async fn serve(
     socket: Box<dyn Socket>,
     filter: Option<authority::Filter>,
     router: Router,
     bounds: &Connections,
+    mut place: Place,
     mut stop: watch::Receiver<Stop>,
 ) {
-    let life = Arc::<Life>::default();
+    let most = usize::try_from(bounds.max_streams).unwrap_or(usize::MAX);
+    let life = Arc::new(Life::new(most.saturating_mul(GIVEN_UP)));
     let begins = Begins {
         socket,
         filter,
         read: 0,
+        turn: 0,
         life: Arc::clone(&life),
+    };
+    let carrier = Carrier {
+        life: Arc::clone(&life),
+        memory: router.memory().clone(),
     };
     let answers = Answers {
         router,
+        seat: place.seat.clone(),
         life: Arc::clone(&life),
         message_timeout: bounds.message_timeout,
     };
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let connection = http2::Builder::new(carrier)
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
         .max_concurrent_streams(bounds.max_streams)
+        // Callers that give up as many calls as they may have are no attack: a burst of short deadlines does that.
+        .max_pending_accept_reset_streams(most)
         .max_header_list_size(u32::try_from(bounds.max_header_size).unwrap_or(u32::MAX))
         .keep_alive_interval(bounds.keepalive_interval)
         .keep_alive_timeout(bounds.keepalive_timeout)
@@ -84,7 +101,10 @@ pub(super) async fn serve(
     let mut look = pin!(sleep(bounds.handshake_timeout.min(bounds.idle_timeout)));
     // Callers that came together leave one after the other.
     let mut old = pin!(sleep(bounds.max_age.mul_f64(0.9 + fastrand::f64() / 5.0)));
-    let (mut idle_since, mut seen, mut leaving) = (born, 0, false);
+    let asks_proof = place.asks_proof();
+    let mut proof = pin!(sleep(bounds.handshake_timeout));
+    let mut gone = pin!(sleep(GOODBYE));
+    let (mut idle_since, mut seen, mut leaving, mut going) = (born, 0, false, false);
     loop {
         tokio::select! {
             // How a connection ends is its caller's business; failed calls were told already.
@@ -97,10 +117,29 @@ pub(super) async fn serve(
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
             }
+            () = life.flooded.notified(), if !leaving => {
+                warn!("a caller gave up calls by the thousand within a second; its connection is told to go");
+                leaving = true;
+                connection.as_mut().graceful_shutdown();
+            }
             () = old.as_mut(), if !leaving && !bounds.max_age.is_zero() => {
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
             }
+            // Others wait for its place, or it has shown neither token nor certificate in time.
+            () = sent_away(&mut place.seat), if !going => {
+                going = true;
+                leaving = true;
+                connection.as_mut().graceful_shutdown();
+                gone.as_mut().reset(Instant::now() + GOODBYE);
+            }
+            () = proof.as_mut(), if asks_proof && !leaving && !place.proof.shown() => {
+                going = true;
+                leaving = true;
+                connection.as_mut().graceful_shutdown();
+                gone.as_mut().reset(Instant::now() + GOODBYE);
+            }
+            () = gone.as_mut(), if going => return,
             () = look.as_mut() => {
                 if !life.begun.load(Ordering::Relaxed) {
                     if born.elapsed() >= bounds.handshake_timeout {
@@ -129,12 +168,22 @@ async fn told_to_drain(stop: &mut watch::Receiver<Stop>) {
     let _ = stop.wait_for(|stop| *stop >= Stop::Drain).await;
 }
 
+/// Ends when the connection must go.
+pub(super) async fn sent_away(seat: &mut watch::Receiver<Seat>) {
+    // Without its other end nobody asks for the place any more.
+    if seat.wait_for(|seat| *seat == Seat::Goes).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// What comes in: notes when the caller has begun to speak HTTP/2.
 struct Begins {
     socket: Box<dyn Socket>,
     filter: Option<authority::Filter>,
     /// Bytes read, counted up to the preface's end.
     read: usize,
+    /// Bytes read since others had a turn.
+    turn: usize,
     life: Arc<Life>,
 }
 
@@ -144,6 +193,11 @@ impl AsyncRead for Begins {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.turn >= TURN {
+            self.turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         // The preface was read before: what came is HTTP/2.
         if self.read < PREFACE {
@@ -152,6 +206,7 @@ impl AsyncRead for Begins {
         } else {
             ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
         }
+        self.turn += buffer.filled().len() - before;
         if let Some(filter) = &mut self.filter {
             filter.pass(&mut buffer.filled_mut()[before..]);
         }
@@ -187,7 +242,9 @@ impl AsyncWrite for Begins {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        self.life.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -198,12 +255,10 @@ impl AsyncWrite for Begins {
 /// The router, counting calls.
 struct Answers {
     router: Router,
+    seat: watch::Receiver<Seat>,
     life: Arc<Life>,
     message_timeout: Duration,
 }
-
-/// A call being answered; counted until it is dropped, however it ends.
-struct Calling(Arc<Life>);
 
 impl hyper::service::Service<http::Request<Incoming>> for Answers {
     type Response = http::Response<tonic::body::Body>;
@@ -213,6 +268,8 @@ impl hyper::service::Service<http::Request<Incoming>> for Answers {
     fn call(&self, request: http::Request<Incoming>) -> Answering {
         self.life.calls.fetch_add(1, Ordering::Relaxed);
         self.life.total.fetch_add(1, Ordering::Relaxed);
+        let send_by = SendBy::default();
+        *self.life.latest() = Some(Arc::clone(&send_by));
         let message_timeout = self.message_timeout;
         let request = request.map(|body| {
             tonic::body::Body::new(Message {
@@ -222,28 +279,47 @@ impl hyper::service::Service<http::Request<Incoming>> for Answers {
             })
         });
         Answering {
-            answer: self.router.answer(request),
-            _calling: Calling(Arc::clone(&self.life)),
+            answer: self.answer(request),
+            send_by,
+            calling: Calling {
+                life: Arc::clone(&self.life),
+                answered: false,
+            },
         }
+    }
+}
+
+impl Answers {
+    fn answer(&self, request: http::Request<tonic::body::Body>) -> Pending {
+        if *self.seat.borrow() == Seat::Sits || Router::is_health(&request) {
+            return self.router.answer(request);
+        }
+        let (router, mut seat) = (self.router.clone(), self.seat.clone());
+        Pending::after(async move {
+            match seat.wait_for(|seat| *seat != Seat::Waits).await.map(|seat| *seat) {
+                Ok(Seat::Sits) => router.answer(request).await,
+                _ => router.refuse_crowded(request).await,
+            }
+        })
     }
 }
 
 struct Answering {
     answer: Pending,
-    _calling: Calling,
+    send_by: SendBy,
+    calling: Calling,
 }
 
 impl Future for Answering {
     type Output = Result<http::Response<tonic::body::Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.answer).poll(context)
-    }
-}
-
-impl Drop for Calling {
-    fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+        let Answered { response, send_by } = ready!(Pin::new(&mut self.answer).poll(context));
+        if let Some(send_by) = send_by {
+            let _ = self.send_by.set(send_by);
+        }
+        self.calling.answered = true;
+        Poll::Ready(Ok(response))
     }
 }
 

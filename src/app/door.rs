@@ -5,14 +5,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use rustls::ServerConfig;
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::StartError;
 use super::certificate::{self, Certificate};
+use super::places::Places;
 use crate::config::{Config, Connections};
 use crate::grpc::Tokens;
 
@@ -21,10 +20,9 @@ pub(super) struct Door {
     certificate: Option<Certificate>,
     tokens: Option<(PathBuf, Arc<Tokens>)>,
     pub(super) bounds: Connections,
-    /// One permit a connection.
-    pub(super) slots: Arc<Semaphore>,
-    /// All permits are taken, and the log has been told.
-    pub(super) full: AtomicBool,
+    pub(super) places: Arc<Places>,
+    /// A caller that shakes hands has shown a certificate.
+    asks_certificate: bool,
 }
 
 impl Door {
@@ -38,18 +36,30 @@ impl Door {
                 Tokens::read(&text).map_err(|why| StartError(token_fault(&auth.token_file, &why)))?;
             Ok::<_, StartError>((auth.token_file.clone(), Arc::new(tokens)))
         });
+        let asks_certificate = config
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_ca_file.is_some());
+        let Connections {
+            max, max_per_peer, ..
+        } = config.connections;
         Ok(Self {
             certificate: certificate.transpose()?,
+            places: Places::new(max, max_per_peer, asks_certificate || tokens.is_some()),
             tokens: tokens.transpose()?,
             bounds: config.connections,
-            slots: Arc::new(Semaphore::new(config.connections.max.min(Semaphore::MAX_PERMITS))),
-            full: AtomicBool::new(false),
+            asks_certificate,
         })
     }
 
     /// For the next connection; `None` = it is plain.
     pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
         self.certificate.as_ref().map(Certificate::current)
+    }
+
+    /// Whether a finished handshake proves that the caller has a good certificate.
+    pub(super) fn asks_certificate(&self) -> bool {
+        self.asks_certificate
     }
 
     /// The tokens of which a call must bring one; `None` = none is asked for.

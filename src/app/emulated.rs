@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use tracing::info;
+use tracing::{info, warn};
 use url::Url;
 
 use super::StartError;
 use super::serve::{runtime, until_signal};
 use crate::config::{self, Cloud, Config, CredentialSource, Sources, TargetConfig};
-use crate::emulator::Running;
 use crate::emulator::functiongraph::{self, Project};
 use crate::emulator::ncp;
+use crate::emulator::{NO_SANDBOX, Running};
 use crate::env::Env;
 
 /// How the emulated clouds behave; which of their sites and regions there are, the targets say.
@@ -28,6 +28,7 @@ pub struct EmulatedClouds {
 pub struct Emulators {
     running: BTreeMap<String, Running>,
     config: Config,
+    env: Env,
 }
 
 impl Emulators {
@@ -39,6 +40,7 @@ impl Emulators {
         let mut emulators = Self {
             running: BTreeMap::new(),
             config: config.clone(),
+            env: env(clouds),
         };
         emulators.config = emulators.adapt(config, clouds).await?;
         Ok(emulators)
@@ -68,15 +70,10 @@ impl Emulators {
         &self.config
     }
 
-    /// An environment that holds the emulators' keys and nothing else.
+    /// An environment that holds the emulators' keys and nothing else: the first of each cloud.
     #[must_use]
     pub fn env(&self) -> Env {
-        Env::fixed([
-            ("NCLOUD_ACCESS_KEY_ID", ncp::DEFAULT_ACCESS_KEY),
-            ("NCLOUD_SECRET_ACCESS_KEY", ncp::DEFAULT_SECRET_KEY),
-            ("HUAWEICLOUD_SDK_AK", functiongraph::DEFAULT_ACCESS_KEY),
-            ("HUAWEICLOUD_SDK_SK", functiongraph::DEFAULT_SECRET_KEY),
-        ])
+        self.env.clone()
     }
 
     /// The emulators, by place.
@@ -85,13 +82,24 @@ impl Emulators {
     }
 }
 
-/// Serves like [`serve`](super::serve), with emulators in place of all clouds.
+/// Serves like [`serve`](super::serve), with emulators in place of all clouds. `processes` is whether functions may run that
+/// need a process of their own.
 ///
 /// # Errors
 /// When it cannot start.
-pub fn serve_emulated(config: &Config, sources: &Sources) -> Result<(), StartError> {
+pub fn serve_emulated(config: &Config, sources: &Sources, processes: bool) -> Result<(), StartError> {
     runtime()?.block_on(async {
-        let clouds = EmulatedClouds::default();
+        let clouds = EmulatedClouds {
+            ncp: ncp::Options {
+                processes,
+                ..ncp::Options::default()
+            },
+            functiongraph: functiongraph::Options {
+                processes,
+                ..functiongraph::Options::default()
+            },
+        };
+        warn!("{NO_SANDBOX}");
         let mut emulators = Emulators::start(config.clone(), &clouds).await?;
         // Traces go where the operator says, whatever answers the calls.
         let env = emulators.env().with_process("OTEL_");
@@ -101,6 +109,22 @@ pub fn serve_emulated(config: &Config, sources: &Sources) -> Result<(), StartErr
         })
         .await
     })
+}
+
+fn env(clouds: &EmulatedClouds) -> Env {
+    let ncp = clouds.ncp.keys.first().map(|key| {
+        [
+            ("NCLOUD_ACCESS_KEY_ID", key.access_key.clone()),
+            ("NCLOUD_SECRET_ACCESS_KEY", key.secret_key.clone()),
+        ]
+    });
+    let huawei = clouds.functiongraph.keys.first().map(|key| {
+        [
+            ("HUAWEICLOUD_SDK_AK", key.access_key.clone()),
+            ("HUAWEICLOUD_SDK_SK", key.secret_key.clone()),
+        ]
+    });
+    Env::fixed(ncp.into_iter().chain(huawei).flatten())
 }
 
 async fn start(cloud: &Cloud, clouds: &EmulatedClouds) -> io::Result<Running> {

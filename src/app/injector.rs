@@ -22,9 +22,9 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 use super::StartError;
-use super::accept::handshake;
+use super::accept::{cannot_accept, handshake};
 use super::certificate::{Certificate, Names};
-use super::serve::runtime;
+use super::serve::{runtime, second};
 use super::watch::Watch;
 use crate::config::{Tls, digest};
 use crate::inject::Template;
@@ -37,6 +37,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(60);
 /// Answers in flight may go on for this long; each takes milliseconds.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Bytes that a connection is read ahead of its answers; also the longest head.
+const READ_AHEAD: usize = 32 << 10;
 /// Pause when the system has no file descriptor left.
 const STARVED: Duration = Duration::from_millis(100);
 
@@ -73,9 +75,11 @@ struct Shared {
     /// The certificate's trouble that was told last.
     told: ArcSwap<Option<String>>,
     leaving: AtomicBool,
+    /// Bytes that large bodies may still take.
+    room: Semaphore,
 }
 
-/// Answers until SIGTERM or SIGINT, then goes on for `shutdown_delay` and drains; a second signal ends it at once.
+/// Answers until SIGTERM or SIGINT, then goes on for `shutdown_delay` and drains; a second signal a second later ends it at once.
 ///
 /// # Errors
 /// When it cannot start.
@@ -112,6 +116,7 @@ async fn until_signal(injector: Injector) -> Result<(), StartError> {
         template_file,
         told: ArcSwap::default(),
         leaving: AtomicBool::new(false),
+        room: Semaphore::new(pages::ROOM),
     });
     let listener = TcpListener::bind(listen)
         .await
@@ -146,7 +151,7 @@ async fn until_signal(injector: Injector) -> Result<(), StartError> {
     };
     tokio::select! {
         () = finish => {}
-        () = either(&mut terminate, &mut interrupt) => warn!("stopped at once by a second signal"),
+        () = second(&mut terminate, &mut interrupt) => warn!("stopped at once by a second signal"),
     }
     Ok(())
 }
@@ -220,7 +225,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Rec
             Ok((socket, _)) => socket,
             Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(why) => {
-                warn!("a connection cannot be accepted: {why}");
+                cannot_accept(&why, listener.local_addr().ok());
                 sleep(STARVED).await;
                 continue;
             }
@@ -264,6 +269,7 @@ async fn connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
+        .max_buf_size(READ_AHEAD)
         .serve_connection(TokioIo::new(socket), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::reload::{REFUSED, Reloaded, TAKEN, UNCHANGED};
@@ -13,7 +15,10 @@ use super::{Sidecar, StartError, announce};
 use crate::config::{Config, Sources, digest, load};
 use crate::env::Env;
 
-/// Serves until SIGTERM or SIGINT, then drains; a second signal ends the drain at once. On SIGHUP, and when the file
+/// A second signal that comes within this time of the first is the same one: some senders signal a process and its group.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT, then drains; a second signal a second later ends the drain at once. On SIGHUP, and when the file
 /// changes, `sources` is read again.
 ///
 /// # Errors
@@ -77,7 +82,7 @@ pub(super) async fn until_signal(
             true => info!("stopped"),
             false => warn!("stopped: the drain timeout ended calls that were still in flight"),
         },
-        () = either(&mut terminate, &mut interrupt) => warn!("stopped at once by a second signal"),
+        () = second(&mut terminate, &mut interrupt) => warn!("stopped at once by a second signal"),
     }
     Ok(())
 }
@@ -176,6 +181,17 @@ fn read(config: &Config) -> Option<[u8; 32]> {
     Some(digest(&std::fs::read(config.file.as_ref()?).ok()?))
 }
 
+/// A signal that is not the first one once more.
+pub(super) async fn second(terminate: &mut Signal, interrupt: &mut Signal) {
+    let began = Instant::now();
+    loop {
+        either(terminate, interrupt).await;
+        if began.elapsed() >= SAME_SIGNAL {
+            return;
+        }
+    }
+}
+
 async fn either(first: &mut Signal, second: &mut Signal) {
     tokio::select! {
         _ = first.recv() => {}
@@ -185,8 +201,6 @@ async fn either(first: &mut Signal, second: &mut Signal) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::sync::mpsc;
 
     use super::*;

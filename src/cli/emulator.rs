@@ -10,18 +10,23 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::units::parse_duration;
 use crate::emulator::ncp::{self, Site};
-use crate::emulator::{FaultPlan, Running, functiongraph};
+use crate::emulator::{FaultPlan, NO_SANDBOX, Running, functiongraph};
 use crate::env::Env;
 
 use super::exit::Exit;
 use super::io::Io;
-use super::keys::{HUAWEI, KeyArgs, NCLOUD, Variables};
+use super::keys::{HUAWEI, KeyArgs, NCLOUD, Variables, line};
 use super::runtime::block_on;
 
 const HELP: &str = "\
 A strict copy of the REST API, written from its documents: it checks signature and time window, names,
 limits and counts, answers with the documented codes, and runs the actions. Point a target's base_url,
 or any client of the real API, at it. SIGINT and SIGTERM end it with exit code 0.
+
+Deployed code runs on this machine as your own account, with all its rights: the emulator is no sandbox.
+--no-processes turns off what needs a process of its own, which is Python. The keys are random unless they are
+given, and stand in the line that is printed at the start. A request whose Host or Origin does not name
+this emulator is refused, so that no web page can use it from your browser: see --allow-host.
 
 Faults: each --fault is one of
   latency=200ms           answers come later
@@ -35,7 +40,7 @@ Faults: each --fault is one of
 and, with commas between, when: probability=0.2, count=3, method=POST, path=/actions/
 
 Huawei Cloud's emulator also answers what its clients ask of IAM. Its keys come from HUAWEICLOUD_SDK_AK and
-HUAWEICLOUD_SDK_SK when they are in the environment.
+HUAWEICLOUD_SDK_SK when they are in the environment; its IAM user is emulator-user of emulator-account.
 
 Examples:
   faas-sidecar emulator --cloud functiongraph
@@ -54,6 +59,12 @@ pub struct EmulatorArgs {
     /// Where REST requests are accepted; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
+    /// A further name that the Host and Origin of requests may have, besides localhost and addresses; may be given again
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    pub allow_host: Vec<String>,
+    /// Run no code that needs a process of its own, as Python does
+    #[arg(long)]
+    pub no_processes: bool,
     /// Keep packages and actions here; without it they end with the process
     #[arg(long, value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
@@ -72,6 +83,12 @@ pub struct EmulatorArgs {
     /// The project's id (functiongraph alone)
     #[arg(long, value_name = "ID")]
     pub project_id: Option<String>,
+    /// A file that holds the password of the IAM user (functiongraph alone; default: a random one)
+    #[arg(long, value_name = "FILE")]
+    pub iam_password_file: Option<PathBuf>,
+    /// Give whole lists, whatever page is asked for, as some back ends do
+    #[arg(long)]
+    pub ignore_paging: bool,
     /// Append every request to this file as a line of JSON, tokens and bodies included
     #[arg(long, value_name = "FILE")]
     pub record_file: Option<PathBuf>,
@@ -164,22 +181,29 @@ fn plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
 }
 
 fn ncp_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
-    if args.region.is_some() || args.project_id.is_some() {
-        return Err("--region and --project-id are for --cloud functiongraph; NAVER Cloud has --site".into());
+    if args.region.is_some() || args.project_id.is_some() || args.iam_password_file.is_some() {
+        return Err(
+            "--region, --project-id and --iam-password-file are for --cloud functiongraph; NAVER Cloud has --site"
+                .into(),
+        );
     }
     let (key, hint) = match keys(&args.keys, env, NCLOUD)? {
         Some((access_key, secret_key, shown)) => (ncp::KeyPair::new(access_key, secret_key), shown),
         None => {
-            let (id, secret) = (ncp::DEFAULT_ACCESS_KEY, ncp::DEFAULT_SECRET_KEY);
+            let key = ncp::KeyPair::random();
+            let (id, secret) = (&key.access_key, &key.secret_key);
             let shown =
                 format!("NCLOUD_ACCESS_KEY_ID={id} and NCLOUD_SECRET_ACCESS_KEY={secret} in its environment");
-            (ncp::KeyPair::new(id, secret), shown)
+            (key, shown)
         }
     };
     let site = Site::from(args.site.unwrap_or(EmulatorSite::Kr));
     let options = ncp::Options {
         listen: args.listen,
+        allowed_hosts: args.allow_host.clone(),
         keys: vec![key],
+        processes: !args.no_processes,
+        ignore_paging: args.ignore_paging,
         data_dir: args.data_dir.clone(),
         activation_lag: args.activation_lag.unwrap_or_default(),
         site,
@@ -201,13 +225,19 @@ fn functiongraph_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
     let (key, hint) = match keys(&args.keys, env, HUAWEI)? {
         Some((access_key, secret_key, shown)) => (functiongraph::KeyPair::new(access_key, secret_key), shown),
         None => {
-            let (id, secret) = (
-                functiongraph::DEFAULT_ACCESS_KEY,
-                functiongraph::DEFAULT_SECRET_KEY,
-            );
+            let key = functiongraph::KeyPair::random();
+            let (id, secret) = (&key.access_key, &key.secret_key);
             let shown = format!("HUAWEICLOUD_SDK_AK={id} and HUAWEICLOUD_SDK_SK={secret} in its environment");
-            (functiongraph::KeyPair::new(id, secret), shown)
+            (key, shown)
         }
+    };
+    let mut user = functiongraph::User::random();
+    let hint = match &args.iam_password_file {
+        Some(file) => {
+            user.password = line(file)?;
+            hint
+        }
+        None => format!("{hint}; the password of {} is {}", user.name, user.password),
     };
     let region = args.region.as_deref().unwrap_or(functiongraph::DEFAULT_REGION);
     let project = args
@@ -216,7 +246,11 @@ fn functiongraph_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
         .unwrap_or(functiongraph::DEFAULT_PROJECT_ID);
     let options = functiongraph::Options {
         listen: args.listen,
+        allowed_hosts: args.allow_host.clone(),
         keys: vec![key],
+        users: vec![user],
+        processes: !args.no_processes,
+        ignore_paging: args.ignore_paging,
         projects: vec![functiongraph::Project::new(project, region)],
         data_dir: args.data_dir.clone(),
         faults: args.fault.clone(),
@@ -244,6 +278,7 @@ async fn until_signal(listen: SocketAddr, plan: Plan, io: &mut Io<'_>) -> Result
     if !listen.ip().is_loopback() {
         io.complain("warning: whoever reaches this address and knows the keys can run code on this machine");
     }
+    io.complain(NO_SANDBOX);
     io.print(&format!(
         "{name} on {url} - in a target write `base_url: {url}`, with {hint}"
     ));
@@ -253,6 +288,15 @@ async fn until_signal(listen: SocketAddr, plan: Plan, io: &mut Io<'_>) -> Result
     }
     running.shutdown().await;
     Ok(())
+}
+
+/// A name as `Host` may have it, without a port.
+fn host_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if text.is_empty() || !text.chars().all(plain) {
+        return Err("write a host name such as emulator.test, without a port".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// The user's own pair, and how to tell of it without the secret; `None` when there is none.
@@ -308,13 +352,21 @@ mod tests {
         };
         let ncp = planned(&[]).unwrap();
         assert!(
-            ncp.contains("NAVER") && ncp.contains(ncp::DEFAULT_SECRET_KEY),
+            ncp.contains("NAVER") && ncp.contains("NCLOUD_SECRET_ACCESS_KEY="),
             "{ncp}"
         );
+        assert_ne!(ncp, planned(&[]).unwrap(), "keys are random");
         let huawei = planned(&["--cloud", "functiongraph", "--region", "eu-de"]).unwrap();
         assert!(
-            huawei.contains("eu-de") && huawei.contains("HUAWEICLOUD_SDK_AK"),
+            huawei.contains("eu-de")
+                && huawei.contains("HUAWEICLOUD_SDK_AK=")
+                && huawei.contains("the password of"),
             "{huawei}"
+        );
+        assert!(
+            planned(&["--iam-password-file", "x"])
+                .unwrap_err()
+                .contains("functiongraph")
         );
         assert!(planned(&["--region", "eu-de"]).unwrap_err().contains("--site"));
         assert!(

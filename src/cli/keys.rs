@@ -113,7 +113,7 @@ fn variable(env: &Env, names: &[&'static str], flag: &str) -> Result<String, Str
 }
 
 /// A file's content without the line end that editors and `echo` add.
-fn line(file: &Path) -> Result<String, String> {
+pub(super) fn line(file: &Path) -> Result<String, String> {
     let text = Zeroizing::new(
         std::fs::read_to_string(file)
             .map_err(|error| format!("{} cannot be read ({error})", file.display()))?,

@@ -35,14 +35,15 @@ pub struct ProbeArgs {
     /// One service of it instead of the whole
     #[arg(long, value_name = "NAME", default_value = "")]
     pub service: String,
-    /// How long to try [default: 1s for probe, 30s for wait]
+    /// How long to try [default: 2.5s for probe, 30s for wait]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
 }
 
 impl ProbeArgs {
-    /// How long one question may take.
-    pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+    /// How long one question may take: less than the three seconds that the chart gives a probe, so that its own word is
+    /// heard.
+    pub const PROBE_TIMEOUT: Duration = Duration::from_millis(2500);
     /// How long `wait` goes on asking.
     pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 }

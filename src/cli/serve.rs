@@ -29,7 +29,9 @@ Examples:
 
 #[cfg(feature = "emulator")]
 const EMULATED: &str = "
-  faas-sidecar serve --emulator                      no cloud and no keys: functions run on this machine";
+  faas-sidecar serve --emulator                      no cloud and no keys: functions run on this machine
+
+With --emulator deployed code runs on this machine as your own account, with all its rights: the emulator is no sandbox.";
 #[cfg(not(feature = "emulator"))]
 const EMULATED: &str = "";
 
@@ -44,11 +46,15 @@ pub struct ServeArgs {
     #[cfg(feature = "emulator")]
     #[arg(long)]
     pub emulator: bool,
+    /// With --emulator: run no code that needs a process of its own, as Python does
+    #[cfg(feature = "emulator")]
+    #[arg(long, requires = "emulator")]
+    pub no_processes: bool,
 }
 
 pub(super) fn run(args: ServeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     #[cfg(feature = "emulator")]
-    let emulator = args.emulator;
+    let (emulator, processes) = (args.emulator, !args.no_processes);
     let sources = args.config.sources(env);
     let config = match read(&sources, io) {
         Ok(config) => config,
@@ -57,7 +63,7 @@ pub(super) fn run(args: ServeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     start_log(&config.log);
     #[cfg(feature = "emulator")]
     if emulator {
-        return done(app::serve_emulated(&config, &sources), io);
+        return done(app::serve_emulated(&config, &sources, processes), io);
     }
     done(app::serve(&config, &sources), io)
 }

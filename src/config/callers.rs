@@ -40,8 +40,10 @@ pub struct Auth {
 /// Bounds on callers' connections. No duration is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Connections {
-    /// Open at once, all addresses and threads together; at least 1.
+    /// Open at once, all threads together, over TCP and as many more over Unix sockets; at least 1.
     pub max: usize,
+    /// Open at once from one address, other than the machine's own; at least 1.
+    pub max_per_peer: usize,
     /// Calls in flight on one; at least 1.
     pub max_streams: u32,
     /// Bytes of one call's metadata, as HTTP/2 counts them.

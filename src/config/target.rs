@@ -8,7 +8,7 @@ use url::Url;
 
 use super::callers::AllowRule;
 use super::keys::Provider;
-use super::units::{serialize_duration, serialize_size};
+use super::units::{serialize_duration, serialize_optional_duration, serialize_size};
 
 /// One functions cloud: whose, where, with which keys and within which bounds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -315,9 +315,9 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// Calls that wait for their turn.
     pub max_queue: usize,
-    /// How long one waits.
-    #[serde(serialize_with = "serialize_duration")]
-    pub queue_timeout: Duration,
+    /// How long one waits; `None` = as long as its own deadline allows.
+    #[serde(serialize_with = "serialize_optional_duration")]
+    pub queue_timeout: Option<Duration>,
     /// The largest answer read, in bytes.
     #[serde(serialize_with = "serialize_size")]
     pub max_response_size: u64,

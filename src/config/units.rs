@@ -64,6 +64,16 @@ pub(super) fn serialize_duration<S: Serializer>(duration: &Duration, out: S) -> 
     out.serialize_str(&format_duration(*duration))
 }
 
+pub(super) fn serialize_optional_duration<S: Serializer>(
+    duration: &Option<Duration>,
+    out: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => serialize_duration(duration, out),
+        None => out.serialize_none(),
+    }
+}
+
 pub(super) fn serialize_size<S: Serializer>(bytes: &u64, out: S) -> Result<S::Ok, S::Error> {
     out.serialize_str(&format_size(*bytes))
 }

@@ -10,7 +10,8 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, header};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 
@@ -84,13 +85,25 @@ pub fn answered_at(headers: &HeaderMap) -> SystemTime {
         .map_or_else(clock::now, SystemTime::from)
 }
 
-/// RFC 3339, also with `+0000` for `Z` and with no zone at all, as some services write UTC.
+/// RFC 3339, also with `+0000` for `Z` and with no zone at all, as some services write UTC; or seconds since the epoch,
+/// or milliseconds from thirteen digits on. A zero time, also Go's (year 1), says that there is none.
 fn instant(text: &str) -> Option<OffsetDateTime> {
     let text = text.trim();
     let bare = text.strip_suffix("+0000").unwrap_or(text);
+    let epoch = || {
+        let number: i64 = text.parse().ok()?;
+        let seconds = if number >= 1_000_000_000_000 {
+            number / 1000
+        } else {
+            number
+        };
+        OffsetDateTime::from_unix_timestamp(seconds).ok()
+    };
     OffsetDateTime::parse(text, &Rfc3339)
         .or_else(|_| OffsetDateTime::parse(&format!("{bare}Z"), &Rfc3339))
         .ok()
+        .or_else(epoch)
+        .filter(|at| at.unix_timestamp() != 0 && at.year() > 1)
 }
 
 /// Fills `Found` from an object; anything else in its place is as if it were absent.
@@ -125,7 +138,13 @@ impl<'de> Visitor<'de> for Below<'_> {
                 "expiration" | "expiresat" | "expiretime" | "expirationtimestamp" => &mut self.0.expires,
                 "createtime" | "issuedat" => &mut self.0.made,
                 "credential" | "credentials" | "status" => {
-                    map.next_value_seed(Below(self.0))?;
+                    let inner = map.next_value::<&RawValue>()?.get();
+                    // `status` is a word in some documents.
+                    if inner.starts_with('{') {
+                        Below(self.0)
+                            .deserialize(&mut serde_json::Deserializer::from_str(inner))
+                            .map_err(|_| A::Error::custom("not an object"))?;
+                    }
                     continue;
                 }
                 _ => {
@@ -133,38 +152,21 @@ impl<'de> Visitor<'de> for Below<'_> {
                     continue;
                 }
             };
-            if let Text(Some(text)) = map.next_value()? {
+            if let Some(text) = text(map.next_value()?) {
                 *place = Some(text);
             }
         }
         Ok(())
     }
-
-    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        Ok(())
-    }
 }
 
-/// A text, or nothing where null stands.
-struct Text(Option<Secret>);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::<Secret>::deserialize(deserializer)
-            .map(Text)
-            .map_err(|_| D::Error::custom("not a text"))
+/// A text, or a number as it is written; anything else is as if it were absent.
+fn text(raw: &RawValue) -> Option<Secret> {
+    let written = raw.get();
+    match written.as_bytes().first()? {
+        b'"' => serde_json::from_str(written).ok(),
+        b'0'..=b'9' => Some(Secret::copied(written)),
+        _ => None,
     }
 }
 
@@ -211,6 +213,21 @@ mod tests {
                 Some(600),
             ),
             (
+                r#"{"access":"id","secret":"s","securitytoken":["t"],"expires_at":1795258800,"createtime":{}}"#,
+                None,
+                Some(3600),
+            ),
+            (
+                r#"{"access":"id","secret":"s","securitytoken":1e999,"expires_at":1795258800000,"credential":7}"#,
+                None,
+                Some(3600),
+            ),
+            (
+                r#"{"access":"id","secret":"s","expires_at":"0001-01-01T00:00:00Z"}"#,
+                None,
+                None,
+            ),
+            (
                 r#"{"status":"ok","access":"id","secret":"s","expires_at":"2026-11-21T10:00:01Z","x":[1,{}]}"#,
                 None,
                 Some(60),
@@ -238,8 +255,8 @@ mod tests {
             (r#"{"AccessKeyId":"canary"} {}"#, "not a JSON document"),
             (r#"{"AccessKeyId":"canary"}"#, "no access key id with a secret"),
             (
-                r#"{"AccessKeyId":"id","SecretAccessKey":7}"#,
-                "not a JSON document",
+                r#"{"AccessKeyId":"id","SecretAccessKey":["canary"]}"#,
+                "no access key id with a secret",
             ),
             (r#"["canary"]"#, "not a JSON document"),
             (

@@ -50,10 +50,7 @@ use super::faults::Faults;
 use super::http::{self, Running, Settings};
 use cloud::Cloud;
 pub use options::{Access, Agency, EndOfList, KeyPair, Limits, Options, Project, User};
-pub use options::{
-    DEFAULT_ACCESS_KEY, DEFAULT_DOMAIN, DEFAULT_PASSWORD, DEFAULT_PROJECT_ID, DEFAULT_REGION,
-    DEFAULT_SECRET_KEY, DEFAULT_USER,
-};
+pub use options::{DEFAULT_DOMAIN, DEFAULT_PROJECT_ID, DEFAULT_REGION, DEFAULT_USER};
 
 /// Starts the cloud on the current tokio runtime. FunctionGraph's and IAM's base URL are both [`Running::base_url`].
 ///
@@ -64,6 +61,7 @@ pub async fn start(options: Options) -> io::Result<Running> {
     let clock = Clock::with_offset(options.clock_offset_ms);
     let settings = Settings {
         listen: options.listen,
+        allowed_hosts: options.allowed_hosts.clone(),
         max_body: options.limits.gateway_body,
         recorded: options.recorded_requests,
         record_file: options.record_file.clone(),

@@ -4,6 +4,7 @@
 //! target, the header order and the body bytes exactly as they came. Plain HTTP, for loopback only. Knows no cloud.
 
 mod connection;
+mod guard;
 mod recorder;
 mod wire;
 
@@ -21,6 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::clock::Clock;
 use super::faults::Faults;
+use guard::Guard;
 pub use recorder::RecordedRequest;
 use recorder::Recorder;
 
@@ -107,6 +109,8 @@ pub(super) trait Service: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) listen: SocketAddr,
+    /// Names besides `localhost` and addresses that `Host` and `Origin` may have.
+    pub(super) allowed_hosts: Vec<String>,
     /// Bytes of one body; a longer one is answered with 413.
     pub(super) max_body: usize,
     /// How many requests the recorder keeps.
@@ -119,6 +123,7 @@ pub(super) struct Settings {
 
 #[derive(Debug)]
 struct Shared {
+    guard: Guard,
     service: Arc<dyn Service>,
     recorder: Recorder,
     faults: Faults,
@@ -205,6 +210,7 @@ pub(super) async fn serve(
 ) -> io::Result<Running> {
     let Settings {
         listen,
+        allowed_hosts,
         max_body,
         recorded,
         record_file,
@@ -212,6 +218,7 @@ pub(super) async fn serve(
         faults,
     } = settings;
     let shared = Arc::new(Shared {
+        guard: Guard::new(allowed_hosts),
         service,
         recorder: Recorder::new(recorded, record_file.as_deref())?,
         faults,

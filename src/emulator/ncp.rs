@@ -38,23 +38,21 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::faults::{FaultPlan, Faults};
 use super::http::{self, Running, Settings};
+use super::random;
 use cloud::Cloud;
 pub use site::Site;
 
-/// Access key that works when no other is configured.
-pub const DEFAULT_ACCESS_KEY: &str = "emulator-access-key";
-/// Secret key that belongs to [`DEFAULT_ACCESS_KEY`].
-pub const DEFAULT_SECRET_KEY: &str = "emulator-secret-key";
+/// Code may have 48 MB as text, which JSON may write with an escape for each byte (NCP docs v3: type-actioncode).
+/// INFERRED: the gateway's own limit is not published.
+const MAX_BODY: usize = 98 << 20;
 
-/// Code may have 38 MB, and base64 makes four bytes of three (NCP docs: cloudfunctions-spec). INFERRED: the gateway's own
-/// limit is not published.
-const MAX_BODY: usize = 56 << 20;
-
-/// How the emulated cloud behaves. The default is a public Korean cloud on a free port, in memory, with the default key.
+/// How the emulated cloud behaves. The default is a public Korean cloud on a free port, in memory, with a random key.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Names besides `localhost` and addresses that `Host` and `Origin` of a request may have.
+    pub allowed_hosts: Vec<String>,
     /// The keys that may sign.
     pub keys: Vec<KeyPair>,
     /// Where packages, actions, triggers, links and activations are kept, one file a site; `None` keeps them in memory.
@@ -73,6 +71,10 @@ pub struct Options {
     pub namespace: String,
     /// Answer 502 for a failed function and 202 when the wait is over, as Apache OpenWhisk does. NCP documents 200 alone.
     pub openwhisk_status: bool,
+    /// Whether actions may run that need a process of their own, as Python does; the process has the rights of this one.
+    pub processes: bool,
+    /// Lists of activations ignore `pageNo` and `pageSize` and give everything.
+    pub ignore_paging: bool,
     /// Faults from the start.
     pub faults: Vec<FaultPlan>,
     /// The same seed and the same requests give the same faults.
@@ -87,7 +89,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            keys: vec![KeyPair::new(DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY)],
+            allowed_hosts: Vec::new(),
+            keys: vec![KeyPair::random()],
             data_dir: None,
             activation_lag: Duration::ZERO,
             site: Site::Korea,
@@ -96,6 +99,8 @@ impl Default for Options {
             concurrency: 100,
             namespace: "LocEmu".into(),
             openwhisk_status: false,
+            processes: true,
+            ignore_paging: false,
             faults: Vec::new(),
             fault_seed: 0,
             recorded_requests: 1000,
@@ -124,6 +129,13 @@ impl KeyPair {
             secret_key: secret_key.into(),
             access: Access::Manager,
         }
+    }
+
+    /// A key with every right that nobody can guess.
+    #[must_use]
+    pub fn random() -> Self {
+        let id = random::text(random::CAPITALS, 12);
+        Self::new(format!("EMULATOR{id}"), random::text(random::ALPHANUMERIC, 40))
     }
 }
 
@@ -183,6 +195,7 @@ pub async fn start(options: Options) -> io::Result<Running> {
     let clock = Clock::with_offset(options.clock_offset_ms);
     let settings = Settings {
         listen: options.listen,
+        allowed_hosts: options.allowed_hosts.clone(),
         max_body: MAX_BODY,
         recorded: options.recorded_requests,
         record_file: options.record_file.clone(),

@@ -1,4 +1,6 @@
-//! Query strings and percent encoding, read without a library so that nothing is tidied up on the way.
+//! Query strings, read without a URL library so that nothing is tidied up on the way.
+
+use percent_encoding::percent_decode_str;
 
 /// The pairs of a query string, decoded.
 #[derive(Debug, Default)]
@@ -42,23 +44,7 @@ impl Query {
 
 /// Undoes percent encoding; what is no valid escape stays as it is.
 pub(super) fn decode(raw: &str) -> String {
-    let bytes = raw.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = (bytes[at] == b'%').then(|| raw.get(at + 1..at + 3)).flatten();
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_decode_str(raw).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -67,7 +53,8 @@ mod tests {
 
     #[test]
     fn decodes() {
-        let query = Query::parse("a=1&b=%3A%ed%95%a8&&c&a=2&d=%zz%4&e=%é");
+        let query = Query::parse("a=1&b=%3A%ed%95%a8&&c&a=2&d=%zz%4&e=%é&g=%+f%-1");
+        assert_eq!(query.get("g"), Some("%+f%-1"));
         assert_eq!(query.get("a"), Some("1"));
         assert_eq!(query.get("b"), Some(":함"));
         assert_eq!(query.get("c"), Some(""));

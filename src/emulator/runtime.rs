@@ -1,8 +1,8 @@
 //! Runs the code of an action under its time and memory limits and hands back what it returned and logged.
 //!
 //! JavaScript runs in QuickJS on a thread of its own, Python in a `python3` process. Limits are enforced, but this is no
-//! sandbox: Python code may do whatever the user who started the emulator may do. Knows no cloud: how a [`Failure`] reads
-//! to a caller is the business of the cloud that is emulated.
+//! sandbox: Python code may do whatever the user who started the emulator may do, unless [`Job::processes`] is off. Knows no
+//! cloud: how a [`Failure`] reads to a caller is the business of the cloud that is emulated.
 
 mod archive;
 mod convention;
@@ -50,6 +50,8 @@ pub struct Job {
     pub max_result: usize,
     /// `process.env`, `os.environ`.
     pub env: Vec<(String, String)>,
+    /// Whether a process may be started for it.
+    pub processes: bool,
 }
 
 /// Code in one of the two forms in which clouds take it.
@@ -127,6 +129,10 @@ pub async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
     let family = job.runtime.split(':').next().unwrap_or_default();
     let mut outcome = match family {
         "nodejs" => javascript::run(job, clock, stop).await,
+        "python" if !job.processes => Outcome::failed(Failure::Unsupported(
+            "python actions run in a process of their own, and this emulator starts none (--no-processes)"
+                .into(),
+        )),
         "python" => python::run(job, clock, stop).await,
         _ => Outcome::failed(Failure::Unsupported(format!(
             "this emulator runs nodejs and python only, so the runtime `{}` was not run",

@@ -4,6 +4,8 @@
 //! neither a token's length nor how much of it was right. Health is asked without one: probes have none, and it tells nothing.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use http::{HeaderMap, header};
@@ -21,6 +23,23 @@ type Sum = [u8; 32];
 
 /// The tokens that are good now; several, so that callers can change over one by one.
 pub struct Tokens(ArcSwap<Vec<Sum>>);
+
+/// Whether a connection's caller has shown a good token or certificate; clones are about the same connection.
+#[derive(Clone, Debug, Default)]
+pub struct Proof(Arc<AtomicBool>);
+
+impl Proof {
+    /// From now on it has.
+    pub fn show(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// True when it has.
+    #[must_use]
+    pub fn shown(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 impl Tokens {
     /// Reads a token file: one token a line; empty lines and lines that begin with `#` are left out.

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind};
 
 /// Kept back so that our own answer reaches the caller before its clock runs out. Without it the server library's
 /// timer fires first, and its answer is CANCELLED.
-const MARGIN: Duration = Duration::from_millis(50);
+pub(super) const MARGIN: Duration = Duration::from_millis(50);
 
 /// When the caller must have its answer by its own word: `grpc-timeout`, less a margin, from the arrival of its headers.
 /// The server library counts from there too, so a body that comes slowly must not put our end behind its.

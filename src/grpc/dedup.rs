@@ -1,7 +1,7 @@
 //! One `request_id`, one call (AIP-155): a second call with the same id joins the first or gets its answer.
 //!
 //! The work runs in a task of its own, so that it goes on when its first caller hangs up: that caller's retry must find
-//! it. What may be started again is forgotten at once; everything else is kept for a while, bounded in number and bytes.
+//! it. A shutdown waits for such tasks too. What may be started again is forgotten at once; everything else is kept for a while, bounded in number and bytes.
 //! When answers outgrow their bytes the oldest lose their content and keep their id, so that nothing runs twice for it.
 
 use std::collections::{HashMap, VecDeque};
@@ -12,9 +12,11 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
+use tonic::Code;
 use tracing::warn;
 
-use super::observe::CallFacts;
+use super::observe::{CallFacts, Carried, failure};
+use super::status::code;
 use crate::call::Call;
 use crate::error::{Error, Execution, Facts, Faults, Kind};
 use crate::telemetry::metrics::Repeats;
@@ -35,7 +37,20 @@ pub struct Window {
 pub struct Dedup {
     window: Window,
     counts: Repeats,
+    /// Calls in flight.
+    running: watch::Sender<usize>,
     state: Mutex<State>,
+}
+
+/// A call in flight.
+#[derive(Debug)]
+pub struct Running {
+    /// Operation, target and `package/action`.
+    pub about: String,
+    /// When it started.
+    pub since: Instant,
+    /// The first digits of its key's hash; tells calls with different request ids apart without showing the ids.
+    pub key: String,
 }
 
 /// A hash of operation, target and id: ids may be of any length.
@@ -77,6 +92,8 @@ struct Entry {
     /// SHA-256 of the whole request: to be answered with another's outcome is worse than the microsecond.
     fingerprint: [u8; 32],
     outcome: watch::Receiver<Option<Arc<Outcome>>>,
+    /// What it is about, and since when; only while it is in flight.
+    running: Option<(String, Instant)>,
 }
 
 /// Books a call as lost when its task ends without an outcome, as by a panic: it may have run.
@@ -105,6 +122,7 @@ impl Dedup {
         Self {
             window,
             counts: Repeats::default(),
+            running: watch::Sender::new(0),
             state: Mutex::default(),
         }
     }
@@ -115,19 +133,43 @@ impl Dedup {
         Self { counts, ..self }
     }
 
+    /// Waits until no call is in flight, whether or not somebody waits for it.
+    pub async fn ended(&self) {
+        // The sender lives as long as this.
+        let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
+    }
+
+    /// The calls in flight, oldest first.
+    #[must_use]
+    pub fn running(&self) -> Vec<Running> {
+        let mut running: Vec<_> = self
+            .lock()
+            .entries
+            .iter()
+            .filter_map(|(key, entry)| {
+                let (about, since) = entry.running.clone()?;
+                let key = hex::encode(&key.0[..4]);
+                Some(Running { about, since, key })
+            })
+            .collect();
+        running.sort_by_key(|running| running.since);
+        running
+    }
+
     /// Joins the call with this key, or starts it with `work`. `message` is the whole request: another one under the
-    /// same id is refused.
+    /// same id is refused. `about` says in the log what the call is.
     pub(super) async fn run<F>(
         self: &Arc<Self>,
         key: Key,
         message: &[u8],
         deadline: Instant,
+        about: String,
         work: impl FnOnce() -> F,
     ) -> Result<Arc<Outcome>, Error>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let mut outcome = self.enter(key, message, work)?;
+        let mut outcome = self.enter(key, message, about, work)?;
         match timeout_at(deadline, outcome.wait_for(Option::is_some)).await {
             Ok(Ok(outcome)) => Ok(outcome.clone().unwrap_or_else(|| Arc::new(lost()))),
             Ok(Err(_)) => Ok(Arc::new(lost())),
@@ -139,6 +181,7 @@ impl Dedup {
         self: &Arc<Self>,
         key: Key,
         message: &[u8],
+        about: String,
         work: impl FnOnce() -> F,
     ) -> Result<watch::Receiver<Option<Arc<Outcome>>>, Error>
     where
@@ -176,9 +219,11 @@ impl Dedup {
             Entry {
                 fingerprint,
                 outcome: receiver.clone(),
+                running: Some((about, Instant::now())),
             },
         );
         drop(state);
+        self.running.send_modify(|running| *running += 1);
         let mut in_flight = InFlight {
             dedup: Arc::clone(self),
             key,
@@ -197,6 +242,9 @@ impl Dedup {
 
     fn end(&self, key: Key, outcome: &Outcome) {
         let mut state = self.lock();
+        if let Some(entry) = state.entries.get_mut(&key) {
+            entry.running = None;
+        }
         if outcome.may_start_again() {
             state.entries.remove(&key);
             return;
@@ -233,6 +281,17 @@ impl Outcome {
         };
         let id = self.facts.upstream_request_id.as_ref().map_or(0, String::len);
         content + id + self.activation_id.len()
+    }
+
+    /// The same for those who watch the call.
+    pub(super) fn carried(&self) -> Carried {
+        let error = self.result.as_ref().err();
+        Carried {
+            code: error.map_or(Code::Ok, |error| code(error.kind)),
+            failure: error.map(failure),
+            facts: self.facts.clone(),
+            activation_id: self.activation_id.clone(),
+        }
     }
 
     /// What is said in place of an answer that was too large to keep.
@@ -324,6 +383,7 @@ impl Drop for InFlight {
         if !self.ended {
             self.dedup.end(self.key, &lost());
         }
+        self.dedup.running.send_modify(|running| *running -= 1);
     }
 }
 

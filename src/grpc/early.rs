@@ -3,7 +3,6 @@
 //! gRPC allows a server to send its metadata first. The id must not be lost with the sidecar that waits, so it goes out
 //! then, as `faas-activation-id`; every other answer goes out whole, and this costs it nothing.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,13 +14,14 @@ use http_body::Frame;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::deadline::MARGIN;
 use super::observe::Observed;
+use super::router::Answered;
 
 /// The metadata that names the run of a call, in the head that leaves early and in the trailers after it.
 pub(super) const ACTIVATION_ID: HeaderName = HeaderName::from_static("faas-activation-id");
 
-type Answer = http::Response<Body>;
-type Work = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+type Work = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
 /// An answer on its way.
 pub struct Pending {
@@ -32,9 +32,14 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// An answer that is asked for only after something else, in one future.
+    pub fn after(work: impl Future<Output = Answered> + Send + 'static) -> Self {
+        Self::new(work, None, false)
+    }
+
     /// `observed` tells of the call's run, if anybody watches the call.
     pub(super) fn new(
-        work: impl Future<Output = Result<Answer, Infallible>> + Send + 'static,
+        work: impl Future<Output = Answered> + Send + 'static,
         observed: Option<Observed>,
         packs: bool,
     ) -> Self {
@@ -46,21 +51,25 @@ impl Pending {
     }
 
     /// The head of an answer that is not there yet, with the answer to come as its body.
-    fn early(&mut self, activation_id: HeaderValue) -> Option<Answer> {
+    fn early(&mut self, activation_id: HeaderValue) -> Option<Answered> {
         let work = self.work.take()?;
-        let mut answer = http::Response::new(Body::new(ToCome::Work(work)));
-        let headers = answer.headers_mut();
+        let due = self.observed.as_ref().and_then(Observed::is_due);
+        let mut response = http::Response::new(Body::new(ToCome::Work(work)));
+        let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(ACTIVATION_ID, activation_id);
         if self.packs {
             headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
         }
-        Some(answer)
+        Some(Answered {
+            response,
+            send_by: due.map(|due| due + MARGIN),
+        })
     }
 }
 
 impl Future for Pending {
-    type Output = Result<Answer, Infallible>;
+    type Output = Answered;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -75,7 +84,7 @@ impl Future for Pending {
             .as_ref()
             .and_then(|call| call.started(context.waker()));
         match started.and_then(|id| this.early(id)) {
-            Some(answer) => Poll::Ready(Ok(answer)),
+            Some(answer) => Poll::Ready(answer),
             None => Poll::Pending,
         }
     }
@@ -105,8 +114,8 @@ impl http_body::Body for ToCome {
         loop {
             match &mut *self {
                 Self::Work(work) => {
-                    let Ok(answer) = ready!(work.as_mut().poll(context));
-                    let (head, body) = answer.into_parts();
+                    let answer = ready!(work.as_mut().poll(context));
+                    let (head, body) = answer.response.into_parts();
                     if head.headers.contains_key("grpc-status") {
                         *self = Self::Over;
                         return Poll::Ready(Some(Ok(Frame::trailers(trailers(head.headers)))));

@@ -8,6 +8,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Response, Status};
 
 use super::Services;
+use super::lent::Lent;
 use super::needs::Needs;
 use super::observe::{CallFacts, Observed, Seen, failure};
 use super::status::{Context, status};
@@ -21,6 +22,8 @@ use crate::telemetry::metrics::InFlight;
 
 /// As much of an id that a caller names as is shown, in characters.
 const MAX_ID: usize = 256;
+/// How often a client's retry policy has sent a call before (gRFC A6).
+pub(super) const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
 
 /// One call between its arrival and its answer.
 pub(super) struct Edge {
@@ -44,7 +47,7 @@ impl Edge {
     ) -> Result<Self, Status> {
         let observed = extensions
             .remove::<Observed>()
-            .unwrap_or_else(|| Observed::new(&Telemetry::off(), "_OTHER"));
+            .unwrap_or_else(|| Observed::new(&Telemetry::off(), "_OTHER", 0));
         let traces = observed.telemetry().traces();
         let begun = traces.begin(trace::incoming(metadata, traces.propagation()));
         let targets = services.targets.load();
@@ -72,11 +75,16 @@ impl Edge {
             }
         };
         let mut call = Call::new(deadline::deadline(extensions, target.request_timeout));
+        observed.due(call.deadline);
+        call.caller = observed.caller();
         call.trace = begun.headers;
         call.config_generation = targets.config_generation;
         call.previous_attempts = previous_attempts(metadata);
         call.record = begun.record;
         call.listener = Some(observed.listener());
+        if call.previous_attempts > 0 {
+            services.unsent.excuse(&mut call);
+        }
         let mut edge = Self {
             _in_flight: target.metrics.calls.begin(),
             target,
@@ -106,6 +114,15 @@ impl Edge {
         }
     }
 
+    /// Takes over what another task made of the call, for the caller's answer.
+    pub(super) fn deliver(&mut self, facts: &CallFacts) {
+        self.call.attempts = facts.attempts;
+        self.call
+            .upstream_request_id
+            .clone_from(&facts.upstream_request_id);
+        self.seen.delivered = true;
+    }
+
     /// The status of a failure of this call.
     pub(super) fn status(&mut self, error: &Error) -> Status {
         self.seen.failure = Some(failure(error));
@@ -123,14 +140,16 @@ impl Edge {
     }
 
     /// The call as another task carries it on, with the same deadline and trace; what it does is noted there.
-    pub(super) fn lend(&mut self) -> Call {
+    pub(super) fn lend(&mut self) -> Lent {
         let mut call = Call::new(self.call.deadline);
         call.config_generation = self.call.config_generation;
+        call.caller = self.call.caller;
         call.previous_attempts = self.call.previous_attempts;
+        call.retry_paid = self.call.retry_paid;
         call.trace.clone_from(&self.call.trace);
         call.record = self.call.record.take();
         call.listener.clone_from(&self.call.listener);
-        call
+        Lent::new(call, self.observed.clone())
     }
 }
 
@@ -153,7 +172,7 @@ impl Drop for Edge {
 /// plain number is as if absent.
 fn previous_attempts(metadata: &MetadataMap) -> u32 {
     metadata
-        .get("grpc-previous-rpc-attempts")
+        .get(PREVIOUS_ATTEMPTS)
         .and_then(|value| value.to_str().ok())
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|text| text.parse().ok())

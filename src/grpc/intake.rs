@@ -2,19 +2,20 @@
 //! is room for it.
 //!
 //! The five bytes before a message tell its length (gRPC over HTTP/2, "Length-Prefixed-Message"). Nothing more is pulled
-//! until the length has room, so HTTP/2's flow control holds the sender back. A compressed message tells its real size
-//! at its end alone (gzip's ISIZE, RFC 1952 §2.3.1), so it is looked at before the library unpacks it; one that lies
-//! there is bounded by `max_message_size` alone.
+//! until the length has room, so HTTP/2's flow control holds the sender back. A compressed message is unpacked here, frame
+//! by frame, and counted as it comes out: what gzip says of its size (RFC 1952 §2.3.1) is the sender's word.
 
 use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use flate2::write::GzDecoder;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 
 use super::one_message::OneMessage;
 use super::status;
@@ -34,49 +35,74 @@ pub(super) struct Intake {
     rest: OneMessage,
 }
 
-/// How far a message has been read.
+/// What the prefix says of a message.
 struct Message {
     compressed: bool,
     /// Bytes of the message itself.
     length: usize,
-    /// Bytes read, the prefix included.
-    read: usize,
-    /// The last four bytes read.
-    tail: [u8; 4],
+}
+
+/// How large and how packed a message may be.
+#[derive(Clone, Copy)]
+pub(super) struct Accepted {
+    /// Bytes, packed and unpacked.
+    pub(super) max_size: usize,
+    /// The call says that its messages may be packed with gzip.
+    pub(super) gzip: bool,
+}
+
+/// A message as it is unpacked, behind room for its prefix.
+struct Unpacked<'m> {
+    message: Vec<u8>,
+    max_size: usize,
+    memory: &'m Memory,
+    held: &'m mut Held,
+    /// Why no more was taken.
+    refused: Option<Status>,
 }
 
 impl Intake {
     /// Reads a body until its message has room: its first bytes, or to the end if it is compressed. What it takes of
-    /// `memory` belongs to the whole call.
+    /// `memory` is added to `held`, which belongs to the whole call.
     ///
     /// # Errors
-    /// The status to refuse the call with: there is no room.
+    /// The status to refuse the call with: there is no room, or it cannot be unpacked.
     pub(super) async fn read(
         body: Body,
         memory: &Memory,
-        max_message_size: usize,
-    ) -> Result<(Self, Held), Status> {
+        held: &mut Held,
+        accepted: Accepted,
+    ) -> Result<Self, Status> {
         let mut intake = Self {
             first: None,
             more: VecDeque::new(),
             end: None,
             rest: OneMessage::new(body),
         };
-        let mut held = Held::default();
         let Some(message) = intake.prefix().await else {
-            return Ok((intake, held));
+            return Ok(intake);
         };
+        if message.compressed && !accepted.gzip {
+            return Err(broken(
+                "it is marked as compressed, and the call names no encoding for that",
+            ));
+        }
         // What is too large the library refuses by its length; a small message is not counted.
-        if message.length > max_message_size || !message.is_large() {
-            return Ok((intake, held));
+        if message.length > accepted.max_size || !message.is_large() {
+            return Ok(intake);
         }
         held.try_grow(memory, message.length).map_err(no_room)?;
-        if let Some(unpacked) = intake.unpacked_size(message).await {
-            // More than the limit the library refuses while unpacking.
-            let more = unpacked.min(max_message_size);
-            held.try_grow(memory, more).map_err(no_room)?;
+        if message.compressed {
+            let unpacked = Unpacked {
+                message: vec![0; PREFIX],
+                max_size: accepted.max_size,
+                memory,
+                held,
+                refused: None,
+            };
+            intake.unpack(message.length, unpacked).await?;
         }
-        Ok((intake, held))
+        Ok(intake)
     }
 
     /// Reads until the length is known; none when the body ends or breaks before, which the library sees for itself.
@@ -93,37 +119,66 @@ impl Intake {
                 message = Some(Message {
                     compressed: flag == 1,
                     length: usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX),
-                    read: 0,
-                    tail: [0; 4],
                 });
             }
         }
-        let mut message = message?;
-        for frame in self.first.iter().chain(&self.more) {
-            message.note(frame);
-        }
-        Some(message)
+        message
     }
 
-    /// Reads a compressed message to its end; what it says to be when unpacked.
-    async fn unpacked_size(&mut self, mut message: Message) -> Option<usize> {
-        if !message.compressed {
-            return None;
+    /// Reads a compressed message of `left` bytes to its end, and puts it unpacked in the place of its frames.
+    async fn unpack(&mut self, mut left: usize, unpacked: Unpacked<'_>) -> Result<(), Status> {
+        let mut prefix = PREFIX;
+        let mut gzip = GzDecoder::new(unpacked);
+        while left > 0 {
+            let read = self.first.take().or_else(|| self.more.pop_front());
+            let mut frame = match read {
+                Some(frame) => frame,
+                None => match self.data().await {
+                    Some(frame) => frame,
+                    // The library tells what broke the connection.
+                    None if matches!(self.end, Some(Err(_))) => return Ok(()),
+                    None => return Err(broken("it ends before its time")),
+                },
+            };
+            let skipped = prefix.min(frame.len());
+            drop(frame.split_to(skipped));
+            prefix -= skipped;
+            let piece = frame.split_to(left.min(frame.len()));
+            left -= piece.len();
+            let written = gzip.write_all(&piece);
+            Unpacked::check(gzip.get_mut(), written)?;
+            if !frame.is_empty() {
+                self.more.push_front(frame);
+            }
         }
-        while message.read < message.length.saturating_add(PREFIX) {
-            let frame = self.pull().await?;
-            message.note(&frame);
-        }
-        usize::try_from(u32::from_le_bytes(message.tail)).ok()
+        let ended = gzip.try_finish();
+        Unpacked::check(gzip.get_mut(), ended)?;
+        let mut message = std::mem::take(&mut gzip.get_mut().message);
+        // Not larger than what a prefix can tell: that is the largest max_message_size.
+        let length = u32::try_from(message.len() - PREFIX).unwrap_or(u32::MAX);
+        message[1..PREFIX].copy_from_slice(&length.to_be_bytes());
+        self.first = Some(message.into());
+        Ok(())
     }
 
     /// The next frame of data, which stays here, too.
     async fn pull(&mut self) -> Option<Bytes> {
+        let data = self.data().await?;
+        if self.first.is_none() {
+            self.first = Some(data.clone());
+        } else {
+            self.more.push_back(data.clone());
+        }
+        Some(data)
+    }
+
+    /// The next frame of data that is not empty.
+    async fn data(&mut self) -> Option<Bytes> {
         loop {
-            let data = match self.rest.frame().await? {
+            match self.rest.frame().await? {
                 Ok(frame) => match frame.into_data() {
-                    Ok(data) if data.is_empty() => continue,
-                    Ok(data) => data,
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) => return Some(data),
                     Err(trailers) => {
                         self.end = Some(Ok(trailers));
                         return None;
@@ -133,14 +188,41 @@ impl Intake {
                     self.end = Some(Err(broken));
                     return None;
                 }
-            };
-            if self.first.is_none() {
-                self.first = Some(data.clone());
-            } else {
-                self.more.push_back(data.clone());
             }
-            return Some(data);
         }
+    }
+}
+
+impl Unpacked<'_> {
+    /// What a step of unpacking came to.
+    fn check(&mut self, step: io::Result<()>) -> Result<(), Status> {
+        step.map_err(|fault| match (self.refused.take(), fault.kind()) {
+            (Some(refused), _) => refused,
+            (None, io::ErrorKind::WriteZero) => broken("bytes follow the end of its gzip data"),
+            _ => broken("it is not whole gzip data"),
+        })
+    }
+}
+
+impl Write for Unpacked<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let refused = if self.message.len() - PREFIX + bytes.len() > self.max_size {
+            let max = self.max_size;
+            let message = format!("The message is larger than {max} bytes when unpacked (max_message_size).");
+            Some(status::bare(Code::ResourceExhausted, &message))
+        } else {
+            self.held.try_grow(self.memory, bytes.len()).err().map(no_room)
+        };
+        if refused.is_some() {
+            self.refused = refused;
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        self.message.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -148,14 +230,6 @@ impl Message {
     /// Whether it must be counted; a compressed one of any size may be large when unpacked.
     fn is_large(&self) -> bool {
         self.compressed || self.length > crate::memory::SMALL
-    }
-
-    fn note(&mut self, frame: &[u8]) {
-        self.read += frame.len();
-        for byte in frame.iter().skip(frame.len().saturating_sub(4)) {
-            self.tail.rotate_left(1);
-            self.tail[3] = *byte;
-        }
     }
 }
 
@@ -182,14 +256,21 @@ impl http_body::Body for Intake {
     }
 }
 
-fn no_room(refusal: NoRoom) -> Status {
+/// A message that no repetition makes readable.
+fn broken(why: &str) -> Status {
+    let message = format!("Nothing was started: the message cannot be unpacked, for {why}.");
+    let error = Error::new(Kind::Internal, "MESSAGE_NOT_DECODABLE", message);
+    status::status(&error, &status::Context::default())
+}
+
+pub(super) fn no_room(refusal: NoRoom) -> Status {
     let (wanted, limit) = (refusal.wanted, refusal.limit);
     let error = Error::new(
         Kind::ResourceExhausted,
         "MEMORY_LIMIT",
         format!(
-            "Nothing was started: the message needs {wanted} bytes of memory, and the calls in flight leave less of the \
-             {limit} that max_body_memory allows. Send fewer large messages at once, or raise it with the container's \
+            "Nothing was started: the call needs {wanted} bytes of memory, and the calls in flight leave less of the \
+             {limit} that max_body_memory allows. Send fewer or smaller calls at once, or raise it with the container's \
              memory limit."
         ),
     )

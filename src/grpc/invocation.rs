@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::Services;
 use super::edge::{Edge, unary};
+use super::lent::Started;
 use super::status::panicked;
 use crate::proto::invocation_service_server::InvocationService;
 use crate::proto::*;
@@ -24,35 +25,20 @@ macro_rules! once {
             $crate::grpc::edge::Edge::open($services, &metadata, &mut extensions, &message, $idempotent)?;
         let key = $crate::grpc::dedup::Key::new($label, &edge.target.name, &$id);
         let bytes = message.encode_to_vec();
-        let (target, deadline, mut call, observed) = (
+        let (target, deadline, mut lent) = (
             std::sync::Arc::clone(&edge.target),
             edge.call.deadline,
             edge.lend(),
-            edge.observed.clone(),
         );
+        let about = $crate::grpc::subject::Subject::subject(&message);
+        let about = format!("{} {} {about}", $label, target.name);
         let work = || async move {
-            let result = target.provider.$method(&mut call, message).await;
-            observed.record(call.record.take());
-            let started = result
-                .as_ref()
-                .ok()
-                .map($crate::grpc::invocation::Started::activation_id);
-            $crate::grpc::dedup::Outcome {
-                activation_id: started.unwrap_or_default().to_owned(),
-                idempotent: call.idempotent,
-                result: result.map(|answer| bytes::Bytes::from(answer.encode_to_vec())),
-                facts: $crate::grpc::observe::CallFacts {
-                    attempts: call.attempts,
-                    upstream_request_id: call.upstream_request_id,
-                },
-            }
+            let result = target.provider.$method(&mut lent.call, message).await;
+            lent.end(result)
         };
-        let outcome = $services.dedup.run(key, &bytes, deadline, work).await;
+        let outcome = $services.dedup.run(key, &bytes, deadline, about, work).await;
         let result = outcome.and_then(|outcome| {
-            edge.call.attempts = outcome.facts.attempts;
-            edge.call
-                .upstream_request_id
-                .clone_from(&outcome.facts.upstream_request_id);
+            edge.deliver(&outcome.facts);
             let answer = outcome.result.clone()?;
             prost::Message::decode(answer).map_err(|fault: prost::DecodeError| {
                 $crate::error::Error::new($crate::error::Kind::Internal, "SIDECAR_BUG", fault.to_string())
@@ -62,11 +48,6 @@ macro_rules! once {
     }};
 }
 pub(super) use once;
-
-/// An answer that names what it started.
-pub(super) trait Started {
-    fn activation_id(&self) -> &str;
-}
 
 impl Started for InvokeResponse {
     fn activation_id(&self) -> &str {

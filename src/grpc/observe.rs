@@ -27,8 +27,13 @@ pub(super) struct Observed(Arc<Inner>);
 struct Inner {
     telemetry: Arc<Telemetry>,
     method: &'static str,
+    /// The connection that it came on.
+    caller: u64,
     started: Instant,
+    /// When its answer must be with the caller.
+    due: OnceLock<Instant>,
     seen: OnceLock<Seen>,
+    carried: OnceLock<Carried>,
     record: OnceLock<Box<Record>>,
     end: OnceLock<(Instant, &'static str)>,
     /// The id of the run that it waits for, and whoever waits to pass it on.
@@ -59,6 +64,17 @@ pub(super) struct Seen {
     pub(super) memory: Held,
     pub(super) activation_id: String,
     pub(super) function_failed: bool,
+    /// The caller got what another task made of its call.
+    pub(super) delivered: bool,
+}
+
+/// What a task made of a call that it carried on for the edge.
+#[derive(Debug)]
+pub(super) struct Carried {
+    pub(super) code: Code,
+    pub(super) failure: Option<(Cow<'static, str>, Execution, Component)>,
+    pub(super) facts: CallFacts,
+    pub(super) activation_id: String,
 }
 
 /// What the trailers of an answer say.
@@ -68,17 +84,20 @@ pub(super) struct CallFacts {
     pub(super) upstream_request_id: Option<String>,
 }
 
-/// The router's hold on a call: dropped without an end, its caller has gone away.
+/// The router's hold on a call: dropped without an end, its caller has gone away or its time is over.
 #[derive(Debug)]
 pub(super) struct Guard(Observed);
 
 impl Observed {
-    pub(super) fn new(telemetry: &Arc<Telemetry>, method: &'static str) -> Self {
+    pub(super) fn new(telemetry: &Arc<Telemetry>, method: &'static str, caller: u64) -> Self {
         Self(Arc::new(Inner {
             telemetry: Arc::clone(telemetry),
             method,
+            caller,
             started: Instant::now(),
+            due: OnceLock::new(),
             seen: OnceLock::new(),
+            carried: OnceLock::new(),
             record: OnceLock::new(),
             end: OnceLock::new(),
             run: OnceLock::new(),
@@ -107,9 +126,29 @@ impl Observed {
         self.0.run.get().cloned()
     }
 
+    /// The connection that the call came on.
+    pub(super) fn caller(&self) -> u64 {
+        self.0.caller
+    }
+
+    /// Notes when the answer must be with the caller.
+    pub(super) fn due(&self, deadline: Instant) {
+        let _ = self.0.due.set(deadline);
+    }
+
+    /// When the answer must be with the caller; none before a target has seen the call.
+    pub(super) fn is_due(&self) -> Option<Instant> {
+        self.0.due.get().copied()
+    }
+
     /// What it was; said once.
     pub(super) fn seen(&self, seen: Seen) {
         let _ = self.0.seen.set(seen);
+    }
+
+    /// What became of it in another task; said once. It is shown where the edge knows no better, as when the caller left.
+    pub(super) fn carried(&self, carried: Carried) {
+        let _ = self.0.carried.set(carried);
     }
 
     /// What it did upstream; said once, by whoever did it.
@@ -143,6 +182,11 @@ impl Guard {
     pub(super) fn started(&self) -> Option<HeaderValue> {
         self.0.0.run.get().cloned()
     }
+
+    /// When the answer must be with the caller; none for a call that no target has seen.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.0.is_due()
+    }
 }
 
 impl Observed {
@@ -153,7 +197,12 @@ impl Observed {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.end(Code::Cancelled);
+        let late = self.due().is_some_and(|due| due <= Instant::now());
+        self.0.end(if late {
+            Code::DeadlineExceeded
+        } else {
+            Code::Cancelled
+        });
     }
 }
 
@@ -166,6 +215,16 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let nothing = Seen::default();
         let seen = self.seen.get().unwrap_or(&nothing);
+        let carried = self.carried.get().filter(|_| !seen.delivered);
+        let facts = carried.map_or(&seen.facts, |carried| &carried.facts);
+        let failure = seen
+            .failure
+            .as_ref()
+            .or(carried.and_then(|carried| carried.failure.as_ref()));
+        let activation_id = match carried {
+            Some(carried) if seen.activation_id.is_empty() => &carried.activation_id,
+            _ => &seen.activation_id,
+        };
         let (ended, code) = self
             .end
             .get()
@@ -181,6 +240,7 @@ impl Drop for Inner {
             started: self.started,
             ended,
             code,
+            outcome: carried.map(|carried| name(carried.code)),
             place: seen.target.as_deref().map(|target| Place {
                 target: &target.name,
                 cloud: target.cloud,
@@ -189,17 +249,14 @@ impl Drop for Inner {
             subject: &seen.subject,
             invokes: INVOKES.contains(&self.method),
             config_generation: seen.config_generation,
-            failure: seen
-                .failure
-                .as_ref()
-                .map(|(reason, execution, component)| Failure {
-                    reason: Cow::Borrowed(reason),
-                    execution: *execution,
-                    component: *component,
-                }),
-            attempts: seen.facts.attempts,
-            upstream_request_id: seen.facts.upstream_request_id.as_deref(),
-            activation_id: Some(seen.activation_id.as_str()).filter(|id| !id.is_empty()),
+            failure: failure.map(|(reason, execution, component)| Failure {
+                reason: Cow::Borrowed(reason),
+                execution: *execution,
+                component: *component,
+            }),
+            attempts: facts.attempts,
+            upstream_request_id: facts.upstream_request_id.as_deref(),
+            activation_id: Some(activation_id.as_str()).filter(|id| !id.is_empty()),
             function_failed: seen.function_failed,
             trace: seen.context.as_ref(),
             record: self.record.take(),

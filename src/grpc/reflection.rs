@@ -13,6 +13,7 @@ use tonic_reflection::server::{Builder, Error};
 use tower::Service as _;
 use tower::util::BoxCloneSyncService;
 
+use super::router::MAX_QUESTION;
 use super::status::bare;
 use crate::proto::FILE_DESCRIPTOR_SET;
 
@@ -30,7 +31,12 @@ impl Reflection {
     pub(super) fn v1(&self, request: http::Request<Body>) -> Pending {
         answer(
             &self.v1,
-            || builder().build_v1().map(BoxCloneSyncService::new),
+            || {
+                let service = builder().build_v1()?;
+                Ok(BoxCloneSyncService::new(
+                    service.max_decoding_message_size(MAX_QUESTION),
+                ))
+            },
             request,
         )
     }
@@ -38,7 +44,12 @@ impl Reflection {
     pub(super) fn v1alpha(&self, request: http::Request<Body>) -> Pending {
         answer(
             &self.v1alpha,
-            || builder().build_v1alpha().map(BoxCloneSyncService::new),
+            || {
+                let service = builder().build_v1alpha()?;
+                Ok(BoxCloneSyncService::new(
+                    service.max_decoding_message_size(MAX_QUESTION),
+                ))
+            },
             request,
         )
     }

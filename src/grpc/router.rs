@@ -9,26 +9,28 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue};
-use http_body::Frame;
-use http_body_util::BodyExt as _;
+use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::answer::Answer;
 use super::arriving::Arriving;
-use super::auth::Tokens;
-use super::deadline::Asked;
+use super::auth::{Proof, Tokens};
+use super::deadline::{Asked, MARGIN};
 use super::early::{ACTIVATION_ID, Pending};
-use super::intake::Intake;
+use super::edge::PREVIOUS_ATTEMPTS;
+use super::intake::{Accepted, Intake, no_room};
 use super::methods::{self, Method};
 use super::observe::{CallFacts, Guard, Observed};
 use super::one_message::OneMessage;
 use super::protocol;
 use super::reflection::Reflection;
-use super::status::{Context, bare, packed_otherwise, panicked, status, unsendable};
+use super::status::{Context, bare, crowded, packed_otherwise, panicked, shown_id, status, unsendable};
 use super::{Health, Services};
-use crate::memory::{Held, Memory};
+use crate::call::Unsent;
+use crate::memory::{CALL, HEADER_FACTOR, Held, Memory};
 use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::health::health_server::HealthServer;
 use crate::proto::invocation_service_server::InvocationServiceServer;
@@ -44,6 +46,18 @@ pub(super) const SERVICES: [&str; 4] = [
     "faas.v1.TriggerService",
 ];
 
+const HEALTH: &str = "grpc.health.v1.Health";
+const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
+const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
+
+/// Memory of its own that each of three kinds of questions about health has, on each thread: checks, watches, and both over
+/// a Unix socket. They are asked without a token, so that they take no room from calls, nor calls from them.
+const FOR_HEALTH: usize = 2 << 20;
+/// The largest question about health or the API: names are short.
+pub(super) const MAX_QUESTION: usize = 8 << 10;
+/// What a stream of reflection may hold: descriptors, some of them twice.
+const REFLECTION: usize = 256 << 10;
+
 /// Bounds of the edge.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -53,7 +67,16 @@ pub struct Limits {
     pub memory: Memory,
 }
 
-type Answer = http::Response<Body>;
+type Response = http::Response<Body>;
+
+/// The answer to one request.
+#[derive(Debug)]
+pub struct Answered {
+    /// The answer itself.
+    pub response: Response,
+    /// When what has not been sent of it is of no use to the caller any more; `None` = never.
+    pub send_by: Option<Instant>,
+}
 
 /// All services of one listener; clones are the same services.
 #[derive(Clone, Debug)]
@@ -61,6 +84,11 @@ pub struct Router {
     services: Arc<All>,
     tokens: Option<Arc<Tokens>>,
     telemetry: Arc<Telemetry>,
+    /// The connection whose calls these are; 0 = none in particular.
+    caller: u64,
+    proof: Proof,
+    /// Calls come over a Unix socket.
+    local: bool,
 }
 
 #[derive(Debug)]
@@ -72,6 +100,10 @@ struct All {
     health: HealthServer<Health>,
     reflection: Reflection,
     limits: Limits,
+    health_checks: Memory,
+    health_watches: Memory,
+    local_health: Memory,
+    unsent: Arc<Unsent>,
 }
 
 /// A service of `faas.v1`: its messages are counted.
@@ -101,14 +133,43 @@ impl Router {
             action: limited!(ActionServiceServer),
             invocation: limited!(InvocationServiceServer),
             trigger: limited!(TriggerServiceServer),
-            health: HealthServer::new(health.clone()),
+            health: HealthServer::new(health.clone()).max_decoding_message_size(MAX_QUESTION),
             reflection: Reflection::default(),
             limits,
+            health_checks: Memory::new(FOR_HEALTH),
+            health_watches: Memory::new(FOR_HEALTH),
+            local_health: Memory::new(FOR_HEALTH),
+            unsent: Arc::clone(&services.unsent),
         };
         Self {
             services: Arc::new(services),
             tokens: None,
             telemetry,
+            caller: 0,
+            proof: Proof::default(),
+            local: false,
+        }
+    }
+
+    /// The same, for calls over a Unix socket.
+    #[must_use]
+    pub fn local(self) -> Self {
+        Self { local: true, ..self }
+    }
+
+    /// The bound on memory that its calls share.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.services.limits.memory
+    }
+
+    /// The same, for the calls of one connection: its number, and what notes that a call on it showed a good token.
+    #[must_use]
+    pub fn on_connection(self, caller: u64, proof: Proof) -> Self {
+        Self {
+            caller,
+            proof,
+            ..self
         }
     }
 
@@ -125,7 +186,7 @@ impl Router {
             Method::Other => "_OTHER",
             Method::Unwatched => return None,
         };
-        let observed = Observed::new(&self.telemetry, method);
+        let observed = Observed::new(&self.telemetry, method, self.caller);
         request.extensions_mut().insert(observed.clone());
         Some(observed.guard())
     }
@@ -135,7 +196,10 @@ impl Router {
         if let Some(refusal) = protocol::refuse(&request) {
             let refused = async move {
                 protocol::hear_out(request.into_body()).await;
-                Ok(refusal)
+                Answered {
+                    response: refusal,
+                    send_by: None,
+                }
             };
             return Pending::new(refused, None, false);
         }
@@ -149,56 +213,117 @@ impl Router {
             }
             Err(malformed) => refused = refused.or(Some(malformed)),
         }
+        let mut held = Held::default();
+        let refused = refused.or_else(|| self.hold(&request, &mut held).err());
         let services = Arc::clone(&self.services);
         let (observed, packs) = (request.extensions().get().cloned(), packs(request.headers()));
         let work = async move {
             if let Some(refused) = refused {
-                return Ok(finish(refused.into_http(), guard, Held::default()));
+                return finish(refused.into_http(), guard, Held::default());
             }
-            match AssertUnwindSafe(services.dispatch(request)).catch_unwind().await {
-                Ok(answer) => answer.map(|(answer, held)| finish(answer, guard, held)),
+            match AssertUnwindSafe(services.dispatch(request, held))
+                .catch_unwind()
+                .await
+            {
+                Ok(Ok((response, held))) => finish(response, guard, held),
+                Ok(Err(never)) => match never {},
                 Err(_) => {
                     end(guard.as_ref(), Code::Internal);
-                    Ok(panicked().into_http())
+                    finish(panicked().into_http(), None, Held::default())
                 }
             }
         };
         Pending::new(work, observed, packs)
     }
 
+    /// Takes what the call costs of the bound on memory, before anything of its message is read.
+    fn hold(&self, request: &http::Request<Body>, held: &mut Held) -> Result<(), Status> {
+        let headers = request
+            .headers()
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 32);
+        let mut bytes = CALL + HEADER_FACTOR * headers.sum::<usize>();
+        let services = &self.services;
+        let memory = match service(request.uri()) {
+            HEALTH if self.local => &services.local_health,
+            HEALTH if request.uri().path().ends_with("/Watch") => &services.health_watches,
+            HEALTH => &services.health_checks,
+            REFLECTION_V1 | REFLECTION_V1ALPHA => {
+                bytes += REFLECTION;
+                self.memory()
+            }
+            _ => self.memory(),
+        };
+        held.take(memory, bytes).map_err(|refusal| {
+            self.services.note_unsent(request.headers());
+            no_room(refusal)
+        })
+    }
+
+    /// True for a question about health, which is answered whoever asks and however many ask.
+    #[must_use]
+    pub fn is_health<B>(request: &http::Request<B>) -> bool {
+        service(request.uri()) == HEALTH
+    }
+
+    /// The answer to a call on a connection that gets no place.
+    pub fn refuse_crowded(&self, mut request: http::Request<Body>) -> Pending {
+        let guard = self.watch(&mut request);
+        let refused = finish(crowded().into_http(), guard, Held::default());
+        Pending::new(std::future::ready(refused), None, false)
+    }
+
     /// The refusal of a caller without a token that it needs.
     fn refused(&self, request: &http::Request<Body>) -> Option<Status> {
         let tokens = self.tokens.as_ref()?;
-        if service(request.uri()) == "grpc.health.v1.Health" {
+        if Self::is_health(request) {
             return None;
         }
-        let refused = tokens.check(request.headers()).err()?;
-        Some(status(&refused, &Context::default()))
+        match tokens.check(request.headers()) {
+            Ok(()) => {
+                self.proof.show();
+                None
+            }
+            Err(refused) => Some(status(&refused, &Context::default())),
+        }
     }
 }
 
 impl All {
     /// The service's own answer, and what its request takes of the bound on memory.
-    async fn dispatch(&self, request: http::Request<Body>) -> Result<(Answer, Held), Infallible> {
+    async fn dispatch(
+        &self,
+        request: http::Request<Body>,
+        mut held: Held,
+    ) -> Result<(Response, Held), Infallible> {
         let own = match service(request.uri()) {
             "faas.v1.InvocationService" => Own::Invocation,
             "faas.v1.ActionService" => Own::Action,
             "faas.v1.PackageService" => Own::Package,
             "faas.v1.TriggerService" => Own::Trigger,
-            _ => return Ok((self.other(request).await?, Held::default())),
+            _ => return Ok((self.other(request).await?, held)),
         };
         let (mut head, body) = request.into_parts();
-        match head.headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
-            Some(b"gzip") => {}
+        let gzip = match head.headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
+            Some(b"gzip") => true,
             // Most libraries say that they can read gzip, whoever asked. On one machine time is worth more than bytes:
             // an answer is packed for a caller that packed its call, and for no other.
-            None | Some(b"identity") => drop(head.headers.remove("grpc-accept-encoding")),
+            None | Some(b"identity") => {
+                head.headers.remove("grpc-accept-encoding");
+                false
+            }
             Some(other) => return Ok((packed_otherwise(other).into_http(), Held::default())),
-        }
-        let limits = &self.limits;
-        let (body, held) = match Intake::read(body, &limits.memory, limits.max_message_size).await {
-            Ok(read) => read,
-            Err(refusal) => return Ok((refusal.into_http(), Held::default())),
+        };
+        let accepted = Accepted {
+            max_size: self.limits.max_message_size,
+            gzip,
+        };
+        let body = match Intake::read(body, &self.limits.memory, &mut held, accepted).await {
+            Ok(body) => body,
+            Err(refusal) => {
+                self.note_unsent(&head.headers);
+                return Ok((refusal.into_http(), Held::default()));
+            }
         };
         let request = http::Request::from_parts(head, body);
         let answer = match own {
@@ -210,14 +335,21 @@ impl All {
         Ok((answer.await?, held))
     }
 
-    async fn other(&self, request: http::Request<Body>) -> Result<Answer, Infallible> {
+    /// Notes that a call was refused for want of room: its repetition is no retry to the target's budget.
+    fn note_unsent(&self, headers: &HeaderMap) {
+        if !headers.contains_key(PREVIOUS_ATTEMPTS) {
+            self.unsent.note_first_try();
+        }
+    }
+
+    async fn other(&self, request: http::Request<Body>) -> Result<Response, Infallible> {
         match service(request.uri()) {
-            "grpc.health.v1.Health" => {
+            HEALTH => {
                 let request = request.map(|body| Body::new(OneMessage::new(body)));
                 self.health.clone().call(request).await
             }
-            "grpc.reflection.v1.ServerReflection" => self.reflection.v1(request).await,
-            "grpc.reflection.v1alpha.ServerReflection" => self.reflection.v1alpha(request).await,
+            REFLECTION_V1 => self.reflection.v1(request).await,
+            REFLECTION_V1ALPHA => self.reflection.v1alpha(request).await,
             _ => {
                 let message = format!("There is no method {} here.", request.uri().path());
                 Ok(bare(Code::Unimplemented, &message).into_http())
@@ -250,50 +382,36 @@ fn end(guard: Option<&Guard>, code: Code) {
 
 /// Details on every error, trailers on every answer; what the request takes of the bound on memory it keeps until the
 /// answer has been sent.
-fn finish(mut answer: Answer, guard: Option<Guard>, held: Held) -> Answer {
-    if let Some(status) = without_details(answer.headers()) {
+fn finish(mut response: Response, guard: Option<Guard>, held: Held) -> Answered {
+    let at_once = |response| Answered {
+        response,
+        send_by: None,
+    };
+    if let Some(status) = without_details(response.headers()) {
         end(guard.as_ref(), status.code());
-        return status.into_http();
+        return at_once(status.into_http());
     }
-    let Some(guard) = guard else { return answer };
-    match code(answer.headers()) {
+    match code(response.headers()) {
         // An error has no body: its trailers are its headers.
         Some(code) => {
-            if let Some(id) = guard.started() {
-                answer.headers_mut().insert(ACTIVATION_ID, id);
+            if let Some(id) = guard.as_ref().and_then(Guard::started) {
+                response.headers_mut().insert(ACTIVATION_ID, id);
             }
-            guard.end(code);
+            end(guard.as_ref(), code);
+            at_once(response)
         }
-        None => return with_trailers(answer, guard, held),
+        None => Answered {
+            send_by: guard.as_ref().and_then(Guard::due).map(|due| due + MARGIN),
+            response: response.map(|body| Body::new(Answer::new(body, guard, held))),
+        },
     }
-    answer
 }
 
-fn with_trailers(answer: Answer, guard: Guard, held: Held) -> Answer {
-    answer.map(|body| {
-        Body::new(body.map_frame(move |frame| {
-            // Lives as long as the body does.
-            let _held = &held;
-            match frame.into_trailers() {
-                Ok(trailers) => {
-                    let mut trailers = trail(trailers, &guard.facts());
-                    if let Some(id) = guard.started() {
-                        trailers.insert(ACTIVATION_ID, id);
-                    }
-                    guard.end(code(&trailers).unwrap_or(Code::Ok));
-                    Frame::trailers(trailers)
-                }
-                Err(frame) => frame,
-            }
-        }))
-    })
-}
-
-fn code(headers: &HeaderMap) -> Option<Code> {
+pub(super) fn code(headers: &HeaderMap) -> Option<Code> {
     Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()))
 }
 
-fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
+pub(super) fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
     // An answer that cannot be sent (too large) becomes an error only here.
     if let Some(status) = without_details(&trailers) {
         let status = match status.code() {
@@ -311,7 +429,8 @@ fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
     if let Some(id) = facts
         .upstream_request_id
         .as_deref()
-        .and_then(|id| HeaderValue::from_str(id).ok())
+        .and_then(shown_id)
+        .and_then(|id| HeaderValue::from_bytes(id.as_encoded_bytes()).ok())
     {
         trailers.insert("faas-upstream-request-id", id);
     }

@@ -3,17 +3,23 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::error::{Component, Error, Execution, Kind};
+use crate::error::{Component, Error, Execution, Kind, NAME, short};
 
 /// Domain of every `ErrorInfo.reason`.
 pub const DOMAIN: &str = "faas-sidecar";
 
 /// Pause told to callers when the upstream names none.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Characters of a message. Trailers are headers, and clients take some 8 KiB of those.
+const MESSAGE: usize = 1500;
+/// Characters of what is wrong with one field, and bytes of all of them together.
+const DESCRIPTION: usize = 400;
+const DESCRIPTIONS: usize = 3 << 10;
 
 /// What the edge knows of the call beside its error.
 #[derive(Debug, Default)]
@@ -34,20 +40,34 @@ pub(super) fn status(error: &Error, context: &Context<'_>) -> Status {
     if let Some(pause) = pause {
         details.set_retry_info(Some(pause));
     }
-    for violation in &error.violations {
-        details.add_bad_request_violation(&violation.field, &violation.description);
+    let mut room = DESCRIPTIONS;
+    for (told, violation) in error.violations.iter().enumerate() {
+        let field = short(&violation.field, NAME);
+        let description = short(&violation.description, DESCRIPTION);
+        let Some(left) = room.checked_sub(field.len() + description.len()) else {
+            let more = error.violations.len() - told;
+            details.add_bad_request_violation("…", format!("{more} more faults are not shown."));
+            break;
+        };
+        room = left;
+        details.add_bad_request_violation(field, description);
     }
     if let Some((subject, description)) = &error.quota {
-        details.add_quota_failure_violation(subject, description);
+        details.add_quota_failure_violation(short(subject, NAME), short(description, DESCRIPTION));
     }
     if let Some((kind, name)) = &error.resource {
-        details.set_resource_info(*kind, name, "", "");
+        details.set_resource_info(*kind, short(name, NAME), "", "");
     }
     if let Some((text, link)) = error.help {
         details.add_help_link(text, link);
     }
     let metadata = trailers(error, context, pause);
-    Status::with_error_details_and_metadata(code(error.kind), &error.message, details, metadata)
+    Status::with_error_details_and_metadata(
+        code(error.kind),
+        short(&error.message, MESSAGE),
+        details,
+        metadata,
+    )
 }
 
 /// The status of a call that failed before any of our code saw it: an unknown method, a message too large.
@@ -76,7 +96,7 @@ pub(super) fn bare(code: Code, message: &str) -> Status {
 pub(super) fn packed_otherwise(encoding: &[u8]) -> Status {
     let message = format!(
         "The call is compressed with {}; compress it with gzip, or not at all.",
-        encoding.escape_ascii()
+        short(&encoding.escape_ascii().to_string(), NAME)
     );
     let error = Error::new(Kind::Unimplemented, "COMPRESSION_NOT_SUPPORTED", message);
     let mut status = status(&error, &Context::default());
@@ -105,6 +125,19 @@ pub(super) fn late() -> Status {
         &crate::call::Call::out_of_time(Execution::NotStarted),
         &Context::default(),
     )
+}
+
+/// The status of a call on a connection that gets no place.
+pub(super) fn crowded() -> Status {
+    let error = Error::new(
+        Kind::Unavailable,
+        "TOO_MANY_CONNECTIONS",
+        "Nothing was started: as many connections are open as connections.max allows. Use one connection for many calls, \
+         or raise it.",
+    )
+    .transient(true)
+    .component(Component::Sidecar);
+    status(&error, &Context::default())
 }
 
 /// The status of a call whose handler panicked: the one thing that must never take others with it.
@@ -141,7 +174,7 @@ fn facts(error: &Error, context: &Context<'_>) -> HashMap<String, String> {
         ("cause", error.cause),
     ] {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            facts.insert(name.to_owned(), value.to_owned());
+            facts.insert(name.to_owned(), short(value, NAME).into_owned());
         }
     }
     facts
@@ -154,7 +187,7 @@ fn trailers(error: &Error, context: &Context<'_>, pause: Option<Duration>) -> Me
         .upstream_request_id
         .as_deref()
         .or(context.upstream_request_id);
-    if let Some(id) = request_id.and_then(|id| id.parse().ok()) {
+    if let Some(id) = request_id.and_then(shown_id) {
         trailers.insert("faas-upstream-request-id", id);
     }
     // A client's own retry policy knows codes only; this tells it whether repeating is safe, and whether there is still
@@ -169,7 +202,14 @@ fn trailers(error: &Error, context: &Context<'_>, pause: Option<Duration>) -> Me
     trailers
 }
 
-fn code(kind: Kind) -> Code {
+/// The upstream's id of a request as a trailer; none when no header can hold it.
+pub(super) fn shown_id(id: &str) -> Option<MetadataValue<Ascii>> {
+    let end = id.char_indices().nth(NAME).map_or(id.len(), |(end, _)| end);
+    id[..end].parse().ok()
+}
+
+/// The gRPC code of a kind of failure.
+pub(super) fn code(kind: Kind) -> Code {
     match kind {
         Kind::InvalidArgument => Code::InvalidArgument,
         Kind::Unauthenticated => Code::Unauthenticated,
@@ -200,6 +240,44 @@ mod tests {
             let status = bare(code, "why");
             assert_eq!(status.code(), kept, "{code:?}");
             assert!(status.get_error_details().error_info().is_some());
+        }
+    }
+
+    #[test]
+    fn whatever_is_named_the_trailers_stay_small() {
+        let long = "한".repeat(100_000);
+        let violations = |faults: &mut crate::error::Faults| {
+            for _ in 0..1000 {
+                faults.add(long.as_str(), long.as_str());
+            }
+        };
+        let mut faults = crate::error::Faults::new();
+        violations(&mut faults);
+        let bad = faults.into_result().unwrap_err();
+        let other = Error::new(Kind::NotFound, "X", long.as_str())
+            .resource("action", long.as_str())
+            .with(|facts| {
+                facts.quota = Some((long.clone(), long.clone()));
+                facts.upstream_request_id = Some("i".repeat(50_000));
+            });
+        for error in [bad, other] {
+            let context = Context {
+                target: &long,
+                ..Context::default()
+            };
+            let status = status(&error, &context);
+            let details = status.details().len();
+            assert!(details < 16 << 10 && status.message().len() < 5000, "{details}");
+            let id = status.metadata().get("faas-upstream-request-id");
+            assert!(id.is_none_or(|id| id.len() == NAME));
+            let told = status.get_error_details();
+            assert!(told.bad_request().is_none_or(|bad| {
+                bad.field_violations
+                    .last()
+                    .unwrap()
+                    .description
+                    .ends_with("are not shown.")
+            }));
         }
     }
 }

@@ -10,6 +10,11 @@ use crate::config::{Faults, Place};
 const ADDRESS: &str = "FAAS_SIDECAR_ADDRESS";
 const LOG_LEVEL: &str = "FAAS_SIDECAR_LOG_LEVEL";
 
+/// Containers of one list in a pod that asks. Each of them costs operations of the patch.
+const MAX_CONTAINERS: usize = 256;
+/// Bytes of all annotations of a pod, names included: the API server's own bound, which it checks after the webhook.
+const MAX_ANNOTATIONS: usize = 256 << 10;
+
 /// What is to be done to a pod.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
@@ -51,6 +56,10 @@ pub fn inject(pod: &Node, template: &Template) -> Result<Change, Faults> {
         return Ok(Change::Already);
     }
     let mut faults = Faults::default();
+    too_many(pod, annotations, &mut faults);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     let wishes = Wishes::read(annotations, template, &mut faults);
     let applications = Applications::of(pod, &mut faults);
     let Some(wishes) = wishes else {
@@ -65,6 +74,25 @@ pub fn inject(pod: &Node, template: &Template) -> Result<Change, Faults> {
         operations: operations(pod, parts, &applications, &wishes, template),
         warnings: warnings(pod, &wishes),
     }))
+}
+
+/// What is larger than a pod can be is refused before anything is built for it.
+fn too_many(pod: &Node, annotations: &[(String, Node)], faults: &mut Faults) {
+    for list in ["initContainers", "containers"] {
+        let count = pod.at(&["spec", list]).map_or(0, |found| found.items().len());
+        if count > MAX_CONTAINERS {
+            let message = format!("has {count} containers; a pod with a sidecar may have {MAX_CONTAINERS}");
+            fault(faults, format!("spec.{list}"), &message);
+        }
+    }
+    let size: usize = annotations
+        .iter()
+        .map(|(name, value)| name.len() + value.text().map_or(0, str::len))
+        .sum();
+    if size > MAX_ANNOTATIONS {
+        let message = format!("has {size} bytes; the cluster takes {MAX_ANNOTATIONS}");
+        fault(faults, "metadata.annotations".to_owned(), &message);
+    }
 }
 
 /// The containers that are there, by list.

@@ -7,8 +7,18 @@ use serde::{Deserialize, Serialize};
 use super::{Change, Node, Template, inject};
 use crate::config::Faults;
 
-/// The largest request, in bytes. The API server's own bound on an object is below 3 MiB.
-pub const MAX_BODY: usize = 8 << 20;
+/// The largest request, in bytes. The API server's own bound on an object is 3 MiB.
+pub const MAX_BODY: usize = 4 << 20;
+
+/// JSON values of one request. A pod has some hundreds, and 20,000 variables make 60,000; a value takes up to 200 bytes.
+const MAX_VALUES: usize = 80_000;
+
+/// Bytes of a uid; the API server's have 36.
+const MAX_UID: usize = 256;
+/// Characters of a name, and of one fault, that are shown.
+const SHOWN: usize = 500;
+/// Faults that are told; the rest is counted.
+const TOLD: usize = 20;
 
 const VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
@@ -116,6 +126,11 @@ struct Status {
 /// When it is no request that can be answered.
 pub fn review(body: &[u8], template: &Template) -> Result<Answered, Refused> {
     let refused = |message: String| Refused { message };
+    if count_values(body) > MAX_VALUES {
+        return Err(refused(format!(
+            "the body holds more than {MAX_VALUES} JSON values; the injector takes no pod of that size"
+        )));
+    }
     let read: Review = serde_json::from_slice(body).map_err(|why| {
         // The message names the place and the expectation, not the value.
         refused(format!("the body is no {KIND} as JSON ({why})"))
@@ -132,12 +147,16 @@ pub fn review(body: &[u8], template: &Template) -> Result<Answered, Refused> {
     if request.uid.is_empty() {
         return Err(refused("the request has no uid".to_owned()));
     }
+    if request.uid.len() > MAX_UID {
+        return Err(refused(format!(
+            "the request's uid is longer than {MAX_UID} bytes"
+        )));
+    }
     let (verdict, response) = judge(&request, template);
     let metadata = |key: &str| request.object.as_ref()?.at(&["metadata", key])?.text();
     let name = metadata("name")
         .or_else(|| metadata("generateName"))
-        .unwrap_or_default()
-        .to_owned();
+        .unwrap_or_default();
     let answer = Answer {
         api_version: VERSION,
         kind: KIND,
@@ -147,9 +166,24 @@ pub fn review(body: &[u8], template: &Template) -> Result<Answered, Refused> {
         body: serde_json::to_vec(&answer)
             .map_err(|why| refused(format!("the answer cannot be written ({why})")))?,
         verdict,
-        name,
-        namespace: request.namespace.clone(),
+        name: cut(name),
+        namespace: cut(&request.namespace),
     })
+}
+
+/// At least the values that the text holds, counted without reading any: what opens or follows another outside of strings.
+fn count_values(text: &[u8]) -> usize {
+    let (mut count, mut in_string, mut escaped) = (1, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' | b',' if !in_string => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 fn judge<'a>(request: &'a Request, template: &Template) -> (Verdict, Response<'a>) {
@@ -206,11 +240,25 @@ fn denied(response: &mut Response<'_>, message: String) -> Verdict {
 
 /// In one line, since events show one.
 fn told(faults: &Faults) -> String {
-    let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let mut shown: Vec<_> = faults
+        .iter()
+        .take(TOLD)
+        .map(|fault| cut(&fault.to_string()))
+        .collect();
+    if let Some(more) = faults.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        shown.push(format!("and {more} more"));
+    }
     format!(
         "the pod asks for a sidecar and cannot have it: {}",
-        faults.join("; ")
+        shown.join("; ")
     )
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn shown(text: &str) -> String {
@@ -218,4 +266,16 @@ fn shown(text: &str) -> String {
         return "nothing".to_owned();
     }
     format!("{:?}", text.chars().take(64).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_values;
+
+    #[test]
+    fn values_are_counted_outside_of_strings() {
+        assert_eq!(count_values(b"1"), 1);
+        assert_eq!(count_values(br#"{"a,[{\",": [1, 2, {}]}"#), 6);
+        assert_eq!(count_values(br#""\\", 1"#), 2);
+    }
 }

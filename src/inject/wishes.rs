@@ -36,6 +36,9 @@ const RESOURCES: [(&str, Resource, &str); 4] = [
     ("memory-limit", Resource::Memory, "limits"),
 ];
 
+/// Targets in one annotation. Each of them costs a volume source in the pod.
+const MAX_TARGETS: usize = 64;
+
 /// Before a Secret that holds a user's name and password.
 const BY_PASSWORD: &str = "iam_password:";
 
@@ -216,6 +219,12 @@ impl<'a> Given<'a> {
 /// `target=secret[,target=[iam_password:]secret]`; an empty text wants none.
 fn credentials(text: &str, faults: &mut Faults) -> BTreeMap<String, Secret> {
     let mut found = BTreeMap::new();
+    let count = text.split(',').count();
+    if count > MAX_TARGETS {
+        let message = format!("names {count} targets; a pod may have {MAX_TARGETS}");
+        push(faults, "credentials", message);
+        return found;
+    }
     for item in text.split(',').filter(|_| !text.is_empty()) {
         let Some((target, secret)) = item.split_once('=') else {
             let message = format!(

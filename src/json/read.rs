@@ -1,4 +1,5 @@
-//! JSON text → protobuf wire bytes of a `Value`, streamed by serde; no tree.
+//! JSON text → protobuf wire bytes of a `Value`, streamed by serde; no tree. A short text can make a large value (`1,`
+//! becomes eleven bytes), so that translation stops at a limit.
 
 use std::fmt;
 
@@ -6,12 +7,14 @@ use bytes::Bytes;
 use prost::encoding::{encode_varint, encoded_len_varint};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::value::Kind;
+use super::value::{Kind, Unreadable};
 use super::{MAX_DEPTH, Value, exact, surrogate};
 
 /// What the stream met that a `Value` may not hold exactly.
-#[derive(Default)]
 struct Notes {
+    /// Bytes that the value may have.
+    limit: usize,
+    too_large: bool,
     /// A number that is not a small integer: its spelling must be looked at.
     suspicious_number: bool,
     repeated_key: bool,
@@ -24,32 +27,40 @@ struct Body<'a> {
     depth: usize,
 }
 
-pub(super) fn from_json(text: &str) -> Result<(Value, bool), serde_json::Error> {
-    match stream(text) {
-        Ok(done) => Ok(done),
+pub(super) fn from_json(text: &str, limit: usize) -> Result<(Value, bool), Unreadable> {
+    match stream(text, limit) {
         // Well-formed JSON that serde_json refuses here has a lone surrogate, which is spelt out, or a number past f64's
         // range, which becomes its nearest.
-        Err(fault) => {
+        Err(Unreadable::Json(fault)) => {
             let spelt = surrogate::spelt_out(text);
             match exact::clamp(spelt.as_deref().unwrap_or(text)).or(spelt) {
-                Some(held) => stream(&held).map(|(value, _)| (value, true)),
-                None => Err(fault),
+                Some(held) => stream(&held, limit).map(|(value, _)| (value, true)),
+                None => Err(Unreadable::Json(fault)),
             }
         }
+        done => done,
     }
 }
 
-fn stream(text: &str) -> Result<(Value, bool), serde_json::Error> {
-    let mut out = Vec::with_capacity(text.len() + text.len() / 4 + 16);
-    let mut notes = Notes::default();
+fn stream(text: &str, limit: usize) -> Result<(Value, bool), Unreadable> {
+    let mut out = Vec::with_capacity((text.len() + text.len() / 4).min(limit) + 16);
+    let mut notes = Notes {
+        limit,
+        too_large: false,
+        suspicious_number: false,
+        repeated_key: false,
+    };
     let mut json = serde_json::Deserializer::from_str(text);
-    Body {
+    let body = Body {
         out: &mut out,
         notes: &mut notes,
         depth: 0,
+    };
+    match body.deserialize(&mut json).and_then(|()| json.end()) {
+        _ if notes.too_large || out.len() > limit => return Err(Unreadable::TooLarge),
+        Err(fault) => return Err(Unreadable::Json(fault)),
+        Ok(()) => {}
     }
-    .deserialize(&mut json)?;
-    json.end()?;
     let inexact = notes.repeated_key || (notes.suspicious_number && !exact::all_numbers_exact(text));
     Ok((Value(kind(out)), inexact))
 }
@@ -86,6 +97,15 @@ impl Body<'_> {
         self.out.push(0x1a);
         encode_varint(text.len() as u64, self.out);
         self.out.extend_from_slice(text.as_bytes());
+    }
+
+    /// Looked at with each item, so that no more than one is built in vain.
+    fn check_size<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        if self.out.len() > self.notes.limit {
+            self.notes.too_large = true;
+            return Err(E::custom("the value is too large"));
+        }
+        Ok(())
     }
 
     fn nested(&mut self) -> Body<'_> {
@@ -182,6 +202,7 @@ impl<'de> Visitor<'de> for Body<'_> {
                 break;
             }
             close(self.out, item);
+            self.check_size()?;
         }
         close(self.out, list);
         Ok(())
@@ -207,6 +228,7 @@ impl<'de> Visitor<'de> for Body<'_> {
             entries.next_value_seed(self.nested())?;
             close(self.out, value);
             close(self.out, entry);
+            self.check_size()?;
         }
         self.notes.repeated_key |= keys.repeated();
         close(self.out, object);

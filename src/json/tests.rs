@@ -228,3 +228,56 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_value_is_built_no_further_than_its_limit() {
+    let numbers = format!("[{}1]", "1,".repeat(100_000));
+    assert!(matches!(
+        Value::from_json_within(&numbers, 1 << 20),
+        Err(Unreadable::TooLarge)
+    ));
+    let (value, inexact) = Value::from_json_within(&numbers, 2 << 20).unwrap();
+    assert!(!inexact && value.encoded_len() > 1_100_000);
+    // Twice over its limit and not JSON at its end: it was not read so far.
+    let nonsense = format!("[{}x", "1,".repeat(100_000));
+    assert!(matches!(
+        Value::from_json_within(&nonsense, 1 << 20),
+        Err(Unreadable::TooLarge)
+    ));
+    assert!(matches!(
+        Value::from_json_within("[x", 1 << 20),
+        Err(Unreadable::Json(_))
+    ));
+    for (text, size) in [("\"aaaa\"", 6), ("[[],[]]", 10), ("{\"a\":null}", 11)] {
+        let whole = Value::from_json(text).unwrap().0.encoded_len();
+        assert_eq!(whole, size, "{text}");
+        assert!(Value::from_json_within(text, whole).is_ok(), "{text}");
+        assert!(Value::from_json_within(text, whole - 1).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn json_is_built_no_further_than_its_limit() {
+    for text in [
+        r#"{"a":[1,2.5,true,false,null,"\u0001\u0001"],"b":{}}"#.to_owned(),
+        format!("\"{}\"", "\\u0001".repeat(1000)),
+        "-0".to_owned(),
+    ] {
+        let (value, _) = Value::from_json(&text).unwrap();
+        let length = value.to_json().unwrap().len();
+        assert_eq!(value.to_json_within(length).unwrap().len(), length);
+        for short in 0..length.min(60) {
+            let fault = value.to_json_within(short).unwrap_err();
+            assert!(fault.is_too_long(), "{text} in {short}: {fault}");
+        }
+        assert!(value.to_json_within(length - 1).unwrap_err().is_too_long());
+    }
+    let mut faults = Faults::new();
+    let (value, _) = Value::from_json(&format!("{{\"a\":\"{}\"}}", "x".repeat(100))).unwrap();
+    let json = Json {
+        encoding: Some(Encoding::Value(value)),
+    };
+    assert!(object_text(Some(json), "arguments", 50, &mut faults).is_none());
+    let told = format!("{:?}", faults.into_result().unwrap_err());
+    assert!(told.contains("more than 50 bytes"), "{told}");
+}

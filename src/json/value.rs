@@ -15,6 +15,15 @@ use super::{read, write};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Value(pub(super) Kind);
 
+/// Why a JSON text has no value.
+#[derive(Debug)]
+pub enum Unreadable {
+    /// It is not JSON that a protobuf value can hold.
+    Json(serde_json::Error),
+    /// The value is larger than it may be.
+    TooLarge,
+}
+
 /// The arm that is set. Nested messages and strings are unparsed wire bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Kind {
@@ -34,7 +43,15 @@ impl Value {
     /// # Errors
     /// Says where and why no JSON can stand for it: no arm set, NaN or infinity, broken UTF-8 or wire bytes, too deep.
     pub fn to_json(&self) -> Result<Bytes, Unwritable> {
-        write::to_json(&self.0)
+        self.to_json_within(usize::MAX)
+    }
+
+    /// The same, of at most `limit` bytes: no more than that is built.
+    ///
+    /// # Errors
+    /// As [`Value::to_json`], and when the text is longer.
+    pub fn to_json_within(&self, limit: usize) -> Result<Bytes, Unwritable> {
+        write::to_json(&self.0, limit)
     }
 
     /// The value of a JSON text, and whether some number (or a repeated key) could not be held exactly.
@@ -42,7 +59,18 @@ impl Value {
     /// # Errors
     /// When the text is not JSON that a protobuf value can hold.
     pub fn from_json(text: &str) -> Result<(Self, bool), serde_json::Error> {
-        read::from_json(text)
+        read::from_json(text, usize::MAX).map_err(|unreadable| match unreadable {
+            Unreadable::Json(fault) => fault,
+            Unreadable::TooLarge => serde::de::Error::custom("too large"),
+        })
+    }
+
+    /// The same, of at most about `limit` bytes: translation stops there.
+    ///
+    /// # Errors
+    /// As [`Value::from_json`], and when the value is larger.
+    pub fn from_json_within(text: &str, limit: usize) -> Result<(Self, bool), Unreadable> {
+        read::from_json(text, limit)
     }
 }
 

@@ -1,6 +1,7 @@
-//! Protobuf wire bytes of a `Value` → JSON text, in one walk.
+//! Protobuf wire bytes of a `Value` → JSON text, in one walk that ends where the text is too long.
 
 use std::fmt;
+use std::io::{self, Write};
 
 use bytes::{Buf, Bytes};
 use prost::encoding::{self, WireType};
@@ -34,6 +35,11 @@ impl Unwritable {
         self.path.iter().rev().map(String::as_str).collect()
     }
 
+    /// True when no more than the limit was built of it.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.why == TOO_LONG
+    }
+
     /// The rule that is broken.
     #[must_use]
     pub fn why(&self) -> &'static str {
@@ -54,6 +60,45 @@ const UTF8: &str = "holds text that is not UTF-8.";
 const UNSET: &str = "has no kind set; use null_value for JSON null.";
 const NOT_FINITE: &str = "is NaN or infinite, which JSON cannot express.";
 const TOO_DEEP: &str = "is nested deeper than 100 levels.";
+const TOO_LONG: &str = "is too long as JSON.";
+
+/// The text so far, of at most `limit` bytes.
+struct Out {
+    text: Vec<u8>,
+    limit: usize,
+}
+
+impl Out {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Unwritable> {
+        if bytes.len() > self.limit - self.text.len() {
+            return Err(Unwritable::new(TOO_LONG));
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Why `serde_json` could not write on.
+    fn stopped(&self, otherwise: &'static str) -> Unwritable {
+        Unwritable::new(if self.text.len() == self.limit {
+            TOO_LONG
+        } else {
+            otherwise
+        })
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // As much as fits: a text of exactly the limit tells that more was to come.
+        let length = bytes.len().min(self.limit - self.text.len());
+        self.text.extend_from_slice(&bytes[..length]);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// The arm as its parts borrowed from the wire.
 enum Part<'a> {
@@ -66,7 +111,7 @@ enum Part<'a> {
     List(&'a [u8]),
 }
 
-pub(super) fn to_json(kind: &Kind) -> Result<Bytes, Unwritable> {
+pub(super) fn to_json(kind: &Kind, limit: usize) -> Result<Bytes, Unwritable> {
     let (part, hint) = match kind {
         Kind::Unset => (Part::Unset, 0),
         Kind::Null => (Part::Null, 4),
@@ -76,20 +121,23 @@ pub(super) fn to_json(kind: &Kind) -> Result<Bytes, Unwritable> {
         Kind::Struct(bytes) => (Part::Struct(bytes), bytes.len()),
         Kind::List(bytes) => (Part::List(bytes), bytes.len()),
     };
-    let mut out = Vec::with_capacity(hint + 16);
+    let mut out = Out {
+        text: Vec::with_capacity(hint.min(limit) + 16),
+        limit,
+    };
     value(&part, &mut out, 0)?;
-    Ok(out.into())
+    Ok(out.text.into())
 }
 
-fn value(part: &Part<'_>, out: &mut Vec<u8>, depth: usize) -> Result<(), Unwritable> {
+fn value(part: &Part<'_>, out: &mut Out, depth: usize) -> Result<(), Unwritable> {
     if depth > MAX_DEPTH {
         return Err(Unwritable::new(TOO_DEEP));
     }
     match part {
         Part::Unset => return Err(Unwritable::new(UNSET)),
-        Part::Null => out.extend_from_slice(b"null"),
-        Part::Bool(true) => out.extend_from_slice(b"true"),
-        Part::Bool(false) => out.extend_from_slice(b"false"),
+        Part::Null => out.put(b"null")?,
+        Part::Bool(true) => out.put(b"true")?,
+        Part::Bool(false) => out.put(b"false")?,
         Part::Number(number) => write_number(*number, out)?,
         Part::String(bytes) => string(bytes, out)?,
         Part::Struct(bytes) => object(bytes, out, depth)?,
@@ -98,8 +146,8 @@ fn value(part: &Part<'_>, out: &mut Vec<u8>, depth: usize) -> Result<(), Unwrita
     Ok(())
 }
 
-fn object(mut bytes: &[u8], out: &mut Vec<u8>, depth: usize) -> Result<(), Unwritable> {
-    out.push(b'{');
+fn object(mut bytes: &[u8], out: &mut Out, depth: usize) -> Result<(), Unwritable> {
+    out.put(&[b'{'])?;
     let mut first = true;
     while let Some((tag, wire_type)) = next_key(&mut bytes)? {
         if (tag, wire_type) != (1, WireType::LengthDelimited) {
@@ -107,15 +155,15 @@ fn object(mut bytes: &[u8], out: &mut Vec<u8>, depth: usize) -> Result<(), Unwri
             continue;
         }
         if !std::mem::take(&mut first) {
-            out.push(b',');
+            out.put(&[b','])?;
         }
         let (key, part) = entry(take(&mut bytes)?)?;
         string(key, out)?;
-        out.push(b':');
+        out.put(&[b':'])?;
         value(&part, out, depth + 1)
             .map_err(|fault| fault.under(|| format!(".{}", String::from_utf8_lossy(key))))?;
     }
-    out.push(b'}');
+    out.put(&[b'}'])?;
     Ok(())
 }
 
@@ -132,8 +180,8 @@ fn entry(mut bytes: &[u8]) -> Result<(&[u8], Part<'_>), Unwritable> {
     Ok((key, part))
 }
 
-fn list(mut bytes: &[u8], out: &mut Vec<u8>, depth: usize) -> Result<(), Unwritable> {
-    out.push(b'[');
+fn list(mut bytes: &[u8], out: &mut Out, depth: usize) -> Result<(), Unwritable> {
+    out.put(&[b'['])?;
     let mut index = 0_usize;
     while let Some((tag, wire_type)) = next_key(&mut bytes)? {
         if (tag, wire_type) != (1, WireType::LengthDelimited) {
@@ -141,13 +189,13 @@ fn list(mut bytes: &[u8], out: &mut Vec<u8>, depth: usize) -> Result<(), Unwrita
             continue;
         }
         if index > 0 {
-            out.push(b',');
+            out.put(&[b','])?;
         }
         let part = read_part(take(&mut bytes)?)?;
         value(&part, out, depth + 1).map_err(|fault| fault.under(|| format!("[{index}]")))?;
         index += 1;
     }
-    out.push(b']');
+    out.put(&[b']'])?;
     Ok(())
 }
 
@@ -174,9 +222,9 @@ fn read_part(mut bytes: &[u8]) -> Result<Part<'_>, Unwritable> {
     Ok(part)
 }
 
-fn string(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
+fn string(bytes: &[u8], out: &mut Out) -> Result<(), Unwritable> {
     let text = std::str::from_utf8(bytes).map_err(|_| Unwritable::new(UTF8))?;
-    serde_json::to_writer(out, text).map_err(|_| Unwritable::new(UTF8))
+    serde_json::to_writer(&mut *out, text).map_err(|_| out.stopped(UTF8))
 }
 
 /// Integral numbers go without `.0`; others in the shortest form that reads back as the same number.
@@ -184,20 +232,19 @@ fn string(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
     clippy::cast_possible_truncation,
     reason = "the branch holds integral values within i64 only"
 )]
-fn write_number(number: f64, out: &mut Vec<u8>) -> Result<(), Unwritable> {
-    use std::io::Write as _;
+fn write_number(number: f64, out: &mut Out) -> Result<(), Unwritable> {
     if !number.is_finite() {
         return Err(Unwritable::new(NOT_FINITE));
     }
     let whole = number.fract() == 0.0 && number.abs() < 9_223_372_036_854_775_808.0;
     let written = if whole && !(number == 0.0 && number.is_sign_negative()) {
-        serde_json::to_writer(&mut *out, &(number as i64)).map_err(std::io::Error::from)
+        serde_json::to_writer(&mut *out, &(number as i64)).map_err(io::Error::from)
     } else if whole {
         out.write_all(b"-0")
     } else {
-        serde_json::to_writer(&mut *out, &number).map_err(std::io::Error::from)
+        serde_json::to_writer(&mut *out, &number).map_err(io::Error::from)
     };
-    written.map_err(|_| Unwritable::new(NOT_FINITE))
+    written.map_err(|_| out.stopped(NOT_FINITE))
 }
 
 fn next_key(bytes: &mut &[u8]) -> Result<Option<(u32, WireType)>, Unwritable> {

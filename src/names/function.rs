@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
+
 use crate::error::Faults;
 
 /// Longest function name, in characters.
@@ -270,18 +272,9 @@ fn version_fault(name: &str) -> Option<String> {
 
 /// Percent-decodes ASCII; none when that is not what it holds.
 fn decode(text: &str) -> Option<Cow<'_, str>> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        out.push_str(before);
-        let byte = u8::from_str_radix(after.get(..2)?, 16)
-            .ok()
-            .filter(u8::is_ascii)?;
-        out.push(char::from(byte));
-        rest = after.get(2..)?;
-    }
-    out.push_str(rest);
-    Some(Cow::Owned(out))
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    // What is no valid escape stays, and no name has a percent sign.
+    (decoded.is_ascii() && !decoded.contains('%')).then_some(decoded)
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use http::StatusCode;
 use crate::error::{Component, Error, Execution, Kind};
 use crate::transport::{Response, execution_by, server_failed};
 
-/// Longest upstream text passed on, in characters.
-const MAX_TEXT: usize = 300;
+/// Longest upstream text passed on, in the bytes of a `grpc-message` (see [`written`]): the head of an answer holds it
+/// twice, and many clients take heads of 8 KiB at most.
+pub const WORDS_MAX: usize = 2048;
 
 /// The error for a status alone.
 #[must_use]
@@ -107,34 +108,96 @@ pub fn json_fault(fault: &serde_json::Error) -> String {
     format!("{what}, line {} column {}", fault.line(), fault.column())
 }
 
-/// Upstream text as one short plain line: tags taken out, white space folded, cut at a bound.
+/// Upstream text as one plain line: tags, control and layout characters taken out, white space folded, cut at a bound.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    let mut out = String::new();
-    let mut tag = false;
-    for character in text.chars() {
-        match character {
-            '<' => tag = true,
-            '>' if tag => {
-                tag = false;
-                out.push(' ');
+    plain_within(text, WORDS_MAX)
+}
+
+/// The same with a bound of its own, in bytes as [`written`] counts them. What is cut ends with an ellipsis.
+#[must_use]
+pub fn plain_within(text: &str, most: usize) -> String {
+    const ELLIPSIS: char = '…';
+    let (mut out, mut taken, mut whole) = (String::new(), 0, 0);
+    let mut blank = false;
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let width = tag(rest).unwrap_or(next.len_utf8());
+        rest = rest.get(width..).unwrap_or_default();
+        if matches!(next, '<' | '>') || next.is_whitespace() || next.is_control() || is_layout(next) {
+            blank = true;
+            continue;
+        }
+        let space = usize::from(blank && !out.is_empty());
+        taken += cost(next) + space;
+        if taken > most {
+            out.truncate(whole);
+            if cost(ELLIPSIS) <= most {
+                out.push(ELLIPSIS);
             }
-            _ if tag => {}
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
+            return out;
+        }
+        if space == 1 {
+            out.push(' ');
+        }
+        out.push(next);
+        blank = false;
+        if taken + cost(ELLIPSIS) <= most {
+            whole = out.len();
         }
     }
-    let folded = out.split_whitespace().collect::<Vec<_>>().join(" ");
-    match folded.char_indices().nth(MAX_TEXT) {
-        Some((end, _)) => format!("{}…", folded.get(..end).unwrap_or_default()),
-        None => folded,
+    out
+}
+
+/// How many bytes a text takes in `grpc-message`, which writes every byte beyond printable ASCII as three (gRPC over
+/// HTTP/2, "Percent-Encoded").
+#[must_use]
+pub fn written(text: &str) -> usize {
+    text.chars().map(cost).sum()
+}
+
+fn cost(character: char) -> usize {
+    if matches!(character, ' '..='~') && character != '%' {
+        1
+    } else {
+        3 * character.len_utf8()
     }
 }
 
-/// True for an `UPPER_SNAKE` symbol, which can serve as the reason of an error.
+/// The length of the tag that `text` begins with, a script or a style with all that it holds. One that does not end takes
+/// the rest along. None where `<` begins no tag.
+fn tag(text: &str) -> Option<usize> {
+    let inner = text.strip_prefix('<')?;
+    inner
+        .starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'))
+        .then_some(())?;
+    let closing = ["script", "style"].into_iter().find_map(|name| {
+        let found = inner.get(..name.len())?.eq_ignore_ascii_case(name);
+        found.then(|| find_ignoring_case(text, &format!("</{name}")))
+    });
+    let from = closing.unwrap_or(Some(0)).unwrap_or(text.len());
+    let end = text.get(from..).and_then(|rest| rest.find('>'));
+    Some(end.map_or(text.len(), |end| from + end + 1))
+}
+
+fn find_ignoring_case(text: &str, what: &str) -> Option<usize> {
+    text.as_bytes()
+        .windows(what.len())
+        .position(|window| window.eq_ignore_ascii_case(what.as_bytes()))
+}
+
+/// Characters without a shape of their own, which can hide or turn around what stands beside them.
+fn is_layout(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
+/// True for a symbol of a cloud's own that can serve as the reason of an error: `UPPER_SNAKE` of 3 to 61 characters.
 #[must_use]
 pub fn is_symbol(text: &str) -> bool {
-    text.len() <= 63
+    (3..=61).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_uppercase())
         && text
             .bytes()
@@ -151,8 +214,32 @@ mod tests {
             plain("<strong>Please try again</strong><br>\n later"),
             "Please try again later"
         );
-        assert_eq!(plain("a < b"), "a");
-        assert_eq!(plain(&"x".repeat(400)).chars().count(), 301);
+        assert_eq!(plain("a < b"), "a b");
+        assert_eq!(plain("a <b"), "a");
+        assert_eq!(plain("1<2<3"), "1 2 3");
+        assert_eq!(
+            plain("<SCRIPT>alert(1)</script >x<style>p{}</style><!-- c -->y"),
+            "x y"
+        );
+        assert_eq!(
+            plain("a\u{0}b\u{7f}c\u{85}d\u{202e}e\u{200b}f\r\n\tg"),
+            "a b c d e f g"
+        );
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters_at_what_it_takes_on_the_wire() {
+        assert_eq!(plain(&"x".repeat(WORDS_MAX)), "x".repeat(WORDS_MAX));
+        for long in ["x", "가", "%", "🦀", "x ", "<b>é"] {
+            for most in [0, 5, 9, 10, 100, WORDS_MAX] {
+                let cut = plain_within(&long.repeat(5_000), most);
+                assert!(written(&cut) <= most, "{long} {most}");
+                assert_eq!(cut.ends_with('…'), most >= 9, "{long} {most}");
+            }
+            let cut = plain(&long.repeat(5_000));
+            assert!(written(&cut) > WORDS_MAX - 40, "{long}");
+        }
+        assert_eq!(plain_within("short", 5), "short");
     }
 
     #[test]

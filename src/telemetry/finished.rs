@@ -32,6 +32,9 @@ pub struct Finished<'a> {
     pub ended: Instant,
     /// gRPC's name of its status: `OK`, `CANCELLED` when the caller went away.
     pub code: &'static str,
+    /// gRPC's name of the status that the call came to after its caller had gone; `None` = the caller got its answer, or the
+    /// call ended with its caller.
+    pub outcome: Option<&'static str>,
     /// Where it went, if it came so far.
     pub place: Option<Place<'a>>,
     /// What it was about: `package/action`, or a trigger's or a package's name; empty if nothing.

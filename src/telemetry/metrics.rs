@@ -30,7 +30,7 @@ pub use functions::{Functions, Outcome, Run};
 pub use reference::reference;
 pub use repeats::Repeats;
 pub use requests::{Attempt, Requests};
-pub use target::TargetMetrics;
+pub use target::{SilentConnections, TargetMetrics};
 pub use text::Format;
 pub use unreadable::Unreadable;
 pub use value::{Counter, Gauge, Histogram, Spread};

@@ -91,6 +91,7 @@ pub enum CircuitState {
 impl Sign {
     pub(super) fn of(error: &Error) -> Self {
         match (error.component, error.http_status) {
+            (Component::Network, _) if error.unprocessed => Self::None,
             (Component::Network, _) => Self::Bad,
             (Component::Sidecar, _) | (_, None) => Self::None,
             (Component::Gateway | Component::Service, Some(500..)) if error.scope == Scope::Upstream => {

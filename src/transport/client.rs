@@ -14,6 +14,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use http_body_util::Full;
 use tokio::time::{Instant, timeout_at};
+use tracing::info;
 use url::{Position, Url};
 
 use super::settings::Settings;
@@ -22,21 +23,27 @@ use super::{Request, Response};
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::memory::{Held, Memory};
+use crate::telemetry::metrics::TargetMetrics;
 
 mod connect;
 mod fault;
 mod frames;
+mod handshake;
 mod http1;
 mod http2;
+mod origin;
 mod pool;
 mod progress;
+mod race;
 mod read;
+mod resolver;
 mod round_trip;
 mod wire;
 
 use connect::Connector;
 use pool::{Lease, Pool};
 use progress::{Progress, Received, Stage};
+pub use resolver::Resolver;
 use round_trip::RoundTrip;
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("faas-sidecar/", env!("CARGO_PKG_VERSION")));
@@ -50,6 +57,8 @@ pub struct Client {
     max_response_size: usize,
     memory: Memory,
     round_trip: Arc<RoundTrip>,
+    resolver: Resolver,
+    metrics: Arc<TargetMetrics>,
     /// By scheme, host and port; a target has one or two.
     origins: Mutex<HashMap<String, Arc<Origin>>>,
 }
@@ -81,6 +90,8 @@ impl Client {
             max_response_size: settings.limits.max_response_size,
             memory: settings.memory.clone(),
             round_trip: Arc::new(RoundTrip::new()),
+            resolver: settings.resolver.clone(),
+            metrics: Arc::clone(&settings.metrics),
             origins: Mutex::default(),
         }
     }
@@ -115,17 +126,11 @@ impl Client {
                 sent
             }
             Err(_) if ends == call.deadline => Err(Call::out_of_time(progress.execution())),
-            Err(_) => {
-                // Perhaps nobody is there any more: the next exchange should not wait for the same silence.
-                if let Stage::Http2 { connection, .. } = &progress.stage {
-                    connection.retire();
-                }
-                Err(fault::attempt_timed_out(bound, &progress))
-            }
+            Err(_) => Err(fault::attempt_timed_out(bound, &progress)),
         };
         match sent {
-            Ok(response) => Ok((response, progress.held)),
-            Err(error) => Err(match progress.head {
+            Ok(response) => Ok((response, std::mem::take(&mut progress.held))),
+            Err(error) => Err(match progress.head.take() {
                 Some((status, headers)) => {
                     let error = error.with(|facts| facts.http_status = Some(status.as_u16()));
                     (error, headers)
@@ -145,12 +150,13 @@ impl Client {
                 .await
                 .map_err(|fault| fault::unconnected(&fault))?;
             let answer = match lease {
-                Lease::Http1(connection) => self.over_http1(&origin, connection, outgoing, progress).await?,
-                Lease::Http2(connection) => self.over_http2(&origin, connection, outgoing, progress).await?,
+                Lease::Http1(connection) => self.over_http1(&origin, connection, outgoing, progress).await,
+                Lease::Http2(permit) => self.over_http2(&origin, permit, outgoing, progress).await,
             };
-            // A connection that was closed while it idled: nothing was written, so this is no attempt yet. The next one is
-            // younger, or fresh, so that this ends.
-            if let Some(response) = answer {
+            progress.ended = true;
+            // A connection that was closed while it idled, or had fewer streams than it had said: nothing was processed, so
+            // this is no attempt yet. The next one is younger, or fresh, or waits for a stream, so that this ends.
+            if let Some(response) = answer? {
                 return Ok(response);
             }
         }
@@ -164,12 +170,16 @@ impl Client {
         outgoing: &Outgoing<'_>,
         progress: &mut Progress,
     ) -> Result<Option<Response>> {
-        progress.stage = Stage::Http1(Arc::clone(&connection.sent));
+        progress.stage = Stage::Http1 {
+            sent: Arc::clone(&connection.sent),
+            pool: Arc::clone(&origin.pool),
+            began: Instant::now(),
+        };
         let (reused, body) = (connection.reused, &outgoing.request.body);
         let answer = match connection.exchange(outgoing.http1(origin)?, body.len()).await {
             Ok(answer) => answer,
             Err(_) if reused && progress.received() == Received::Nothing => return Ok(None),
-            Err(fault) => return Err(fault::lost(progress, &fault)),
+            Err(fault) => return Err(fault::lost_http1(progress, &fault)),
         };
         let (head, body) = answer.into_parts();
         let response = self.rest(head, body, progress).await?;
@@ -177,33 +187,54 @@ impl Client {
         Ok(Some(response))
     }
 
-    /// `None`: the connection was no longer there and nothing was written.
+    /// `None`: the connection was no longer there and nothing was written; or the server had no stream left, and said
+    /// so too late.
     async fn over_http2(
         &self,
         origin: &Origin,
-        connection: http2::Http2,
+        permit: http2::StreamPermit,
         outgoing: &Outgoing<'_>,
         progress: &mut Progress,
     ) -> Result<Option<Response>> {
         let request = outgoing.http2(origin)?;
-        let Ok(exchange) = connection.begin(request, outgoing.request.body.clone()).await else {
-            connection.retire();
-            return Ok(None);
-        };
+        let (connection, first) = (permit.connection.clone(), permit.first);
+        let begun = connection.begin(request, outgoing.request.body.clone()).await;
         progress.stage = Stage::Http2 {
-            stream: exchange.stream,
-            connection: connection.clone(),
+            stream: begun.as_ref().map_or(u32::MAX, |exchange| exchange.stream),
+            crowd: begun.as_ref().map_or(0, |exchange| exchange.crowd),
+            permit,
+            began: Instant::now(),
+        };
+        let exchange = match begun {
+            Ok(exchange) => exchange,
+            Err(fault) => {
+                connection.retire();
+                return if first {
+                    Err(fault::lost_http2(progress, &fault))
+                } else {
+                    Ok(None)
+                };
+            }
         };
         let answer = match exchange.head().await {
             Ok(answer) => answer,
             Err(fault) => {
                 if http2::refused(&fault) {
+                    if progress.was_too_many() {
+                        return Ok(None);
+                    }
                     progress.stage = Stage::Refused;
                 }
-                return Err(fault::lost(progress, &fault));
+                if http2::wants_http1(&fault) && origin.pool.leave_http2() {
+                    info!(origin = %origin.authority, "the cloud asks for HTTP/1.1; HTTP/2 is not used with it any more");
+                }
+                return Err(fault::lost_http2(progress, &fault));
             }
         };
         let (head, body) = answer.into_parts();
+        if head.headers.len() > http1::MAX_HEADERS {
+            return Err(fault::head_too_large(progress));
+        }
         self.rest(head, body, progress).await.map(Some)
     }
 
@@ -249,22 +280,26 @@ impl Client {
             "https" => (Scheme::HTTPS, self.tls.clone()),
             _ => (Scheme::HTTP, None),
         };
-        let address = Uri::builder()
-            .scheme(scheme.clone())
-            .authority(authority.clone())
-            .path_and_query("/")
-            .build()
-            .map_err(|fault| unsendable(&fault))?;
         if scheme == Scheme::HTTPS && tls.is_none() {
             return Err(unsendable(&"the target was set up without TLS"));
         }
-        let trip = Arc::clone(&self.round_trip);
-        let connector = Connector::new(address, tls, self.connect_timeout, self.max_age, trip);
+        let name = match url.host() {
+            Some(url::Host::Domain(name)) => name.to_owned(),
+            Some(url::Host::Ipv4(address)) => address.to_string(),
+            // Without its brackets an IPv6 address is a name that certificates know.
+            Some(url::Host::Ipv6(address)) => address.to_string(),
+            None => String::new(),
+        };
+        let port = url.port_or_known_default().unwrap_or_default();
+        let bounds = (self.connect_timeout, self.max_age);
+        let connector = Connector::new((name, port), tls, self.resolver.clone(), bounds);
+        let (trip, metrics) = (Arc::clone(&self.round_trip), Arc::clone(&self.metrics));
+        let facts = origin::OriginContext::new(authority.to_string(), trip, metrics, self.idle);
         Ok(Origin {
             scheme,
             authority,
             host,
-            pool: Arc::new(Pool::new(connector, self.idle)),
+            pool: Pool::new(connector, facts),
         })
     }
 }

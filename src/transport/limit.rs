@@ -1,9 +1,11 @@
 //! A bounded number of requests in flight, and a bounded queue before them; the rest is refused before work starts.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::settings::Limits;
@@ -11,10 +13,19 @@ use crate::call::Call;
 use crate::error::{Error, Execution, Kind, Result};
 use crate::telemetry::metrics::Histogram;
 
+mod turns;
+
+use turns::{Place, Turns};
+
+/// Bounds of the pause that a refused caller is told.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Time that a call is taken to hold its slot as long as none has given one back to the queue.
+const UNKNOWN_HOLD: Duration = Duration::from_millis(500);
+
 #[derive(Debug)]
 pub(super) struct Limiter {
-    slots: Semaphore,
-    waiting: AtomicUsize,
+    slots: Arc<Slots>,
     limits: Limits,
     /// Calls refused because the queue was full.
     pub(super) queue_full: AtomicU64,
@@ -24,14 +35,41 @@ pub(super) struct Limiter {
     waits: Histogram,
 }
 
-/// Takes a place in the queue and gives it back when dropped, however the wait ends.
-struct Place<'a>(&'a AtomicUsize);
+#[derive(Debug)]
+struct Slots(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Slots that nobody holds; none while a call waits.
+    free: usize,
+    waiting: Turns<oneshot::Sender<Slot>>,
+    /// Mean time that a call holds a slot, as seen while others wait.
+    hold: Option<Duration>,
+}
+
+/// One request's leave to be in flight; when dropped it goes to the call whose turn it is.
+#[derive(Debug)]
+pub(super) struct Slot {
+    slots: Arc<Slots>,
+    since: Instant,
+}
+
+/// A call in the queue; dropped, it leaves the queue.
+struct Waiter {
+    slots: Arc<Slots>,
+    place: Place,
+    slot: oneshot::Receiver<Slot>,
+}
 
 impl Limiter {
     pub(super) fn new(limits: &Limits) -> Self {
+        let state = State {
+            free: limits.max_in_flight,
+            waiting: Turns::new(),
+            hold: None,
+        };
         Self {
-            slots: Semaphore::new(limits.max_in_flight),
-            waiting: AtomicUsize::new(0),
+            slots: Arc::new(Slots(Mutex::new(state))),
             limits: *limits,
             queue_full: AtomicU64::new(0),
             queue_timeout: AtomicU64::new(0),
@@ -46,55 +84,82 @@ impl Limiter {
 
     /// Calls that hold a slot.
     pub(super) fn in_flight(&self) -> usize {
-        self.limits
-            .max_in_flight
-            .saturating_sub(self.slots.available_permits())
+        self.limits.max_in_flight.saturating_sub(self.slots.lock().free)
     }
 
     /// Calls that wait for one.
     pub(super) fn queued(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.slots.lock().waiting.len()
     }
 
     /// The longest that a call waits for leave to send.
     pub(super) fn patience(&self, call: &Call) -> Duration {
-        self.limits.queue_timeout.min(call.remaining())
+        let left = call.remaining();
+        self.limits.queue_timeout.map_or(left, |bound| bound.min(left))
     }
 
-    /// Waits for a slot within the queue's bounds and the caller's deadline; first come, first served. A caller that
-    /// goes away leaves the queue at once.
-    pub(super) async fn enter(&self, call: &Call) -> Result<SemaphorePermit<'_>> {
-        if let Ok(permit) = self.slots.try_acquire() {
-            return Ok(permit);
-        }
-        let place = Place(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.max_queue {
-            drop(place);
-            self.queue_full.fetch_add(1, Ordering::Relaxed);
-            let why = match self.limits.max_queue {
-                0 => "no call may wait for one (limits.max_queue is 0)".to_owned(),
-                queue => format!("{queue} calls wait already (limits.max_queue)"),
-            };
-            return Err(self.refused("QUEUE_FULL", &why));
-        }
+    /// Waits for a slot within the queue's bounds and the caller's deadline; callers and `action`s take turns, and calls
+    /// of one caller and action are served in their order. A caller that goes away leaves the queue at once.
+    pub(super) async fn enter(&self, call: &Call, action: &str) -> Result<Slot> {
+        let waiter = {
+            let mut state = self.slots.lock();
+            if state.free > 0 {
+                state.free -= 1;
+                drop(state);
+                return Ok(Slot::new(&self.slots));
+            }
+            if state.waiting.len() >= self.limits.max_queue {
+                let pause = self.pause(&state);
+                drop(state);
+                self.queue_full.fetch_add(1, Ordering::Relaxed);
+                let why = match self.limits.max_queue {
+                    0 => "no call may wait for one (limits.max_queue is 0)".to_owned(),
+                    queue => format!("{queue} calls wait already (limits.max_queue)"),
+                };
+                return Err(self.refused("QUEUE_FULL", &why, pause));
+            }
+            let (sender, slot) = oneshot::channel();
+            let mut hash = DefaultHasher::new();
+            action.hash(&mut hash);
+            Waiter {
+                place: state.waiting.add(call.caller, hash.finish(), sender),
+                slots: Arc::clone(&self.slots),
+                slot,
+            }
+        };
+        self.wait(waiter, call).await
+    }
+
+    async fn wait(&self, mut waiter: Waiter, call: &Call) -> Result<Slot> {
         let patience = self.patience(call);
         let began = Instant::now();
-        let waited = tokio::time::timeout(patience, self.slots.acquire()).await;
+        let waited = tokio::time::timeout(patience, &mut waiter.slot).await;
         self.waits.observe_time(began.elapsed());
         match waited {
-            Ok(Ok(permit)) => Ok(permit),
+            Ok(Ok(slot)) => Ok(slot),
             _ if call.remaining().is_zero() => Err(Call::out_of_time(Execution::NotStarted)),
             _ => {
                 self.queue_timeout.fetch_add(1, Ordering::Relaxed);
-                Err(self.refused(
-                    "QUEUE_TIMEOUT",
-                    &format!("none came free within {} ms", patience.as_millis()),
-                ))
+                let pause = self.pause(&self.slots.lock());
+                let why = format!("none came free within {} ms", patience.as_millis());
+                Err(self.refused("QUEUE_TIMEOUT", &why, pause))
             }
         }
     }
 
-    fn refused(&self, reason: &'static str, why: &str) -> Error {
+    /// When a refused caller may find room: the time in which the queue is served, half as much more or less at random,
+    /// so that callers that were refused together do not come back together.
+    fn pause(&self, state: &State) -> Duration {
+        let hold = state.hold.unwrap_or(UNKNOWN_HOLD).as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "calls at once are far below 2^53")]
+        let rounds = (state.waiting.len().max(1) as f64) / (self.limits.max_in_flight.max(1) as f64);
+        let pause = hold * rounds * (0.5 + fastrand::f64());
+        Duration::try_from_secs_f64(pause)
+            .unwrap_or(LONGEST_PAUSE)
+            .clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+    }
+
+    fn refused(&self, reason: &'static str, why: &str, pause: Duration) -> Error {
         let slots = self.limits.max_in_flight;
         Error::new(
             Kind::ResourceExhausted,
@@ -106,123 +171,59 @@ impl Limiter {
         )
         .transient(true)
         .with(|facts| {
-            facts.retry_after = Some(Duration::from_millis(100));
+            facts.retry_after = Some(pause);
             facts.quota = Some(("target".to_owned(), format!("limits.max_in_flight: {slots} calls, and {why}")));
         })
     }
 }
 
-impl Drop for Place<'_> {
+impl Slots {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    fn new(slots: &Arc<Slots>) -> Self {
+        Self {
+            slots: Arc::clone(slots),
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let next = {
+            let mut state = self.slots.lock();
+            let Some(next) = state.waiting.next() else {
+                state.free += 1;
+                return;
+            };
+            state.note_hold(self.since.elapsed());
+            next
+        };
+        // Not under the lock: when the waiter has just gone away, the slot is dropped here and goes to the next one.
+        drop(next.send(Slot::new(&self.slots)));
+    }
+}
+
+impl State {
+    /// A moving mean: the latest sixteen or so.
+    fn note_hold(&mut self, held: Duration) {
+        self.hold = Some(match self.hold {
+            Some(mean) => (mean * 15 + held) / 16,
+            None => held,
+        });
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.slots.lock().waiting.remove(self.place);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn call(seconds: u64) -> Call {
-        Call::new(Instant::now() + Duration::from_secs(seconds))
-    }
-
-    fn limiter(max_in_flight: usize, max_queue: usize) -> Limiter {
-        Limiter::new(&Limits {
-            max_in_flight,
-            max_queue,
-            queue_timeout: Duration::from_secs(1),
-            max_response_size: 1,
-            adaptive_rate: false,
-        })
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_queue_refuses_at_once_and_a_wait_ends() {
-        let limiter = limiter(1, 1);
-        let held = limiter.enter(&call(60)).await.unwrap();
-        let (first, second) = (call(60), call(60));
-        let (waited, full) = tokio::join!(limiter.enter(&first), limiter.enter(&second));
-        assert_eq!(waited.unwrap_err().reason, "QUEUE_TIMEOUT");
-        let full = full.unwrap_err();
-        assert_eq!(full.reason, "QUEUE_FULL");
-        assert!(
-            full.message.contains("calls wait already (limits.max_queue)"),
-            "{}",
-            full.message
-        );
-        drop(held);
-        assert!(limiter.enter(&call(60)).await.is_ok());
-        assert_eq!(limiter.waiting.load(Ordering::Relaxed), 0);
-    }
-
-    #[tokio::test]
-    async fn without_a_queue_the_refusal_says_so() {
-        let limiter = limiter(1, 0);
-        let _held = limiter.enter(&call(60)).await.unwrap();
-        let full = limiter.enter(&call(60)).await.unwrap_err();
-        assert!(full.message.contains("limits.max_queue is 0"), "{}", full.message);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_deadline_that_ends_in_the_queue_is_out_of_time() {
-        let limiter = limiter(1, 1);
-        let _held = limiter.enter(&call(60)).await.unwrap();
-        let caller = Call::new(Instant::now() + Duration::from_millis(500));
-        assert_eq!(
-            limiter.enter(&caller).await.unwrap_err().kind,
-            Kind::DeadlineExceeded
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_deadline_that_is_over_is_refused_at_once() {
-        let limiter = limiter(1, 1);
-        let _held = limiter.enter(&call(60)).await.unwrap();
-        let before = Instant::now();
-        let error = limiter.enter(&call(0)).await.unwrap_err();
-        assert_eq!(
-            (error.kind, error.execution),
-            (Kind::DeadlineExceeded, Execution::NotStarted)
-        );
-        assert_eq!(before.elapsed(), Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_came_first_is_served_first_and_nobody_passes_the_queue() {
-        let limiter = limiter(1, 10);
-        let held = limiter.enter(&call(60)).await.unwrap();
-        let served = std::sync::Mutex::new(Vec::new());
-        let wait = |name: &'static str, call: Call| {
-            let (limiter, served) = (&limiter, &served);
-            async move {
-                let _slot = limiter.enter(&call).await.unwrap();
-                served.lock().unwrap().push(name);
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let late = async {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            assert_eq!((limiter.queued(), limiter.in_flight()), (3, 1));
-            drop(held);
-            // The slot is free for nobody but the first in the queue, even now.
-            wait("late", call(60)).await;
-        };
-        tokio::join!(
-            wait("first", call(60)),
-            wait("second", call(60)),
-            wait("third", call(60)),
-            late
-        );
-        assert_eq!(*served.lock().unwrap(), ["first", "second", "third", "late"]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_caller_that_goes_away_gives_its_place_back() {
-        let limiter = limiter(1, 1);
-        let _held = limiter.enter(&call(60)).await.unwrap();
-        let caller = call(60);
-        let gone = tokio::time::timeout(Duration::from_millis(10), limiter.enter(&caller)).await;
-        assert!(gone.is_err());
-        assert_eq!(limiter.waiting.load(Ordering::Relaxed), 0);
-    }
-}
+mod tests;

@@ -1,4 +1,8 @@
 //! May it be repeated, and after what pause? One budget counts the sidecar's retries and the application's own.
+//!
+//! A call that the sidecar refused before it sent anything is not repeated upstream when its caller tries again: that
+//! first request costs the upstream what any first try costs. So each such refusal lets one retry of a caller pass
+//! without charge. All requests together stay at most the calls made plus what the budget pays.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -6,7 +10,7 @@ use std::time::Duration;
 use tower::retry::budget::{Budget, TpsBudget};
 
 use super::settings::Retry;
-use crate::call::Call;
+use crate::call::{Call, Unsent};
 use crate::error::{Error, Kind, Result};
 
 /// Window of the budget: long enough to be steady, short enough to forget an outage (linkerd and tower use 10 s).
@@ -17,6 +21,8 @@ const BUDGET_WINDOW: Duration = Duration::from_secs(10);
 pub(super) struct Policy {
     rules: Retry,
     budget: TpsBudget,
+    /// Calls that the target's load rules refused.
+    pub(super) unsent: Unsent,
     pub(super) counts: Counts,
 }
 
@@ -51,18 +57,22 @@ impl Policy {
         Self {
             rules: *rules,
             budget: TpsBudget::new(BUDGET_WINDOW, rules.budget_min_per_second, ratio),
+            unsent: Unsent::default(),
             counts: Counts::default(),
         }
     }
 
     /// Lets a new request in: a caller's first try earns its share of a retry; a caller's own retry earns nothing and
-    /// pays for itself, once a call.
+    /// pays for itself, once a call, unless it repeats a call that was refused before anything was sent.
     pub(super) fn admit(&self, call: &mut Call) -> Result<()> {
         if call.previous_attempts == 0 {
             self.budget.deposit();
             return Ok(());
         }
         if call.retry_paid {
+            return Ok(());
+        }
+        if self.unsent.excuse(call) {
             return Ok(());
         }
         if !self.budget.withdraw() {
@@ -92,6 +102,10 @@ impl Policy {
         let pause = asked.saturating_add(bound.mul_f64(fastrand::f64()));
         if pause >= left {
             return Next::Stop;
+        }
+        // The first is free (gRFC A6 calls it transparent): an upstream that says goodbye refuses many at once.
+        if error.unprocessed && attempt == 1 {
+            return Next::Retry(pause);
         }
         if self.budget.withdraw() {
             self.counts.own.fetch_add(1, Ordering::Relaxed);
@@ -162,6 +176,21 @@ mod tests {
             assert!(pause(&policy.next(attempt, false, &error, LONG)) <= RULES.max_backoff);
         }
         assert_eq!(policy.next(3, false, &error, LONG), Next::Stop);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_repetition_of_what_was_not_processed_is_free() {
+        let policy = Policy::new(&Retry {
+            budget_min_per_second: 0,
+            ..RULES
+        });
+        let refused = error(Execution::NotStarted).with(|facts| facts.unprocessed = true);
+        for _ in 0..100 {
+            assert!(pause(&policy.next(1, false, &refused, LONG)) <= RULES.max_backoff);
+        }
+        assert_eq!(policy.next(2, false, &refused, LONG), Next::Spent);
+        let failed = error(Execution::NotStarted);
+        assert_eq!(policy.next(1, false, &failed, LONG), Next::Spent);
     }
 
     #[tokio::test(start_paused = true)]
@@ -283,5 +312,20 @@ mod tests {
             policy.admit(&mut retry).unwrap();
         }
         assert!(policy.admit(&mut call(1)).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_repetition_of_what_was_refused_unsent_is_not_charged_and_no_other_is() {
+        let policy = Policy::new(&Retry {
+            budget_min_per_second: 0,
+            ..RULES
+        });
+        assert!(policy.admit(&mut call(1)).is_err());
+        policy.unsent.note(&call(0));
+        let mut repeated = call(2);
+        policy.admit(&mut repeated).unwrap();
+        policy.admit(&mut repeated).unwrap();
+        assert!(policy.admit(&mut call(1)).is_err());
+        assert_eq!(policy.counts.callers.load(Ordering::Relaxed), 0);
     }
 }

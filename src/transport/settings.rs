@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::client::Resolver;
 use super::tls::Tls;
 use crate::memory::Memory;
 use crate::telemetry::metrics::TargetMetrics;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub memory: Memory,
     /// What is counted for the target.
     pub metrics: Arc<TargetMetrics>,
+    /// Names and addresses, shared with all targets.
+    pub resolver: Resolver,
 }
 
 /// Retry rules.
@@ -52,7 +55,7 @@ pub struct Timeouts {
     pub attempt: Duration,
     /// An idle connection is closed after this; keep it under the server's own.
     pub idle: Duration,
-    /// A connection takes no new request after about this, so that changes in DNS are followed.
+    /// A connection is replaced by a fresh one after about this, so that changes in DNS are followed.
     pub max_connection_age: Duration,
 }
 
@@ -63,8 +66,8 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// Calls that may wait for a slot.
     pub max_queue: usize,
-    /// How long one may wait.
-    pub queue_timeout: Duration,
+    /// How long one may wait; `None` = as long as its own deadline allows.
+    pub queue_timeout: Option<Duration>,
     /// Largest answer body accepted, in bytes.
     pub max_response_size: usize,
     /// Whether the rate that the cloud allows is learnt from its refusals.
@@ -109,8 +112,8 @@ impl Default for Settings {
             },
             limits: Limits {
                 max_in_flight: 100,
-                max_queue: 200,
-                queue_timeout: Duration::from_secs(1),
+                max_queue: 2000,
+                queue_timeout: None,
                 max_response_size: 64 << 20,
                 adaptive_rate: true,
             },
@@ -126,6 +129,7 @@ impl Default for Settings {
             max_clock_correction: Duration::from_hours(24),
             memory: Memory::new(256 << 20),
             metrics: TargetMetrics::unread(),
+            resolver: Resolver::default(),
         }
     }
 }

@@ -113,7 +113,7 @@ fn the_emulator_answers_what_sign_signs_and_ends_by_signal() {
     let url = format!("{base}/ncf/api/v2/packages?platform=vpc");
     let output = sidecar(&["sign", "GET", &url, "-o", "json"], &keys);
     let signed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let mut head = "GET /ncf/api/v2/packages?platform=vpc HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    let mut head = "GET /ncf/api/v2/packages?platform=vpc HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n"
         .to_owned();
     let unsigned = format!("{head}\r\n");
     for (name, value) in signed["headers"].as_object().unwrap() {
@@ -149,7 +149,7 @@ fn the_emulator_injects_faults_and_refuses_nonsense() {
     );
     let line = emulator.line(|line| Some(line.to_owned()));
     assert!(
-        line.contains("emulator-access-key") && line.contains("emulator-secret-key"),
+        line.contains("NCLOUD_ACCESS_KEY_ID=EMULATOR") && line.contains("NCLOUD_SECRET_ACCESS_KEY="),
         "{line}"
     );
     let base = line
@@ -158,7 +158,7 @@ fn the_emulator_injects_faults_and_refuses_nonsense() {
         .unwrap();
     let mut stream = TcpStream::connect(base.trim_start_matches("http://")).unwrap();
     stream
-        .write_all(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
+        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -15,10 +15,13 @@
 
 mod answers;
 mod bench;
+mod codes;
 mod early_ids;
 mod ids;
+mod members;
 mod operations;
 mod records;
+mod samples;
 #[path = "../sidecar/support/mod.rs"]
 #[allow(
     dead_code,

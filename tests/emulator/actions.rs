@@ -1,5 +1,7 @@
 //! Actions and their error codes, in both generations.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use faas_sidecar::emulator::ncp::{Options, Quotas, Site};
 use serde_json::{Value, json};
 
@@ -296,29 +298,43 @@ async fn code_forms() {
     body["exec"]["code"] = "%%%".into();
     client.put(&path("jar"), body).await.refused(400, "80307");
     client
-        .put(&path("big"), action("nodejs:22", &"x".repeat((38 << 20) + 1)))
+        .put(&path("big"), action("nodejs:22", &"x".repeat((48 << 20) - 3)))
         .await
         .refused(400, "80307");
+    // Text counts together with `main`.
+    client
+        .put(&path("big"), action("nodejs:22", &"x".repeat((48 << 20) - 4)))
+        .await
+        .content();
+    // Archives count before base64.
+    for (bytes, fits) in [(38 << 20, true), ((38 << 20) + 1, false)] {
+        let mut body = action("nodejs:22", &STANDARD.encode(vec![0; bytes]));
+        body["exec"]["binary"] = true.into();
+        let answer = client.put(&path("archive"), body).await;
+        if fits {
+            answer.content();
+        } else {
+            answer.refused(400, "80307");
+        }
+    }
     let image = |exec: Value| json!({"limits": {"timeout": 500, "memory": 128}, "exec": exec, "vpc": [{"vpcNo": 1, "subnetNo": 2}]});
     client
         .put(&path("i"), image(json!({"kind": "custom image"})))
         .await
         .refused(400, "80306");
-    client
-        .put(
-            &path("i"),
-            image(json!({"kind": "custom image", "imageUri": "x"})),
-        )
-        .await
-        .refused(400, "80307");
-    let put = client
-        .put(
-            &path("i"),
-            image(json!({"kind": "custom image", "imageUri": "r/i"})),
-        )
-        .await
-        .content();
-    assert_eq!(put["exec"]["imageUri"], "r/i");
+    // The image runs the code that comes with it.
+    let exec =
+        json!({"kind": "custom image", "imageUri": "r/i", "binary": false, "code": HELLO, "main": "main"});
+    for missing in ["imageUri", "binary", "code", "main"] {
+        let mut exec = exec.clone();
+        exec.as_object_mut().unwrap().remove(missing);
+        client.put(&path("i"), image(exec)).await.refused(400, "80306");
+    }
+    let mut wrong = exec.clone();
+    wrong["imageUri"] = "x".into();
+    client.put(&path("i"), image(wrong)).await.refused(400, "80307");
+    let put = client.put(&path("i"), image(exec.clone())).await.content();
+    assert_eq!(put["exec"], exec);
 }
 
 #[tokio::test]

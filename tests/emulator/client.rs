@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use faas_sidecar::emulator::Running;
-use faas_sidecar::emulator::ncp::{DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY, Options, start};
+use faas_sidecar::emulator::ncp::{Options, start};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -63,11 +63,11 @@ impl Client {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
-        let emulator = start(options).await.unwrap();
+        let key = options.keys[0].clone();
         Self {
-            emulator,
-            access_key: DEFAULT_ACCESS_KEY.into(),
-            secret_key: DEFAULT_SECRET_KEY.into(),
+            emulator: start(options).await.unwrap(),
+            access_key: key.access_key,
+            secret_key: key.secret_key,
         }
     }
 

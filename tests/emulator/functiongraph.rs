@@ -10,6 +10,7 @@
 //! | `invoke` | the synchronous run: both answers, errors, limits |
 //! | `runtimes` | JavaScript and Python: conventions, context, limits |
 //! | `queue` | asynchronous runs, their configuration and their records |
+//! | `shapes` | every answer against its document; updates that the cloud refuses |
 //! | `faults` | what goes wrong on purpose, and what outlives a restart |
 
 mod client;
@@ -20,4 +21,5 @@ mod iam;
 mod invoke;
 mod queue;
 mod runtimes;
+mod shapes;
 mod versions;

@@ -335,7 +335,7 @@ async fn other_runtimes_are_taken_but_not_run() {
     }
     let image = json!({
         "limits": {"timeout": 500, "memory": 128},
-        "exec": {"kind": "custom image", "imageUri": "registry/image:1"},
+        "exec": {"kind": "custom image", "imageUri": "registry/image:1", "binary": false, "code": "x", "main": "main"},
         "vpc": [{"vpcNo": 1, "subnetNo": 2}],
     });
     client

@@ -9,6 +9,8 @@
 //! | `javascript`, `python` | the runtimes and their limits |
 //! | `activations` | lists, details, lag, history, restart |
 //! | `faults` | what goes wrong on purpose |
+//! | `shapes` | every answer against the members that its document gives (`shapes.txt`, compared by `shape`) |
+//! | `machine` | what must hold on a developer's machine: hosts, keys, processes, files |
 //! | `functiongraph` | Huawei FunctionGraph; all others are NAVER Cloud Functions |
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +28,10 @@ mod functiongraph;
 mod gateway;
 mod javascript;
 mod links;
+mod machine;
 mod packages;
 mod python;
 mod runs;
+mod shape;
+mod shapes;
 mod triggers;

@@ -25,9 +25,7 @@ fn what_is_no_review_is_refused_with_a_word_on_why() {
         *review.pointer_mut(path).unwrap() = value;
         review.to_string()
     };
-    let deep = review(&pod())
-        .to_string()
-        .replace("\"app\"", &"[".repeat(100_000));
+    let deep = review(&pod()).to_string().replace("\"app\"", &"[".repeat(50_000));
     for (body, says) in [
         (String::new(), "no AdmissionReview as JSON"),
         ("x".to_owned(), "no AdmissionReview as JSON"),
@@ -139,7 +137,7 @@ fn a_body_beyond_the_bound_is_refused_announced_or_not() {
     let answer = client.answer().unwrap();
     assert_eq!(
         (answer.status, answer.body.as_str()),
-        (413, "the body is larger than 8 MiB\n")
+        (413, "the body is larger than 4 MiB\n")
     );
 
     let mut client = webhook.client();
@@ -147,15 +145,15 @@ fn a_body_beyond_the_bound_is_refused_announced_or_not() {
         .write(format!("{head}transfer-encoding: chunked\r\n\r\n").as_bytes())
         .unwrap();
     let chunk = [b"100000\r\n".as_slice(), &vec![b' '; 1 << 20], b"\r\n"].concat();
-    // The ninth MiB is too much; it may be refused while the rest is on its way.
-    let sent = (0..9).take_while(|_| client.write(&chunk).is_ok()).count();
-    assert!(sent >= 8, "{sent}");
+    // The fifth MiB is too much; it may be refused while the rest is on its way.
+    let sent = (0..5).take_while(|_| client.write(&chunk).is_ok()).count();
+    assert!(sent >= 4, "{sent}");
     if let Some(answer) = client.answer() {
         assert_eq!(answer.status, 413);
     }
     // Whole, just below the bound: it is read, and what it lacks is told.
     let mut client = webhook.client();
-    assert_eq!(client.post(&vec![b' '; 8 << 20]).status, 400);
+    assert_eq!(client.post(&vec![b' '; 4 << 20]).status, 400);
     assert_eq!(webhook.client().review(&pod())["response"]["allowed"], true);
 }
 
@@ -170,6 +168,98 @@ fn the_largest_pod_that_a_cluster_keeps_is_answered_soon() {
     let began = Instant::now();
     assert_eq!(webhook.client().review(&pod)["response"]["allowed"], true);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_pod_that_is_larger_than_pods_are_is_refused_before_anything_is_built() {
+    let webhook = Webhook::start(&[]);
+    let containers =
+        |count: usize| -> Vec<_> { (0..count).map(|at| json!({"name": format!("c{at}")})).collect() };
+    let targets: Vec<_> = (0..65).map(|at| format!("t{at}=s")).collect();
+    for (change, says) in [
+        (
+            json!({"spec": {"containers": containers(257)}}),
+            "spec.containers: has 257 containers; a pod with a sidecar may have 256",
+        ),
+        (
+            json!({"spec": {"initContainers": containers(300), "containers": containers(1)}}),
+            "spec.initContainers: has 300 containers",
+        ),
+        (
+            json!({"metadata": {"annotations": {"faas-sidecar.io/inject": "true", "x": "y".repeat(300_000)}}}),
+            "metadata.annotations: has 300027 bytes; the cluster takes 262144",
+        ),
+        (
+            json!({"metadata": {"annotations": {
+                "faas-sidecar.io/inject": "true", "faas-sidecar.io/credentials": targets.join(","),
+            }}}),
+            "names 65 targets; a pod may have 64",
+        ),
+    ] {
+        let mut pod = pod();
+        for (key, value) in change.as_object().unwrap() {
+            pod[key]
+                .as_object_mut()
+                .unwrap()
+                .extend(value.as_object().unwrap().clone());
+        }
+        let response = &webhook.client().review(&pod)["response"];
+        assert_eq!(response["allowed"], false, "{says}");
+        let message = response["status"]["message"].as_str().unwrap();
+        assert!(message.contains(says) && message.len() < 500, "{message}");
+    }
+    // As many faults as there is room for: some are told, the others counted.
+    let mut pod = pod();
+    for at in 0..10_000 {
+        pod["metadata"]["annotations"][format!("faas-sidecar.io/x{at}")] = json!("");
+    }
+    pod["metadata"]["annotations"]["faas-sidecar.io/listen"] = json!("y".repeat(50_000));
+    let told = webhook.client().review(&pod)["response"]["status"]["message"].to_string();
+    assert!(told.contains("; and 9981 more") && told.len() < 12_000, "{told}");
+    pod["spec"]["containers"] = json!(containers(75_000));
+    let answer = webhook.client().post(review(&pod).to_string().as_bytes());
+    assert_eq!(answer.status, 400);
+    assert!(
+        answer
+            .body
+            .starts_with("the body holds more than 80000 JSON values"),
+        "{}",
+        answer.body
+    );
+    assert_eq!(webhook.client().review(&self::pod())["response"]["allowed"], true);
+}
+
+#[test]
+fn large_bodies_share_a_bounded_room_and_ordinary_pods_need_none() {
+    let webhook = Webhook::start(&[]);
+    let head = "POST /inject HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 4000000\r\n\r\n";
+    let part = vec![b' '; 3_900_000];
+    let mut unfinished: Vec<_> = (0..2).map(|_| webhook.client()).collect();
+    for client in &mut unfinished {
+        client.write(&[head.as_bytes(), &part].concat()).unwrap();
+    }
+    let mut one_more = webhook.client();
+    let _ = one_more.write(&[head.as_bytes(), &part].concat());
+    let refused = one_more.answer().unwrap();
+    assert_eq!(
+        (refused.status, refused.head.contains("retry-after: 1")),
+        (503, true),
+        "{}",
+        refused.head
+    );
+    assert!(
+        refused.body.contains("too many large requests at once"),
+        "{}",
+        refused.body
+    );
+    assert_eq!(webhook.client().review(&pod())["response"]["allowed"], true);
+    drop(unfinished);
+    // The room comes back with the connections.
+    let again = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        webhook.client().post(&vec![b' '; 4 << 20]).status == 400
+    });
+    assert!(again);
 }
 
 #[test]

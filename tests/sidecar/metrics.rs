@@ -7,7 +7,7 @@ use faas_sidecar::proto::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::Code;
 
-use crate::support::answer::{Step, content, fault, steps};
+use crate::support::answer::{Step, content, fault, http, steps};
 use crate::support::bench::{Bench, ID, hello, keys, success, text, within};
 use crate::support::upstream::{ACCESS_KEY, SECRET_KEY};
 
@@ -159,6 +159,30 @@ async fn counts_are_those_of_the_calls_made() {
         page.sum("faas_sidecar_invocation_run_duration_seconds_count", &[]),
         4.0
     );
+}
+
+#[tokio::test]
+async fn members_that_cannot_be_read_are_counted_by_their_names() {
+    let bench = watched("").await;
+    let odd = format!(
+        r#"{{"content":{{"activationId":"{ID}","duration":{{}},"start":"soon","logs":[null,[]],"canary":7,
+            "response":{{"result":{{}},"status":"success","success":true}}}}}}"#
+    );
+    for _ in 0..2 {
+        bench.upstream.push(http(200, &odd));
+        assert!(bench.invoke(hello()).await.unwrap().success);
+    }
+    let page = Page::settled(&bench, 2.0).await;
+    let count = |member: &str| {
+        let label = format!("member=\"{member}\"");
+        let parts = ["faas_sidecar_target=\"main\"", &label];
+        page.sum("faas_sidecar_unreadable_members_total", &parts)
+    };
+    assert_eq!(
+        (count("duration"), count("start"), count("logs")),
+        (2.0, 2.0, 4.0)
+    );
+    assert!(!page.text.contains("canary"), "{}", page.text);
 }
 
 #[tokio::test]

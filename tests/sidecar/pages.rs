@@ -157,6 +157,16 @@ async fn the_pages_may_live_on_a_socket_of_this_user_alone() {
             .await
             .starts_with("HTTP/1.1 403 ")
     );
+    let file = directory.path().join("faas.yaml");
+    std::fs::write(&file, &text).unwrap();
+    let compared = tokio::process::Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))
+        .args(["check", "--config", file.to_str().unwrap(), "--diff"])
+        .arg(format!("unix:{}", path.display()))
+        .output()
+        .await
+        .unwrap();
+    let told = String::from_utf8_lossy(&compared.stdout).into_owned();
+    assert!(told.contains("nothing differs"), "{told} {compared:?}");
     assert!(sidecar.drain().await);
     assert!(!path.exists(), "the file goes with the process");
 }

@@ -5,14 +5,15 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use faas_sidecar::proto::InvokeRequest;
 use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tonic::transport::Endpoint;
 
 use crate::support::answer::{Step, html, steps};
-use crate::support::bench::{hello, success};
+use crate::support::bench::{ID, hello, success};
 use crate::support::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -133,8 +134,150 @@ async fn a_second_sigterm_ends_the_drain_at_once() {
     upstream.wait_received(1).await;
     process.terminate();
     process.hear("draining").await;
+    // The same signal once more, as a sender to the process and its group makes it.
+    process.terminate();
+    sleep(Duration::from_millis(1200)).await;
+    assert!(
+        !call.is_finished(),
+        "the call was ended by the second of two signals at once"
+    );
     process.terminate();
     let (code, log) = process.exit().await;
     assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("stopped at once by a second signal"), "{log}");
     assert!(call.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_process_without_file_descriptors_says_so_once_in_a_while_and_blames_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("faas.yaml");
+    std::fs::write(
+        &file,
+        "listen: \"127.0.0.1:0\"\ntargets: {main: {provider: ncp}}\n",
+    )
+    .unwrap();
+    let mut child = Command::new("/bin/sh")
+        .args([
+            "-c",
+            "ulimit -n 40; exec \"$0\" serve --config \"$1\" --log-format json",
+        ])
+        .arg(env!("CARGO_BIN_EXE_faas-sidecar"))
+        .arg(&file)
+        .env_clear()
+        .envs([
+            ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
+            ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
+        ])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = async || -> serde_json::Value {
+        let line = timeout(SOON * 3, log.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        serde_json::from_str(&line).unwrap()
+    };
+    let address = loop {
+        let event = next().await;
+        if event["message"] == "listening" {
+            break event["address"].as_str().unwrap().to_owned();
+        }
+    };
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        held.push(tokio::net::TcpStream::connect(&address).await.unwrap());
+    }
+    // The pause between two tries is a tenth of a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    drop(held);
+    child.start_kill().unwrap();
+    let mut told = Vec::new();
+    while let Ok(Some(line)) = timeout(SOON * 3, log.next_line()).await.unwrap() {
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if event["message"].as_str().unwrap().contains("cannot be accepted") {
+            told.push(event);
+        }
+    }
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let message = told[0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("the sidecar has as many files open as it may"),
+        "{message}"
+    );
+}
+
+/// A run with a request id whose caller leaves while it is in flight; the client holds no connection then.
+async fn leave_behind(upstream: &Upstream, socket: &Path) {
+    let channel = Endpoint::from_shared(format!("unix://{}", socket.display()))
+        .unwrap()
+        .connect_lazy();
+    let request = InvokeRequest {
+        request_id: "order-1".to_owned(),
+        ..hello()
+    };
+    let call = tokio::spawn(async move { InvocationServiceClient::new(channel).invoke(request).await });
+    upstream.wait_received(1).await;
+    call.abort();
+    let _ = call.await;
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_a_run_that_nobody_waits_for_and_its_line_tells_what_became_of_it() {
+    let upstream = Upstream::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("faas.sock");
+    let (mut process, _file) = Process::start(&upstream, &socket, "drain_timeout: 30s");
+    process.hear("ready").await;
+    upstream.push(success("{}").after(Duration::from_secs(2)));
+    leave_behind(&upstream, &socket).await;
+    process.terminate();
+    let (code, log) = process.exit().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(upstream.hung_up(), 0, "the run was cut off: {log}");
+    let line = log
+        .lines()
+        .find(|line| line.contains("call CANCELLED"))
+        .expect(&log);
+    for part in ["outcome=OK", "attempts=1", &format!("activation_id={ID}")] {
+        assert!(line.contains(part), "no {part} in {line}");
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_names_the_runs_that_it_leaves() {
+    let upstream = Upstream::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("faas.sock");
+    let (mut process, _file) = Process::start(&upstream, &socket, "drain_timeout: 1s");
+    process.hear("ready").await;
+    upstream.push(steps([Step::Stall]));
+    leave_behind(&upstream, &socket).await;
+    process.terminate();
+    let (code, log) = process.exit().await;
+    assert_eq!(code, Some(0), "{log}");
+    let line = log
+        .lines()
+        .find(|line| line.contains("left in flight"))
+        .expect(&log);
+    assert!(line.contains("Invoke main -/hello"), "{line}");
+    let line = log
+        .lines()
+        .find(|line| line.contains("call CANCELLED"))
+        .expect(&log);
+    for part in [
+        "outcome=UNAVAILABLE",
+        "reason=SIDECAR_STOPPED",
+        "execution=unknown",
+        "attempts=1",
+    ] {
+        assert!(line.contains(part), "no {part} in {line}");
+    }
+    assert!(!log.contains("order-1"), "{log}");
+    assert!(log.contains("the drain timeout ended calls"), "{log}");
 }

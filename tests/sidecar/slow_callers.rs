@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use faas_sidecar::proto::ListPackagesRequest;
-use faas_sidecar::proto::health::HealthCheckRequest;
-use faas_sidecar::proto::health::health_client::HealthClient;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -15,7 +13,7 @@ use tokio_stream::StreamExt as _;
 use tonic::{Code, Request};
 
 use crate::support::answer::{Step, content, steps};
-use crate::support::bench::{Bench, connect as channel, hello, keys, success};
+use crate::support::bench::{Bench, hello, keys, success};
 use crate::support::frames::*;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -146,27 +144,6 @@ async fn half_a_message_is_given_up_with_a_reason() {
     assert!(answer.headers().contains_key("grpc-status-details-bin"));
     assert!(bench.upstream.received().is_empty());
     bench.assert_healthy().await;
-}
-
-#[tokio::test]
-async fn connections_beyond_the_bound_wait_until_one_ends() {
-    let (bench, address) = bench("max: 2").await;
-    let first = begin(&address).await;
-    let mut second = begin(&address).await;
-    // Both are being served, not only connected.
-    for _ in 0..2 {
-        timeout(SOON, next(&mut second)).await.unwrap().unwrap();
-    }
-    let mut third = HealthClient::new(channel(&bench.sidecar));
-    let waits = timeout(
-        Duration::from_millis(500),
-        third.check(HealthCheckRequest::default()),
-    )
-    .await;
-    assert!(waits.is_err(), "a third connection must not be served");
-    drop(first);
-    let served = timeout(SOON, third.check(HealthCheckRequest::default())).await;
-    served.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! `check --diff`: what a configuration would change against a running sidecar's, or against another file's.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -22,7 +23,7 @@ const MAX_PAGE: u64 = 16 << 20;
 /// What is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    /// The admin pages of a running sidecar: `host:port`.
+    /// The admin pages of a running sidecar: `host:port`, or `unix:/path`.
     Sidecar(String),
     /// Another file.
     File(PathBuf),
@@ -31,8 +32,12 @@ pub enum Base {
 impl FromStr for Base {
     type Err = String;
 
-    /// A host and a port are an address, everything else is a file; `./` before it makes any name a file.
+    /// A host and a port are an address, and so is `unix:` with a path; everything else is a file. `./` before it makes any
+    /// name a file.
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("unix:") {
+            return Ok(Self::Sidecar(text.to_owned()));
+        }
         let bare = text
             .strip_prefix("http://")
             .map(|rest| rest.trim_end_matches('/'));
@@ -108,11 +113,21 @@ fn value(config: &Config) -> Value {
 /// The page `/config`.
 fn page(address: &str) -> Result<Value, String> {
     let told = |why: std::io::Error| why.to_string();
+    if let Some(path) = address.strip_prefix("unix:") {
+        let stream = UnixStream::connect(path).map_err(told)?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(told)?;
+        return read_page(stream, "localhost");
+    }
     let resolved = address.to_socket_addrs().map_err(told)?.next();
     let resolved = resolved.ok_or_else(|| "the name has no address".to_owned())?;
-    let mut stream = TcpStream::connect_timeout(&resolved, PATIENCE).map_err(told)?;
+    let stream = TcpStream::connect_timeout(&resolved, PATIENCE).map_err(told)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(told)?;
-    let ask = format!("GET /config HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    read_page(stream, address)
+}
+
+fn read_page(mut stream: impl Read + Write, host: &str) -> Result<Value, String> {
+    let told = |why: std::io::Error| why.to_string();
+    let ask = format!("GET /config HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(ask.as_bytes()).map_err(told)?;
     let mut answer = String::new();
     stream.take(MAX_PAGE).read_to_string(&mut answer).map_err(told)?;
@@ -139,6 +154,7 @@ mod tests {
         assert_eq!("127.0.0.1:9901".parse(), sidecar("127.0.0.1:9901"));
         assert_eq!("http://pod:9901/".parse(), sidecar("pod:9901"));
         assert_eq!("[::1]:1".parse(), sidecar("[::1]:1"));
+        assert_eq!("unix:/run/admin.sock".parse(), sidecar("unix:/run/admin.sock"));
         for file in ["old.yaml", "/etc/faas.yaml", "./a:1", "a:b"] {
             assert_eq!(file.parse(), Ok(Base::File(file.into())));
         }

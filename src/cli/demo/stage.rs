@@ -15,11 +15,11 @@ use crate::cli::invoke::{Failure, InvokeOutput};
 use crate::cli::io::Io;
 use crate::cli::reach::Reach;
 use crate::config::{self, Config, Sources};
-use crate::emulator::{RecordedRequest, Running, functiongraph, ncp};
+use crate::emulator::{RecordedRequest, Running};
 use crate::env::Env;
 
-/// The secret keys of the emulated clouds, which no request may hold.
-const SECRETS: [&str; 2] = [ncp::DEFAULT_SECRET_KEY, functiongraph::DEFAULT_SECRET_KEY];
+/// Where the secret keys of the emulated clouds are, which no request may hold.
+const SECRETS: [&str; 2] = ["NCLOUD_SECRET_ACCESS_KEY", "HUAWEICLOUD_SDK_SK"];
 
 /// Why the tour ends early: one sentence, perhaps with what was answered below it.
 #[derive(Debug)]
@@ -126,7 +126,9 @@ impl<'s, 'io> Stage<'s, 'io> {
         let sent: Vec<_> = self.emulators.iter().flat_map(Running::requests).collect();
         self.requests += sent.len();
         self.tell(&show::step(self.steps, &step, &sent))?;
-        check(&step, &sent).map_err(|why| match &answer {
+        let env = self.emulators.env();
+        let secrets: Vec<_> = SECRETS.iter().filter_map(|name| env.get(name)).collect();
+        check(&step, &sent, &secrets).map_err(|why| match &answer {
             Ok(_) => Unexpected(why),
             Err(failure) => refused(&format!("{why}; the sidecar answered"), failure),
         })?;
@@ -169,7 +171,7 @@ impl<'s, 'io> Stage<'s, 'io> {
 }
 
 /// What must hold of the requests of a step.
-fn check(step: &Step<'_>, sent: &[RecordedRequest]) -> Result<(), String> {
+fn check(step: &Step<'_>, sent: &[RecordedRequest], secrets: &[String]) -> Result<(), String> {
     if sent.len() != step.sends.len() {
         return Err(format!(
             "{} sent {} requests instead of {}",
@@ -188,7 +190,7 @@ fn check(step: &Step<'_>, sent: &[RecordedRequest]) -> Result<(), String> {
                 step.method
             ));
         }
-        let holds_secret = |bytes: &[u8]| SECRETS.iter().any(|secret| holds(bytes, secret.as_bytes()));
+        let holds_secret = |bytes: &[u8]| secrets.iter().any(|secret| holds(bytes, secret.as_bytes()));
         if holds_secret(&request.body)
             || request
                 .headers
@@ -250,18 +252,16 @@ mod tests {
             request: String::new(),
             sends: &[200],
         };
-        assert_eq!(check(&step, &[sent(Some(200), "{}")]), Ok(()));
+        let secrets = ["hunter2".to_owned(), "swordfish".to_owned()];
+        assert_eq!(check(&step, &[sent(Some(200), "{}")], &secrets), Ok(()));
         for (requests, part) in [
             (vec![], "sent 0 requests instead of 1"),
             (vec![sent(Some(401), "")], "with 401"),
             (vec![sent(None, "")], "with nothing"),
-            (
-                vec![sent(Some(200), &format!("x{}x", SECRETS[0]))],
-                "sent the secret key",
-            ),
-            (vec![sent(Some(200), SECRETS[1])], "sent the secret key"),
+            (vec![sent(Some(200), "xhunter2x")], "sent the secret key"),
+            (vec![sent(Some(200), "swordfish")], "sent the secret key"),
         ] {
-            let why = check(&step, &requests).unwrap_err();
+            let why = check(&step, &requests, &secrets).unwrap_err();
             assert!(why.contains(part), "{why}");
         }
     }

@@ -46,8 +46,14 @@ pub(super) fn auth(top: &mut Reader<'_>, env: &Env) -> Option<Auth> {
 
 /// Reads `connections`; `None` = a fault of the key table, told already.
 pub(super) fn connections(top: &mut Reader<'_>) -> Option<Connections> {
+    let max = usize::try_from(top.integer("connections.max")).ok()?;
+    let per_peer = top.given_integer("connections.max_per_peer");
     Some(Connections {
-        max: usize::try_from(top.integer("connections.max")).ok()?,
+        max,
+        max_per_peer: match per_peer {
+            Some(given) => usize::try_from(given).ok()?,
+            None => max.div_ceil(2),
+        },
         max_streams: u32::try_from(top.integer("connections.max_streams")).ok()?,
         max_header_size: top.integer("connections.max_header_size"),
         handshake_timeout: top.duration("connections.handshake_timeout"),

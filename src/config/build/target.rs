@@ -40,7 +40,7 @@ pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> O
     let limits = Limits {
         max_in_flight: usize::try_from(reader.integer("limits.max_in_flight")).ok()?,
         max_queue: usize::try_from(reader.integer("limits.max_queue")).ok()?,
-        queue_timeout: reader.duration("limits.queue_timeout"),
+        queue_timeout: reader.given_duration("limits.queue_timeout"),
         max_response_size: reader.integer("limits.max_response_size"),
         adaptive_rate: reader.bool("limits.adaptive_rate"),
     };

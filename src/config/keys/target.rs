@@ -269,7 +269,7 @@ pub(super) static BEHAVIOUR: &[Key] = &[
         "targets.*.timeouts.max_connection_age",
         ms(100, DAY),
         Default::Is("5m"),
-        "How long a connection takes new requests; then a fresh one looks the name up again, so that changes in DNS are followed. Up to a tenth more or less, at random.",
+        "Age from which a connection is replaced by a fresh one, which looks the name up again, so that changes in DNS are followed; until that one is there the old one serves. Up to a tenth more or less, at random.",
     ),
     key(
         "targets.*.limits",
@@ -286,13 +286,13 @@ pub(super) static BEHAVIOUR: &[Key] = &[
     key(
         "targets.*.limits.max_queue",
         Kind::Integer(0, 100_000),
-        Default::Is("200"),
-        "Calls that may wait for their turn; the next one is refused at once.",
+        Default::Is("2000"),
+        "Calls that may wait for their turn; the next one is refused at once. Callers take turns, and so do the actions of each caller.",
     ),
     key(
         "targets.*.limits.queue_timeout",
         ms(0, 3_600_000),
-        Default::Is("1s"),
+        Default::Depends("none: as long as the call's deadline allows"),
         "How long a call waits for its turn.",
     ),
     key(

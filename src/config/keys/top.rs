@@ -154,7 +154,13 @@ pub(super) static KEYS: &[Key] = &[
         "connections.max",
         Kind::Integer(1, 1_000_000),
         Default::Is("1024"),
-        "Connections open at once, all addresses and threads together; the next one waits until another ends.",
+        "Connections open at once over TCP, and as many more over Unix sockets. The next one's health checks are answered, and its calls wait until another ends; where callers must show a token or a certificate, the oldest connection that has shown none ends for it.",
+    ),
+    key(
+        "connections.max_per_peer",
+        Kind::Integer(1, 1_000_000),
+        Default::Depends("half of connections.max"),
+        "Connections open at once from one address, other than the machine's own; its next one is closed.",
     ),
     key(
         "connections.max_streams",
@@ -172,7 +178,7 @@ pub(super) static KEYS: &[Key] = &[
         "connections.handshake_timeout",
         seconds(1, 300),
         Default::Is("10s"),
-        "How long a new connection may take for TLS and HTTP/2's beginning.",
+        "How long a new connection may take for TLS and HTTP/2's beginning, and then for showing a token where one is asked for.",
     ),
     key(
         "connections.idle_timeout",
@@ -244,7 +250,7 @@ pub(super) static KEYS: &[Key] = &[
         "max_body_memory",
         Kind::Size(1 << 18, 1 << 40),
         Default::Depends("four times max_message_size, and 32MiB at least"),
-        "The memory for bodies in flight, of all targets together; a body takes four times its size. A request that finds no room is refused, an answer waits. Keep it below the container's memory limit.",
+        "The memory for calls in flight, of all targets together; a call takes 16 KiB, and a larger body four times its size. A call that finds no room is refused, an answer waits. Keep it below the container's memory limit.",
     ),
     live(key(
         "drain_timeout",

@@ -67,7 +67,8 @@ fn an_empty_target_gets_the_documented_defaults() {
         }
     );
     assert_eq!(t.timeouts.attempt, Duration::from_secs(75));
-    assert_eq!((t.limits.max_in_flight, t.limits.max_queue), (100, 200));
+    assert_eq!((t.limits.max_in_flight, t.limits.max_queue), (100, 2000));
+    assert_eq!(t.limits.queue_timeout, None);
     assert!(t.limits.adaptive_rate);
     assert_eq!(
         t.breaker,

@@ -147,7 +147,7 @@ pub(super) fn delete(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply,
 
 /// Those of all versions of the function.
 pub(super) fn list(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
-    let page = Page::read(cloud, call, "limit", 100, 500)?;
+    let page = Page::lenient(cloud, call, "limit", 10, 100)?;
     cloud.latest(&call.project.id, urn)?;
     let prefix = format!("{}/", function_key(&call.project.id, &urn.package, &urn.name));
     let configs = cloud.store.list::<AsyncConfig>(ASYNC_CONFIGS, &prefix)?;
@@ -163,7 +163,7 @@ pub(super) fn list(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, R
 
 /// For the whole project; the emulator keeps records without it, as each function's own switch says.
 pub(super) fn enable_status_log() -> Result<Reply, Refusal> {
-    Ok(Reply::json(200, &Value::Null))
+    Ok(Reply::empty(200))
 }
 
 pub(super) fn show_status_log(call: &Call<'_>) -> Result<Reply, Refusal> {

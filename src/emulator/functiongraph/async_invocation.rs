@@ -130,7 +130,7 @@ pub(super) fn cancel(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply,
     match cloud.active().get(id) {
         Some(active) if active.function == key => {
             active.stop.stop();
-            Ok(Reply::json(200, &Value::Null))
+            Ok(Reply::json(200, &json!({})))
         }
         _ => Err(codes::PARAMETER.refuse("Invalid RequestId")),
     }

@@ -85,6 +85,7 @@ impl Gateway {
             Verb::GetCode => function::get_code(cloud, call, &urn),
             Verb::PutCode => function::put_code(cloud, call, &urn),
             Verb::PutMaxInstance => function::put_max_instance(cloud, call, &urn),
+            Verb::GetLogDetail => function::log_detail(cloud, call, &urn),
             Verb::Publish => version::publish(cloud, call, &urn),
             Verb::ListVersions => version::list(cloud, call, &urn),
             Verb::CreateAlias => alias::create(cloud, call, &urn),

@@ -141,6 +141,7 @@ fn reply(cloud: &Cloud, execution: &Execution, verdict: &Verdict, is_v1: bool, w
     } else {
         200
     };
+    // An answer of v0 does not say that it is one (wire log in an issue of the Java client).
     let reply = if is_v1 {
         let envelope = json!({
             "request_id": execution.request_id,
@@ -148,7 +149,7 @@ fn reply(cloud: &Cloud, execution: &Execution, verdict: &Verdict, is_v1: bool, w
             "log": log::tail(&log, BODY_TAIL),
             "status": verdict.status,
         });
-        Reply::json(status, &envelope)
+        Reply::json(status, &envelope).with_header("X-Cff-Response-Version", "v1")
     } else {
         Reply::new(status, "text/plain; charset=utf-8", verdict.result.clone())
     };
@@ -164,7 +165,6 @@ fn reply(cloud: &Cloud, execution: &Execution, verdict: &Verdict, is_v1: bool, w
         .with_header("X-Cff-Request-Id", execution.request_id.clone())
         .with_header("X-Cff-Invoke-Summary", summary.to_string())
         .with_header("X-CFF-Billing-Duration", billing.to_string())
-        .with_header("X-Cff-Response-Version", if is_v1 { "v1" } else { "v0" })
         .with_header("X-Func-Err-Code", verdict.inner_code.to_string())
         .with_header("X-Is-Func-Err", verdict.is_failure().to_string())
         .with_header("X-Cff-Result-Length", verdict.result.len().to_string());

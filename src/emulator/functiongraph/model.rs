@@ -48,6 +48,23 @@ pub(super) struct Strategy {
     pub(super) concurrent_num: i64,
 }
 
+/// The members of a `strategy_config` that were sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct StrategyChange {
+    pub(super) concurrency: Option<i64>,
+    pub(super) concurrent_num: Option<i64>,
+}
+
+impl StrategyChange {
+    /// INFERRED: a member that was not sent keeps its value; samples leave one out.
+    pub(super) fn over(self, present: Strategy) -> Strategy {
+        Strategy {
+            concurrency: self.concurrency.unwrap_or(present.concurrency),
+            concurrent_num: self.concurrent_num.unwrap_or(present.concurrent_num),
+        }
+    }
+}
+
 impl Function {
     /// Key in the store.
     pub(super) fn key(&self) -> String {
@@ -64,10 +81,12 @@ impl Function {
     }
 
     pub(super) fn text(&self, setting: &str) -> &str {
-        self.settings
-            .get(setting)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.text_or(setting, "")
+    }
+
+    pub(super) fn text_or<'a>(&'a self, setting: &str, default: &'a str) -> &'a str {
+        let text = self.settings.get(setting).and_then(Value::as_str);
+        text.unwrap_or(default)
     }
 
     pub(super) fn flag(&self, setting: &str) -> bool {

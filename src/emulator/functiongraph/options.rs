@@ -6,11 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::emulator::faults::FaultPlan;
+use crate::emulator::random;
 
-/// Access key that works when no other is configured.
-pub const DEFAULT_ACCESS_KEY: &str = "EMULATORACCESSKEY001";
-/// Secret key that belongs to [`DEFAULT_ACCESS_KEY`].
-pub const DEFAULT_SECRET_KEY: &str = "emulator-secret-key-0000000000000000001";
 /// The region, and the name of its only project, when no other is configured.
 pub const DEFAULT_REGION: &str = "cn-north-4";
 /// The id of that project.
@@ -19,14 +16,15 @@ pub const DEFAULT_PROJECT_ID: &str = "0123456789abcdef0123456789abcdef";
 pub const DEFAULT_DOMAIN: &str = "emulator-account";
 /// The IAM user that can log in when no other is configured.
 pub const DEFAULT_USER: &str = "emulator-user";
-/// The password of [`DEFAULT_USER`].
-pub const DEFAULT_PASSWORD: &str = "emulator-password-1";
 
-/// How the emulated cloud behaves. The default is one project on a free port, in memory, with the default key and user.
+/// How the emulated cloud behaves. The default is one project on a free port, in memory, with a random key, and a user with
+/// a random password.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Names besides `localhost` and addresses that `Host` and `Origin` of a request may have.
+    pub allowed_hosts: Vec<String>,
     /// The keys that may sign.
     pub keys: Vec<KeyPair>,
     /// The IAM users that may log in.
@@ -51,6 +49,10 @@ pub struct Options {
     pub end_of_list: EndOfList,
     /// A PUT of the configuration keeps optional fields that it leaves out. No document says; clearing is the harder case.
     pub put_keeps_omitted: bool,
+    /// Lists ignore their markers and limits and give everything, as the list of versions always does.
+    pub ignore_paging: bool,
+    /// Whether functions may run that need a process of their own, as Python does; the process has the rights of this one.
+    pub processes: bool,
     /// For so long after its creation a function cannot be deleted: 400 `FSS.0400` (seen by others, in no document).
     pub settling: Duration,
     /// Before each retry of a failed asynchronous run. INFERRED: no document gives a number.
@@ -71,8 +73,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            keys: vec![KeyPair::new(DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY)],
-            users: vec![User::new(DEFAULT_DOMAIN, DEFAULT_USER, DEFAULT_PASSWORD)],
+            allowed_hosts: Vec::new(),
+            keys: vec![KeyPair::random()],
+            users: vec![User::random()],
             agencies: Vec::new(),
             projects: vec![Project::new(DEFAULT_PROJECT_ID, DEFAULT_REGION)],
             domain: DEFAULT_DOMAIN.into(),
@@ -83,6 +86,8 @@ impl Default for Options {
             function_error_status: 200,
             end_of_list: EndOfList::Offset,
             put_keeps_omitted: false,
+            ignore_paging: false,
+            processes: true,
             settling: Duration::ZERO,
             async_retry_delay: Duration::from_secs(1),
             token_life: Duration::from_secs(24 * 60 * 60),
@@ -158,6 +163,13 @@ impl KeyPair {
         }
     }
 
+    /// A permanent key with every right that nobody can guess.
+    #[must_use]
+    pub fn random() -> Self {
+        let id = random::text(random::CAPITALS, 12);
+        Self::new(format!("EMULATOR{id}"), random::text(random::ALPHANUMERIC, 40))
+    }
+
     /// The same key as a temporary one, which needs this security token beside its signature.
     #[must_use]
     pub fn temporary(mut self, security_token: impl Into<String>) -> Self {
@@ -200,6 +212,16 @@ impl User {
             password: password.into(),
             access: Access::Full,
         }
+    }
+
+    /// [`DEFAULT_USER`] of [`DEFAULT_DOMAIN`], with a password that nobody can guess.
+    #[must_use]
+    pub fn random() -> Self {
+        Self::new(
+            DEFAULT_DOMAIN,
+            DEFAULT_USER,
+            random::text(random::ALPHANUMERIC, 24),
+        )
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) enum Verb {
     GetCode,
     PutCode,
     PutMaxInstance,
+    GetLogDetail,
     Publish,
     ListVersions,
     CreateAlias,
@@ -69,6 +70,7 @@ impl Operation {
                 verb,
                 Verb::GetConfig
                     | Verb::GetCode
+                    | Verb::GetLogDetail
                     | Verb::ListVersions
                     | Verb::ListAliases
                     | Verb::GetAlias(_)
@@ -119,6 +121,7 @@ fn verb(method: &str, segments: &[&str]) -> Option<Verb> {
         ("GET", ["code"]) => Verb::GetCode,
         ("PUT", ["code"]) => Verb::PutCode,
         ("PUT", ["config-max-instance"]) => Verb::PutMaxInstance,
+        ("GET", ["lts-log-detail"]) => Verb::GetLogDetail,
         ("POST", ["versions"]) => Verb::Publish,
         ("GET", ["versions"]) => Verb::ListVersions,
         ("POST", ["aliases"]) => Verb::CreateAlias,

@@ -116,6 +116,7 @@ fn job(cloud: &Cloud, run: Run, memory_mb: u64) -> Job {
         max_log_bytes: cloud.options.limits.log,
         max_result: cloud.options.limits.result,
         env,
+        processes: cloud.options.processes,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::access::Identity;
+use crate::emulator::random;
 
 /// "Several KB" (IAM docs): long enough to find clients that keep headers short.
 const LENGTH: usize = 3000;
@@ -23,11 +24,7 @@ pub(super) struct Token {
 
 impl Tokens {
     pub(super) fn issue(&self, token: Token, now_ms: i64) -> String {
-        let mut text = String::from("MII");
-        while text.len() < LENGTH {
-            let letter = ALPHABET.get(fastrand::usize(..ALPHABET.len())).copied();
-            text.push(char::from(letter.unwrap_or(b'A')));
-        }
+        let text = format!("MII{}", random::text(ALPHABET, LENGTH));
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that ended a day ago are forgotten; until then they are known as ended.
         issued.retain(|_, old| old.expires_ms.saturating_add(24 * 3600 * 1000) > now_ms);

@@ -63,7 +63,8 @@ pub(super) fn publish(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply
 
 /// INFERRED: `latest` first, then the newest.
 pub(super) fn list(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
-    let page = Page::of_items(cloud, call)?;
+    // "Does not honour them" (terraform-provider-huaweicloud on marker and maxitems of this list).
+    let page = Page::of_items(cloud, call)?.ignored();
     cloud.latest(&call.project.id, urn)?;
     let mut versions = cloud.versions(&call.project.id, urn)?;
     versions.sort_by_key(|version| (!version.is_latest(), std::cmp::Reverse(version.created_ms)));

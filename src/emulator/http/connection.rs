@@ -1,6 +1,7 @@
 //! One connection: read a request, let a fault strike, else let the service answer; again until it closes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,6 +10,9 @@ use tokio::net::TcpStream;
 use super::wire::{self, ReadError};
 use super::{Reply, Request, Shared};
 use crate::emulator::faults::{Fault, Moment};
+
+/// A caller that is refused before its body was read may still send for so long, so that it gets to read why.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What is done with the connection instead of, or beside, a plain answer.
 enum Act {
@@ -21,14 +25,23 @@ enum Act {
 pub(super) async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     // Small answers must not wait for acknowledgements.
     let _ = stream.set_nodelay(true);
+    let Ok(own) = stream.local_addr() else { return };
+    let admit = |request: &Request| shared.guard.check(request, own.ip().to_canonical());
     let mut buffer = BytesMut::new();
     loop {
-        let incoming = match wire::read_request(&mut stream, &mut buffer, shared.max_body).await {
+        let incoming = match wire::read_request(&mut stream, &mut buffer, shared.max_body, &admit).await {
             Ok(incoming) => incoming,
             Err(ReadError::Gone) => return,
             Err(ReadError::Malformed(why)) => {
                 let reply = Reply::new(400, "text/plain", why);
                 let _ = wire::write_reply(&mut stream, &reply, false, false, None).await;
+                return;
+            }
+            Err(ReadError::Refused(why)) => {
+                let reply = Reply::new(403, "text/plain", why);
+                let _ = wire::write_reply(&mut stream, &reply, false, false, None).await;
+                let _ = stream.shutdown().await;
+                let _ = tokio::time::timeout(LINGER, hang(&mut stream)).await;
                 return;
             }
         };

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -57,11 +58,16 @@ struct Entries {
 
 impl Recorder {
     /// With a file, each request is also appended there as one line of JSON: `time_ms`, `method`, `target`, `headers` in order
-    /// as pairs, and `body` in base64. It holds whatever the requests hold, tokens included.
+    /// as pairs, and `body` in base64. It holds whatever the requests hold, tokens included, so that a new file is
+    /// for its owner alone.
     pub(super) fn new(capacity: usize, file: Option<&Path>) -> io::Result<Self> {
         let file = match file {
             Some(path) => Some(Mutex::new(
-                OpenOptions::new().create(true).append(true).open(path)?,
+                OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .mode(crate::emulator::store::PRIVATE)
+                    .open(path)?,
             )),
             None => None,
         };

@@ -24,6 +24,8 @@ pub(super) enum ReadError {
     Gone,
     /// What came is not HTTP/1.1.
     Malformed(&'static str),
+    /// The head was not admitted, and this is why; the body was not read.
+    Refused(String),
 }
 
 impl From<io::Error> for ReadError {
@@ -43,6 +45,7 @@ pub(super) async fn read_request<S>(
     stream: &mut S,
     buffer: &mut BytesMut,
     max_body: usize,
+    admit: &(dyn Fn(&Request) -> Result<(), String> + Sync),
 ) -> Result<Incoming, ReadError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -56,6 +59,7 @@ where
         }
         fill(stream, buffer).await?;
     };
+    admit(&request).map_err(ReadError::Refused)?;
     let framing = framing(&request)?;
     let expects = request
         .header("expect")
@@ -173,7 +177,9 @@ async fn read_chunks<S: AsyncRead + Unpin>(
     loop {
         let line = read_line(stream, buffer).await?;
         let size = line.split(';').next().unwrap_or_default().trim();
-        let Ok(size) = u64::from_str_radix(size, 16) else {
+        // The library takes a sign, too.
+        let digits = size.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let Some(size) = digits.then(|| u64::from_str_radix(size, 16).ok()).flatten() else {
             return Err(ReadError::Malformed("a chunk size is not hexadecimal"));
         };
         if size == 0 {
@@ -260,7 +266,7 @@ mod tests {
         far.write_all(bytes).await.unwrap();
         drop(far);
         let mut buffer = BytesMut::new();
-        let incoming = read_request(&mut near, &mut buffer, max_body).await?;
+        let incoming = read_request(&mut near, &mut buffer, max_body, &|_| Ok(())).await?;
         Ok((incoming, buffer.len()))
     }
 

@@ -1,7 +1,7 @@
 //! Activations (NCP docs: getactionactivationlist, getactionactivationdetail, getactivationlist, gettriggeractivationlist,
 //! gettriggeractivationdetail).
 
-use chrono::{FixedOffset, NaiveDateTime, TimeZone};
+use chrono::{FixedOffset, NaiveDateTime, TimeZone as _};
 use serde_json::{Value, json};
 
 use super::cloud::{ACTIVATIONS, Call, Cloud, TIMELINE, time_key};
@@ -15,7 +15,7 @@ use crate::emulator::http::Reply;
 pub(super) const WINDOW_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// INFERRED: the documents name no largest page.
 const MAX_PAGE: i64 = 1_000_000;
-/// How v2.0 writes times.
+/// How v2.0 takes times in queries; its answers have milliseconds as those of v2.1 do (NCP docs v2.0: getactionactivationdetail).
 const LOCAL_TIME: &str = "%Y-%m-%dT%H:%M:%S";
 
 pub(super) fn list_of_action(
@@ -40,6 +40,7 @@ pub(super) fn list_all(cloud: &Cloud, call: &Call) -> Result<Reply, Refusal> {
 /// Newest first, as OpenWhisk lists them.
 fn list(cloud: &Cloud, call: &Call, owner: Option<&str>) -> Result<Reply, Refusal> {
     let refuse = |why: String| codes::BAD_PARAMETER.refuse(why);
+    let ignored = cloud.options.ignore_paging;
     let size = call.query.integer("pageSize", 20, 1, MAX_PAGE).map_err(refuse)?;
     let page = call.query.integer("pageNo", 1, 1, MAX_PAGE).map_err(refuse)?;
     let now = cloud.clock.now_ms();
@@ -62,6 +63,7 @@ fn list(cloud: &Cloud, call: &Call, owner: Option<&str>) -> Result<Reply, Refusa
     let total = found.len();
     let skip = usize::try_from((page - 1).saturating_mul(size)).unwrap_or(usize::MAX);
     let take = usize::try_from(size).unwrap_or(usize::MAX);
+    let (skip, take) = if ignored { (0, usize::MAX) } else { (skip, take) };
     let items: Vec<Value> = found
         .iter()
         .rev()
@@ -127,7 +129,7 @@ fn get(cloud: &Cloud, call: &Call, owner: &str, id: &str, missing: Code) -> Resu
         .filter(|activation| {
             activation.owner() == owner
                 && activation.platform == call.platform
-                && now >= activation.end.saturating_add(lag)
+                && now >= activation.end.max(activation.start).saturating_add(lag)
                 && activation.start >= now - WINDOW_MS
         });
     let activation = found.ok_or_else(|| missing.refuse(format!("no activation {id}")))?;
@@ -146,19 +148,12 @@ pub(super) fn shown(cloud: &Cloud, activation: &Activation, generation: Generati
         "start": activation.start,
         "subject": cloud.options.namespace,
     });
-    if generation == Generation::V20 {
-        let zone = cloud.options.site.local_time();
-        for (key, ms) in [("start", activation.start), ("end", activation.end)] {
-            let local = zone.timestamp_millis_opt(ms).single();
-            shown[key] = local.map(|time| time.format(LOCAL_TIME).to_string()).into();
-        }
-        if let Some(package) = activation
-            .package
-            .as_deref()
-            .filter(|package| *package != NO_PACKAGE)
-        {
-            shown["name"] = format!("{package}/{}", activation.name).into();
-        }
+    let package = activation
+        .package
+        .as_deref()
+        .filter(|package| *package != NO_PACKAGE);
+    if let (Generation::V20, Some(package)) = (generation, package) {
+        shown["name"] = format!("{package}/{}", activation.name).into();
     }
     shown
 }

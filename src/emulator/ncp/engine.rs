@@ -66,10 +66,8 @@ pub(super) async fn run(
     let mut body = shown(cloud, &activation, call.generation);
     if let Some(body) = body.as_object_mut() {
         body.remove("logs");
-        // Unlike the detail, the answer to a run has the bare name and milliseconds in both generations.
+        // Unlike the detail, the answer to a run has the bare name in both generations.
         body.insert("name".into(), activation.name.clone().into());
-        body.insert("start".into(), activation.start.into());
-        body.insert("end".into(), activation.end.into());
     }
     let mut reply = content(&body);
     if openwhisk && !activation.response.success {
@@ -194,6 +192,7 @@ impl Run {
             max_log_bytes: MAX_LOG,
             max_result: MAX_RESULT,
             env: self.env(action, code),
+            processes: self.cloud.options.processes,
         };
         let outcome = runtime::run(job, &self.cloud.clock, &self.cloud.stop).await;
         (

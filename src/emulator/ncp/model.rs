@@ -151,6 +151,7 @@ pub(super) struct Activation {
     pub(super) package: Option<String>,
     pub(super) platform: Platform,
     pub(super) start: i64,
+    /// 0 for a trigger.
     pub(super) end: i64,
     pub(super) logs: Vec<String>,
     pub(super) response: Response,
@@ -191,7 +192,8 @@ impl Activation {
         }
     }
 
+    /// 0 for a trigger.
     pub(super) fn duration(&self) -> i64 {
-        self.end - self.start
+        (self.end - self.start).max(0)
     }
 }

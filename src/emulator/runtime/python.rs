@@ -1,16 +1,22 @@
-//! Python actions: one `python3` process a run, fed with `python/wrapper.py`.
+//! Python actions: a `python3` process with a supervisor above it for each run, fed with `python/wrapper.py`.
 //!
 //! The job goes in as JSON on standard input. The result comes back on standard output behind a mark that is drawn anew
 //! for each run; every other line is the action's log. The wrapper limits its own memory before it runs any foreign line.
+//!
+//! Nothing that a run starts outlives it: the supervisor ends all processes below it when the action ends, and when its
+//! standard input closes, which a time-out, a stop and the end of the emulator do. Both are a process group of their own,
+//! which is ended afterwards.
 
 use std::io;
 use std::process::Stdio;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::logs::Logs;
 use super::{Code, Failure, Job, Outcome, Stop};
@@ -19,6 +25,10 @@ use crate::emulator::clock::Clock;
 const WRAPPER: &str = include_str!("python/wrapper.py");
 /// A line longer than so many times the limit of a result is cut: enough for one somewhat over it with everything escaped.
 const MAX_LINE: usize = 8;
+/// What of this process's environment `python3` needs to be found and to start, also when it is a shim of a version manager.
+const ENVIRONMENT: [&str; 4] = ["PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
+/// The supervisor may take so long to end everything.
+const GRACE: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
     let logs = Logs::new(job.max_log_bytes, clock);
@@ -42,13 +52,37 @@ pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
 }
 
 fn start() -> io::Result<Child> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a child process gets these variables and no others"
+    )]
+    let needed = ENVIRONMENT.map(|name| (name, std::env::var_os(name)));
+    let needed = needed
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    // Not killed when dropped: its standard input closes then, and the supervisor ends the rest before itself.
     Command::new("python3")
         .args(["-I", "-B", "-X", "utf8", "-c", WRAPPER])
+        .env_clear()
+        .envs(needed)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
+        .process_group(0)
         .spawn()
+}
+
+/// Ends everything that the run has started.
+async fn end(child: &mut Child, stdin: Option<ChildStdin>) {
+    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    drop(stdin);
+    // A supervisor that does not end was stopped by the action.
+    let _ = tokio::time::timeout(GRACE, child.wait()).await;
+    // Nothing is left of the group unless the action ended its supervisor.
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.kill().await;
 }
 
 /// What the marked lines have said so far.
@@ -67,20 +101,21 @@ async fn supervise(
     told: &mut Told,
 ) -> Result<Value, Failure> {
     let mark = format!("{:032x}", fastrand::u128(..));
+    let mut stdin = child.stdin.take();
     let finished = tokio::select! {
-        finished = tokio::time::timeout(job.time_limit, talk(child, job, &mark, logs, told)) => finished,
-        () = stop.stopped() => return Err(Failure::Internal("the emulator is stopping".into())),
+        finished = tokio::time::timeout(job.time_limit, talk(child, &mut stdin, job, &mark, logs, told)) => Some(finished),
+        () = stop.stopped() => None,
     };
-    // Also reaps the process; one that has ended already cannot be killed, which is fine.
-    let _ = child.kill().await;
+    end(child, stdin).await;
     match finished {
-        Err(_) => Err(Failure::OutOfTime {
+        None => Err(Failure::Internal("the emulator is stopping".into())),
+        Some(Err(_)) => Err(Failure::OutOfTime {
             loading: !told.loaded,
         }),
-        Ok(Err(error)) if told.end.is_none() => {
+        Some(Ok(Err(error))) if told.end.is_none() => {
             Err(Failure::Internal(format!("talking to python3 failed: {error}")))
         }
-        Ok(_) => ended(told, job.max_result),
+        Some(Ok(_)) => ended(told, job.max_result),
     }
 }
 
@@ -112,10 +147,15 @@ fn ended(told: &mut Told, max_result: usize) -> Result<Value, Failure> {
     }
 }
 
-async fn talk(child: &mut Child, job: &Job, mark: &str, logs: &Logs, told: &mut Told) -> io::Result<()> {
-    let (Some(mut stdin), Some(stdout), Some(stderr)) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take())
-    else {
+async fn talk(
+    child: &mut Child,
+    stdin: &mut Option<ChildStdin>,
+    job: &Job,
+    mark: &str,
+    logs: &Logs,
+    told: &mut Told,
+) -> io::Result<()> {
+    let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, child.stdout.take(), child.stderr.take()) else {
         return Err(io::Error::other("a pipe to the process is missing"));
     };
     let (source, archive) = match &job.code {
@@ -135,7 +175,9 @@ async fn talk(child: &mut Child, job: &Job, mark: &str, logs: &Logs, told: &mut 
     .to_string();
     let feed = async move {
         // A process that ends at once closes the pipe early; its end says more than this error.
-        let _ = stdin.write_all(input.as_bytes()).await;
+        let _ = stdin
+            .write_all(format!("{}\n{input}", input.len()).as_bytes())
+            .await;
     };
     // The wrapper puts a line end before each mark, which shows as an empty line unless one was open.
     let mut held_blank = false;

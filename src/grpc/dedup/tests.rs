@@ -53,7 +53,13 @@ impl Bench {
         let key = Key::new("Invoke", "t", id);
         let outcome = self
             .dedup
-            .run(key, message.as_bytes(), Instant::now() + 60 * SECOND, work)
+            .run(
+                key,
+                message.as_bytes(),
+                Instant::now() + 60 * SECOND,
+                String::new(),
+                work,
+            )
             .await?;
         outcome.result.clone()
     }
@@ -211,7 +217,11 @@ async fn a_call_that_was_lost_may_have_run_and_does_not_run_again() {
         tokio::time::sleep(SECOND).await;
         panic!("on purpose")
     };
-    let outcome = bench.dedup.run(key(), b"m", deadline, panics).await.unwrap();
+    let outcome = bench
+        .dedup
+        .run(key(), b"m", deadline, String::new(), panics)
+        .await
+        .unwrap();
     assert_eq!(outcome.result.as_ref().unwrap_err().reason, "SIDECAR_BUG");
     let error = bench.call("a", "m", None).await.unwrap_err();
     assert_eq!(

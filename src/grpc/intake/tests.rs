@@ -26,6 +26,13 @@ fn frames(bytes: &[u8], size: usize) -> Body {
     Body::new(http_body_util::StreamBody::new(tokio_stream::iter(frames)))
 }
 
+async fn read(body: Body, memory: &Memory, max_size: usize) -> Result<(Intake, Held), Status> {
+    let mut held = Held::default();
+    let accepted = Accepted { max_size, gzip: true };
+    let intake = Intake::read(body, memory, &mut held, accepted).await?;
+    Ok((intake, held))
+}
+
 async fn rest(intake: Intake) -> Vec<u8> {
     intake.collect().await.unwrap().to_bytes().to_vec()
 }
@@ -44,7 +51,7 @@ async fn every_byte_passes_however_it_is_cut_into_frames() {
     for body in [vec![], vec![7; 3], vec![7; SMALL], vec![7; 100_000]] {
         let sent = message(false, &body);
         for size in [1, 2, 4, 5, 6, 1000, sent.len()] {
-            let (intake, held) = Intake::read(frames(&sent, size), &memory, LIMIT).await.unwrap();
+            let (intake, held) = read(frames(&sent, size), &memory, LIMIT).await.unwrap();
             assert_eq!(
                 held.counts(),
                 body.len() > SMALL,
@@ -66,7 +73,7 @@ async fn a_large_message_takes_four_times_its_size_before_more_than_its_first_by
     let stalled = tokio_stream::iter([Ok::<_, Status>(Frame::data(Bytes::copy_from_slice(&sent[..5])))]);
     let stalled = futures_util::StreamExt::chain(stalled, futures_util::stream::pending());
     let body = Body::new(http_body_util::StreamBody::new(stalled));
-    let (_intake, held) = Intake::read(body, &memory, LIMIT).await.unwrap();
+    let (_intake, held) = read(body, &memory, LIMIT).await.unwrap();
     assert_eq!(memory.stats().used, 50_000 * FACTOR);
     drop(held);
     assert_eq!(memory.stats().used, 0);
@@ -76,17 +83,14 @@ async fn a_large_message_takes_four_times_its_size_before_more_than_its_first_by
 async fn a_message_without_room_is_refused_with_details_and_small_ones_pass() {
     let memory = Memory::new(300_000);
     let sent = message(false, &[0; 50_000]);
-    let (_intake, _held) = Intake::read(frames(&sent, 100), &memory, LIMIT).await.unwrap();
-    let status = Intake::read(frames(&sent, 100), &memory, LIMIT)
-        .await
-        .err()
-        .unwrap();
+    let (_intake, _held) = read(frames(&sent, 100), &memory, LIMIT).await.unwrap();
+    let status = read(frames(&sent, 100), &memory, LIMIT).await.err().unwrap();
     assert_eq!(
         (status.code(), reason(&status).as_str()),
-        (tonic::Code::ResourceExhausted, "MEMORY_LIMIT")
+        (Code::ResourceExhausted, "MEMORY_LIMIT")
     );
     let small = frames(&message(false, &[0; 100]), 100);
-    assert!(Intake::read(small, &memory, LIMIT).await.is_ok());
+    assert!(read(small, &memory, LIMIT).await.is_ok());
 }
 
 #[tokio::test]
@@ -96,16 +100,13 @@ async fn a_compressed_message_takes_what_it_unpacks_to_as_well() {
     assert!(packed.len() < 1000, "not a good example");
     let sent = message(true, &packed);
     for size in [1, 3, 1000] {
-        let (intake, held) = Intake::read(frames(&sent, size), &memory, LIMIT).await.unwrap();
+        let (intake, held) = read(frames(&sent, size), &memory, LIMIT).await.unwrap();
         assert_eq!(memory.stats().used, (200_000 + packed.len()) * FACTOR);
-        assert_eq!(rest(intake).await, sent);
+        assert_eq!(rest(intake).await, message(false, &[b'x'; 200_000]));
         drop(held);
     }
     let bomb = message(true, &gzip(&vec![0; LIMIT / 2]));
-    let status = Intake::read(frames(&bomb, 1000), &memory, LIMIT)
-        .await
-        .err()
-        .unwrap();
+    let status = read(frames(&bomb, 1000), &memory, LIMIT).await.err().unwrap();
     assert_eq!(reason(&status), "MEMORY_LIMIT");
     assert_eq!(memory.stats().used, 0);
 }
@@ -114,11 +115,11 @@ async fn a_compressed_message_takes_what_it_unpacks_to_as_well() {
 async fn what_the_library_refuses_by_itself_is_left_to_it() {
     let memory = Memory::new(LIMIT);
     let large = message(false, &[0; 70_000]);
-    let (intake, _held) = Intake::read(frames(&large, 1000), &memory, 65_536).await.unwrap();
+    let (intake, _held) = read(frames(&large, 1000), &memory, 65_536).await.unwrap();
     assert_eq!(rest(intake).await, large);
     // What is no whole message breaks off, whoever reads it.
-    for sent in [vec![], vec![0, 0], message(true, &[0; 20])[..10].to_vec()] {
-        let (intake, _held) = Intake::read(frames(&sent, 1000), &memory, 65_536).await.unwrap();
+    for sent in [vec![], vec![0, 0]] {
+        let (intake, _held) = read(frames(&sent, 1000), &memory, 65_536).await.unwrap();
         assert!(intake.collect().await.is_err(), "{sent:?}");
     }
     assert_eq!(memory.stats().refused, 0);
@@ -128,9 +129,95 @@ async fn what_the_library_refuses_by_itself_is_left_to_it() {
         Err(Status::cancelled("gone")),
     ]);
     let body = Body::new(http_body_util::StreamBody::new(broken));
-    let (intake, _held) = Intake::read(body, &memory, LIMIT).await.unwrap();
-    assert_eq!(
-        intake.collect().await.err().unwrap().code(),
-        tonic::Code::Cancelled
+    let (intake, _held) = read(body, &memory, LIMIT).await.unwrap();
+    assert_eq!(intake.collect().await.err().unwrap().code(), Code::Cancelled);
+}
+
+#[tokio::test]
+async fn what_is_no_whole_gzip_message_is_refused_for_good() {
+    let memory = Memory::new(LIMIT);
+    let packed = gzip(&[b'x'; 5000]);
+    let mut lies = packed.clone();
+    let size = lies.len() - 4;
+    lies[size] ^= 1;
+    let mut wrong_sum = packed.clone();
+    wrong_sum[size - 1] ^= 1;
+    for (bad, why) in [
+        (b"hello".to_vec(), "garbage"),
+        (vec![], "nothing"),
+        (packed[..packed.len() - 6].to_vec(), "cut short"),
+        ([packed.as_slice(), &[0; 4]].concat(), "zeros behind it"),
+        ([packed.as_slice(), &packed].concat(), "two of them"),
+        (lies, "a wrong size"),
+        (wrong_sum, "a wrong sum"),
+    ] {
+        for size in [1, 7, 100_000] {
+            let sent = message(true, &bad);
+            let status = read(frames(&sent, size), &memory, LIMIT).await.err().unwrap();
+            let pushback = status.metadata().get("grpc-retry-pushback-ms").unwrap();
+            assert_eq!(
+                (status.code(), pushback.to_str().unwrap()),
+                (Code::Internal, "-1"),
+                "{why}"
+            );
+        }
+    }
+    // A body that ends within its message.
+    let cut = &message(true, &packed)[..20];
+    let (intake, held) = read(frames(cut, 7), &memory, LIMIT).await.unwrap();
+    assert_eq!(intake.collect().await.err().unwrap().code(), Code::Internal);
+    drop(held);
+    // Packed without saying so.
+    let (mut held, accepted) = (
+        Held::default(),
+        Accepted {
+            max_size: LIMIT,
+            gzip: false,
+        },
     );
+    let body = frames(&message(true, &packed), 100);
+    let status = Intake::read(body, &memory, &mut held, accepted)
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(status.code(), Code::Internal);
+    assert_eq!(memory.stats().used, 0);
+}
+
+#[tokio::test]
+async fn unpacking_stops_at_the_largest_size_and_counts_what_came_out_whatever_the_message_says() {
+    let memory = Memory::new(100 << 20);
+    let mut bomb = gzip(&vec![0; 10 << 20]);
+    let size = bomb.len() - 4;
+    bomb[size..].fill(0);
+    let sent = message(true, &bomb);
+    let mut held = Held::default();
+    let accepted = Accepted {
+        max_size: LIMIT,
+        gzip: true,
+    };
+    let status = Intake::read(frames(&sent, 1000), &memory, &mut held, accepted)
+        .await
+        .err()
+        .unwrap();
+    let details = tonic_types::StatusExt::get_error_details(&status);
+    assert_eq!(details.error_info().unwrap().reason, "MESSAGE_TOO_LARGE");
+    assert!(memory.stats().used <= (LIMIT + bomb.len()) * FACTOR);
+    let small = Memory::new(LIMIT);
+    let status = read(frames(&sent, 1000), &small, 64 << 20).await.err().unwrap();
+    assert_eq!(reason(&status), "MEMORY_LIMIT");
+    assert_eq!(small.stats().used, 0);
+}
+
+#[tokio::test]
+async fn what_follows_a_packed_message_breaks_the_call_off() {
+    let memory = Memory::new(LIMIT);
+    let sent = [message(true, &gzip(b"first")), message(false, b"second")].concat();
+    for size in [1, 11, 1000] {
+        let whole = match read(frames(&sent, size), &memory, LIMIT).await {
+            Ok((intake, _held)) => intake.collect().await.map(drop),
+            Err(refused) => Err(refused),
+        };
+        assert!(whole.is_err(), "in frames of {size}");
+    }
 }

@@ -12,7 +12,7 @@ use http::StatusCode;
 use crate::error::{Component, Error, Execution, Kind, Scope};
 use crate::provider::diagnosis::Cause;
 use crate::provider::inner_error;
-use crate::provider::status::{by_http_status, plain};
+use crate::provider::status::by_http_status;
 use crate::transport::{Response, retry_after, server_failed};
 
 mod inner;
@@ -20,7 +20,7 @@ mod said;
 mod table;
 
 pub(super) use inner::{Fault, fault_of};
-pub(super) use said::{Said, is_code, read};
+pub(super) use said::{Said, is_code, read, signed_text};
 
 use table::{GATEWAY, Row, SERVICE};
 
@@ -66,6 +66,7 @@ pub(super) fn classify(response: &Response, said: &Said) -> Error {
     error.with(|facts| {
         facts.http_status = Some(status.as_u16());
         facts.upstream_code.clone_from(&said.code);
+        facts.violations.clone_from(&said.violations);
         if let Some(pause) = retry_after(&response.headers, crate::clock::now()) {
             facts.retry_after = Some(pause);
         }
@@ -112,6 +113,8 @@ fn service(&(code, reason, kind, sentence): &Row, status: StatusCode, said: &Sai
     let transient = matches!(code, 408 | 429 | 500 | 502..=504 | 1115 | 1169);
     let execution = match (kind, code) {
         (_, 1162) => Execution::Completed,
+        // An initializer is code of the function, and may have run.
+        (_, 1401..=1405) => Execution::Unknown,
         (Kind::Internal | Kind::Unavailable | Kind::DeadlineExceeded, _) => Execution::Unknown,
         _ => Execution::NotStarted,
     };
@@ -297,8 +300,8 @@ fn told(kind: Kind, reason: &'static str, sentence: &str, said: &Said) -> Error 
 fn explain(said: &Said) -> String {
     // Some gateways append the text they signed, which holds header values.
     let words = said.message.split("canonicalRequest").next().unwrap_or_default();
-    match plain(words) {
-        words if words.is_empty() => String::new(),
+    match words.trim_end() {
+        "" => String::new(),
         words => format!(" It said: {words}"),
     }
 }

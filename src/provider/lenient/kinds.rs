@@ -75,12 +75,19 @@ impl Serialize for Seconds {
     }
 }
 
-impl<'de> Deserialize<'de> for Loose {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(json)?;
-        Ok(quietly(raw.get().as_bytes(), Clock::UTC).unwrap_or_default())
-    }
+/// The same inside structures that the JSON library reads; nothing is counted there.
+macro_rules! in_structures {
+    ($($type:ty),*) => {$(
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+                let raw = <&RawValue>::deserialize(json)?;
+                Ok(quietly(raw.get().as_bytes(), Clock::UTC).unwrap_or_default())
+            }
+        }
+    )*};
 }
+
+in_structures!(Loose, Words, Flag);
 
 scalars! {
     Loose: |scalar, _notes| scalar.number().and_then(|number| Found::Value(Self(Some(number))));

@@ -8,57 +8,64 @@ use serde_json::Value as Tree;
 
 mod table;
 
-use table::{GATEWAY, Row, SERVICE};
+use table::{GATEWAY, NAMED, Row, SERVICE};
 
 use crate::error::{Component, Error, Execution, Kind, Scope};
 use crate::provider::diagnosis::Cause;
-use crate::provider::status::{by_http_status, is_symbol, plain};
+use crate::provider::error_body::{self, Body};
+use crate::provider::status::{by_http_status, is_symbol};
 use crate::transport::server_failed;
 
-/// What the body of an error answer says; every shape seen on NCP APIs is read.
-#[derive(Debug, Default, PartialEq)]
+/// What the body of an error answer says; every shape seen on NCP APIs and on Apache OpenWhisk, which NCP runs, is read.
+#[derive(Debug, Default)]
 struct Said {
+    /// A code of the service or the gateway; never an id.
     code: Option<String>,
-    message: String,
-    details: String,
+    /// The cloud's own symbol, which comes with a code.
+    symbol: Option<String>,
+    body: Body,
 }
 
 /// The meaning of an answer that is no success.
 #[must_use]
 pub(super) fn classify(status: StatusCode, body: &[u8]) -> Error {
-    let said = read(body);
-    let code = said
-        .code
-        .as_deref()
-        .and_then(|code| code.trim().parse::<u32>().ok());
-    let row = code.and_then(|code| SERVICE.iter().chain(GATEWAY).find(|row| row.0 == code));
-    let error = match row {
-        Some(row) => from_row(row, status, &said),
+    let said = read(status, body);
+    let error = match said.code.as_deref().and_then(row) {
+        Some(row) => from_row(row, status),
         None => from_status(status, &said),
     };
     error.with(|facts| {
         facts.http_status = Some(status.as_u16());
-        facts.upstream_code.clone_from(&said.code);
+        facts.message.push_str(&explain(&said));
+        facts.violations.clone_from(&said.body.violations);
+        facts.upstream_code = said.code;
     })
 }
 
-fn from_row(&(code, symbol, kind, sentence): &Row, status: StatusCode, said: &Said) -> Error {
-    let gateway = code < 1000;
+fn row(code: &str) -> Option<Row> {
+    match code.parse::<u32>() {
+        Ok(number) => {
+            let mut rows = SERVICE.iter().chain(GATEWAY);
+            rows.find(|row| row.0 == number).copied()
+        }
+        Err(_) => {
+            let (_, symbol, kind, sentence) = *NAMED.iter().find(|row| row.0 == code)?;
+            Some((0, symbol, kind, sentence))
+        }
+    }
+}
+
+fn from_row((code, symbol, kind, sentence): Row, status: StatusCode) -> Error {
+    let gateway = (1..1000).contains(&code);
     let transient = matches!(code, 80031 | 81311..=81314 | 410 | 420 | 500 | 510 | 900);
     let unknown = matches!(code, 81311..=81314 | 500 | 510 | 900);
-    let reason = if is_symbol(&said.message) {
-        said.message.clone()
-    } else {
-        symbol.to_owned()
-    };
-    let extra = explain(said, &reason);
     // A subnet that is being connected holds up the actions in it, and no others.
     let scope = if matches!(code, 81311..=81314) {
         Scope::Resource
     } else {
         Scope::Upstream
     };
-    Error::new(kind, reason, format!("{sentence}{extra}"))
+    Error::new(kind, symbol, sentence)
         .component(if gateway {
             Component::Gateway
         } else {
@@ -89,73 +96,58 @@ fn from_row(&(code, symbol, kind, sentence): &Row, status: StatusCode, said: &Sa
         })
 }
 
+/// A code that is in no table: the cloud's own symbol is the reason, else the code's number. A code that is a word is told
+/// as the upstream's code alone, as any word would make a reason of its own.
 fn from_status(status: StatusCode, said: &Said) -> Error {
-    let error = by_http_status(status);
-    let extra = explain(said, "");
-    error.with(|facts| {
-        if is_symbol(&said.message) {
-            facts.reason = said.message.clone().into();
-        } else if let Some(code) = &said.code {
-            facts.reason = format!(
-                "NCP_{}",
-                code.chars()
-                    .filter(char::is_ascii_alphanumeric)
-                    .collect::<String>()
-            )
-            .into();
+    by_http_status(status).with(|facts| {
+        let number = said
+            .code
+            .as_ref()
+            .filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()));
+        if let Some(symbol) = &said.symbol {
+            facts.reason = symbol.clone().into();
+        } else if let Some(number) = number {
+            facts.reason = format!("NCP_{number}").into();
         }
-        facts.message.push_str(&extra);
     })
 }
 
-/// The upstream's own words after ours, as far as they add anything.
-fn explain(said: &Said, reason: &str) -> String {
-    let words: Vec<_> = [&said.message, &said.details]
-        .into_iter()
-        .filter(|text| text.as_str() != reason)
-        .map(|text| plain(text))
-        .filter(|text| !text.is_empty())
-        .collect();
-    if words.is_empty() {
-        String::new()
-    } else {
-        format!(" It said: {}", words.join("; "))
+/// The upstream's own words after ours.
+fn explain(said: &Said) -> String {
+    match &*said.body.words {
+        "" => String::new(),
+        words => format!(" It said: {words}"),
     }
 }
 
-fn read(body: &[u8]) -> Said {
-    let Ok(tree) = serde_json::from_slice::<Tree>(body) else {
-        // XML, HTML or plain text: the status speaks; markup is not for callers.
-        return Said::default();
+fn read(status: StatusCode, body: &[u8]) -> Said {
+    let coded = |tree: &Tree| {
+        let [error, response] = ["error", "responseError"].map(|name| tree.get(name));
+        // A plain `code` may repeat the status, and beside `error` it is the id of a transaction.
+        let plain = |outer| error_body::code(outer, "code").filter(|code| *code != status.as_str());
+        let found = [
+            (error, "errorCode", "message"),
+            (response, "returnCode", "returnMessage"),
+            (Some(tree), "errorCode", "message"),
+        ];
+        found
+            .into_iter()
+            .enumerate()
+            .find_map(|(index, (outer, code, message))| {
+                let outer = outer.filter(|outer| outer.is_object())?;
+                let inner = || plain(outer).filter(|_| index < 2);
+                let code = error_body::code(outer, code).or_else(inner)?;
+                let symbol = outer.get(message).and_then(Tree::as_str);
+                let symbol = symbol.filter(|text| is_symbol(text)).map(ToOwned::to_owned);
+                Some((code, symbol))
+            })
     };
-    let text = |object: &Tree, names: &[&str]| names.iter().find_map(|name| scalar(object.get(*name)?));
-    for (outer, code, message) in [
-        (tree.get("error"), "errorCode", "message"),
-        (tree.get("responseError"), "returnCode", "returnMessage"),
-        (Some(&tree), "errorCode", "message"),
-    ] {
-        let Some(outer) = outer.filter(|outer| outer.is_object()) else {
-            continue;
-        };
-        let code = text(outer, &[code, "code"]);
-        let message = text(outer, &[message, "errorMessage"]);
-        if code.is_some() || message.is_some() {
-            let details = text(outer, &["details"]).unwrap_or_default();
-            return Said {
-                code,
-                message: message.unwrap_or_default(),
-                details,
-            };
-        }
-    }
-    Said::default()
-}
-
-fn scalar(value: &Tree) -> Option<String> {
-    match value {
-        Tree::String(text) => Some(text.clone()),
-        Tree::Number(number) => Some(number.to_string()),
-        _ => None,
+    let body = Body::read(body, |tree| coded(tree)?.1);
+    let (code, symbol) = body.tree.as_ref().and_then(coded).unzip();
+    Said {
+        code,
+        symbol: symbol.flatten(),
+        body,
     }
 }
 
@@ -220,6 +212,100 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn words_reach_the_caller_and_an_id_is_neither_code_nor_reason() {
+        for (status, body, kind, reason, code, words) in [
+            (
+                429,
+                r#"{"code":"BWm0N3Qemn4uMAcZWY0JCy8PjTAQ191A","error":"Too many concurrent requests in flight (count: 240, allowed: 240)."}"#,
+                Kind::ResourceExhausted,
+                "RATE_LIMITED",
+                None,
+                "Too many concurrent requests in flight",
+            ),
+            (
+                404,
+                r#"{"error":"The requested resource does not exist.","code":200}"#,
+                Kind::NotFound,
+                "NOT_FOUND",
+                None,
+                "The requested resource does not exist.",
+            ),
+            (
+                500,
+                r#"{"error":"Internal error.","code":210}"#,
+                Kind::Internal,
+                "UPSTREAM_FAILED",
+                None,
+                "Internal error.",
+            ),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"malformed"}}"#,
+                Kind::InvalidArgument,
+                "BAD_REQUEST",
+                None,
+                "malformed",
+            ),
+            (
+                400,
+                r#"{"message":"BWM0N3QEMN4UMA"}"#,
+                Kind::InvalidArgument,
+                "BAD_REQUEST",
+                None,
+                "BWM0N3QEMN4UMA",
+            ),
+            (
+                400,
+                r#"{"error":{"errorCode":"InvalidParameter","message":"The specified parameter is invalid.","detail":"platform","fieldErrors":[{"field":"platform","message":"unknown"}]}}"#,
+                Kind::InvalidArgument,
+                "INVALID_PARAMETER",
+                Some("InvalidParameter"),
+                "platform",
+            ),
+            (
+                409,
+                r#"{"error":{"errorCode":"SomethingElse","message":"no"}}"#,
+                Kind::FailedPrecondition,
+                "CONFLICT",
+                Some("SomethingElse"),
+                "no",
+            ),
+            (
+                404,
+                r#"{"error":{"errorCode":"80301","message":"SOMETHING_RENAMED","details":{"error_msg":"gone"}}}"#,
+                Kind::NotFound,
+                "ACTION_NOT_FOUND",
+                Some("80301"),
+                "gone",
+            ),
+            (
+                403,
+                "Forbidden by the firewall",
+                Kind::PermissionDenied,
+                "PERMISSION_DENIED",
+                None,
+                "Forbidden by the firewall",
+            ),
+        ] {
+            let error = of(status, body);
+            assert_eq!((error.kind, error.reason.as_ref()), (kind, reason), "{body}");
+            assert_eq!(error.upstream_code.as_deref(), code, "{body}");
+            assert!(error.message.contains(words), "{body}: {}", error.message);
+        }
+        let fields = of(
+            400,
+            r#"{"error":{"errorCode":"InvalidParameter","message":"x","fieldErrors":[{"field":"limits","message":"too large"}]}}"#,
+        );
+        assert_eq!(
+            (
+                fields.violations[0].field.as_str(),
+                fields.violations[0].description.as_str()
+            ),
+            ("limits", "too large")
+        );
     }
 
     #[test]

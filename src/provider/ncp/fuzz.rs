@@ -18,7 +18,7 @@ pub(crate) fn answer(data: &[u8]) {
         error.message
     );
     assert!(
-        error.message.chars().count() < 1200 && error.reason.len() < 400,
+        error.message.len() < 3_000 && error.reason.len() < 64,
         "{}",
         error.message
     );

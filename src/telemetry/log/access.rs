@@ -67,6 +67,9 @@ impl Json<'_> {
             self.text("subject", call.subject);
         }
         self.text("code", call.code);
+        if let Some(outcome) = call.outcome {
+            self.text("outcome", outcome);
+        }
         if let Some(failure) = &call.failure {
             self.text("reason", &failure.reason);
             self.text("execution", failure.execution.as_str());
@@ -106,7 +109,7 @@ impl Json<'_> {
         self.0.push_str(itoa::Buffer::new().format(value));
     }
 
-    /// What an upstream or a caller chose may hold anything.
+    /// What an upstream or a caller chose may hold anything, of any length.
     fn text(&mut self, name: &str, value: &str) {
         let value = bounded(value);
         self.name(name);
@@ -134,7 +137,9 @@ impl Json<'_> {
                             self.0.push(c);
                         }
                         c => {
-                            let _ = write!(self.0, "\\u{:04x}", u32::from(c));
+                            for unit in c.encode_utf16(&mut [0; 2]) {
+                                let _ = write!(self.0, "\\u{unit:04x}");
+                            }
                         }
                     }
                 }
@@ -164,6 +169,9 @@ fn text(line: &mut String, call: &Finished<'_>, now: SystemTime) {
     }
     if !call.subject.is_empty() {
         pair("subject", call.subject);
+    }
+    if let Some(outcome) = call.outcome {
+        pair("outcome", outcome);
     }
     if let Some(failure) = &call.failure {
         pair("reason", &failure.reason);

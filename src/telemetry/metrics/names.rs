@@ -104,6 +104,10 @@ families! {
     HTTP_IN_FLIGHT = "http.client.active_requests", Unit::Things("{request}"), Kind::UpDown,
         ["server.address", "server.port", TARGET],
         "HTTP requests to the cloud that are under way";
+    /// Connections that fell silent.
+    SILENT_CONNECTIONS = "faas_sidecar.connections.silent", Unit::Things("{connection}"), Kind::Counter,
+        [TARGET, "network.protocol.version"],
+        "Connections to the cloud given up for silence: HTTP/2 (2) left a ping unanswered, HTTP/1.1 (1.1) a request until its wait ended";
     /// Slots in use.
     SLOTS = "faas_sidecar.slots.in_use", Unit::Things("{slot}"), Kind::UpDown, [TARGET],
         "Calls that hold one of the target's slots (limits.max_in_flight)";
@@ -118,13 +122,13 @@ families! {
         "Calls and retries refused before they were sent, by the reason that the caller is told";
     /// Memory in use.
     BODY_MEMORY = "faas_sidecar.body_memory.in_use", Unit::Bytes, Kind::UpDown, [],
-        "Memory counted for bodies in flight (max_body_memory)";
+        "Memory counted for calls and their bodies (max_body_memory)";
     /// Its bound.
     BODY_MEMORY_LIMIT = "faas_sidecar.body_memory.limit", Unit::Bytes, Kind::UpDown, [],
-        "The bound on memory for bodies in flight";
+        "The bound on memory for calls and their bodies";
     /// Calls refused for it.
     BODY_MEMORY_REFUSED = "faas_sidecar.body_memory.refused", Unit::Things("{call}"), Kind::Counter, [],
-        "Calls refused before they were read, because their message found no room (MEMORY_LIMIT)";
+        "Calls refused before they were read, because they or their message found no room (MEMORY_LIMIT)";
     /// Answers that waited for it.
     BODY_MEMORY_WAITED = "faas_sidecar.body_memory.waited", Unit::Things("{answer}"), Kind::Counter, [],
         "Answers of the cloud that had to wait for room";

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::names::{QUEUE_WAIT, TARGET_INFO};
-use super::{Calls, Functions, Histogram, Metrics, Requests, Unreadable};
+use super::names::{QUEUE_WAIT, SILENT_CONNECTIONS, TARGET_INFO};
+use super::{Calls, Counter, Functions, Histogram, Metrics, Requests, Unreadable};
 
 /// One target's numbers.
 #[derive(Debug)]
@@ -16,12 +16,33 @@ pub struct TargetMetrics {
     pub calls: Arc<Calls>,
     /// How long calls waited for a slot that had to.
     pub queue_waits: Histogram,
+    /// Connections to its cloud that fell silent.
+    pub silent_connections: SilentConnections,
     /// HTTP requests to its cloud.
     pub requests: Requests,
     /// Runs of its functions.
     pub functions: Functions,
     /// Members of the cloud's answers that cannot be read.
     pub unreadable: Unreadable,
+}
+
+/// Connections given up for silence, by protocol.
+#[derive(Debug)]
+pub struct SilentConnections {
+    /// HTTP/1.1: a request got no byte of an answer until its wait ended.
+    pub http1: Counter,
+    /// HTTP/2: a ping got no answer.
+    pub http2: Counter,
+}
+
+impl SilentConnections {
+    fn new(metrics: &Metrics, target: &str) -> Self {
+        let of = |version| metrics.family(&SILENT_CONNECTIONS).counter(&[target, version]);
+        Self {
+            http1: of("1.1"),
+            http2: of("2"),
+        }
+    }
 }
 
 impl TargetMetrics {
@@ -33,6 +54,7 @@ impl TargetMetrics {
             name: name.to_owned(),
             calls: Calls::new(metrics, name),
             queue_waits: metrics.family(&QUEUE_WAIT).histogram(&[name]),
+            silent_connections: SilentConnections::new(metrics, name),
             requests: Requests::new(metrics, name),
             functions: Functions::new(metrics, name),
             unreadable: Unreadable::new(metrics, name),

@@ -159,6 +159,7 @@ fn finished(context: &Context) -> Finished<'_> {
         started: now,
         ended: now,
         code: "OK",
+        outcome: None,
         place: None,
         subject: "",
         invokes: false,

@@ -268,4 +268,6 @@ fn only_a_sick_upstream_is_a_bad_sign() {
     }
     let of_one = error(Component::Service, Some(500)).scope(Scope::Resource);
     assert_eq!(Sign::of(&of_one), Sign::Good);
+    let refused = error(Component::Network, None).with(|facts| facts.unprocessed = true);
+    assert_eq!(Sign::of(&refused), Sign::None);
 }

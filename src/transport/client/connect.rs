@@ -3,35 +3,36 @@
 //! Every connection looks the name up anew, so that changes in DNS are followed as connections are replaced.
 
 use std::error::Error as StdError;
-use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::Uri;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
-use tower::{Service, ServiceExt as _};
 
 use super::http1::Http1;
 use super::http2::Http2;
-use super::round_trip::RoundTrip;
+use super::origin::OriginContext;
+use super::race;
+use super::resolver::{Resolver, is_local};
 use super::wire::Stream;
 use crate::transport::tls::Tls;
 
-/// A peer that vanished without a word is noticed by the system after this, even on an idle connection.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
-
 /// Opens connections to one origin.
 pub(super) struct Connector {
-    tcp: HttpConnector<Resolver>,
+    resolver: Resolver,
     tls: Option<Tls>,
-    address: Uri,
+    /// A name, or an address without brackets.
+    host: String,
+    port: u16,
     timeout: Duration,
     max_age: Duration,
-    round_trip: Arc<RoundTrip>,
+    /// The server asked for HTTP/1.1 although it offers HTTP/2 (`HTTP_1_1_REQUIRED`).
+    only_http1: AtomicBool,
 }
 
 /// What was agreed on.
@@ -53,54 +54,54 @@ pub(super) enum ConnectFault {
     Http(String),
     /// It took too long.
     Timeout,
+    /// This process has no descriptor, port or thread left.
+    Local(String),
 }
 
 impl Connector {
     pub(super) fn new(
-        address: Uri,
+        (host, port): (String, u16),
         tls: Option<Tls>,
-        timeout: Duration,
-        max_age: Duration,
-        round_trip: Arc<RoundTrip>,
+        resolver: Resolver,
+        (timeout, max_age): (Duration, Duration),
     ) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(timeout));
-        tcp.set_keepalive(Some(TCP_KEEPALIVE));
         Self {
-            tcp,
+            resolver,
             tls,
-            address,
+            host,
+            port,
             timeout,
             max_age,
-            round_trip,
+            only_http1: AtomicBool::new(false),
         }
     }
 
     /// Connects.
-    pub(super) async fn connect(&self) -> Result<Connected, ConnectFault> {
+    pub(super) async fn connect(&self, origin: &Arc<OriginContext>) -> Result<Connected, ConnectFault> {
         let began = Instant::now();
-        let connected = timeout_at(began + self.timeout, self.open())
+        let connected = timeout_at(began + self.timeout, self.open(origin))
             .await
             .unwrap_or(Err(ConnectFault::Timeout))?;
-        self.round_trip.note(began.elapsed());
+        origin.round_trip.note(began.elapsed());
         Ok(connected)
     }
 
     /// Whether the server can choose its protocol: only in the TLS handshake.
     pub(super) fn negotiates(&self) -> bool {
-        self.tls.is_some()
+        self.tls.is_some() && !self.only_http1.load(Ordering::Relaxed)
     }
 
-    async fn open(&self) -> Result<Connected, ConnectFault> {
-        let retires = self.retirement();
-        let tcp = self.tcp.clone().oneshot(self.address.clone());
-        let socket = tcp.await.map_err(|fault| unconnected(&fault))?.into_inner();
+    /// Offers HTTP/1.1 alone from now on; true the first time.
+    pub(super) fn leave_http2(&self) -> bool {
+        !self.only_http1.swap(true, Ordering::Relaxed)
+    }
+
+    async fn open(&self, origin: &Arc<OriginContext>) -> Result<Connected, ConnectFault> {
+        let socket = self.reach().await?;
         let Some(tls) = &self.tls else {
-            return http1(Stream::Plain(socket), retires).await;
+            return http1(Stream::Plain(socket), self.retirement()).await;
         };
-        let tls = TlsConnector::from(tls.config());
+        let tls = TlsConnector::from(self.offer(tls));
         let stream = tls.connect(self.server_name()?, socket).await.map_err(|fault| {
             let lasting = fault
                 .get_ref()
@@ -112,8 +113,9 @@ impl Connector {
         })?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let stream = Stream::Tls(Box::new(stream));
+        let retires = self.retirement();
         if http2 {
-            let connection = Http2::open(stream, retires)
+            let connection = Http2::open(stream, retires, Arc::clone(origin))
                 .await
                 .map_err(|fault| ConnectFault::Http(fault.to_string()))?;
             return Ok(Connected::Http2(connection));
@@ -121,12 +123,46 @@ impl Connector {
         http1(stream, retires).await
     }
 
+    /// A TCP connection. A quarter of the time goes to the name at most, when addresses of before are known.
+    async fn reach(&self) -> Result<TcpStream, ConnectFault> {
+        let addresses = match self.host.parse::<IpAddr>() {
+            Ok(address) => [address].into(),
+            Err(_) => {
+                let found = self.resolver.addresses(&self.host, self.timeout / 4).await;
+                found.map_err(|fault| {
+                    if fault.local {
+                        ConnectFault::Local(fault.why)
+                    } else {
+                        ConnectFault::Dns(fault.why)
+                    }
+                })?
+            }
+        };
+        let order = self.resolver.in_order(&addresses, self.port);
+        race::connect(order, &self.resolver).await.map_err(|fault| {
+            if is_local(&fault) {
+                ConnectFault::Local(fault.to_string())
+            } else if fault.kind() == std::io::ErrorKind::TimedOut {
+                ConnectFault::Timeout
+            } else {
+                ConnectFault::Tcp(fault.to_string())
+            }
+        })
+    }
+
+    fn offer(&self, tls: &Tls) -> Arc<ClientConfig> {
+        let config = tls.config();
+        if self.negotiates() {
+            return config;
+        }
+        let mut config = ClientConfig::clone(&config);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
+    }
+
     fn server_name(&self) -> Result<ServerName<'static>, ConnectFault> {
-        let host = self.address.host().unwrap_or_default();
-        // Without its brackets an IPv6 address is a name that certificates know.
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        ServerName::try_from(host.to_owned()).map_err(|fault| ConnectFault::Tls {
-            why: format!("{host}: {fault}"),
+        ServerName::try_from(self.host.clone()).map_err(|fault| ConnectFault::Tls {
+            why: format!("{}: {fault}", self.host),
             lasting: true,
         })
     }
@@ -142,61 +178,4 @@ async fn http1(stream: Stream, retires: Instant) -> Result<Connected, ConnectFau
         .await
         .map(Connected::Http1)
         .map_err(|fault| ConnectFault::Http(fault.to_string()))
-}
-
-fn unconnected(fault: &(dyn StdError + 'static)) -> ConnectFault {
-    let mut cause = fault;
-    let mut unresolved = false;
-    loop {
-        unresolved |= cause.is::<Unresolved>();
-        match cause.source() {
-            Some(inner) => cause = inner,
-            None => break,
-        }
-    }
-    let timed_out = cause
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|fault| fault.kind() == std::io::ErrorKind::TimedOut);
-    match (unresolved, timed_out) {
-        (true, _) => ConnectFault::Dns(cause.to_string()),
-        (_, true) => ConnectFault::Timeout,
-        _ => ConnectFault::Tcp(cause.to_string()),
-    }
-}
-
-/// The system's resolver, whose failures can be told from the others.
-#[derive(Clone, Debug)]
-struct Resolver(GaiResolver);
-
-#[derive(Debug)]
-struct Unresolved(std::io::Error);
-
-impl Service<Name> for Resolver {
-    type Response = <GaiResolver as Service<Name>>::Response;
-    type Error = Unresolved;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Unresolved>> + Send>>;
-
-    fn poll_ready(
-        &mut self,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(context).map_err(Unresolved)
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let answer = self.0.call(name);
-        Box::pin(async move { answer.await.map_err(Unresolved) })
-    }
-}
-
-impl fmt::Display for Unresolved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl StdError for Unresolved {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        None
-    }
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::connect::ConnectFault;
-use super::progress::Progress;
+use super::http1::{MAX_HEAD, MAX_HEADERS};
+use super::progress::{Progress, Received, Stage};
 use crate::error::{Component, Error, Execution, Kind};
 
 pub(super) fn unconnected(fault: &ConnectFault) -> Error {
     let (reason, what, lasting) = match fault {
+        ConnectFault::Local(why) => return exhausted(why),
         ConnectFault::Timeout => (
             "CONNECT_TIMEOUT",
             "did not accept a connection in time".to_owned(),
@@ -34,17 +36,86 @@ pub(super) fn unconnected(fault: &ConnectFault) -> Error {
     .transient(!lasting)
 }
 
+/// The system gave this process no descriptor, port or thread: the upstream has no part in it.
+fn exhausted(why: &str) -> Error {
+    Error::new(
+        Kind::Unavailable,
+        "CONNECT_FAILED",
+        format!("The sidecar cannot open a connection: its system refuses it one ({why}); nothing was sent."),
+    )
+    .component(Component::Sidecar)
+    .transient(true)
+}
+
+/// The HTTP/1.1 connection ended before the answer's head was whole.
+pub(super) fn lost_http1(progress: &Progress, why: &hyper::Error) -> Error {
+    if why.is_parse_too_large() {
+        return head_too_large(progress);
+    }
+    match &progress.stage {
+        Stage::Http1 { sent, .. } if why.is_parse() && sent.answered() => head_unreadable(progress, why),
+        _ => lost(progress, why),
+    }
+}
+
+/// The HTTP/2 connection, or the stream on it, ended before the answer's head was whole.
+pub(super) fn lost_http2(progress: &Progress, why: &h2::Error) -> Error {
+    let Stage::Http2 { stream, permit, .. } = &progress.stage else {
+        return lost(progress, why);
+    };
+    let frames = &permit.connection.state.frames;
+    // The library ends a stream for its head alone, and a connection for the head that came last.
+    let ours = why.is_reset() || why.is_go_away() && frames.answered_last(*stream);
+    if !(why.is_library() && ours) {
+        lost(progress, why)
+    } else if frames.large(*stream) {
+        head_too_large(progress)
+    } else {
+        head_unreadable(progress, why)
+    }
+}
+
 /// The connection ended before the answer's head was whole.
-pub(super) fn lost(progress: &Progress, why: &dyn std::error::Error) -> Error {
+fn lost(progress: &Progress, why: &dyn std::error::Error) -> Error {
+    if let Some(alert) = progress.handshake_refused() {
+        let why = format!("the server refuses the handshake: {alert:?}");
+        return unconnected(&ConnectFault::Tls { why, lasting: true });
+    }
+    let received = progress.received();
     network(
         "CONNECTION_LOST",
         format!(
             "The connection to the upstream was lost {} ({}).",
-            progress.received().describe(),
+            received.describe(),
             root_cause(why)
         ),
         progress.execution(),
     )
+    .with(|facts| facts.unprocessed = received == Received::Refused)
+}
+
+/// An answer came, but its head is beyond all bounds.
+pub(super) fn head_too_large(progress: &Progress) -> Error {
+    Error::new(
+        Kind::ResourceExhausted,
+        "RESPONSE_HEAD_TOO_LARGE",
+        format!(
+            "The head of the upstream's answer is larger than {} KiB or has more than {MAX_HEADERS} headers.",
+            MAX_HEAD >> 10
+        ),
+    )
+    .component(Component::Sidecar)
+    .execution(progress.execution())
+}
+
+/// An answer came, but its head is not HTTP.
+fn head_unreadable(progress: &Progress, why: &dyn std::error::Error) -> Error {
+    let message = format!(
+        "The head of the upstream's answer is not valid HTTP ({}).",
+        root_cause(why)
+    );
+    network("RESPONSE_NOT_UNDERSTOOD", message, progress.execution())
+        .with(|facts| facts.kind = Kind::Internal)
 }
 
 /// The connection ended within the answer's body.
@@ -92,4 +163,21 @@ fn root_cause(fault: &dyn std::error::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_own_system_refuses_is_not_the_networks_fault() {
+        let error = unconnected(&ConnectFault::Local("Too many open files".to_owned()));
+        let facts = (error.component, error.execution, &*error.reason, error.transient);
+        assert_eq!(
+            facts,
+            (Component::Sidecar, Execution::NotStarted, "CONNECT_FAILED", true)
+        );
+        let error = unconnected(&ConnectFault::Tcp("Connection refused".to_owned()));
+        assert_eq!(error.component, Component::Network);
+    }
 }

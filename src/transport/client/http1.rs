@@ -11,9 +11,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustls::AlertDescription;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::handshake::Handshake;
 use super::progress::Received;
 use super::wire::{Observer, Stream, Wire, silent};
 
@@ -22,12 +24,14 @@ use super::wire::{Observer, Stream, Wire, silent};
 pub(super) struct Http1 {
     sender: http1::SendRequest<Full<Bytes>>,
     pub(super) sent: Arc<Sent>,
-    /// Served an exchange before.
+    /// Idled before this exchange, so that the server may have closed it meanwhile.
     pub(super) reused: bool,
-    /// Not used for a new exchange after this.
+    /// Used for a new exchange after this only while there is no younger one.
     pub(super) retires: Instant,
+    /// Since when it is idle.
+    pub(super) idle_since: Instant,
     /// Not used for a new exchange when idle until this.
-    pub(super) idle_until: Instant,
+    idle_until: Instant,
 }
 
 /// What was written of the present request.
@@ -38,6 +42,12 @@ pub(super) struct Sent {
     body_left: AtomicU64,
     /// The next write begins a request on a used connection: look whether the peer is still there.
     check: AtomicBool,
+    /// Bytes came since the request began.
+    pub(super) heard: AtomicBool,
+    /// The first of them are those of an HTTP/1 answer.
+    answered: AtomicBool,
+    /// The server refused the handshake, which TLS 1.3 tells after the client's side of it has ended.
+    pub(super) handshake: Handshake,
 }
 
 /// Finds the end of the head in what is written, and counts the rest.
@@ -46,6 +56,10 @@ struct Watch {
     /// The last bytes of the head so far, since its end may lie across two writes.
     tail: Vec<u8>,
 }
+
+/// Largest answer head, on HTTP/2 unpacked and as counted there (RFC 9113 §6.5.2), and the most headers in it.
+pub(super) const MAX_HEAD: u32 = 128 << 10;
+pub(super) const MAX_HEADERS: usize = 1024;
 
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
@@ -57,7 +71,14 @@ impl Http1 {
             sent: Arc::clone(&sent),
             tail: Vec::new(),
         };
-        let (sender, connection) = http1::handshake(TokioIo::new(Wire::new(stream, watch))).await?;
+        // What RFC 9112 §5.1 and §5.2 have a user agent accept; and no small bound on a head that came.
+        let (sender, connection) = http1::Builder::new()
+            .allow_spaces_after_header_name_in_responses(true)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .max_headers(MAX_HEADERS)
+            .max_header_size(MAX_HEAD as usize)
+            .handshake(TokioIo::new(Wire::new(stream, watch)))
+            .await?;
         // Its end is seen by the exchange, or by the next look at an idle connection.
         tokio::spawn(async move { drop(connection.await) });
         Ok(Self {
@@ -65,6 +86,7 @@ impl Http1 {
             sent,
             reused: false,
             retires,
+            idle_since: Instant::now(),
             idle_until: retires,
         })
     }
@@ -82,14 +104,15 @@ impl Http1 {
     }
 
     pub(super) fn usable(&self, now: Instant) -> bool {
-        now < self.retires && now < self.idle_until && !self.sender.is_closed()
+        now < self.idle_until && !self.sender.is_closed()
     }
 
-    /// Notes the end of an exchange; `idle` is our own bound, and the server's own, if it told one, is kept too.
-    pub(super) fn rest(&mut self, now: Instant, idle: Duration, headers: &HeaderMap) {
+    /// Begins to idle, for no longer than `idle`.
+    pub(super) fn rest(&mut self, now: Instant, idle: Duration) {
         self.reused = true;
         self.sent.begin(0, true);
-        self.idle_until = now + keep_alive(headers).map_or(idle, |told| idle.min(told));
+        self.idle_since = now;
+        self.idle_until = now + idle;
     }
 }
 
@@ -99,6 +122,13 @@ impl Sent {
         self.head.store(false, Ordering::Relaxed);
         self.body_left.store(body_length as u64, Ordering::Relaxed);
         self.check.store(reused, Ordering::Relaxed);
+        self.heard.store(false, Ordering::Relaxed);
+        self.answered.store(false, Ordering::Relaxed);
+    }
+
+    /// True when what came since the request began is an HTTP/1 answer.
+    pub(super) fn answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
     }
 
     pub(super) fn received(&self) -> Received {
@@ -143,7 +173,18 @@ impl Observer for Watch {
         }
     }
 
-    fn read(&mut self, _: &[u8]) {}
+    fn read(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() && !self.sent.heard.swap(true, Ordering::Relaxed) {
+            self.sent.handshake.stands();
+            if bytes.starts_with(b"HTTP/1.") {
+                self.sent.answered.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn alerted(&mut self, alert: AlertDescription) {
+        self.sent.handshake.alerted(alert);
+    }
 }
 
 impl Watch {
@@ -172,6 +213,11 @@ impl Sent {
         self.body_left
             .store(left.saturating_sub(written as u64), Ordering::Relaxed);
     }
+}
+
+/// How long a connection may idle after this answer: our own bound, or the server's own if it told a shorter one.
+pub(super) fn idle_bound(headers: &HeaderMap, own: Duration) -> Duration {
+    keep_alive(headers).map_or(own, |told| own.min(told))
 }
 
 /// `Keep-Alive: timeout=N`, less a second for the way: many servers tell when they close an idle connection.

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use super::fault;
 use super::progress::Progress;
 use crate::error::{Error, Result};
-use crate::memory::{Held, Memory};
+use crate::memory::{Held, Memory, weight};
 
 /// A body that comes in pieces.
 pub(super) trait Chunks: Send {
@@ -36,7 +36,7 @@ pub(super) async fn whole(
     if first.len() > limit {
         return Err(fault::too_large(limit, progress));
     }
-    held.grow(memory, first.len()).await;
+    held.grow(memory, weight(&first)).await;
     let Some(second) = piece(&mut body, progress).await? else {
         // Most answers come in one piece, which needs no copy.
         return Ok(first);
@@ -49,7 +49,7 @@ pub(super) async fn whole(
         if all.len() + chunk.len() > limit {
             return Err(fault::too_large(limit, progress));
         }
-        held.grow(memory, chunk.len()).await;
+        held.grow(memory, weight(&chunk)).await;
         all.extend_from_slice(&chunk);
         next = piece(&mut body, progress).await?;
     }

@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+const LEAST_PATIENCE: Duration = Duration::from_millis(100);
+const MOST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// The quickest connect or exchange so far.
 #[derive(Debug)]
 pub(super) struct RoundTrip {
@@ -23,6 +26,11 @@ impl RoundTrip {
         if known == 0 || took < known {
             self.micros.store(took, Relaxed);
         }
+    }
+
+    /// How long nothing may come before it says anything: nobody answers quicker than a round trip.
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_micros(self.micros.load(Relaxed)).clamp(LEAST_PATIENCE, MOST_PATIENCE)
     }
 
     /// True when so little is left that no answer can come: less than half of what the quickest took. Each such word

@@ -8,6 +8,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use rustls::AlertDescription;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -30,17 +31,62 @@ pub(super) trait Observer: Send + Unpin + 'static {
     fn wrote(&mut self, bytes: &[u8]);
     /// These bytes came.
     fn read(&mut self, bytes: &[u8]);
+    /// The peer ended TLS with this alert.
+    fn alerted(&mut self, alert: AlertDescription);
 }
 
 /// A stream with its observer.
 pub(super) struct Wire<O> {
     stream: Stream,
     observer: O,
+    /// Read when a write failed, and not yet asked for.
+    early: Vec<u8>,
 }
 
 impl<O: Observer> Wire<O> {
     pub(super) fn new(stream: Stream, observer: O) -> Self {
-        Self { stream, observer }
+        Self {
+            stream,
+            observer,
+            early: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = match &mut self.stream {
+            Stream::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        };
+        if let Poll::Ready(Err(fault)) = &read
+            && let Some(alert) = alert(fault)
+        {
+            self.observer.alerted(alert);
+        }
+        read
+    }
+
+    /// A peer that refuses says why and closes; what fails first is a write. The reason may still wait to be read.
+    fn why(&mut self, context: &mut Context<'_>, fault: io::Error) -> io::Error {
+        let Stream::Tls(_) = self.stream else {
+            return fault;
+        };
+        let mut room = [0; 512];
+        let mut buffer = ReadBuf::new(&mut room);
+        match self.read(context, &mut buffer) {
+            Poll::Ready(Err(why)) if alert(&why).is_some() => why,
+            _ => {
+                self.early.extend_from_slice(buffer.filled());
+                fault
+            }
+        }
+    }
+}
+
+/// The alert that a failure of TLS stands for, if the peer sent one.
+fn alert(fault: &io::Error) -> Option<AlertDescription> {
+    match fault.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
     }
 }
 
@@ -68,10 +114,13 @@ impl<O: Observer> AsyncRead for Wire<O> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buffer.filled().len();
-        ready!(match &mut this.stream {
-            Stream::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        })?;
+        if this.early.is_empty() {
+            ready!(this.read(context, buffer))?;
+        } else {
+            let taken = this.early.len().min(buffer.remaining());
+            buffer.put_slice(&this.early[..taken]);
+            this.early.drain(..taken);
+        }
         this.observer.read(&buffer.filled()[before..]);
         Poll::Ready(Ok(()))
     }
@@ -88,7 +137,8 @@ impl<O: Observer> AsyncWrite for Wire<O> {
         let accepted = ready!(match &mut this.stream {
             Stream::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        })?;
+        })
+        .map_err(|fault| this.why(context, fault))?;
         this.observer.wrote(&bytes[..accepted]);
         Poll::Ready(Ok(accepted))
     }
@@ -103,7 +153,8 @@ impl<O: Observer> AsyncWrite for Wire<O> {
         let accepted = ready!(match &mut this.stream {
             Stream::Plain(socket) => Pin::new(socket).poll_write_vectored(context, slices),
             Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        })?;
+        })
+        .map_err(|fault| this.why(context, fault))?;
         let mut left = accepted;
         for slice in slices {
             let part = slice.len().min(left);
@@ -121,10 +172,13 @@ impl<O: Observer> AsyncWrite for Wire<O> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        let this = &mut *self;
+        ready!(match &mut this.stream {
             Stream::Plain(socket) => Pin::new(socket).poll_flush(context),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
+        })
+        .map_err(|fault| this.why(context, fault))?;
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

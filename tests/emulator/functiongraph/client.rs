@@ -5,9 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use faas_sidecar::emulator::Running;
-use faas_sidecar::emulator::functiongraph::{
-    DEFAULT_ACCESS_KEY, DEFAULT_PROJECT_ID, DEFAULT_SECRET_KEY, Options, start,
-};
+use faas_sidecar::emulator::functiongraph::{DEFAULT_PROJECT_ID, Options, start};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -26,6 +24,8 @@ pub(crate) struct Client {
     pub(crate) emulator: Running,
     pub(crate) access_key: String,
     pub(crate) secret_key: String,
+    /// Of the first user.
+    pub(crate) password: String,
 }
 
 /// A request on its way: what is signed, and what is only sent.
@@ -45,11 +45,12 @@ impl Client {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
-        let emulator = start(options).await.unwrap();
+        let (key, password) = (options.keys[0].clone(), options.users[0].password.clone());
         Self {
-            emulator,
-            access_key: DEFAULT_ACCESS_KEY.into(),
-            secret_key: DEFAULT_SECRET_KEY.into(),
+            emulator: start(options).await.unwrap(),
+            access_key: key.access_key,
+            secret_key: key.secret_key,
+            password,
         }
     }
 

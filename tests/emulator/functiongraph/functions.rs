@@ -137,7 +137,16 @@ async fn each_field_has_its_code() {
         ),
         (json!({"description": "x".repeat(513)}), 400, "FSS.1019"),
         (json!({"strategy_config": {"concurrency": 1001}}), 400, "FSS.1026"),
-        (json!({"strategy_config": {"concurrent_num": 0}}), 400, "FSS.1026"),
+        (
+            json!({"strategy_config": {"concurrent_num": -2}}),
+            400,
+            "FSS.1026",
+        ),
+        (
+            json!({"enable_lts_log": false, "log_config": {"group_id": "g"}}),
+            400,
+            "FSS.0400",
+        ),
         (json!({"initializer_timeout": 301}), 400, "FSS.0400"),
         (json!({"pre_stop_timeout": 0}), 400, "FSS.0400"),
         (json!({"enable_lts_log": "true"}), 400, "FSS.0400"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use faas_sidecar::emulator::functiongraph::{
-    Access, Agency, DEFAULT_DOMAIN, DEFAULT_PASSWORD, DEFAULT_PROJECT_ID, DEFAULT_USER, Options, User,
+    Access, Agency, DEFAULT_DOMAIN, DEFAULT_PROJECT_ID, DEFAULT_USER, Options, User,
 };
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn project() -> Value {
 async fn ask(client: &Client, body: &Value, extra: &str) -> Answer {
     let body = body.to_string();
     let head = format!(
-        "POST /v3/auth/tokens?nocatalog=true HTTP/1.1\r\nHost: x\r\nContent-Type: application/json;charset=utf8\r\n\
+        "POST /v3/auth/tokens?nocatalog=true HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json;charset=utf8\r\n\
          {extra}Content-Length: {}\r\n",
         body.len()
     );
@@ -40,7 +40,7 @@ async fn token(client: &Client, body: &Value) -> String {
 
 async fn list(client: &Client, token: &str) -> Answer {
     let head = format!(
-        "GET {} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {token}\r\n",
+        "GET {} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {token}\r\n",
         functions()
     );
     client.plain(&head, b"").await
@@ -62,7 +62,7 @@ async fn a_password_gives_a_token_for_a_project() {
     let client = Client::new().await;
     let answer = ask(
         &client,
-        &password(DEFAULT_USER, DEFAULT_PASSWORD, DEFAULT_DOMAIN, project()),
+        &password(DEFAULT_USER, &client.password, DEFAULT_DOMAIN, project()),
         "",
     )
     .await;
@@ -88,7 +88,7 @@ async fn a_password_gives_a_token_for_a_project() {
 #[tokio::test]
 async fn scopes() {
     let client = Client::new().await;
-    let with = |scope| password(DEFAULT_USER, DEFAULT_PASSWORD, DEFAULT_DOMAIN, scope);
+    let with = |scope| password(DEFAULT_USER, &client.password, DEFAULT_DOMAIN, scope);
     for scope in [
         json!({"project": {"id": DEFAULT_PROJECT_ID}}),
         json!({"project": {"name": "cn-north-4"}, "domain": {"name": "x"}}),
@@ -108,9 +108,9 @@ async fn scopes() {
 async fn wrong_logins() {
     let client = Client::new().await;
     for (user, secret, domain) in [
-        ("nobody", DEFAULT_PASSWORD, DEFAULT_DOMAIN),
+        ("nobody", client.password.as_str(), DEFAULT_DOMAIN),
         (DEFAULT_USER, "wrong", DEFAULT_DOMAIN),
-        (DEFAULT_USER, DEFAULT_PASSWORD, "elsewhere"),
+        (DEFAULT_USER, &client.password, "elsewhere"),
     ] {
         let why = failed(
             &ask(&client, &password(user, secret, domain, project()), "").await,
@@ -177,7 +177,7 @@ async fn projects_and_accounts_are_found_with_a_signature() {
         DEFAULT_DOMAIN
     );
     let unsigned = client
-        .plain("GET /v3/projects HTTP/1.1\r\nHost: x\r\n", b"")
+        .plain("GET /v3/projects HTTP/1.1\r\nHost: localhost\r\n", b"")
         .await;
     unsigned.failed(401, "APIGW.0301");
 }

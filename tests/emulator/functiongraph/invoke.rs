@@ -39,7 +39,7 @@ async fn v0_is_the_bare_text_and_the_default() {
             (200, &br#"{"got":{"a":1}}"#[..])
         );
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
-        assert_eq!(answer.header("x-cff-response-version"), Some("v0"));
+        assert_eq!(answer.header("x-cff-response-version"), None);
         assert_eq!(answer.header("x-func-err-code"), Some("0"));
         assert_eq!(answer.header("x-is-func-err"), Some("false"));
         assert_eq!(answer.header("x-cff-result-length"), Some("15"));

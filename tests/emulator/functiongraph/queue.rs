@@ -131,7 +131,7 @@ async fn cancelling() {
         .failed(400, "FSS.0400");
     assert_eq!(
         cancel(json!({"request_id": id, "type": "force"})).await.ok(),
-        Value::Null
+        json!({})
     );
     let record = ended(&client, &id, "FAIL").await;
     assert_eq!(

@@ -1,9 +1,7 @@
 //! Who the sidecar is: keys, a login, wrong ones; both clouds beside each other; what this cloud has not.
 
 use faas_sidecar::config::{Cloud, CredentialSource};
-use faas_sidecar::emulator::functiongraph::{
-    DEFAULT_ACCESS_KEY, DEFAULT_DOMAIN, DEFAULT_PASSWORD, DEFAULT_SECRET_KEY, DEFAULT_USER,
-};
+use faas_sidecar::emulator::functiongraph::{DEFAULT_DOMAIN, DEFAULT_USER};
 use serde_json::json;
 
 use super::*;
@@ -30,12 +28,19 @@ async fn bodies_of_any_size_are_signed() {
     assert_eq!(projects, 1, "the project is looked up once");
 }
 
-async fn logged_in(files: &[(&str, &str)], project: Option<&str>) -> (Graph, tempfile::TempDir) {
+/// With the user's own password, or another.
+async fn logged_in(password: Option<&str>, project: Option<&str>) -> (Graph, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    for (name, content) in files {
+    let clouds = EmulatedClouds::default();
+    let own = clouds.functiongraph.users[0].password.as_str();
+    for (name, content) in [
+        ("username", DEFAULT_USER),
+        ("password", password.unwrap_or(own)),
+        ("domain", DEFAULT_DOMAIN),
+    ] {
         std::fs::write(directory.path().join(name), content).unwrap();
     }
-    let emulators = emulators(TARGET, EmulatedClouds::default()).await;
+    let emulators = emulators(TARGET, clouds).await;
     let path = directory.path().to_owned();
     let house = House::with(emulators, Env::fixed::<String, String>([]), |config| {
         let target = config.targets.get_mut("graph").unwrap();
@@ -49,16 +54,11 @@ async fn logged_in(files: &[(&str, &str)], project: Option<&str>) -> (Graph, tem
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_gives_a_token_that_is_used_for_all_calls() {
-    let files = [
-        ("username", DEFAULT_USER),
-        ("password", DEFAULT_PASSWORD),
-        ("domain", DEFAULT_DOMAIN),
-    ];
     for project in [
         None,
         Some(faas_sidecar::emulator::functiongraph::DEFAULT_PROJECT_ID),
     ] {
-        let (mut graph, _directory) = logged_in(&files, project).await;
+        let (mut graph, _directory) = logged_in(None, project).await;
         graph.put("", "hello", node(GREET)).await;
         for _ in 0..3 {
             assert!(graph.run(invoke("", "hello", r#"{"name": "Kim"}"#)).await.success);
@@ -85,12 +85,7 @@ async fn a_login_gives_a_token_that_is_used_for_all_calls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_without_a_loop() {
-    let files = [
-        ("username", DEFAULT_USER),
-        ("password", "hunter2"),
-        ("domain", DEFAULT_DOMAIN),
-    ];
-    let (mut graph, _directory) = logged_in(&files, None).await;
+    let (mut graph, _directory) = logged_in(Some("hunter2"), None).await;
     let refused = graph.runs.invoke(invoke("", "hello", "{}")).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated);
     assert!(!format!("{refused:?}").contains("hunter2"));
@@ -105,11 +100,12 @@ async fn a_wrong_secret_key_does_not_lock_the_key() {
     let emulators = emulators(both, EmulatedClouds::default()).await;
     assert_eq!(emulators.iter().count(), 1, "one place, one emulator");
     let keys = tempfile::tempdir().unwrap();
-    std::fs::write(keys.path().join("access-key-id"), DEFAULT_ACCESS_KEY).unwrap();
-    std::fs::write(keys.path().join("secret-access-key"), DEFAULT_SECRET_KEY).unwrap();
+    let good = |name: &str| emulators.env().get(name).unwrap();
+    std::fs::write(keys.path().join("access-key-id"), good("HUAWEICLOUD_SDK_AK")).unwrap();
+    std::fs::write(keys.path().join("secret-access-key"), good("HUAWEICLOUD_SDK_SK")).unwrap();
     let env = Env::fixed([
-        ("HUAWEICLOUD_SDK_AK", DEFAULT_ACCESS_KEY),
-        ("HUAWEICLOUD_SDK_SK", "not-the-secret"),
+        ("HUAWEICLOUD_SDK_AK", good("HUAWEICLOUD_SDK_AK")),
+        ("HUAWEICLOUD_SDK_SK", "not-the-secret".to_owned()),
     ]);
     let path = keys.path().to_owned();
     let house = House::with(emulators, env, |config| {

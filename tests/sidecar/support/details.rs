@@ -75,7 +75,7 @@ pub fn bare(status: &Status) -> Told {
         status.message()
     );
     assert!(!whole.contains(SECRET_KEY), "a secret in {whole}");
-    assert!(!status.message().is_empty() && status.message().len() < 1000);
+    assert!(!status.message().is_empty() && status.message().len() < 2_400);
     let mut fields: Vec<_> = details
         .bad_request()
         .map(|bad| {

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod collector;
 pub mod details;
 pub mod frames;
+pub mod http2;
 pub mod issuer;
 pub mod leak;
 pub mod patient;

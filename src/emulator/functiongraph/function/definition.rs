@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::emulator::functiongraph::body::Fields;
 use crate::emulator::functiongraph::codes::{self, Refusal};
-use crate::emulator::functiongraph::model::Strategy;
+use crate::emulator::functiongraph::model::StrategyChange;
 
 /// FunctionGraph user manual, "Notes and Constraints"; sync page for what dynamic memory adds.
 const MEMORY_MB: [i64; 13] = [
@@ -64,7 +64,7 @@ pub(super) struct Definition {
     pub(super) memory_mb: i64,
     pub(super) timeout_s: i64,
     pub(super) settings: Map<String, Value>,
-    pub(super) strategy: Option<Strategy>,
+    pub(super) strategy: StrategyChange,
 }
 
 pub(super) fn read(fields: &Fields<'_>) -> Result<Definition, Refusal> {
@@ -131,6 +131,10 @@ fn settings(fields: &Fields<'_>) -> Result<Map<String, Value>, Refusal> {
         let object = fields.object(name, codes::PARAMETER)?;
         settings.extend(object.map(|map| (name.to_owned(), Value::Object(map.clone()))));
     }
+    if settings.get("enable_lts_log") == Some(&Value::Bool(false)) && settings.contains_key("log_config") {
+        // terraform-provider-huaweicloud, pull request 7435. INFERRED: the code.
+        return Err(codes::PARAMETER.refuse("log_config is for functions with enable_lts_log"));
+    }
     let list = fields.strings("depend_version_list")?;
     settings.extend(list.map(|list| ("depend_version_list".to_owned(), list.clone())));
     // Create page: 1 to 300 and 1 to 90 seconds; OpenAPI for the others.
@@ -175,14 +179,20 @@ fn variables(name: &str, text: &str) -> Result<Map<String, Value>, Refusal> {
     }
 }
 
-/// Create page: `concurrency` −1 to 1000, `concurrent_num` 1 to 1000.
-fn strategy(fields: &Fields<'_>) -> Result<Option<Strategy>, Refusal> {
+/// Create page: `concurrency` −1 to 1000. `concurrent_num` is taken from −1 on, and 0 and −1 mean 1
+/// (terraform-provider-huaweicloud, pull request 4293).
+fn strategy(fields: &Fields<'_>) -> Result<StrategyChange, Refusal> {
     let Some(map) = fields.object("strategy_config", codes::CONCURRENCY)? else {
-        return Ok(None);
+        return Ok(StrategyChange::default());
     };
     let fields = Fields::new(map);
-    Ok(Some(Strategy {
-        concurrency: fields.within("concurrency", -1..=1000, -1, codes::CONCURRENCY)?,
-        concurrent_num: fields.within("concurrent_num", 1..=1000, 1, codes::CONCURRENCY)?,
-    }))
+    let member = |name: &str| -> Result<Option<i64>, Refusal> {
+        let present = fields.get(name).is_some();
+        let number = fields.within(name, -1..=1000, 0, codes::CONCURRENCY)?;
+        Ok(present.then_some(number))
+    };
+    Ok(StrategyChange {
+        concurrency: member("concurrency")?,
+        concurrent_num: member("concurrent_num")?,
+    })
 }

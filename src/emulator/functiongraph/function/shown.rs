@@ -22,6 +22,16 @@ pub(in crate::emulator::functiongraph) enum View {
     Version,
 }
 
+/// What a create or an update takes and no answer shows (create page against the schema of the answers).
+const ONLY_SENT: [&str; 6] = [
+    "log_config",
+    "tags",
+    "user_data_encrypt_kms_key_id",
+    "code_encrypt_kms_key_id",
+    "restore_hook_handler",
+    "restore_hook_timeout",
+];
+
 /// `urn:fss:{region}:{project}:function:{package}:{name}`.
 pub(in crate::emulator::functiongraph) fn urn_text(project: &Project, package: &str, name: &str) -> String {
     format!(
@@ -89,11 +99,23 @@ pub(in crate::emulator::functiongraph) fn full(
         return shown;
     };
     for (name, value) in &function.settings {
-        map.insert(name.clone(), value.clone());
+        if !ONLY_SENT.contains(&name.as_str()) {
+            map.insert(name.clone(), value.clone());
+        }
+    }
+    // Of a log the answer has the ids and not the names (terraform-provider-huaweicloud, pull request 6987).
+    let log = function.settings.get("log_config");
+    for (name, member) in [("log_group_id", "group_id"), ("log_stream_id", "stream_id")] {
+        let id = log.and_then(|log| log.get(member)).filter(|id| id.is_string());
+        map.extend(id.map(|id| (name.to_owned(), id.clone())));
     }
     if let Some(secrets) = map.get("encrypted_user_data").and_then(Value::as_str) {
         let blanked = blanked(secrets);
         map.insert("encrypted_user_data".into(), blanked.into());
+    }
+    if view != View::Whole {
+        // Only the answers that show one function whole have it.
+        map.remove("peering_cidr");
     }
     match view {
         View::Item => {

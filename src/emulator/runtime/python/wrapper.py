@@ -1,11 +1,79 @@
-# Runs one Python action. Standard input carries the job as JSON; standard output and error are the action's log.
-# The result goes to standard output behind a mark that only this process and the emulator know.
+# Runs one Python action. Standard input carries the length of the job, a line end and the job as JSON, and then stays open:
+# its end ends the run. Standard output and error are the action's log. The result goes to standard output behind a mark that
+# only this process and the emulator know.
 import sys
+
+
+def supervise():
+    # Forks. The first process stays to end whatever the action starts, in whatever session it hides; the second one, in
+    # which this function returns, runs the action.
+    import os, select, signal
+    try:
+        import ctypes
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans become children of this process
+    except Exception:
+        pass  # Not every system has it; then the process group alone is ended.
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    action = os.fork()
+    if action == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(woken)
+        os.close(wake)
+        return
+
+    def children():
+        for name in os.listdir('/proc'):
+            try:
+                with open('/proc/%d/stat' % int(name)) as stat:
+                    if int(stat.read().rpartition(')')[2].split()[1]) == os.getpid():
+                        yield int(name)
+            except (OSError, ValueError):
+                continue
+
+    def ended(options):
+        # The next child that has ended, 0 when none has; raises ChildProcessError when there is none at all.
+        return os.waitpid(-1, options)[0]
+
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    events = select.poll()
+    events.register(0, 0)
+    events.register(woken, select.POLLIN)
+    is_over = False
+    try:
+        while not is_over and all(at != 0 for at, _ in events.poll()):
+            os.read(woken, 4096)
+            pid = ended(os.WNOHANG)
+            while pid:
+                is_over = is_over or pid == action
+                pid = ended(os.WNOHANG)
+        while True:
+            try:
+                found = list(children())
+            except OSError:
+                found = [action]
+            for pid in found:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            ended(0)
+    except ChildProcessError:
+        pass
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 def wrapper():
     import base64, io, json, os, types, zipfile
-    job = json.loads(sys.stdin.buffer.read())
+    job = json.loads(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdin = io.StringIO('')
     sys.argv = ['action']
     os.environ.clear()
@@ -148,4 +216,5 @@ def wrapper():
     report('value', attempt('json', lambda: json.dumps(value, allow_nan=False)))
 
 
+supervise()
 wrapper()

@@ -41,7 +41,7 @@ impl Sealed<'_> {
                 })
             }
             "SIGNATURE_REFUSED" => {
-                let theirs = sign::told_canonical(&errors::read(&response.body).message);
+                let theirs = errors::signed_text(&response.body).and_then(|text| sign::told_canonical(&text));
                 let ours = theirs
                     .as_ref()
                     .and_then(|_| self.canonical(keys, request, signed));

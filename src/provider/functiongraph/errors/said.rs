@@ -5,12 +5,17 @@
 
 use serde_json::Value as Tree;
 
+use crate::error::Violation;
+use crate::provider::error_body::{self, Body};
+use crate::provider::status::plain;
+
 /// Code, words and request id, as far as they are there.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Said {
     pub(crate) code: Option<String>,
     pub(crate) message: String,
     pub(crate) request_id: Option<String>,
+    pub(crate) violations: Vec<Violation>,
 }
 
 impl Said {
@@ -36,48 +41,41 @@ fn number(code: &str) -> Option<(&'static str, u32)> {
     Some((family, number.parse().ok()?))
 }
 
-/// Reads an error body. Markup and plain text say nothing: the status speaks then.
+/// Reads an error body: the code in the order of the official SDK, the words wherever they stand. Markup says nothing: the
+/// status speaks then.
 pub(crate) fn read(body: &[u8]) -> Said {
-    let Ok(tree) = serde_json::from_slice::<Tree>(body) else {
-        return Said::default();
-    };
-    let mut said = find(&tree, 0).unwrap_or_default();
-    if said.message.is_empty() {
-        // Some calls put the words aside (terraform-otc issue #3426).
-        said.message = text(tree.get("details"), &["error_msg"]).unwrap_or_default();
+    let body = Body::read(body, |_| None);
+    let tree = body.tree.as_ref();
+    Said {
+        code: tree.and_then(|tree| find(tree, 0)),
+        request_id: tree.and_then(|tree| tree.get("request_id")?.as_str().map(plain)),
+        message: body.words,
+        violations: body.violations,
     }
-    said.request_id = text(Some(&tree), &["request_id"]);
-    said
 }
 
-fn find(tree: &Tree, depth: u8) -> Option<Said> {
+/// The first code, at the top or in a nested object.
+fn find(tree: &Tree, depth: u8) -> Option<String> {
     let object = tree.as_object()?;
-    for (code, message) in [
-        ("error_code", "error_msg"),
-        ("errorCode", "errorMsg"),
-        ("code", "message"),
-    ] {
-        let (code, message) = (text(Some(tree), &[code]), text(Some(tree), &[message]));
-        // An empty or zero code is how a good answer says that there is none.
-        let code = code.filter(|code| !matches!(code.trim(), "" | "0"));
-        if code.is_some() || (message.is_some() && depth > 0) {
-            return Some(Said {
-                code,
-                message: message.unwrap_or_default(),
-                request_id: None,
-            });
+    let code = ["error_code", "errorCode", "code"]
+        .into_iter()
+        .find_map(|name| error_body::code(tree, name))
+        // Zero is how a good answer says that there is none.
+        .filter(|code| code != "0");
+    let deeper = || object.values().find_map(|inner| find(inner, depth + 1));
+    code.or_else(|| (depth <= 2).then(deeper)?)
+}
+
+/// What the gateway says that it signed, as it is written: it holds header values, and is for comparing alone.
+pub(crate) fn signed_text(body: &[u8]) -> Option<String> {
+    fn find(tree: &Tree) -> Option<&str> {
+        match tree {
+            Tree::String(text) => Some(&**text).filter(|text| text.contains("canonicalRequest")),
+            Tree::Array(items) => items.iter().find_map(find),
+            Tree::Object(members) => members.values().find_map(find),
+            _ => None,
         }
     }
-    if depth > 2 {
-        return None;
-    }
-    object.values().find_map(|inner| find(inner, depth + 1))
-}
-
-fn text(tree: Option<&Tree>, names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| match tree?.get(name)? {
-        Tree::String(text) if !text.is_empty() => Some(text.clone()),
-        Tree::Number(number) => Some(number.to_string()),
-        _ => None,
-    })
+    let tree: Tree = serde_json::from_slice(body).ok()?;
+    find(&tree).map(ToOwned::to_owned)
 }

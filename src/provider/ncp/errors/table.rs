@@ -239,3 +239,63 @@ pub(super) const GATEWAY: &[Row] = &[
         "The gateway failed unexpectedly.",
     ),
 ];
+
+/// Codes that are words: those of NCP's standardised APIs and of the third generation of Cloud Functions (documents
+/// `type-error-response`, `packages-deletepackage`, `actions-createaction` and others, read 2026-11). What an HTTP status
+/// says of a code that is not here is INFERRED to be true.
+pub(super) const NAMED: &[(&str, &str, Kind, &str)] = &[
+    (
+        "BadRequest",
+        "BAD_REQUEST",
+        Kind::InvalidArgument,
+        "The service could not read the request.",
+    ),
+    (
+        "InvalidParameter",
+        "INVALID_PARAMETER",
+        Kind::InvalidArgument,
+        "The service refused a parameter of the request.",
+    ),
+    (
+        "IdempotentParameterMismatch",
+        "IDEMPOTENT_PARAMETER_MISMATCH",
+        Kind::InvalidArgument,
+        "The request repeats an earlier one with other parameters.",
+    ),
+    (
+        "InvalidOperation",
+        "INVALID_OPERATION",
+        Kind::FailedPrecondition,
+        "The resource does not allow this operation.",
+    ),
+    (
+        "CannotDelete",
+        "CANNOT_DELETE",
+        Kind::FailedPrecondition,
+        "The resource cannot be deleted in its present state.",
+    ),
+    (
+        "ResourceInUse",
+        "RESOURCE_IN_USE",
+        Kind::FailedPrecondition,
+        "The resource is in use; delete what uses it first.",
+    ),
+    (
+        "ResourceLimitExceeded",
+        "RESOURCE_LIMIT_EXCEEDED",
+        Kind::ResourceExhausted,
+        "The account has as many of these resources as it may have.",
+    ),
+    (
+        "NotFound",
+        "NOT_FOUND",
+        Kind::NotFound,
+        "There is no such resource.",
+    ),
+    (
+        "PackageNotFound",
+        "PACKAGE_NOT_FOUND",
+        Kind::NotFound,
+        "There is no such package.",
+    ),
+];

@@ -15,6 +15,7 @@ fn call(context: &Context) -> Finished<'_> {
         started: now,
         ended: now + Duration::from_micros(1234),
         code: "UNAVAILABLE",
+        outcome: None,
         place: Some(Place {
             target: "main",
             cloud: "naver_cloud",

@@ -42,6 +42,7 @@ fn built(code: &'static str, attempts: Vec<Attempt>) -> Vec<SpanData> {
         started,
         ended: started + Duration::from_millis(300),
         code,
+        outcome: None,
         place: Some(Place {
             target: "main",
             cloud: "naver_cloud",

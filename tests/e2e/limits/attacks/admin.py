@@ -41,9 +41,10 @@ def held_back(opened, port: int, upstream: Upstream, sidecar: Sidecar, bystander
     return f"{len(opened)} clients: {sidecar.used()}"
 
 
-def clients(count: int, say: bytes, receive_buffer: int | None = None):
+def clients(count: int, say: bytes, receive_buffer: int | None = None, key: str = "admin"):
     port = free_port()
-    with Upstream() as upstream, Sidecar(upstream.port, admin=f"127.0.0.1:{port}") as sidecar, Bystander(f"unix:{sidecar.socket}") as bystander:
+    pages = {"admin": f"127.0.0.1:{port}"} if key == "admin" else {"metrics": {"listen": f"127.0.0.1:{port}"}}
+    with Upstream() as upstream, Sidecar(upstream.port, **pages) as sidecar, Bystander(f"unix:{sidecar.socket}") as bystander:
         before, opened, refused = sidecar.descriptors(), [], 0
         for number in range(count):
             one = socket.socket()
@@ -104,22 +105,49 @@ def admin_pages_asked_by_web_pages_of_others():
         sidecar.clean()
 
 
+def own_address() -> str:
+    """An address of this machine besides loopback."""
+    found = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout.split()
+    must(found, "this machine has an address besides loopback, to try it with")
+    return found[0]
+
+
+def checked(upstream: Upstream, **more) -> subprocess.CompletedProcess:
+    """`check` of a configuration."""
+    config = {**VALUES["config"], "listen": "127.0.0.1:0", "default_target": "ncp", "targets": targets(upstream.port), **more}
+    return subprocess.run([BINARY, "check", "--config", "/dev/stdin"], input=json.dumps(config), capture_output=True, text=True, env=KEYS)
+
+
 @attack
 def admin_pages_asked_by_other_machines():
-    """Those that change or show more than numbers are for this machine alone; what may be remote is said aloud."""
+    """Those that change or show more than numbers are for this machine alone."""
     port = free_port()
-    own = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout.split()
-    must(own, "this machine has an address besides loopback, to try it with")
     with Upstream() as upstream:
-        config = {**VALUES["config"], "listen": "127.0.0.1:0", "admin": f"0.0.0.0:{port}", "admin_quit": True, "default_target": "ncp", "targets": targets(upstream.port)}
-        checked = subprocess.run([BINARY, "check", "--config", "/dev/stdin"], input=json.dumps(config), capture_output=True, text=True, env=KEYS)
-        said = checked.stdout + checked.stderr
-        must(checked.returncode == 78 and "admin" in said or "warn" in said.lower() and "admin" in said,
-             f"`check` refuses an admin address that is open to others, or warns of it; exit code {checked.returncode}")
-        if checked.returncode == 78:
-            return "refused by check"
-        with Sidecar(upstream.port, admin=f"0.0.0.0:{port}", admin_quit=True) as sidecar:
-            for method, path in [("GET", "/config"), ("PUT", "/loglevel?level=error"), ("POST", "/quitquitquit")]:
-                status, _ = ask(port, method, path, host=own[0])
-                must(status in (0, 403, 404), f"{method} {path} from {own[0]} is refused; the status is {status}")
+        done = checked(upstream, admin=f"0.0.0.0:{port}", admin_quit=True)
+        must(done.returncode == 78 and "admin" in done.stdout + done.stderr, f"`check` refuses an admin address that is open to others; exit code {done.returncode}")
+
+
+@attack
+def metrics_asked_by_other_machines():
+    """The listener that may be remote needs a word for it, says so in the log, and has numbers and probes alone; Prometheus may know it by any name."""
+    port = free_port()
+    with Upstream() as upstream:
+        done = checked(upstream, metrics={"listen": f"0.0.0.0:{port}"})
+        must(done.returncode == 78 and "metrics" in done.stdout + done.stderr, f"`check` refuses a remote address without the word for it; exit code {done.returncode}")
+        with Sidecar(upstream.port, metrics={"listen": f"0.0.0.0:{port}", "allow_remote_clients": True}, admin_quit=True) as sidecar:
+            must("metrics" in "".join(line for line in sidecar.log.splitlines() if '"WARN"' in line), f"the log warns of it:\n{sidecar.log}")
+            for path in ("/metrics", "/livez", "/readyz"):
+                must((status := ask(port, "GET", path, {"Host": "pod.example:1"}, own_address())[0]) == 200, f"GET {path} from {own_address()} is answered: {status}")
+            for method, path in [("GET", "/config"), ("GET", "/credentials"), ("PUT", "/loglevel?level=error"), ("POST", "/quitquitquit"), ("POST", "/metrics")]:
+                must((status := ask(port, method, path, host=own_address())[0]) in (0, 403, 404, 405), f"{method} {path} from {own_address()} is refused: {status}")
             sidecar.clean()
+
+
+@attack
+def metrics_clients_that_stay():
+    return clients(6000, b"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", key="metrics")
+
+
+@attack
+def metrics_clients_that_do_not_read():
+    return clients(60, b"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" * 3000, 2048, key="metrics")

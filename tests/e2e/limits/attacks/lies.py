@@ -1,6 +1,7 @@
 """A cloud, or a hop before it, that lies: what it says may not steer what is signed, fill the log, or be handed out as something else."""
 
 import asyncio
+import calendar
 import gzip
 import json
 import re
@@ -49,6 +50,11 @@ def records_of_other_actions():
             sidecar.clean()
 
 
+def first_of_january(year: int) -> str:
+    """As HTTP writes it: with a wrong day of the week it would be no date."""
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(calendar.timegm((year, 1, 1, 0, 0, 0))))
+
+
 @attack
 def clocks_of_the_future():
     """A refusal names a date of its choice: no signature becomes valid long after it was asked for."""
@@ -61,7 +67,7 @@ def clocks_of_the_future():
             seen.append(signed)
             if next(turn) % 2 == 0:
                 refused = {"error": {"errorCode": "200", "message": "Authentication Failed", "details": "x"}}
-                return answer(401, json.dumps(refused).encode(), {"date": f"Fri, 01 Jan {year} 00:00:00 GMT"})
+                return answer(401, json.dumps(refused).encode(), {"date": first_of_january(year)})
             return ran(request)
 
         with Upstream(script) as upstream, Sidecar(upstream.port) as sidecar, Caller(f"127.0.0.1:{sidecar.port}") as caller:
