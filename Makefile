@@ -83,10 +83,10 @@ readme: ## Writes the table of keys into README.md and the chart's schema
 	@python3 tests/e2e/helm/embed.py target/debug/faas-sidecar
 
 bench: ## Calls/s, CPU a call, latency, memory, start-up
-	cargo bench --bench whole_path --no-default-features
+	cargo bench --bench whole_path --no-default-features --features jemalloc
 
 instructions: ## Instructions a call; needs valgrind
-	cargo bench --bench whole_path --no-default-features -- --instructions
+	cargo bench --bench whole_path --no-default-features --features jemalloc -- --instructions
 
 $(VENV)/bin/python:
 	python3 -m venv $(VENV)

@@ -35,7 +35,7 @@ pub enum Kind {
     FailedPrecondition,
     /// A rate, count or size limit, the cloud's or our own.
     ResourceExhausted,
-    /// This provider has no such operation.
+    /// The target has no such operation.
     Unimplemented,
     /// The upstream cannot be reached or asks to try later.
     Unavailable,
@@ -149,16 +149,6 @@ impl Error {
             cause: None,
             help: None,
         }))
-    }
-
-    /// The provider has no such operation; `instead` says what to do.
-    #[must_use]
-    pub fn unimplemented(provider: &str, operation: &str, instead: &str) -> Self {
-        Self::new(
-            Kind::Unimplemented,
-            "OPERATION_NOT_SUPPORTED",
-            format!("{provider} has no operation {operation}: {instead}."),
-        )
     }
 
     /// Sets who failed.

@@ -1,4 +1,5 @@
-//! What a functions cloud can do: one method an operation of the API contract; what a cloud has not is refused by name.
+//! What a functions cloud can do: one method an operation of the API contract. An operation that a target does not have
+//! is refused by name.
 //!
 //! A provider checks a request completely before a byte leaves, builds one HTTP request, hands it to its transport, and
 //! decodes the answer tolerantly. It knows neither gRPC nor the other cloud.
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use diagnosis::Diagnose;
 
 use crate::call::Call;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::proto::*;
 
 mod checks;
@@ -21,6 +22,7 @@ mod lenient;
 pub mod ncp;
 mod paging;
 mod pauses;
+mod races;
 mod runs;
 pub mod status;
 
@@ -46,6 +48,30 @@ pub(crate) fn fuzz_page_token(text: &str) {
 /// Receives the states of a watched activation; answers false when nobody listens any more.
 pub type Observer<'a> = &'a mut (dyn FnMut(Activation) -> bool + Send);
 
+/// Why an operation is not to be had, and what to do instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// The cloud has no such operation.
+    NotInCloud(&'static str),
+    /// The cloud has it, and the sidecar does not offer it.
+    NotOffered(&'static str),
+}
+
+impl Absence {
+    /// The error for `operation`.
+    #[must_use]
+    pub fn of(self, operation: &str) -> Error {
+        let message = match self {
+            Self::NotInCloud(instead) => format!("The cloud has no operation {operation}: {instead}."),
+            Self::NotOffered(instead) => format!(
+                "The sidecar does not offer {operation} for this target, although the cloud has such an operation: \
+                 {instead}."
+            ),
+        };
+        Error::new(Kind::Unimplemented, "OPERATION_NOT_SUPPORTED", message)
+    }
+}
+
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident($request:ty) -> $response:ty, $label:literal;)*) => {
         /// The operations of one target's cloud.
@@ -54,12 +80,12 @@ macro_rules! operations {
             /// The provider's name in configuration and error details: `ncp`, `functiongraph`.
             fn name(&self) -> &'static str;
 
-            /// What to do instead of an operation that this cloud has not.
-            fn instead(&self, operation: &str) -> &'static str;
+            /// Why an operation is not to be had here.
+            fn absence(&self, operation: &str) -> Absence;
 
             $($(#[$doc])*
             async fn $name(&self, _call: &mut Call, _request: $request) -> Result<$response> {
-                Err(Error::unimplemented(self.name(), $label, self.instead($label)))
+                Err(self.absence($label).of($label))
             })*
 
             /// Reports an activation at once and at each change of state, until it has ended or `call` is out of time.
@@ -69,7 +95,7 @@ macro_rules! operations {
                 _request: WatchActivationRequest,
                 _observer: Observer<'_>,
             ) -> Result<()> {
-                Err(Error::unimplemented(self.name(), "WatchActivation", self.instead("WatchActivation")))
+                Err(self.absence("WatchActivation").of("WatchActivation"))
             }
         }
     };

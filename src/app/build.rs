@@ -12,7 +12,7 @@ use crate::config::{self, AllowRule, Cloud, Config, CredentialSource, TargetConf
 use crate::env::Env;
 use crate::memory;
 use crate::names::{NamePattern, Pattern};
-use crate::proto::Platform;
+use crate::proto::{Platform, Vpc};
 use crate::provider::Provider;
 use crate::provider::functiongraph::{self, FunctionGraph};
 use crate::provider::ncp::{self, Endpoint, Ncp};
@@ -174,7 +174,12 @@ pub(super) fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<End
         config::Platform::Vpc => Platform::Vpc,
         config::Platform::Classic => Platform::Classic,
     };
-    Endpoint::new(site(place), region, version, config.base_url.as_ref(), platform)
+    let default_vpc = place.vpc.map(|vpc| Vpc {
+        vpc_no: vpc.vpc_no,
+        subnet_no: vpc.subnet_no,
+    });
+    let endpoint = Endpoint::new(site(place), region, version, config.base_url.as_ref(), platform)?;
+    Ok(endpoint.with_default_vpc(default_vpc))
 }
 
 pub(super) fn site(place: &config::Ncp) -> ncp::Site {

@@ -27,6 +27,7 @@ use super::places::{Place, Seat};
 use super::{Stop, authority, greeting};
 use crate::config::Connections;
 use crate::grpc::{Answered, Pending, Router};
+use crate::telemetry::log::LineLimit;
 
 mod life;
 
@@ -41,11 +42,13 @@ const SEND_BUFFER: usize = 64 << 10;
 const PREFACE: usize = greeting::PREFACE.len();
 /// The least time between two looks at whether a connection is in use.
 const LOOK: Duration = Duration::from_millis(100);
-/// Bytes read before others of the same thread get their turn: many small frames are much work.
-const TURN: usize = 64 << 10;
+/// Calls that a caller may give up before the sidecar has looked at them, and so many may wait for that: a busy moment
+/// brings that many of a caller with short deadlines, and more are an attack.
+const GIVEN_UP_UNSEEN: usize = 200;
 /// Calls that a caller may give up within a second, in multiples of those that it may have at once. Beyond that its
-/// connection is told to go.
-const GIVEN_UP: usize = 8;
+/// connection is closed: a goodbye would not stop who does not listen.
+const GIVEN_UP: usize = 2;
+static FLOODS: LineLimit = LineLimit::new(Duration::from_secs(5));
 /// How long a connection that was told to go may take to say so to its caller.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -71,7 +74,6 @@ pub(super) async fn serve(
         socket,
         filter,
         read: 0,
-        turn: 0,
         life: Arc::clone(&life),
     };
     let carrier = Carrier {
@@ -90,8 +92,7 @@ pub(super) async fn serve(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
         .max_concurrent_streams(bounds.max_streams)
-        // Callers that give up as many calls as they may have are no attack: a burst of short deadlines does that.
-        .max_pending_accept_reset_streams(most)
+        .max_pending_accept_reset_streams(GIVEN_UP_UNSEEN)
         .max_header_list_size(u32::try_from(bounds.max_header_size).unwrap_or(u32::MAX))
         .keep_alive_interval(bounds.keepalive_interval)
         .keep_alive_timeout(bounds.keepalive_timeout)
@@ -117,10 +118,11 @@ pub(super) async fn serve(
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = life.flooded.notified(), if !leaving => {
-                warn!("a caller gave up calls by the thousand within a second; its connection is told to go");
-                leaving = true;
-                connection.as_mut().graceful_shutdown();
+            () = life.flooded.notified() => {
+                if let Some(left_out) = FLOODS.pass() {
+                    warn!(left_out, "a caller gave up thousands of calls within a second; its connection is closed");
+                }
+                return;
             }
             () = old.as_mut(), if !leaving && !bounds.max_age.is_zero() => {
                 leaving = true;
@@ -182,8 +184,6 @@ struct Begins {
     filter: Option<authority::Filter>,
     /// Bytes read, counted up to the preface's end.
     read: usize,
-    /// Bytes read since others had a turn.
-    turn: usize,
     life: Arc<Life>,
 }
 
@@ -193,11 +193,6 @@ impl AsyncRead for Begins {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.turn >= TURN {
-            self.turn = 0;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
         let before = buffer.filled().len();
         // The preface was read before: what came is HTTP/2.
         if self.read < PREFACE {
@@ -206,7 +201,6 @@ impl AsyncRead for Begins {
         } else {
             ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
         }
-        self.turn += buffer.filled().len() - before;
         if let Some(filter) = &mut self.filter {
             filter.pass(&mut buffer.filled_mut()[before..]);
         }

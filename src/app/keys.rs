@@ -168,7 +168,8 @@ pub(super) fn access(
 ) -> Result<Access, String> {
     let env = aside.env;
     let (project, iam_url) = (place.project_id.as_deref(), place.iam_url.as_ref());
-    let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam_url)?;
+    let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam_url)?
+        .with_project_name(place.project_name.as_deref());
     let iam = || (aside.transport)(iam_url);
     let source = &config.credentials.source;
     let temporary = |asker, duration| -> Box<dyn Issuer> {

@@ -20,8 +20,11 @@ use reader::Reader;
 /// Builds what can be built; the outcome counts only if no fault was found anywhere.
 pub(super) fn config(found: &mut Found, env: &Env, faults: &mut Faults) -> Option<Config> {
     let mut targets = std::collections::BTreeMap::new();
+    let largest = Reader::top(found, faults).integer("max_message_size");
     for (name, provider) in found.targets.clone() {
-        if let Some(target) = provider.and_then(|provider| target(&name, provider, found, env, faults)) {
+        if let Some(target) =
+            provider.and_then(|provider| target(&name, provider, found, (env, largest), faults))
+        {
             targets.insert(name, target);
         }
     }
@@ -144,16 +147,16 @@ fn target(
     name: &str,
     provider: Provider,
     found: &mut Found,
-    env: &Env,
+    (env, largest): (&Env, u64),
     faults: &mut Faults,
 ) -> Option<TargetConfig> {
     let mut reader = Reader::target(name, provider, found, faults);
-    target::build(&mut reader, provider, env)
+    target::build(&mut reader, provider, env, largest)
 }
 
 /// Room for one message of the largest size at least: it would be refused for ever otherwise.
 fn max_body_memory(top: &mut Reader<'_>) -> u64 {
-    const USUAL: u64 = 32 << 20;
+    const USUAL: u64 = 24 << 20;
     let message = top.integer("max_message_size");
     let least = message.saturating_mul(MESSAGE_COST);
     let Some(given) = top.given_integer("max_body_memory") else {

@@ -82,9 +82,21 @@ pub struct Ncp {
     pub api_version: ApiVersion,
     /// The platform of a request that names none. On fin and gov it is the only one, and never sent.
     pub platform: Platform,
+    /// The subnet of actions on platform vpc whose put names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<Vpc>,
     /// Replaces the site's token service.
     #[serde(serialize_with = "serialize_url")]
     pub sts_url: Option<Url>,
+}
+
+/// A subnet by the numbers that the console shows; both are positive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Vpc {
+    /// The VPC.
+    pub vpc_no: i64,
+    /// The subnet in it.
+    pub subnet_no: i64,
 }
 
 /// The three NAVER Clouds.
@@ -137,8 +149,10 @@ pub enum Platform {
 pub struct FunctionGraph {
     /// The region id.
     pub region: String,
-    /// 32 letters and digits; absent = looked up at IAM by the region's name.
+    /// 32 letters and digits; absent = looked up at IAM by the project's name.
     pub project_id: Option<String>,
+    /// The project's name; absent = the region's id.
+    pub project_name: Option<String>,
     /// Replaces the region's IAM host.
     #[serde(serialize_with = "serialize_url")]
     pub iam_url: Option<Url>,

@@ -152,7 +152,8 @@ impl<'de> Visitor<'de> for Below<'_> {
                     continue;
                 }
             };
-            if let Some(text) = text(map.next_value()?) {
+            let is_time = plain.starts_with("expir") || matches!(plain.as_str(), "createtime" | "issuedat");
+            if let Some(text) = text(map.next_value()?, is_time) {
                 *place = Some(text);
             }
         }
@@ -160,12 +161,12 @@ impl<'de> Visitor<'de> for Below<'_> {
     }
 }
 
-/// A text, or a number as it is written; anything else is as if it were absent.
-fn text(raw: &RawValue) -> Option<Secret> {
+/// A text, or where a time is due a number as it is written; anything else is as if it were absent.
+fn text(raw: &RawValue, is_time: bool) -> Option<Secret> {
     let written = raw.get();
     match written.as_bytes().first()? {
         b'"' => serde_json::from_str(written).ok(),
-        b'0'..=b'9' => Some(Secret::copied(written)),
+        b'0'..=b'9' if is_time => Some(Secret::copied(written)),
         _ => None,
     }
 }

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::lenient::{self, Clock, Member};
 use super::status::not_understood;
-use super::{Observer, Provider, fall_over};
+use super::{Absence, Observer, Provider, fall_over};
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::names::Pattern;
@@ -37,7 +37,6 @@ pub(crate) mod fuzz;
 mod guard;
 mod iam;
 mod invoke;
-mod marker;
 mod outcome;
 mod package;
 mod records;
@@ -235,13 +234,16 @@ impl Provider for FunctionGraph {
         "functiongraph"
     }
 
-    fn instead(&self, operation: &str) -> &'static str {
+    fn absence(&self, operation: &str) -> Absence {
         match operation {
-            "FireTrigger" => "run the function itself with Invoke or InvokeAsync",
-            "GetTriggerActivation" | "ListTriggerActivations" => {
-                "list the function's asynchronous runs with ListActivations"
+            "FireTrigger" => Absence::NotInCloud("run the function itself with Invoke or InvokeAsync"),
+            "LinkAction" | "UnlinkAction" => {
+                Absence::NotInCloud("a trigger belongs to one function, and is made and deleted with it")
             }
-            _ => "make triggers in the console, with Terraform or with the official SDK",
+            "GetTriggerActivation" | "ListTriggerActivations" => {
+                Absence::NotInCloud("list the function's asynchronous runs with ListActivations")
+            }
+            _ => Absence::NotOffered("make triggers in the console, with Terraform or with the official SDK"),
         }
     }
 

@@ -14,7 +14,7 @@ use url::Url;
 use super::checks::to_body;
 use super::lenient::{self, Member};
 use super::status::{json_fault, not_understood};
-use super::{Observer, Provider, fall_over, paging};
+use super::{Absence, Observer, Provider, fall_over, paging, races};
 use crate::call::Call;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
@@ -157,13 +157,37 @@ impl Ncp {
             .await
     }
 
-    /// A second delete answers not-found, which after a lost first answer means success; the caller is told the truth
-    /// of the last attempt.
+    /// Deletes what the URL names; that it is gone already after an earlier attempt is a success.
     async fn delete(&self, call: &mut Call, url: Url) -> Result<()> {
-        let response = self
-            .send(call, self.request(Method::DELETE, url, Bytes::new(), true))
-            .await?;
-        self.done(&response)
+        self.deleted(call, self.request(Method::DELETE, url, Bytes::new(), true))
+            .await
+    }
+
+    /// The same with a request that has a body.
+    async fn deleted(&self, call: &mut Call, request: Request) -> Result<()> {
+        match self.send(call, request).await {
+            Err(error) if races::is_deleted(&error) => Ok(()),
+            Err(error) => Err(error),
+            Ok(response) => self.done(&response),
+        }
+    }
+
+    /// Creates or replaces what `url` names; `look` reads the same. A put that meets another one is refused as if the
+    /// name were taken (INFERRED from Apache OpenWhisk, "Concurrent modification to resource detected"). If the resource
+    /// is there, it is put again.
+    async fn put(&self, call: &mut Call, url: Url, look: Url, body: Bytes) -> Result<Response> {
+        for _ in 1..races::ROUNDS {
+            let request = self.request(Method::PUT, url.clone(), body.clone(), true);
+            match self.send(call, request).await {
+                Err(error) if races::is_taken(&error) => {
+                    if self.get(call, look.clone()).await.is_err() {
+                        return Err(error);
+                    }
+                }
+                done => return done,
+            }
+        }
+        self.send(call, self.request(Method::PUT, url, body, true)).await
     }
 
     /// The answer to a deletion is 204 without a body; JSON is taken too, but a page is some proxy's word and proves
@@ -217,13 +241,18 @@ impl Provider for Ncp {
         "ncp"
     }
 
-    fn instead(&self, operation: &str) -> &'static str {
+    fn absence(&self, operation: &str) -> Absence {
         match operation {
-            "CancelActivation" => "a run cannot be stopped; it ends at the action's own limits.timeout",
-            "GetAsyncInvokeConfig" | "PutAsyncInvokeConfig" | "DeleteAsyncInvokeConfig" => {
-                "asynchronous runs have no settings"
+            "CancelActivation" => {
+                Absence::NotInCloud("a run cannot be stopped; it ends at the action's own limits.timeout")
             }
-            _ => "actions have one version and no aliases; use another action name for each",
+            "GetAsyncInvokeConfig" | "PutAsyncInvokeConfig" | "DeleteAsyncInvokeConfig" => {
+                Absence::NotInCloud("asynchronous runs have no settings")
+            }
+            "PublishActionVersion" | "ListActionVersions" => Absence::NotOffered(
+                "versions are part of NAVER's API v3, and the target speaks 2.1 or 2.0; use another action name for each",
+            ),
+            _ => Absence::NotInCloud("actions have no aliases; use another action name for each"),
         }
     }
 

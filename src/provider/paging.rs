@@ -1,8 +1,12 @@
-//! Page tokens: opaque to callers, honest about what they belong to.
+//! Pages of lists: each item once, no page larger than asked, and an end, whatever the upstream does with its own paging.
 //!
-//! A token holds the position and a fingerprint of the request it continues, so that a token used with other fields is
-//! refused instead of answering the wrong page.
+//! Three parts. [`Page`] cuts a list that is read whole. [`WholeList`] reads a list whole that the upstream pages.
+//! [`ListPart`] passes on the upstream's own pages, for lists that are too long to be read whole.
+//!
+//! A page token is opaque to callers. It holds the position and a fingerprint of the request it continues, so that a
+//! token used with other fields is refused instead of answering the wrong page.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use base64::Engine as _;
@@ -10,7 +14,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::Faults;
 
-/// Most items a page of an unpaged upstream list holds: the account's own limit (NCP guide: cloudfunctions-spec).
+mod part;
+mod whole;
+
+pub(super) use part::{ListPart, Paging, Position};
+pub(super) use whole::WholeList;
+
+/// What an upstream's page says of its list; nothing of it is relied on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Said {
+    /// Where the next page begins.
+    pub(super) next: Option<i64>,
+    /// How many items the list has.
+    pub(super) total: Option<i64>,
+}
+
+/// Most items a page holds of a list that is read whole: NCP's own limit of items (NCP guide: cloudfunctions-spec).
 const MAX_PAGE: usize = 500;
 
 /// A page of a list that the upstream answers whole.
@@ -35,9 +54,11 @@ impl Page {
 
     /// This page of `items`, in the order of their names, and the token of the next.
     ///
-    /// The position is a name, so items that come or go between two pages neither repeat nor hide others.
+    /// The position is a name, so items that come or go between two pages neither repeat nor hide others. Of several
+    /// items with one name the first counts.
     pub(super) fn take<T>(&self, mut items: Vec<T>, name: impl Fn(&T) -> &str) -> (Vec<T>, String) {
         items.sort_by(|a, b| name(a).cmp(name(b)));
+        items.dedup_by(|later, kept| name(later) == name(kept));
         if let Some(after) = &self.after {
             items.retain(|item| name(item) > after.as_str());
         }
@@ -71,6 +92,30 @@ pub(super) fn fingerprint(scope: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     scope.hash(&mut hasher);
     hasher.finish()
+}
+
+/// The items, each id once and in the upstream's order.
+fn once<T>(items: Vec<T>, id: impl Fn(&T) -> &str) -> Vec<T> {
+    let mut seen = HashSet::new();
+    let first: Vec<bool> = items.iter().map(|item| seen.insert(id(item))).collect();
+    let pairs = items.into_iter().zip(first);
+    pairs.filter_map(|(item, first)| first.then_some(item)).collect()
+}
+
+/// True for a time as the clouds' queries spell it: the only text that goes from a token into a URL.
+pub(super) fn is_time(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b"-:T".contains(&byte))
+}
+
+/// The token's position cannot be continued from.
+pub(super) fn foreign(faults: &mut Faults) {
+    faults.add(
+        "page_token",
+        "was not made by this sidecar; leave it empty for the first page.",
+    );
 }
 
 /// A token that stands for `position`.
@@ -119,6 +164,14 @@ mod tests {
         assert_eq!(second, ["c", "d"]);
         let (third, token) = page(2, &token, "x").unwrap().take(without_b, |name| name);
         assert_eq!((third.as_slice(), token.as_str()), (&["e".to_owned()][..], ""));
+    }
+
+    #[test]
+    fn an_upstream_that_repeats_an_item_repeats_none_to_the_caller() {
+        let names = ["b", "a", "b", "a", "c"].to_vec();
+        let (first, token) = page(2, "", "x").unwrap().take(names.clone(), |name| name);
+        let (second, end) = page(2, &token, "x").unwrap().take(names, |name| name);
+        assert_eq!((first, second, end.as_str()), (vec!["a", "b"], vec!["c"], ""));
     }
 
     #[test]

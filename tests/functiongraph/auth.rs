@@ -249,7 +249,10 @@ async fn the_project_is_looked_up_once_by_the_regions_name() {
 async fn without_one_project_the_caller_is_told_to_name_it() {
     for (body, part) in [
         (r#"{"projects":[]}"#, "no project"),
-        (r#"{"projects":[{"id":"a"},{"id":"b"}]}"#, "2 projects"),
+        (
+            r#"{"projects":[{"id":"a","name":"cn-north-4"},{"id":"b","name":"cn-north-4"}]}"#,
+            "2 projects",
+        ),
     ] {
         let iam = Upstream::start([answer(200, body)]).await;
         let provider = Make {

@@ -31,7 +31,7 @@ fn get() -> GetActivationRequest {
 }
 
 #[tokio::test]
-async fn actions_are_paged_by_marker() {
+async fn actions_are_read_whole_and_come_in_pages_by_name() {
     let page = |names: &[&str], next: i64| {
         let items: Vec<_> = names
             .iter()
@@ -45,7 +45,14 @@ async fn actions_are_paged_by_marker() {
             ),
         )
     };
-    let (provider, upstream) = bench([page(&["a", "b"], 2), page(&["c"], 3), page(&[], 3)]).await;
+    // The cloud's own pages are smaller than it was asked for.
+    let (provider, upstream) = bench([
+        page(&["c", "a"], 2),
+        page(&["b"], 3),
+        page(&["c", "a"], 2),
+        page(&["b"], 3),
+    ])
+    .await;
     let mut request = ListActionsRequest {
         package_name: "tools".to_owned(),
         page_size: 2,
@@ -62,10 +69,10 @@ async fn actions_are_paged_by_marker() {
     }
     assert_eq!(names, ["a", "b", "c"]);
     let markers: Vec<_> = upstream.received().iter().map(Received::rest).collect();
-    assert_eq!(markers[1], "?marker=2&maxitems=2&package_name=tools");
+    assert_eq!(markers[1], "?marker=2&maxitems=400&package_name=tools");
     // A token belongs to its request.
     let token = {
-        let (p, _u) = bench([page(&["a", "b"], 2)]).await;
+        let (p, _u) = bench([page(&["a", "b", "c"], 3)]).await;
         p.list_actions(
             &mut call(),
             ListActionsRequest {
@@ -239,6 +246,7 @@ async fn versions_are_published_and_listed() {
     let (provider, upstream) = bench([
         answer(200, &made),
         answer(200, &list),
+        answer(200, r#"{"versions":[]}"#),
         fault(409, "FSS.1062", "x"),
     ])
     .await;
@@ -465,13 +473,11 @@ async fn a_watch_reports_each_change_once_and_ends() {
 
 #[tokio::test]
 async fn records_are_paged_over_a_window_that_stands_still() {
-    let page = |next: &str| {
-        answer(
-            200,
-            &format!(r#"{{"invocations":[{}],"count":2{next}}}"#, record("SUCCESS", 0)),
-        )
+    let page = |next: &str, id: &str| {
+        let record = record("SUCCESS", 0).replace(ID, id);
+        answer(200, &format!(r#"{{"invocations":[{record}],"count":2{next}}}"#))
     };
-    let (provider, upstream) = bench([page(r#","next_marker":"1""#), page("")]).await;
+    let (provider, upstream) = bench([page(r#","next_marker":"1""#, ID), page("", "another")]).await;
     let request = ListActivationsRequest {
         action_name: "hello".to_owned(),
         page_size: 1,
@@ -682,11 +688,20 @@ async fn triggers_are_refused_with_what_to_do_instead() {
         .await
         .unwrap_err();
     assert_eq!(error.kind, Kind::Unimplemented);
-    assert!(error.message.contains("console"), "{}", error.message);
+    assert!(
+        error.message.contains("console") && error.message.contains("does not offer ListTriggers"),
+        "{}",
+        error.message
+    );
     let error = provider
         .fire_trigger(&mut call(), FireTriggerRequest::default())
         .await
         .unwrap_err();
-    assert!(error.message.contains("InvokeAsync"), "{}", error.message);
+    assert!(
+        error.message.contains("InvokeAsync")
+            && error.message.contains("The cloud has no operation FireTrigger"),
+        "{}",
+        error.message
+    );
     assert!(upstream.received().is_empty());
 }

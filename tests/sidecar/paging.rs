@@ -7,7 +7,7 @@ use prost_types::Timestamp;
 use tonic::Code;
 
 use crate::support::answer::content;
-use crate::support::bench::{Bench, ID};
+use crate::support::bench::Bench;
 use crate::support::details::told;
 
 fn names(count: usize) -> String {
@@ -119,12 +119,12 @@ async fn a_token_of_another_request_and_a_negative_size_are_refused() {
     assert_eq!(bench.upstream.received().len(), 1);
 }
 
-fn page_of(count: usize, total: usize) -> String {
-    let item = format!(r#"{{"activationId":"{ID}","duration":1,"status":"success"}}"#);
-    format!(
-        r#"{{"activations":[{}],"totalCount":{total}}}"#,
-        vec![item; count].join(",")
-    )
+/// A page whose items begin with this number.
+fn page_of(from: usize, count: usize, total: usize) -> String {
+    let items: Vec<_> = (from..from + count)
+        .map(|n| format!(r#"{{"activationId":"{n:032x}","duration":1,"status":"success"}}"#))
+        .collect();
+    format!(r#"{{"activations":[{}],"totalCount":{total}}}"#, items.join(","))
 }
 
 #[tokio::test]
@@ -132,8 +132,8 @@ async fn activations_are_paged_by_the_cloud_over_a_window_that_stands_still() {
     for settings in ["", "api_version: \"2.0\""] {
         let bench = Bench::site(settings).await;
         let (mut token, mut total) = (String::new(), 0);
-        for (count, last) in [(2, false), (2, false), (1, true)] {
-            bench.upstream.push(content(&page_of(count, 5)));
+        for (from, count, last) in [(0, 2, false), (2, 2, false), (4, 1, true)] {
+            bench.upstream.push(content(&page_of(from, count, 5)));
             let request = ListActivationsRequest {
                 action_name: "a".to_owned(),
                 page_size: 2,
@@ -176,7 +176,7 @@ async fn activations_are_paged_by_the_cloud_over_a_window_that_stands_still() {
 #[tokio::test]
 async fn the_page_size_of_activations_is_20_unless_it_is_named() {
     let bench = Bench::new().await;
-    bench.upstream.push(content(&page_of(0, 0)));
+    bench.upstream.push(content(&page_of(0, 0, 0)));
     bench
         .invocations()
         .list_activations(ListActivationsRequest::default())
@@ -235,7 +235,7 @@ async fn a_window_that_ends_before_it_starts_or_has_no_such_time_is_refused() {
 #[tokio::test]
 async fn a_token_that_was_tampered_with_is_refused_and_never_reaches_a_url() {
     let bench = Bench::new().await;
-    bench.upstream.push(content(&page_of(1, 9)));
+    bench.upstream.push(content(&page_of(0, 1, 9)));
     let request = |page_token| ListActivationsRequest {
         page_size: 1,
         page_token,
@@ -276,7 +276,7 @@ async fn a_token_that_was_tampered_with_is_refused_and_never_reaches_a_url() {
 #[tokio::test]
 async fn firings_are_paged_like_runs() {
     let bench = Bench::new().await;
-    bench.upstream.push(content(&page_of(1, 2)));
+    bench.upstream.push(content(&page_of(0, 1, 2)));
     let request = ListTriggerActivationsRequest {
         trigger_name: "t".to_owned(),
         page_size: 1,
@@ -292,7 +292,7 @@ async fn firings_are_paged_like_runs() {
         (page.total_count, page.activations[0].action_name.as_str()),
         (2, "")
     );
-    bench.upstream.push(content(&page_of(1, 2)));
+    bench.upstream.push(content(&page_of(1, 1, 2)));
     let request = ListTriggerActivationsRequest {
         trigger_name: "t".to_owned(),
         page_size: 1,

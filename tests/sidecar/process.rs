@@ -194,7 +194,7 @@ async fn a_process_without_file_descriptors_says_so_once_in_a_while_and_blames_i
         held.push(tokio::net::TcpStream::connect(&address).await.unwrap());
     }
     // The pause between two tries is a tenth of a second.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    sleep(Duration::from_secs(3)).await;
     drop(held);
     child.start_kill().unwrap();
     let mut told = Vec::new();

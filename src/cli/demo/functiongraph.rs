@@ -37,6 +37,7 @@ pub(super) fn config() -> Result<Config, Unexpected> {
         target.cloud = Cloud::FunctionGraph(config::FunctionGraph {
             region: DEFAULT_REGION.to_owned(),
             project_id: Some(DEFAULT_PROJECT_ID.to_owned()),
+            project_name: None,
             iam_url: None,
         });
     }

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::reader::Reader;
-use crate::config::target::{ApiVersion, Ncp, Platform, Region, Site};
+use crate::config::target::{ApiVersion, Ncp, Platform, Region, Site, Vpc};
 
 /// Builds NCP's own part; a combination that does not exist is a fault.
 pub(super) fn build(reader: &mut Reader<'_>, sts_url: Option<Url>) -> Ncp {
@@ -20,6 +20,7 @@ pub(super) fn build(reader: &mut Reader<'_>, sts_url: Option<Url>) -> Ncp {
         region,
         api_version,
         platform,
+        vpc: vpc(reader, site),
         sts_url,
     }
 }
@@ -76,6 +77,29 @@ fn platform(reader: &mut Reader<'_>, site: Site, region: Region, version: ApiVer
             ApiVersion::V2_0 => Platform::Classic,
         },
     }
+}
+
+fn vpc(reader: &mut Reader<'_>, site: Site) -> Option<Vpc> {
+    if site == Site::Gov && (reader.stands("vpc.vpc_no") || reader.stands("vpc.subnet_no")) {
+        reader.fault("vpc", "site gov has the platform classic alone; remove it");
+    }
+    let mut number = |key: &str, other: &str| {
+        let number = reader
+            .given_integer(key)
+            .and_then(|number| i64::try_from(number).ok());
+        if number.is_none() && reader.stands(other) {
+            reader.missing(key, &format!("{other} needs it, since neither is of use alone"));
+        }
+        number
+    };
+    let (vpc_no, subnet_no) = (
+        number("vpc.vpc_no", "vpc.subnet_no"),
+        number("vpc.subnet_no", "vpc.vpc_no"),
+    );
+    Some(Vpc {
+        vpc_no: vpc_no?,
+        subnet_no: subnet_no?,
+    })
 }
 
 fn site_name(site: Site) -> &'static str {

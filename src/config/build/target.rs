@@ -22,8 +22,14 @@ const fn default_attempt(provider: Provider) -> Duration {
     }
 }
 
-/// Builds the target; `None` = a required setting is missing, and a fault says so.
-pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> Option<TargetConfig> {
+/// Builds the target; `None` = a required setting is missing, and a fault says so. `largest` is the largest message in bytes:
+/// a larger answer could not be passed on, so without a bound of its own no larger one is read.
+pub(super) fn build(
+    reader: &mut Reader<'_>,
+    provider: Provider,
+    env: &Env,
+    largest: u64,
+) -> Option<TargetConfig> {
     let allow_plaintext = reader.bool("allow_plaintext");
     let cloud = match provider {
         Provider::Ncp => {
@@ -41,7 +47,9 @@ pub(super) fn build(reader: &mut Reader<'_>, provider: Provider, env: &Env) -> O
         max_in_flight: usize::try_from(reader.integer("limits.max_in_flight")).ok()?,
         max_queue: usize::try_from(reader.integer("limits.max_queue")).ok()?,
         queue_timeout: reader.given_duration("limits.queue_timeout"),
-        max_response_size: reader.integer("limits.max_response_size"),
+        max_response_size: reader
+            .given_integer("limits.max_response_size")
+            .unwrap_or(largest),
         adaptive_rate: reader.bool("limits.adaptive_rate"),
     };
     let breaker = breaker(reader);
@@ -86,6 +94,7 @@ fn function_graph(reader: &mut Reader<'_>) -> Option<FunctionGraph> {
     Some(FunctionGraph {
         region: region?,
         project_id: reader.given_text("project_id"),
+        project_name: reader.given_text("project_name"),
         iam_url,
     })
 }

@@ -23,6 +23,17 @@ const PROJECT_ID: Rule = Rule {
     obeys: |text| text.len() == 32 && text.bytes().all(|b| b.is_ascii_alphanumeric()),
 };
 
+const PROJECT_NAME: Rule = Rule {
+    pattern: "^[A-Za-z0-9_-]{1,64}$",
+    says: "1 to 64 letters, digits, underscores and hyphens, such as eu-de_team",
+    obeys: |text| {
+        (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    },
+};
+
 /// The words for groups of calls in `allow`; which calls each covers stands in `docs/operations.md` ("Who may call").
 pub const OPERATIONS: &[&str] = &[
     "invoke", "observe", "cancel", "fire", "read", "write", "delete", "*",
@@ -109,12 +120,48 @@ pub(super) static KEYS: &[Key] = &[
         ),
     ),
     only(
+        Provider::Ncp,
+        key(
+            "targets.*.vpc",
+            Kind::Section,
+            Default::Nothing,
+            "The subnet that PutAction connects an action on platform vpc to when the request names none.",
+        ),
+    ),
+    only(
+        Provider::Ncp,
+        key(
+            "targets.*.vpc.vpc_no",
+            Kind::Integer(1, i64::MAX as u64),
+            Default::Nothing,
+            "The number of the VPC, as the console shows it under VPC > VPC Management.",
+        ),
+    ),
+    only(
+        Provider::Ncp,
+        key(
+            "targets.*.vpc.subnet_no",
+            Kind::Integer(1, i64::MAX as u64),
+            Default::Nothing,
+            "The number of the subnet, as the console shows it under VPC > Subnet Management.",
+        ),
+    ),
+    only(
         Provider::FunctionGraph,
         key(
             "targets.*.project_id",
             Kind::Text(PROJECT_ID),
-            Default::Depends("looked up at IAM: the project that has the region's name"),
+            Default::Depends("looked up at IAM by project_name"),
             "The project that holds the functions.",
+        ),
+    ),
+    only(
+        Provider::FunctionGraph,
+        key(
+            "targets.*.project_name",
+            Kind::Text(PROJECT_NAME),
+            Default::Depends("the region's id, which is the name of its default project"),
+            "The name of the project that holds the functions, such as eu-de_team for a sub-project; a given project_id wins.",
         ),
     ),
     key(
@@ -298,8 +345,8 @@ pub(super) static BEHAVIOUR: &[Key] = &[
     key(
         "targets.*.limits.max_response_size",
         Kind::Size(1 << 10, 1 << 30),
-        Default::Is("64MiB"),
-        "The largest answer that is read from the cloud.",
+        Default::Depends("max_message_size"),
+        "The largest answer that is read from the cloud; a larger one than max_message_size cannot be passed on.",
     ),
     key(
         "targets.*.limits.adaptive_rate",

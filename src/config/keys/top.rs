@@ -249,7 +249,7 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "max_body_memory",
         Kind::Size(1 << 18, 1 << 40),
-        Default::Depends("four times max_message_size, and 32MiB at least"),
+        Default::Depends("four times max_message_size, and 24MiB at least"),
         "The memory for calls in flight, of all targets together; a call takes 16 KiB, and a larger body four times its size. A call that finds no room is refused, an answer waits. Keep it below the container's memory limit.",
     ),
     live(key(

@@ -86,9 +86,22 @@ fn an_empty_target_gets_the_documented_defaults() {
 
 #[test]
 fn memory_for_bodies_holds_one_message_at_least() {
+    let largest = |top: &str, own: &str| {
+        let read = good(&format!("{top}\n{}", target(&format!("provider: ncp{own}"))));
+        read.targets
+            .into_values()
+            .next()
+            .map(|target| target.limits.max_response_size)
+    };
+    assert_eq!(largest("", ""), Some(64 << 20));
+    assert_eq!(largest("max_message_size: 8MiB", ""), Some(8 << 20));
+    assert_eq!(
+        largest("max_message_size: 8MiB", "\nlimits: {max_response_size: 9MiB}"),
+        Some(9 << 20)
+    );
     let size = |top: &str| good(&format!("{top}\n{}", target("provider: ncp"))).max_body_memory;
     assert_eq!(size(""), 256 << 20);
-    assert_eq!(size("max_message_size: 1MiB"), 32 << 20);
+    assert_eq!(size("max_message_size: 1MiB"), 24 << 20);
     assert_eq!(size("max_message_size: 100MiB"), 400 << 20);
     assert_eq!(size("max_message_size: 8MiB\nmax_body_memory: 32MiB"), 32 << 20);
     let told = faults(&format!(
@@ -105,6 +118,26 @@ fn memory_for_bodies_holds_one_message_at_least() {
 }
 
 #[test]
+fn a_subnet_is_two_numbers_or_none() {
+    use crate::config::target::Vpc;
+    let vpc = Vpc {
+        vpc_no: 1001,
+        subnet_no: 2002,
+    };
+    assert_eq!(ncp("vpc: { vpc_no: 1001, subnet_no: 2002 }").vpc, Some(vpc));
+    assert_eq!(ncp("vpc: {}").vpc, None);
+    for (settings, part) in [
+        ("vpc: { vpc_no: 1001 }", "subnet_no"),
+        ("vpc: { subnet_no: 2002 }", "vpc_no"),
+        ("vpc: { vpc_no: 0, subnet_no: 2002 }", "vpc_no"),
+        ("site: gov\nvpc: { vpc_no: 1, subnet_no: 2 }", "classic alone"),
+    ] {
+        let told = faults(&target(&format!("provider: ncp\n{settings}")));
+        assert!(told.len() == 1 && told[0].contains(part), "{settings}: {told:?}");
+    }
+}
+
+#[test]
 fn sites_regions_and_versions_bring_their_platform() {
     use {ApiVersion::*, Platform::*, Region::*, Site::*};
     let made = |site, region, api_version, platform| Ncp {
@@ -112,6 +145,7 @@ fn sites_regions_and_versions_bring_their_platform() {
         region,
         api_version,
         platform,
+        vpc: None,
         sts_url: None,
     };
     assert_eq!(ncp(""), made(Public, Kr, V2_1, Vpc));

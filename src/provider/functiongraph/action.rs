@@ -7,7 +7,7 @@ use http::Method;
 use super::action_put::Put;
 use super::endpoint::Place;
 use super::function::{Function, repeatable};
-use super::marker::Marker;
+use super::rules::PAGE;
 use super::wire::action as wire;
 use super::{FunctionGraph, action_read, rules};
 use crate::call::Call;
@@ -15,7 +15,9 @@ use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::names::{FunctionPackage, Qualifier};
 use crate::proto::*;
 use crate::provider::lenient::{self, Clock};
-use crate::transport::Response;
+use crate::provider::paging::{Page, Said, WholeList};
+use crate::provider::races::{self, Visibility};
+use crate::transport::{Request, Response};
 
 impl FunctionGraph {
     pub(super) async fn actions(
@@ -27,46 +29,58 @@ impl FunctionGraph {
         rules::no_platform(request.platform, &mut faults);
         let package = FunctionPackage::parse(&request.package_name, "package_name", &mut faults);
         let scope = ("actions", package.as_ref().map(FunctionPackage::as_str));
-        let page = Marker::parse(request.page_size, &request.page_token, scope, &mut faults);
+        let page = Page::parse(request.page_size, &request.page_token, scope, &mut faults);
         faults.into_result()?;
         let package = rules::checked(package)?;
         let place = self.place(call).await?;
-        let (items, next) = self
-            .functions(call, place, Some(&package), &page)
+        let functions = self
+            .functions(call, place, Some(&package))
             .await
             .map_err(|error| error.resource("package", package.as_str()))?;
-        let actions = items
+        let actions = functions
             .into_iter()
             .map(|item| action_read::summary(item, package.as_str()))
             .collect();
+        let (actions, next_page_token) = page.take(actions, |action: &ActionSummary| &action.name);
         Ok(ListActionsResponse {
             actions,
-            next_page_token: next.map(|next| next.token()).unwrap_or_default(),
+            next_page_token,
         })
     }
 
-    /// One page of functions, of one package or of all.
+    /// All functions, of one package or of the project.
     pub(super) async fn functions(
         &self,
         call: &mut Call,
         place: &Place,
         package: Option<&FunctionPackage>,
-        page: &Marker,
-    ) -> Result<(Vec<wire::Item>, Option<Marker>)> {
-        let mut query = vec![
-            ("marker", page.at_text.as_str()),
-            ("maxitems", page.size_text.as_str()),
-        ];
-        query.extend(package.map(|package| ("package_name", package.as_str())));
-        let response = self.get(call, place, place.functions(query)?).await?;
-        let list: wire::Functions = self.read(&response)?;
-        let next = page.next(list.functions.len(), list.next_marker);
+    ) -> Result<Vec<wire::Item>> {
+        let (mut list, size) = (WholeList::new(PAGE), PAGE.to_string());
+        loop {
+            let marker = list.marker();
+            let mut query = vec![("marker", marker.as_str()), ("maxitems", size.as_str())];
+            query.extend(package.map(|package| ("package_name", package.as_str())));
+            let response = self.get(call, place, place.functions(query)?).await?;
+            let page: wire::Functions = self.read(&response)?;
+            let said = Said {
+                next: page.next_marker.whole(),
+                total: page.count,
+            };
+            // Names are unique in a package.
+            let id = |item: &wire::Item| match (&item.package.0, &item.func_name.0) {
+                (package, Some(name)) => format!("{}/{name}", package.as_deref().unwrap_or_default()),
+                (_, None) => String::new(),
+            };
+            if !list.take(page.functions, id, said, response.body.len())? {
+                break;
+            }
+        }
         // A back end that does not know the filter must not mix packages.
         let wanted = |item: &wire::Item| match (&item.package.0, package) {
             (Some(theirs), Some(ours)) => theirs == ours.as_str(),
             _ => true,
         };
-        Ok((list.functions.into_iter().filter(wanted).collect(), next))
+        Ok(list.into_items().into_iter().filter(wanted).collect())
     }
 
     pub(super) async fn action(
@@ -136,17 +150,32 @@ impl FunctionGraph {
         faults.into_result()?;
         let (function, put) = (rules::checked(function)?, rules::checked(put)?);
         let place = self.place(call).await?;
-        let present = match self
-            .get(call, place, function.url(place, "/config", vec![])?)
-            .await
-        {
+        let url = function.url(place, "/config", vec![])?;
+        let mut present = match self.get(call, place, url.clone()).await {
             Ok(response) => Some(self.function(&response).map_err(nothing_changed)?),
             Err(error) if error.kind == Kind::NotFound => None,
             Err(error) => return Err(function.named(nothing_changed(error))),
         };
-        let action = match present {
-            None => self.create(call, place, &function, &put, encoding).await,
-            Some(present) => self.update(call, place, &function, &put, present, encoding).await,
+        let mut rounds = 0;
+        let action = loop {
+            rounds += 1;
+            let step = match present.take() {
+                None => self.create(call, place, &function, &put, encoding).await,
+                Some(found) => self.update(call, place, &function, &put, found, encoding).await,
+            };
+            let error = match step {
+                Err(Unfinished::Changed(error)) if rounds < races::ROUNDS => error,
+                Err(Unfinished::Changed(error) | Unfinished::Failed(error)) => break Err(error),
+                Ok(action) => break Ok(action),
+            };
+            // Somebody else created the function, which may not be visible yet, or deleted it.
+            if races::is_taken(&error) {
+                let request = self.request(Method::GET, url.clone(), Bytes::new(), true);
+                match self.send_when_visible(call, place, request).await {
+                    Ok(response) => present = Some(self.function(&response)?),
+                    Err(_) => break Err(error),
+                }
+            }
         };
         Ok(PutActionResponse {
             action: Some(action.map_err(|error| function.named(error))?),
@@ -160,14 +189,16 @@ impl FunctionGraph {
         function: &Function,
         put: &Put,
         encoding: JsonEncoding,
-    ) -> Result<Action> {
+    ) -> Result<Action, Unfinished> {
         let body = put.create(function.name(), function.package())?;
         let made = self
             .put_body(call, place, Method::POST, place.functions(vec![])?, body)
-            .await?;
+            .await
+            .map_err(|error| Unfinished::of(error, races::is_taken))?;
         let made = if put.has_later() {
             let url = function.url(place, "/config", vec![])?;
-            self.put_body(call, place, Method::PUT, url, put.update(function.name())?)
+            let request = self.request(Method::PUT, url, put.update(function.name())?, true);
+            self.send_when_visible(call, place, request)
                 .await
                 .map_err(|error| {
                     half(
@@ -178,7 +209,12 @@ impl FunctionGraph {
         } else {
             made
         };
-        action_read::action(self.function(&made)?, None, function, encoding)
+        Ok(action_read::action(
+            self.function(&made)?,
+            None,
+            function,
+            encoding,
+        )?)
     }
 
     async fn update(
@@ -189,32 +225,34 @@ impl FunctionGraph {
         put: &Put,
         present: wire::Function,
         encoding: JsonEncoding,
-    ) -> Result<Action> {
+    ) -> Result<Action, Unfinished> {
         if let Some(runtime) = present.runtime.0.filter(|runtime| runtime != put.runtime()) {
             let message = format!(
                 "The function runs {runtime}, and the runtime of a function cannot change; delete it first, or use another \
                  name."
             );
-            return Err(Error::new(
-                Kind::FailedPrecondition,
-                "RUNTIME_CANNOT_CHANGE",
-                message,
-            ));
+            return Err(Error::new(Kind::FailedPrecondition, "RUNTIME_CANNOT_CHANGE", message).into());
         }
         let url = function.url(place, "/config", vec![])?;
         let changed = self
             .put_body(call, place, Method::PUT, url, put.update(function.name())?)
             .await
             .map_err(|error| {
-                if put.is_image() {
+                let error = if put.is_image() {
                     error
                 } else {
                     code_not_sent(error)
-                }
+                };
+                Unfinished::of(error, is_missing)
             })?;
         // An image is part of the configuration.
         if put.is_image() {
-            return action_read::action(self.function(&changed)?, None, function, encoding);
+            return Ok(action_read::action(
+                self.function(&changed)?,
+                None,
+                function,
+                encoding,
+            )?);
         }
         let found = self.function(&changed).map_err(code_not_sent)?;
         let url = function.url(place, "/code", vec![])?;
@@ -232,7 +270,22 @@ impl FunctionGraph {
         if let Some(body) = code.as_mut().and_then(|code| code.func_code.as_mut()) {
             *body = wire::FuncCode::default();
         }
-        action_read::action(found, code, function, encoding)
+        Ok(action_read::action(found, code, function, encoding)?)
+    }
+
+    /// Sends a request about a function that was just created, until the cloud sees the function.
+    async fn send_when_visible(&self, call: &mut Call, place: &Place, request: Request) -> Result<Response> {
+        let mut visibility = Visibility::new();
+        loop {
+            match self.send(call, place, request.clone()).await {
+                Err(error) if is_missing(&error) => {
+                    if !visibility.pause(call).await {
+                        return Err(error);
+                    }
+                }
+                done => return done,
+            }
+        }
     }
 
     pub(super) async fn put_body(
@@ -282,25 +335,47 @@ impl FunctionGraph {
         Ok(DeleteActionResponse {})
     }
 
-    /// A delete without body, which would change the signature. Not-found is the truth of the last attempt; when an
-    /// earlier one may have been carried out, what was asked for is so, if it is the cloud that says it: a 404 without
-    /// the cloud's own code may be a proxy's word.
+    /// A delete without body, which would change the signature. That it is gone already after an earlier attempt is a
+    /// success.
     pub(super) async fn delete(&self, call: &mut Call, place: &Place, url: url::Url) -> Result<()> {
         match self
             .send(call, place, self.request(Method::DELETE, url, Bytes::new(), true))
             .await
         {
-            Err(error)
-                if error.kind == Kind::NotFound
-                    && error.execution != Execution::NotStarted
-                    && error.upstream_code.is_some() =>
-            {
-                Ok(())
-            }
+            Err(error) if races::is_deleted(&error) => Ok(()),
             Err(error) => Err(error),
             Ok(response) => self.done(&response),
         }
     }
+}
+
+/// Why a step of a put did not end it.
+enum Unfinished {
+    /// It failed.
+    Failed(Error),
+    /// The function was created or deleted by somebody else after the look.
+    Changed(Error),
+}
+
+impl Unfinished {
+    fn of(error: Error, changed: impl Fn(&Error) -> bool) -> Self {
+        if changed(&error) {
+            Self::Changed(error)
+        } else {
+            Self::Failed(error)
+        }
+    }
+}
+
+impl From<Error> for Unfinished {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The function itself is missing, and not something that it refers to.
+fn is_missing(error: &Error) -> bool {
+    matches!(error.reason.as_ref(), "FUNCTION_NOT_FOUND" | "NOT_FOUND")
 }
 
 /// A put looks first; whatever became of that, nothing was changed.

@@ -23,6 +23,8 @@ const PATH_PREFIX: &str = "/v2";
 pub struct Endpoint {
     region: String,
     project_id: Option<String>,
+    /// Of the project to look up, where it is not the region's own.
+    project_name: Option<String>,
     /// Scheme, host and path prefix, without a slash at the end.
     prefix: String,
     /// Scheme, host and perhaps a path, without a slash at the end.
@@ -42,7 +44,7 @@ pub(super) struct Place {
 
 impl Endpoint {
     /// Puts the place together. `base_url` replaces scheme and host, and the prefix `/v2` too if it has a path;
-    /// `iam_url` replaces IAM's scheme and host. Without a project id the project is looked up by the region's name.
+    /// `iam_url` replaces IAM's scheme and host. Without a project id the project is looked up by its name.
     ///
     /// # Errors
     /// One sentence on a region or project that can be part of no URL.
@@ -71,6 +73,7 @@ impl Endpoint {
         Ok(Self {
             region: region.to_owned(),
             project_id: project_id.map(ToOwned::to_owned),
+            project_name: None,
             prefix: if has_path {
                 base.to_owned()
             } else {
@@ -90,6 +93,21 @@ impl Endpoint {
     #[must_use]
     pub fn project_id(&self) -> Option<&str> {
         self.project_id.as_deref()
+    }
+
+    /// The same place, where the project without a configured id has this name instead of the region's.
+    #[must_use]
+    pub fn with_project_name(self, name: Option<&str>) -> Self {
+        Self {
+            project_name: name.map(ToOwned::to_owned),
+            ..self
+        }
+    }
+
+    /// The name of the project: the configured one, or the region's, which the default project of a region has.
+    #[must_use]
+    pub fn project_name(&self) -> &str {
+        self.project_name.as_deref().unwrap_or(&self.region)
     }
 
     /// The functions' host with the API's prefix, and IAM's host.

@@ -1,8 +1,9 @@
-//! IAM: a token for a login, and the project of a region.
+//! IAM: a token for a login, and the project of a name.
 //!
 //! IAM API reference: "Obtaining a User Token Through Password Authentication", "Obtaining an Agency Token", "Querying
 //! Project Information" (Huawei Cloud and Open Telekom Cloud editions, read 2026-10).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -34,6 +35,8 @@ const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json;charse
 pub(super) const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Life of a token whose answer does not say; documented are 24 h.
 const LIFE_UNKNOWN: Duration = Duration::from_secs(3600);
+/// Most names of other projects in an error.
+const NAMES_SHOWN: usize = 5;
 /// Shortest life believed, so that an answer that makes no sense does not mean a login for every call.
 const LIFE_MIN: Duration = Duration::from_secs(60);
 
@@ -69,9 +72,11 @@ struct Body {
     project: Option<Project>,
 }
 
+/// A project. What has no id, or no name to compare, is not taken.
 #[derive(Deserialize)]
 struct Project {
-    id: String,
+    id: Option<String>,
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -126,12 +131,11 @@ impl TokenSource {
 }
 
 impl Iam {
-    /// A token for one project is refused in another, and FunctionGraph needs one for a project. The default project of
-    /// a region has the region's name.
+    /// A token for one project is refused in another, and FunctionGraph needs one for a project.
     pub(super) fn project_scope(&self) -> Tree {
         match self.endpoint.project_id() {
             Some(id) => json!({ "project": { "id": id } }),
-            None => json!({ "project": { "name": self.endpoint.region() } }),
+            None => json!({ "project": { "name": self.endpoint.project_name() } }),
         }
     }
 
@@ -167,13 +171,32 @@ impl Iam {
             .send(call, &request, &sealed)
             .await
             .map_err(|error| before(error, "logging in"))?;
-        read_token(&response, self.transport.now())
+        let token = read_token(&response, self.transport.now())?;
+        let wanted = self.endpoint.project_name();
+        if let (None, Some(project)) = (self.endpoint.project_id(), &token.project)
+            && let Some(name) = project.name.as_deref().filter(|name| *name != wanted)
+        {
+            let message = format!(
+                "IAM gave a token for the project {}, and {wanted} was asked for; set project_id for this target.",
+                shown(name)
+            );
+            return Err(project_unknown(message));
+        }
+        let project = token.project.and_then(|project| project.id);
+        Ok(Fetched {
+            value: Token {
+                header: token.header,
+                project,
+            },
+            life: token.life,
+        })
     }
 
-    /// The project that has the region's name (`huaweicloudsdkcore` 3.1.219 does the same).
+    /// The id of the project that has exactly the wanted name. `huaweicloudsdkcore` 3.1.219 asks in the same way and
+    /// takes whatever single project comes; IAM may answer others too.
     pub(super) async fn find_project(&self, call: &mut Call, keys: &Keys) -> Result<String> {
-        let region = self.endpoint.region();
-        let url = self.endpoint.iam("/v3/projects", &[("name", region)])?;
+        let wanted = self.endpoint.project_name();
+        let url = self.endpoint.iam("/v3/projects", &[("name", wanted)])?;
         let request = Request {
             method: Method::GET,
             url,
@@ -198,20 +221,63 @@ impl Iam {
                 "looking up the project",
             )
         })?;
-        let unclear = |what: String| {
-            Error::new(Kind::FailedPrecondition, "PROJECT_UNKNOWN", what).component(Component::Sidecar)
-        };
-        match found.projects.as_slice() {
-            [project] => Ok(project.id.clone()),
-            [] => Err(unclear(format!(
-                "IAM knows no project named {region}; set project_id for this target."
-            ))),
-            more => Err(unclear(format!(
-                "IAM knows {} projects named {region}; set project_id for this target.",
-                more.len()
-            ))),
+        choose(&found.projects, wanted).map_err(project_unknown)
+    }
+}
+
+/// The id of the only project of this name, or a sentence on what IAM answered instead.
+fn choose(projects: &[Project], wanted: &str) -> std::result::Result<String, String> {
+    let named = |project: &&Project| project.name.as_deref() == Some(wanted);
+    let ids: BTreeSet<&str> = projects
+        .iter()
+        .filter(named)
+        .filter_map(|project| project.id.as_deref())
+        .collect();
+    let mut ids = ids.into_iter();
+    match (ids.next(), ids.count()) {
+        (Some(id), 0) => Ok(id.to_owned()),
+        (Some(_), more) => Err(format!(
+            "IAM knows {} projects named {wanted}; set project_id for this target.",
+            more + 1
+        )),
+        (None, _) => {
+            let others: Vec<_> = projects
+                .iter()
+                .filter_map(|project| project.name.as_deref())
+                .map(shown)
+                .collect();
+            let instead = match others.len() {
+                0 => String::new(),
+                count if count <= NAMES_SHOWN => format!(" It names {}.", others.join(", ")),
+                count => format!(
+                    " It names {} and {} more.",
+                    others[..NAMES_SHOWN].join(", "),
+                    count - NAMES_SHOWN
+                ),
+            };
+            Err(format!(
+                "IAM knows no project named {wanted}.{instead} Set project_name or project_id for this target."
+            ))
         }
     }
+}
+
+/// A name as an error shows it: short, and without characters that no project name has.
+fn shown(name: &str) -> String {
+    name.chars()
+        .take(64)
+        .map(|c| {
+            if c.is_alphanumeric() || c == '-' || c == '_' {
+                c
+            } else {
+                '?'
+            }
+        })
+        .collect()
+}
+
+fn project_unknown(message: String) -> Error {
+    Error::new(Kind::FailedPrecondition, "PROJECT_UNKNOWN", message).component(Component::Sidecar)
 }
 
 /// The body of a login, in memory that is wiped when it has been sent.
@@ -268,7 +334,14 @@ pub(super) fn before(error: Error, step: &str) -> Error {
     })
 }
 
-fn read_token(response: &Response, now: SystemTime) -> Result<Fetched<Token>> {
+/// A token as IAM answered it.
+struct Answered {
+    header: HeaderValue,
+    project: Option<Project>,
+    life: Duration,
+}
+
+fn read_token(response: &Response, now: SystemTime) -> Result<Answered> {
     let missing = |what: &str| {
         let error = before(not_understood(response, what), "logging in");
         error.with(|facts| facts.upstream_request_id = request_id(&response.headers))
@@ -285,11 +358,12 @@ fn read_token(response: &Response, now: SystemTime) -> Result<Fetched<Token>> {
         .ok()
         .and_then(|answer| answer.token);
     let (life, project) = match body {
-        Some(body) => (life(&body, now), body.project.map(|project| project.id)),
+        Some(body) => (life(&body, now), body.project),
         None => (None, None),
     };
-    Ok(Fetched {
-        value: Token { header, project },
+    Ok(Answered {
+        header,
+        project,
         life: life.unwrap_or(LIFE_UNKNOWN).max(LIFE_MIN),
     })
 }

@@ -4,17 +4,13 @@
 //! that a private call exists. `default` always exists.
 
 use super::endpoint::Place;
-use super::marker::Marker;
-use super::wire::action::Item;
 use super::{FunctionGraph, action_read, rules};
 use crate::call::Call;
 use crate::error::{Error, Faults, Kind, Result};
 use crate::names::FunctionPackage;
 use crate::proto::*;
+use crate::provider::Absence;
 use crate::provider::paging::Page;
-
-/// Most pages read of one list: 400 functions each are far beyond the quota, so more means a list without end.
-const PAGES_MAX: usize = 250;
 
 impl FunctionGraph {
     pub(super) async fn packages(
@@ -27,7 +23,7 @@ impl FunctionGraph {
         let page = Page::parse(request.page_size, &request.page_token, "packages", &mut faults);
         faults.into_result()?;
         let place = self.place(call).await?;
-        let functions = self.all_functions(call, place, None).await?;
+        let functions = self.functions(call, place, None).await?;
         let mut names: Vec<_> = functions.into_iter().filter_map(|item| item.package.0).collect();
         names.sort_unstable();
         names.dedup();
@@ -72,11 +68,10 @@ impl FunctionGraph {
             Ok(package) => Ok(PutPackageResponse {
                 package: Some(package),
             }),
-            Err(error) if error.kind == Kind::NotFound => Err(Error::unimplemented(
-                "functiongraph",
-                "PutPackage for a package that no function carries",
+            Err(error) if error.kind == Kind::NotFound => Err(Absence::NotInCloud(
                 "a package comes into being with its first function; put an action with this package_name",
-            )),
+            )
+            .of("PutPackage for a package that no function carries")),
             Err(error) => Err(error),
         }
     }
@@ -109,7 +104,7 @@ impl FunctionGraph {
     /// A package with its functions; not found when it has none, unless it is `default`.
     async fn existing(&self, call: &mut Call, name: &FunctionPackage) -> Result<Package> {
         let place = self.place(call).await?;
-        let functions = self.all_functions(call, place, Some(name)).await?;
+        let functions = self.functions(call, place, Some(name)).await?;
         if functions.is_empty() && !name.is_default() {
             let message = "There is no such package: no function carries its name.";
             return Err(
@@ -122,29 +117,6 @@ impl FunctionGraph {
             .map(|item| action_read::summary(item, name.as_str()))
             .collect();
         Ok(found)
-    }
-
-    async fn all_functions(
-        &self,
-        call: &mut Call,
-        place: &Place,
-        package: Option<&FunctionPackage>,
-    ) -> Result<Vec<Item>> {
-        let mut page = Marker::first();
-        let mut all = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let (items, next) = self.functions(call, place, package, &page).await?;
-            all.extend(items);
-            match next {
-                Some(next) => page = next,
-                None => return Ok(all),
-            }
-        }
-        Err(Error::new(
-            Kind::Internal,
-            "LIST_WITHOUT_END",
-            "The upstream's list of functions does not end.",
-        ))
     }
 }
 

@@ -11,13 +11,14 @@ use tokio::time::{Instant, sleep_until};
 use super::endpoint::Place;
 use super::errors::{Fault, fault_of};
 use super::function::Function;
-use super::{FunctionGraph, async_config, marker, rules, time, wire};
+use super::{FunctionGraph, async_config, rules, time, wire};
 use crate::call::{Call, Why};
 use crate::clock::epoch_millis;
 use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::names::AsyncRequestId;
 use crate::proto::*;
-use crate::provider::lenient::{Loose, times};
+use crate::provider::lenient::times;
+use crate::provider::paging::{ListPart, Paging, Position, Said};
 use crate::provider::pauses::{Pauses, not_over_yet};
 use crate::provider::{Observer, paging};
 
@@ -25,6 +26,12 @@ const PATH: &str = "/async-invocations";
 /// Items of a page of records: default and most.
 const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: usize = 500;
+/// The marker is an offset.
+const PAGING: Paging = Paging {
+    first: 0,
+    numbered: false,
+    max: PAGE_MAX,
+};
 /// Without times the cloud looks back one hour.
 const WINDOW_DEFAULT_S: i64 = 3600;
 /// The longest run, and so the longest that a record may lie back that someone waits for.
@@ -189,22 +196,30 @@ impl FunctionGraph {
         faults.into_result()?;
         let (function, window) = (rules::checked(function)?, rules::checked(window)?);
         let place = self.place(call).await?;
-        let (at, size) = (window.at.to_string(), window.size.to_string());
-        let mut query = vec![("marker", at.as_str()), ("limit", size.as_str())];
-        query.extend(window.begin.as_deref().map(|begin| ("query_begin_time", begin)));
-        query.extend(window.end.as_deref().map(|end| ("query_end_time", end)));
-        let url = function.url(place, PATH, query)?;
-        let response = self
-            .get(call, place, url)
-            .await
-            .map_err(|error| function.named(error))?;
-        let list: wire::Records = self.read(&response)?;
-        let next_page_token = window.next(list.invocations.len(), list.next_marker, |shift| {
-            self.seconds_from_now(shift)
-        });
-        let total_count = list.count.filter(|count| *count >= 0).unwrap_or(0);
-        let activations = list
-            .invocations
+        let mut part = ListPart::new(PAGING, window.size, window.from.clone());
+        while let Some((at, size)) = part.ask() {
+            let mut query = vec![("marker", at.as_str()), ("limit", size.as_str())];
+            query.extend(window.begin.as_deref().map(|begin| ("query_begin_time", begin)));
+            query.extend(window.end.as_deref().map(|end| ("query_end_time", end)));
+            let url = function.url(place, PATH, query)?;
+            let response = self
+                .get(call, place, url)
+                .await
+                .map_err(|error| function.named(error))?;
+            let list: wire::Records = self.read(&response)?;
+            let said = Said {
+                next: list.next_marker.whole(),
+                total: list.count,
+            };
+            part.take(list.invocations, said, |record| {
+                record.request_id.0.as_deref().unwrap_or_default()
+            })?;
+        }
+        let (records, next, total_count) = part.finish();
+        let next_page_token = next
+            .map(|next| window.token(&next, |shift| self.seconds_from_now(shift)))
+            .unwrap_or_default();
+        let activations = records
             .into_iter()
             .map(|record| self.activation(record, &function, place))
             .collect();
@@ -337,7 +352,7 @@ fn never_recorded(id: &AsyncRequestId) -> Error {
 
 /// A page of records over a fixed window: its marker is an offset, so the window must not move between two pages.
 struct Window {
-    at: i64,
+    from: Position,
     size: usize,
     begin: Option<String>,
     end: Option<String>,
@@ -367,32 +382,40 @@ impl Window {
         }
         let scope = (&request.package_name, &request.action_name, size, &begin, &end);
         let fingerprint = paging::fingerprint(scope);
-        let Some(position) = paging::read(&request.page_token, fingerprint, faults) else {
+        let Some(text) = paging::read(&request.page_token, fingerprint, faults) else {
             // The first page leaves to the cloud what the caller left open: a clock that is behind hides nothing then.
             return Some(Self {
-                at: 0,
+                from: Position::start(PAGING),
                 size,
                 begin,
                 end,
                 fingerprint,
             });
         };
-        let mut parts = position.split(' ');
-        let (at, begin, end) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+        let mut parts = text.split(' ');
+        let from = parts.next().and_then(Position::parse);
+        let mut time = || {
+            parts
+                .next()
+                .filter(|text| paging::is_time(text))
+                .map(ToOwned::to_owned)
+        };
+        let (begin, end) = (time(), time());
+        let (Some(from), Some(_), Some(_), None) = (from, &begin, &end, parts.next()) else {
+            paging::foreign(faults);
+            return None;
+        };
         Some(Self {
-            at,
+            from,
             size,
-            begin: Some(begin.to_owned()),
-            end: Some(end.to_owned()),
+            begin,
+            end,
             fingerprint,
         })
     }
 
     /// `now` is the cloud's time, so many seconds later.
-    fn next(&self, seen: usize, next: Loose, now: impl Fn(i64) -> Timestamp) -> String {
-        let Some(at) = marker::following(self.at, seen, self.size, next) else {
-            return String::new();
-        };
+    fn token(&self, next: &Position, now: impl Fn(i64) -> Timestamp) -> String {
         let end = self
             .end
             .clone()
@@ -403,6 +426,6 @@ impl Window {
             .clone()
             .or_else(|| time::query_value(&now(-WINDOW_DEFAULT_S)))
             .unwrap_or_default();
-        paging::write(&format!("{at} {begin} {end}"), self.fingerprint)
+        paging::write(&format!("{next} {begin} {end}"), self.fingerprint)
     }
 }

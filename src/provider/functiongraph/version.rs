@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use http::Method;
 
 use super::function::Function;
-use super::marker::Marker;
+use super::rules::PAGE;
 use super::wire::{action as wire, put};
 use super::{FunctionGraph, action_read, rules};
 use crate::call::Call;
 use crate::error::{Error, Faults, Kind, Result};
 use crate::names::{AliasName, FunctionVersion};
 use crate::proto::*;
-use crate::provider::paging::Page;
+use crate::provider::paging::{Page, Said, WholeList};
+use crate::provider::races;
 use crate::provider::status::about;
 
 impl FunctionGraph {
@@ -72,25 +73,34 @@ impl FunctionGraph {
         rules::no_platform(request.platform, &mut faults);
         let function = Function::parse(&request.package_name, &request.action_name, &mut faults);
         let scope = ("versions", &request.package_name, &request.action_name);
-        let page = Marker::parse(request.page_size, &request.page_token, scope, &mut faults);
+        let page = Page::parse(request.page_size, &request.page_token, scope, &mut faults);
         faults.into_result()?;
         let function = rules::checked(function)?;
         let place = self.place(call).await?;
-        let query = vec![
-            ("marker", page.at_text.as_str()),
-            ("maxitems", page.size_text.as_str()),
-        ];
-        let url = function.url(place, "/versions", query)?;
-        let response = self
-            .get(call, place, url)
-            .await
-            .map_err(|error| function.named(error))?;
-        let list: wire::Versions = self.read(&response)?;
-        let next = page.next(list.versions.len(), list.next_marker);
-        let versions = list.versions.into_iter().map(action_read::version).collect();
+        let (mut list, size) = (WholeList::new(PAGE), PAGE.to_string());
+        loop {
+            let marker = list.marker();
+            let query = vec![("marker", marker.as_str()), ("maxitems", size.as_str())];
+            let url = function.url(place, "/versions", query)?;
+            let response = self
+                .get(call, place, url)
+                .await
+                .map_err(|error| function.named(error))?;
+            let part: wire::Versions = self.read(&response)?;
+            let said = Said {
+                next: part.next_marker.whole(),
+                total: part.count,
+            };
+            let id = |item: &wire::Item| item.version.0.clone().unwrap_or_default();
+            if !list.take(part.versions, id, said, response.body.len())? {
+                break;
+            }
+        }
+        let versions = list.into_items().into_iter().map(action_read::version).collect();
+        let (versions, next_page_token) = page.take(versions, |version: &ActionVersion| &version.version);
         Ok(ListActionVersionsResponse {
             versions,
-            next_page_token: next.map(|next| next.token()).unwrap_or_default(),
+            next_page_token,
         })
     }
 
@@ -111,19 +121,20 @@ impl FunctionGraph {
         let place = self.place(call).await?;
         let url = function.url(place, &format!("/aliases/{name}"), vec![])?;
         let response = match self
-            .put_body(call, place, Method::PUT, url, alias_body(&alias, None)?)
+            .put_body(call, place, Method::PUT, url.clone(), alias_body(&alias, None)?)
             .await
         {
             Err(error) if error.kind == Kind::NotFound && !is_about_function(&error) => {
-                let url = function.url(place, "/aliases", vec![])?;
-                self.put_body(
-                    call,
-                    place,
-                    Method::POST,
-                    url,
-                    alias_body(&alias, Some(name.as_str()))?,
-                )
-                .await
+                let made = function.url(place, "/aliases", vec![])?;
+                let body = alias_body(&alias, Some(name.as_str()))?;
+                match self.put_body(call, place, Method::POST, made, body).await {
+                    // Somebody else created it in between.
+                    Err(error) if is_about_name(&error) => {
+                        self.put_body(call, place, Method::PUT, url, alias_body(&alias, None)?)
+                            .await
+                    }
+                    done => done,
+                }
             }
             done => done,
         };
@@ -199,6 +210,11 @@ impl FunctionGraph {
 /// Not the alias is missing, but what it belongs to.
 fn is_about_function(error: &Error) -> bool {
     matches!(error.reason.as_ref(), "FUNCTION_NOT_FOUND" | "VERSION_NOT_FOUND")
+}
+
+/// The alias itself is there, and not another one for its version.
+fn is_about_name(error: &Error) -> bool {
+    races::is_taken(error) && error.reason != "VERSION_HAS_ALIAS"
 }
 
 fn check_alias(alias: &ActionAlias, name: &str, faults: &mut Faults) {

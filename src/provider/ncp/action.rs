@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::Method;
 use serde_json::value::RawValue;
 
 use super::paging::Page;
@@ -125,11 +124,9 @@ impl Ncp {
         let url = self
             .endpoint
             .url(&action.path(), platform, put.query(&self.endpoint));
+        let look = self.endpoint.url(&action.path(), platform, &[]);
         let response = self
-            .send(
-                call,
-                self.request(Method::PUT, url, put.body(&self.endpoint)?, true),
-            )
+            .put(call, url, look, put.body(&self.endpoint)?)
             .await
             .map_err(|error| error.resource("action", action.full()))?;
         let made = read(self.content(&response)?, &action, encoding, false)?;

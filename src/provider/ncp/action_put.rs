@@ -71,7 +71,7 @@ impl Put {
             (
                 check_limits(action.limits, faults),
                 parameters,
-                check_vpc(&action.vpc, place, platform, faults),
+                check_vpc(action.vpc, place, platform, faults),
             )
         };
         Some(Self {
@@ -303,7 +303,10 @@ fn check_limits(limits: Option<Limits>, faults: &mut Faults) -> Option<wire::Lim
     })
 }
 
-fn check_vpc(vpc: &[Vpc], place: &Endpoint, platform: Platform, faults: &mut Faults) -> Vec<wire::Vpc> {
+fn check_vpc(mut vpc: Vec<Vpc>, place: &Endpoint, platform: Platform, faults: &mut Faults) -> Vec<wire::Vpc> {
+    if vpc.is_empty() && platform != Platform::Classic {
+        vpc.extend(place.default_vpc());
+    }
     if platform == Platform::Classic {
         faults.require(
             vpc.is_empty(),
@@ -314,7 +317,10 @@ fn check_vpc(vpc: &[Vpc], place: &Endpoint, platform: Platform, faults: &mut Fau
         faults.require(
             !vpc.is_empty(),
             "action.vpc",
-            || "is required on the VPC platform: vpc_no and subnet_no.",
+            || {
+                "is required on the VPC platform: vpc_no and subnet_no. The VPC console shows both numbers under Subnet \
+                 Management; the target's key vpc in the configuration (targets.*.vpc) sets a default."
+            },
         );
     } else {
         faults.require(

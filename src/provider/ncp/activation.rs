@@ -112,15 +112,14 @@ impl Ncp {
             || "/activations".to_owned(),
             |action| format!("{}/activations", action.path()),
         );
-        let url = self.endpoint.url(&path, platform, &window.query());
-        let response = self.get(call, url).await.map_err(|error| match &action {
-            Some(action) => error.resource("action", action.full()),
-            None => error,
-        })?;
-        let list: wire::ActivationList = self.content(&response)?;
-        let (total_count, next_page_token) = window.rest(&list);
-        let activations = list
-            .activations
+        let (items, next_page_token, total_count) = self
+            .page_of_records(call, &path, platform, &window)
+            .await
+            .map_err(|error| match &action {
+                Some(action) => error.resource("action", action.full()),
+                None => error,
+            })?;
+        let activations = items
             .into_iter()
             .map(|item| {
                 let (package, name) = action

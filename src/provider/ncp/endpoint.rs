@@ -5,7 +5,7 @@
 use url::Url;
 
 use crate::error::Faults;
-use crate::proto::Platform;
+use crate::proto::{Platform, Vpc};
 
 /// One of the three separate clouds that NAVER runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +51,23 @@ pub struct Endpoint {
     base: Url,
     /// The target's own platform.
     platform: Platform,
+    /// The subnet of actions on platform VPC whose put names none.
+    default_vpc: Option<Vpc>,
 }
 
 impl Endpoint {
+    /// The same place, where an action on platform VPC whose put names no subnet is connected to this one.
+    #[must_use]
+    pub fn with_default_vpc(self, default_vpc: Option<Vpc>) -> Self {
+        Self { default_vpc, ..self }
+    }
+
+    /// The subnet of actions on platform VPC whose put names none.
+    #[must_use]
+    pub fn default_vpc(&self) -> Option<Vpc> {
+        self.default_vpc
+    }
+
     /// Puts the place together. `base_url` replaces scheme and host, and the prefix too if it has a path; `platform`
     /// unspecified means the default of site, region and version.
     ///
@@ -84,6 +98,7 @@ impl Endpoint {
             version,
             base,
             platform: Platform::Unspecified,
+            default_vpc: None,
         };
         if !endpoint.exists(platform) {
             return Err(endpoint.only());

@@ -3,6 +3,8 @@
 //! NCP docs: compute-cloudfunctions (service codes 8xxxx), common-ncpapi and api-call-lgc-errorhandling (gateway codes of
 //! three digits), read 2026-10. "LIVE" rows were reported from real calls in 2026-09 and are not documented.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use serde_json::Value as Tree;
 
@@ -31,7 +33,7 @@ struct Said {
 pub(super) fn classify(status: StatusCode, body: &[u8]) -> Error {
     let said = read(status, body);
     let error = match said.code.as_deref().and_then(row) {
-        Some(row) => from_row(row, status),
+        Some(row) => from_row(row, status, &said),
         None => from_status(status, &said),
     };
     error.with(|facts| {
@@ -55,7 +57,7 @@ fn row(code: &str) -> Option<Row> {
     }
 }
 
-fn from_row((code, symbol, kind, sentence): Row, status: StatusCode) -> Error {
+fn from_row((code, symbol, kind, sentence): Row, status: StatusCode, said: &Said) -> Error {
     let gateway = (1..1000).contains(&code);
     let transient = matches!(code, 80031 | 81311..=81314 | 410 | 420 | 500 | 510 | 900);
     let unknown = matches!(code, 81311..=81314 | 500 | 510 | 900);
@@ -65,7 +67,9 @@ fn from_row((code, symbol, kind, sentence): Row, status: StatusCode) -> Error {
     } else {
         Scope::Upstream
     };
-    Error::new(kind, symbol, sentence)
+    // The cloud's own symbol is the reason where it says one.
+    let reason = said.symbol.clone().map_or(Cow::Borrowed(symbol), Cow::Owned);
+    Error::new(kind, reason, sentence)
         .component(if gateway {
             Component::Gateway
         } else {
@@ -277,7 +281,7 @@ mod tests {
                 404,
                 r#"{"error":{"errorCode":"80301","message":"SOMETHING_RENAMED","details":{"error_msg":"gone"}}}"#,
                 Kind::NotFound,
-                "ACTION_NOT_FOUND",
+                "SOMETHING_RENAMED",
                 Some("80301"),
                 "gone",
             ),

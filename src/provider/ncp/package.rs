@@ -1,7 +1,5 @@
 //! Packages (NCP docs: getpackagelist, getpackage, putpackage, deletepackage of both generations).
 
-use http::Method;
-
 use super::{Ncp, action, wire};
 use crate::call::Call;
 use crate::error::{Faults, Result};
@@ -85,7 +83,7 @@ impl Ncp {
         };
         let url = self.endpoint.url(&path(&name), platform, &[]);
         let response = self
-            .send(call, self.request(Method::PUT, url, super::to_body(&body)?, true))
+            .put(call, url.clone(), url, super::to_body(&body)?)
             .await
             .map_err(|error| error.resource("package", name.as_str()))?;
         let made = package(self.content(&response)?, name.as_str(), encoding, platform as i32)?;

@@ -15,7 +15,7 @@ use crate::json;
 use crate::names::{NcpActivationId, NcpName};
 use crate::proto::*;
 use crate::provider::status::about;
-use crate::transport::Response;
+use crate::transport::{Request, Response};
 
 impl Ncp {
     pub(super) async fn triggers(
@@ -81,9 +81,9 @@ impl Ncp {
         faults.into_result()?;
         let (name, put) = (rules::checked(name)?, rules::checked(put)?);
         let url = self.endpoint.url(&path(&name), platform, &[("type", put.kind())]);
-        let request = self.request(Method::PUT, url, put.body(&self.endpoint)?, true);
+        let look = self.endpoint.url(&path(&name), platform, &[]);
         let response = self
-            .send(call, request)
+            .put(call, url, look, put.body(&self.endpoint)?)
             .await
             .map_err(|error| named(error, &name))?;
         Ok(PutTriggerResponse {
@@ -140,10 +140,11 @@ impl Ncp {
         request: LinkActionRequest,
     ) -> Result<LinkActionResponse> {
         let wanted = (request.trigger_name, request.package_name, request.action_name);
-        // Repeating a link that was made answers 80901, so it is not idempotent.
+        let (request, name) = self.link_request(Method::POST, request.platform, &wanted)?;
         let response = self
-            .change_link(call, Method::POST, request.platform, &wanted)
-            .await?;
+            .send(call, request)
+            .await
+            .map_err(|error| named(error, &name))?;
         let linked: wire::Linked = self.content(&response)?;
         Ok(LinkActionResponse {
             status: linked.status.0.unwrap_or_default(),
@@ -157,21 +158,20 @@ impl Ncp {
         request: UnlinkActionRequest,
     ) -> Result<UnlinkActionResponse> {
         let wanted = (request.trigger_name, request.package_name, request.action_name);
-        let response = self
-            .change_link(call, Method::DELETE, request.platform, &wanted)
-            .await?;
-        self.done(&response)?;
+        let (request, name) = self.link_request(Method::DELETE, request.platform, &wanted)?;
+        self.deleted(call, request)
+            .await
+            .map_err(|error| named(error, &name))?;
         Ok(UnlinkActionResponse {})
     }
 
     /// Both carry a JSON body, the DELETE too.
-    async fn change_link(
+    fn link_request(
         &self,
-        call: &mut Call,
         method: Method,
         platform: i32,
         (trigger, package, action): &(String, String, String),
-    ) -> Result<Response> {
+    ) -> Result<(Request, NcpName)> {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(platform, &mut faults);
         let name = NcpName::parse(trigger, "trigger_name", &mut faults);
@@ -185,10 +185,9 @@ impl Ncp {
         let url = self
             .endpoint
             .url(&format!("{}/link-action", path(&name)), platform, &[]);
+        // Repeating a link that was made answers 80901, so it is not idempotent.
         let idempotent = method == Method::DELETE;
-        self.send(call, self.request(method, url, body, idempotent))
-            .await
-            .map_err(|error| named(error, &name))
+        Ok((self.request(method, url, body, idempotent), name))
     }
 
     pub(super) async fn firing(
@@ -235,14 +234,11 @@ impl Ncp {
         );
         faults.into_result()?;
         let (name, window) = (rules::checked(name)?, rules::checked(window)?);
-        let url = self
-            .endpoint
-            .url(&format!("{}/activations", path(&name)), platform, &window.query());
-        let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
-        let list: wire::ActivationList = self.content(&response)?;
-        let (total_count, next_page_token) = window.rest(&list);
-        let activations = list
-            .activations
+        let (items, next_page_token, total_count) = self
+            .page_of_records(call, &format!("{}/activations", path(&name)), platform, &window)
+            .await
+            .map_err(|error| named(error, &name))?;
+        let activations = items
             .into_iter()
             .map(|item| self.list_item(item, "", ""))
             .collect();

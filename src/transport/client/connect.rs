@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -115,9 +115,7 @@ impl Connector {
         let stream = Stream::Tls(Box::new(stream));
         let retires = self.retirement();
         if http2 {
-            let connection = Http2::open(stream, retires, Arc::clone(origin))
-                .await
-                .map_err(|fault| ConnectFault::Http(fault.to_string()))?;
+            let connection = Http2::open(stream, retires, Arc::clone(origin)).await?;
             return Ok(Connected::Http2(connection));
         }
         http1(stream, retires).await
@@ -170,6 +168,16 @@ impl Connector {
     /// Spread over a fifth, so that connections made together do not end together.
     fn retirement(&self) -> Instant {
         Instant::now() + self.max_age.mul_f64(0.9 + 0.2 * fastrand::f64())
+    }
+}
+
+impl ConnectFault {
+    /// The server refused the handshake although the client's side of it had ended.
+    pub(super) fn refused(alert: AlertDescription) -> Self {
+        Self::Tls {
+            why: format!("the server refuses the handshake: {alert:?}"),
+            lasting: true,
+        }
     }
 }
 

@@ -78,8 +78,7 @@ pub(super) fn lost_http2(progress: &Progress, why: &h2::Error) -> Error {
 /// The connection ended before the answer's head was whole.
 fn lost(progress: &Progress, why: &dyn std::error::Error) -> Error {
     if let Some(alert) = progress.handshake_refused() {
-        let why = format!("the server refuses the handshake: {alert:?}");
-        return unconnected(&ConnectFault::Tls { why, lasting: true });
+        return unconnected(&ConnectFault::refused(alert));
     }
     let received = progress.received();
     network(

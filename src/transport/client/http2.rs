@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::connect::ConnectFault;
 use super::frames::{Follow, Frame, Frames};
 use super::handshake::Handshake;
 use super::http1::MAX_HEAD;
@@ -94,7 +95,7 @@ impl Http2 {
         stream: Stream,
         retires: Instant,
         origin: Arc<OriginContext>,
-    ) -> Result<Self, h2::Error> {
+    ) -> Result<Self, ConnectFault> {
         let state = Arc::new(ConnectionState::new(origin));
         let (sender, mut connection) = h2::client::Builder::new()
             .initial_window_size(STREAM_WINDOW)
@@ -103,7 +104,11 @@ impl Http2 {
             .initial_max_send_streams(state.allowed())
             .enable_push(false)
             .handshake(Wire::new(stream, Watch::new(&state)))
-            .await?;
+            .await
+            .map_err(|fault| match state.handshake.refused() {
+                Some(alert) => ConnectFault::refused(alert),
+                None => ConnectFault::Http(fault.to_string()),
+            })?;
         if let Some(pings) = connection.ping_pong() {
             tokio::spawn(pings::answer(pings, Arc::clone(&state)));
         }

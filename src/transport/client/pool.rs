@@ -68,6 +68,7 @@ impl Pool {
             self.keep(&mut state);
             state.serve(Instant::now());
             self.dial(&mut state);
+            self.count(&state);
             delivered
         };
         match delivered.await {

@@ -13,12 +13,14 @@ object! {
     pub(crate) struct Functions {
         pub(crate) functions: Vec<Item>,
         pub(crate) next_marker: Loose,
+        pub(crate) count: Option<i64>,
     }
 
     /// A page of versions.
     pub(crate) struct Versions {
         pub(crate) versions: Vec<Item>,
         pub(crate) next_marker: Loose,
+        pub(crate) count: Option<i64>,
     }
 
     /// A function or a version in a list.
@@ -129,7 +131,7 @@ object! {
     }
 
     /// Mount, as the function has it.
-    pub(crate) struct Mount, identity: mount_resource | local_mount_path {
+    pub(crate) struct Mount, identity: mount_type | mount_resource | local_mount_path {
         pub(crate) mount_type: Words,
         pub(crate) mount_resource: Words,
         pub(crate) local_mount_path: Words,

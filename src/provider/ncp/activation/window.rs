@@ -2,20 +2,26 @@
 
 use prost_types::Timestamp;
 
-use crate::error::Faults;
+use crate::call::Call;
+use crate::error::{Faults, Result};
+use crate::proto::Platform;
 use crate::provider::lenient::times;
 use crate::provider::ncp::{Ncp, time, wire};
-use crate::provider::paging;
+use crate::provider::paging::{self, ListPart, Paging, Position, Said};
 
 /// Items of a page of activations when the caller names no number; the upstream's own default.
 const PAGE_DEFAULT: usize = 20;
+/// Pages are numbered from 1; the documents name no largest one.
+const PAGING: Paging = Paging {
+    first: 1,
+    numbered: true,
+    max: usize::MAX,
+};
 
 /// A page of records over a fixed window: the items carry no time to continue from, so the window must not move.
 pub(in crate::provider::ncp) struct Window {
-    page: usize,
+    from: Position,
     size: usize,
-    page_text: String,
-    size_text: String,
     start: Option<String>,
     end: Option<String>,
     fingerprint: u64,
@@ -42,47 +48,34 @@ impl Window {
             faults.require(ordered, "end_time", || "is before start_time.");
         }
         let fingerprint = paging::fingerprint((scope, size, &start, &end));
-        let position = paging::read(page_token, fingerprint, faults);
-        let (page, pinned) = match position.as_deref().map(|position| position.split_once(' ')) {
-            // Tokens pass through callers' hands, and their parts go into a URL.
-            Some(Some((page, pinned)))
-                if page.parse::<u32>().is_ok()
-                    && pinned
-                        .bytes()
-                        .all(|byte| byte.is_ascii_digit() || b"-:T".contains(&byte)) =>
-            {
-                (page.parse().unwrap_or(1), Some(pinned.to_owned()))
+        let text = paging::read(page_token, fingerprint, faults);
+        let (from, pinned) = match text.as_deref() {
+            None => (Position::start(PAGING), None),
+            Some(text) => {
+                let parts = text.split_once(' ').filter(|(_, end)| paging::is_time(end));
+                let read = parts.and_then(|(from, end)| Some((Position::parse(from)?, end.to_owned())));
+                let Some((from, end)) = read else {
+                    paging::foreign(faults);
+                    return None;
+                };
+                (from, Some(end))
             }
-            Some(_) => {
-                faults.add(
-                    "page_token",
-                    "was not made by this sidecar; leave it empty for the first page.",
-                );
-                (1, None)
-            }
-            None => (1, None),
         };
         if end.is_none() {
             let now = times::at_millis(i64::try_from(crate::clock::epoch_millis(ncp.now())).ok()?)?;
             end = pinned.or_else(|| time::query_value(&now, &ncp.endpoint));
         }
-        let (page_text, size_text) = (page.to_string(), size.to_string());
         Some(Self {
-            page,
+            from,
             size,
-            page_text,
-            size_text,
             start,
             end,
             fingerprint,
         })
     }
 
-    pub(in crate::provider::ncp) fn query(&self) -> Vec<(&'static str, &str)> {
-        let mut query = vec![
-            ("pageNo", self.page_text.as_str()),
-            ("pageSize", self.size_text.as_str()),
-        ];
+    fn query<'a>(&'a self, page: &'a str, size: &'a str) -> Vec<(&'static str, &'a str)> {
+        let mut query = vec![("pageNo", page), ("pageSize", size)];
         if let Some(start) = &self.start {
             query.push(("start", start.as_str()));
         }
@@ -92,28 +85,36 @@ impl Window {
         query
     }
 
-    /// The total and the token of the next page.
-    pub(in crate::provider::ncp) fn rest(&self, list: &wire::ActivationList) -> (i64, String) {
-        let seen = self
-            .page
-            .saturating_sub(1)
-            .saturating_mul(self.size)
-            .saturating_add(list.activations.len());
-        let total = list.total_count.filter(|total| *total >= 0);
-        let more = match total.and_then(|total| usize::try_from(total).ok()) {
-            Some(total) => !list.activations.is_empty() && seen < total,
-            None => list.activations.len() >= self.size,
-        };
-        let token = if more {
-            let position = format!(
-                "{} {}",
-                self.page.saturating_add(1),
-                self.end.as_deref().unwrap_or_default()
-            );
-            paging::write(&position, self.fingerprint)
-        } else {
-            String::new()
-        };
-        (total.unwrap_or(0), token)
+    fn token(&self, next: &Position) -> String {
+        let end = self.end.as_deref().unwrap_or_default();
+        paging::write(&format!("{next} {end}"), self.fingerprint)
+    }
+}
+
+impl Ncp {
+    /// A page of the records below `path`, the token of the next and the upstream's total.
+    pub(in crate::provider::ncp) async fn page_of_records(
+        &self,
+        call: &mut Call,
+        path: &str,
+        platform: Platform,
+        window: &Window,
+    ) -> Result<(Vec<wire::ActivationItem>, String, i64)> {
+        let mut part = ListPart::new(PAGING, window.size, window.from.clone());
+        while let Some((page, size)) = part.ask() {
+            let url = self.endpoint.url(path, platform, &window.query(&page, &size));
+            let response = self.get(call, url).await?;
+            let list: wire::ActivationList = self.content(&response)?;
+            let said = Said {
+                next: None,
+                total: list.total_count,
+            };
+            part.take(list.activations, said, |item| {
+                item.activation_id.0.as_deref().unwrap_or_default()
+            })?;
+        }
+        let (items, next, total) = part.finish();
+        let token = next.map(|next| window.token(&next)).unwrap_or_default();
+        Ok((items, token, total))
     }
 }
