@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     )?;
     tonic_prost_build::configure()
         .extern_path(".google.protobuf.Value", "crate::json::Value")
+        .bytes(".faas.v1.Activation.result_bytes")
         .bytes(".faas.v1.Exec.archive")
         .skip_debug([
             "faas.v1.GithubSource",

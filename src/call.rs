@@ -1,5 +1,7 @@
 //! One caller's call on its way through the rooms: its deadline, its trace context, and what it has cost so far.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -39,6 +41,14 @@ pub struct Call {
     pub upstream_request_id: Option<String>,
     /// What it did, if that may be of interest when it is over.
     pub record: Option<Box<Record>>,
+    /// Who hears of the run that the call starts.
+    pub listener: Option<Arc<dyn StartListener>>,
+}
+
+/// Hears of a run whose outcome the call still waits for.
+pub trait StartListener: fmt::Debug + Send + Sync {
+    /// The cloud has started a run and named it.
+    fn started(&self, activation_id: &str);
 }
 
 impl Call {
@@ -57,6 +67,14 @@ impl Call {
             memory: Held::default(),
             upstream_request_id: None,
             record: None,
+            listener: None,
+        }
+    }
+
+    /// The cloud has started a run and named it, and the call goes on waiting for its outcome.
+    pub fn run_started(&self, activation_id: &str) {
+        if let Some(listener) = &self.listener {
+            listener.started(activation_id);
         }
     }
 

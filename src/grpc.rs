@@ -16,6 +16,7 @@ mod arriving;
 mod auth;
 mod deadline;
 mod dedup;
+mod early;
 mod edge;
 mod health;
 mod intake;
@@ -37,8 +38,9 @@ mod trigger;
 pub use answer::PIECE;
 pub use auth::{Proof, Tokens};
 pub use dedup::{Dedup, Running, Window};
+pub use early::Pending;
 pub use health::Health;
-pub use router::{Answered, Limits, Pending, Router};
+pub use router::{Answered, Limits, Router};
 pub use status::DOMAIN;
 
 /// The four services of `faas.v1` over the configured targets.

@@ -14,9 +14,11 @@ use crate::proto::{Json, JsonEncoding, json::Encoding};
 
 mod exact;
 mod read;
+mod surrogate;
 mod value;
 mod write;
 
+pub use surrogate::{bytes_of, readable, spelt_out, string_bytes, string_bytes_of};
 pub use value::{Unreadable, Value};
 
 /// Levels of nesting accepted in a `value`; protobuf decoders stop at 100 too.
@@ -90,11 +92,12 @@ pub fn object_text(json: Option<Json>, field: &str, limit: usize, faults: &mut F
     Some(text)
 }
 
-/// An upstream's JSON in the encoding asked for, and whether a number could not be held exactly.
+/// An upstream's JSON in the encoding asked for, and whether it could not be held exactly: a number, a repeated key, or a
+/// lone surrogate, which a `value` holds as the six characters of its escape.
 ///
 /// # Errors
-/// `Internal` when the text cannot be held as a `value` (a lone surrogate, nesting beyond 100 levels), `ResourceExhausted`
-/// when the value is larger than any answer may be; `text` never fails.
+/// `Internal` when the text cannot be held as a `value` (nesting beyond 100 levels), `ResourceExhausted` when the value is
+/// larger than any answer may be; `text` never fails.
 pub fn answer(raw: &RawValue, encoding: JsonEncoding) -> Result<(Json, bool), Error> {
     if encoding == JsonEncoding::Text {
         return Ok((

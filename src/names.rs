@@ -67,19 +67,20 @@ impl NcpPackage {
 impl NcpActivationId {
     /// Reads a required activation id.
     pub fn parse(id: &str, field: &str, faults: &mut Faults) -> Option<Self> {
-        let good = !id.is_empty()
-            && id.len() <= 128
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if good {
-            return Some(Self(id.to_owned()));
+        let read = Self::read(id);
+        if read.is_none() {
+            faults.add(
+                field,
+                "must be an activation id: 32 hexadecimal digits, as the invocation answered.",
+            );
         }
-        faults.add(
-            field,
-            "must be an activation id: 32 hexadecimal digits, as the invocation answered.",
-        );
-        None
+        read
+    }
+
+    /// Reads an id that the cloud says: it goes into URLs and to callers, so that nothing else may be in it.
+    #[must_use]
+    pub fn read(id: &str) -> Option<Self> {
+        is_run_id(id).then(|| Self(id.to_owned()))
     }
 
     /// The id as it goes into a path.
@@ -164,6 +165,15 @@ fn covers(pattern: &str, name: &str) -> bool {
         }
     }
     rest.ends_with(suffix)
+}
+
+/// The form of a run's id on either cloud: at most 128 letters, digits and `-`.
+fn is_run_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= 128
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// What is wrong with an NCP name, if anything.

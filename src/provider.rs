@@ -17,6 +17,7 @@ pub mod diagnosis;
 mod error_body;
 mod fall_over;
 pub mod functiongraph;
+mod inner_error;
 mod lenient;
 pub mod ncp;
 mod paging;

@@ -20,6 +20,7 @@ mod attempt;
 mod breaker;
 mod client;
 mod limit;
+mod proof;
 mod retry;
 mod settings;
 mod skew;
@@ -30,6 +31,7 @@ mod tls;
 
 pub use breaker::CircuitState;
 pub use client::{Client, Resolver};
+pub use proof::{execution_by, server_failed};
 pub use settings::{Breaker as BreakerSettings, Limits, Retry, Settings, Timeouts};
 pub(crate) use skew::date;
 pub use stats::Stats;
@@ -69,6 +71,14 @@ pub struct Response {
     pub body: Bytes,
 }
 
+impl Response {
+    /// The body as JSON text begins: without the byte order mark that some writers put before it (RFC 8259 §8.1).
+    #[must_use]
+    pub fn json(&self) -> &[u8] {
+        self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body)
+    }
+}
+
 /// What the transport must ask the provider.
 pub trait Protocol: Send + Sync {
     /// Headers that authenticate `request` when sent at `now`. Must not change the request.
@@ -90,6 +100,12 @@ pub trait Protocol: Send + Sync {
     /// # Errors
     /// The classified failure: code table first, HTTP status second.
     fn classify(&self, request: &Request, response: &Response) -> Result<()>;
+
+    /// True when the head of an answer proves by itself that the request was carried out, whatever becomes of the body. A
+    /// good status alone proves nothing: an error, or a proxy's page, may stand under it.
+    fn proves_execution(&self, _status: StatusCode, _headers: &HeaderMap) -> bool {
+        false
+    }
 
     /// The upstream's own id of a request, from its answer's headers.
     fn request_id(&self, headers: &HeaderMap) -> Option<String>;
@@ -295,23 +311,6 @@ fn after(error: Error, execution: Execution) -> Error {
             _ => " An earlier attempt may have been carried out.",
         });
     })
-}
-
-/// True when the head of an answer proves that the cloud carried the request out: a good status, on a document of the
-/// cloud's own kind. A page with a good status is some proxy's word, and proves nothing.
-#[must_use]
-pub fn proves_completion(status: StatusCode, headers: &HeaderMap) -> bool {
-    let is_document = |kind: &HeaderValue| {
-        let kind = kind.to_str().unwrap_or_default();
-        // `application/json`, `application/problem+json`, with or without parameters.
-        kind.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-            .ends_with("json")
-    };
-    status.is_success() && headers.get(http::header::CONTENT_TYPE).is_none_or(is_document)
 }
 
 /// `Retry-After` as seconds or as a date (RFC 9110 §10.2.3); nonsense is as if it were absent. A date counts from the

@@ -289,7 +289,7 @@ impl Answers {
             return self.router.answer(request);
         }
         let (router, mut seat) = (self.router.clone(), self.seat.clone());
-        Box::pin(async move {
+        Pending::after(async move {
             match seat.wait_for(|seat| *seat != Seat::Waits).await.map(|seat| *seat) {
                 Ok(Seat::Sits) => router.answer(request).await,
                 _ => router.refuse_crowded(request).await,
@@ -308,7 +308,7 @@ impl Future for Answering {
     type Output = Result<http::Response<tonic::body::Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Answered { response, send_by } = ready!(self.answer.as_mut().poll(context));
+        let Answered { response, send_by } = ready!(Pin::new(&mut self.answer).poll(context));
         if let Some(send_by) = send_by {
             let _ = self.send_by.set(send_by);
         }

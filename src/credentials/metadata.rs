@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use reqwest::Url;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -131,6 +131,8 @@ impl Metadata {
         url.set_path(path);
         let mut request = reqwest::Request::new(method, url);
         let headers = request.headers_mut();
+        // Without this any coding of the answer is allowed (RFC 9110 §12.5.3).
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         match session {
             Some(token) => headers.insert(self.session.token.clone(), token.clone()),
             None if path == self.session.path => {
@@ -144,6 +146,10 @@ impl Metadata {
             .await
             .map_err(|fault| self.unreachable(&fault))?;
         let date = answered_at(answer.headers());
+        let coding = answer.headers().get(header::CONTENT_ENCODING);
+        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(self.failed("answered in a coding that was not asked for"));
+        }
         // Never grows, so that no copy of a secret stays behind.
         let mut body = Zeroizing::new(Vec::with_capacity(ANSWER_MAX));
         while let Some(chunk) = answer.chunk().await.map_err(|fault| self.unreachable(&fault))? {

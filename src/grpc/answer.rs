@@ -8,6 +8,7 @@ use http_body::{Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::early::ACTIVATION_ID;
 use super::observe::Guard;
 use super::router::{code, trail};
 use crate::memory::Held;
@@ -79,7 +80,10 @@ impl Answer {
         };
         match frame.into_trailers() {
             Ok(trailers) => {
-                let trailers = trail(trailers, &guard.facts());
+                let mut trailers = trail(trailers, &guard.facts());
+                if let Some(id) = guard.started() {
+                    trailers.insert(ACTIVATION_ID, id);
+                }
                 guard.end(code(&trailers).unwrap_or(Code::Ok));
                 Frame::trailers(trailers)
             }

@@ -81,6 +81,7 @@ impl Edge {
         call.config_generation = targets.config_generation;
         call.previous_attempts = previous_attempts(metadata);
         call.record = begun.record;
+        call.listener = Some(observed.listener());
         if call.previous_attempts > 0 {
             services.unsent.excuse(&mut call);
         }
@@ -147,6 +148,7 @@ impl Edge {
         call.retry_paid = self.call.retry_paid;
         call.trace.clone_from(&self.call.trace);
         call.record = self.call.record.take();
+        call.listener.clone_from(&self.call.listener);
         Lent::new(call, self.observed.clone())
     }
 }

@@ -5,11 +5,14 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 
+use futures_util::task::AtomicWaker;
+use http::HeaderValue;
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::call::Record;
+use crate::call::{Record, StartListener};
 use crate::error::{Component, Error, Execution};
 use crate::memory::Held;
 use crate::target::Target;
@@ -33,6 +36,18 @@ struct Inner {
     carried: OnceLock<Carried>,
     record: OnceLock<Box<Record>>,
     end: OnceLock<(Instant, &'static str)>,
+    /// The id of the run that it waits for, and whoever waits to pass it on.
+    run: OnceLock<HeaderValue>,
+    waiting: AtomicWaker,
+}
+
+impl StartListener for Inner {
+    fn started(&self, activation_id: &str) {
+        if let Ok(id) = HeaderValue::from_str(activation_id) {
+            let _ = self.run.set(id);
+            self.waiting.wake();
+        }
+    }
 }
 
 /// What the edge knows of a call when it lets it go.
@@ -85,6 +100,8 @@ impl Observed {
             carried: OnceLock::new(),
             record: OnceLock::new(),
             end: OnceLock::new(),
+            run: OnceLock::new(),
+            waiting: AtomicWaker::new(),
         }))
     }
 
@@ -96,6 +113,19 @@ impl Observed {
         &self.0.telemetry
     }
 
+    /// Hears of the call's run.
+    pub(super) fn listener(&self) -> Arc<dyn StartListener> {
+        Arc::clone(&self.0) as Arc<dyn StartListener>
+    }
+
+    /// The id of the run that the call waits for; without one, `waker` is called when it is there.
+    pub(super) fn started(&self, waker: &Waker) -> Option<HeaderValue> {
+        if self.0.run.get().is_none() {
+            self.0.waiting.register(waker);
+        }
+        self.0.run.get().cloned()
+    }
+
     /// The connection that the call came on.
     pub(super) fn caller(&self) -> u64 {
         self.0.caller
@@ -104,6 +134,11 @@ impl Observed {
     /// Notes when the answer must be with the caller.
     pub(super) fn due(&self, deadline: Instant) {
         let _ = self.0.due.set(deadline);
+    }
+
+    /// When the answer must be with the caller; none before a target has seen the call.
+    pub(super) fn is_due(&self) -> Option<Instant> {
+        self.0.due.get().copied()
     }
 
     /// What it was; said once.
@@ -143,9 +178,14 @@ impl Guard {
         self.0.facts()
     }
 
+    /// The id of the run that the call waited for, if it left before its outcome was there.
+    pub(super) fn started(&self) -> Option<HeaderValue> {
+        self.0.0.run.get().cloned()
+    }
+
     /// When the answer must be with the caller; none for a call that no target has seen.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.0.0.due.get().copied()
+        self.0.is_due()
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -20,6 +19,7 @@ use super::answer::Answer;
 use super::arriving::Arriving;
 use super::auth::{Proof, Tokens};
 use super::deadline::{Asked, MARGIN};
+use super::early::{ACTIVATION_ID, Pending};
 use super::edge::PREVIOUS_ATTEMPTS;
 use super::intake::{Accepted, Intake, no_room};
 use super::methods::{self, Method};
@@ -68,8 +68,6 @@ pub struct Limits {
 }
 
 type Response = http::Response<Body>;
-/// An answer on its way.
-pub type Pending = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
 /// The answer to one request.
 #[derive(Debug)]
@@ -196,13 +194,14 @@ impl Router {
     /// The answer to one request, whatever becomes of it.
     pub fn answer(&self, mut request: http::Request<Body>) -> Pending {
         if let Some(refusal) = protocol::refuse(&request) {
-            return Box::pin(async move {
+            let refused = async move {
                 protocol::hear_out(request.into_body()).await;
                 Answered {
                     response: refusal,
                     send_by: None,
                 }
-            });
+            };
+            return Pending::new(refused, None, false);
         }
         let guard = self.watch(&mut request);
         let mut refused = self.refused(&request);
@@ -217,7 +216,8 @@ impl Router {
         let mut held = Held::default();
         let refused = refused.or_else(|| self.hold(&request, &mut held).err());
         let services = Arc::clone(&self.services);
-        Box::pin(async move {
+        let (observed, packs) = (request.extensions().get().cloned(), packs(request.headers()));
+        let work = async move {
             if let Some(refused) = refused {
                 return finish(refused.into_http(), guard, Held::default());
             }
@@ -232,7 +232,8 @@ impl Router {
                     finish(panicked().into_http(), None, Held::default())
                 }
             }
-        })
+        };
+        Pending::new(work, observed, packs)
     }
 
     /// Takes what the call costs of the bound on memory, before anything of its message is read.
@@ -268,11 +269,8 @@ impl Router {
     /// The answer to a call on a connection that gets no place.
     pub fn refuse_crowded(&self, mut request: http::Request<Body>) -> Pending {
         let guard = self.watch(&mut request);
-        Box::pin(std::future::ready(finish(
-            crowded().into_http(),
-            guard,
-            Held::default(),
-        )))
+        let refused = finish(crowded().into_http(), guard, Held::default());
+        Pending::new(std::future::ready(refused), None, false)
     }
 
     /// The refusal of a caller without a token that it needs.
@@ -360,6 +358,16 @@ impl All {
     }
 }
 
+/// True for a caller that packs its call and can read a packed answer.
+fn packs(headers: &HeaderMap) -> bool {
+    let read = |name: &str| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+    let accepted = read("grpc-accept-encoding");
+    read("grpc-encoding") == b"gzip"
+        && accepted
+            .split(|byte| *byte == b',')
+            .any(|word| word.trim_ascii() == b"gzip")
+}
+
 /// The first part of `/{service}/{method}`.
 fn service(uri: &http::Uri) -> &str {
     let path = uri.path().get(1..).unwrap_or_default();
@@ -374,7 +382,7 @@ fn end(guard: Option<&Guard>, code: Code) {
 
 /// Details on every error, trailers on every answer; what the request takes of the bound on memory it keeps until the
 /// answer has been sent.
-fn finish(response: Response, guard: Option<Guard>, held: Held) -> Answered {
+fn finish(mut response: Response, guard: Option<Guard>, held: Held) -> Answered {
     let at_once = |response| Answered {
         response,
         send_by: None,
@@ -386,6 +394,9 @@ fn finish(response: Response, guard: Option<Guard>, held: Held) -> Answered {
     match code(response.headers()) {
         // An error has no body: its trailers are its headers.
         Some(code) => {
+            if let Some(id) = guard.as_ref().and_then(Guard::started) {
+                response.headers_mut().insert(ACTIVATION_ID, id);
+            }
             end(guard.as_ref(), code);
             at_once(response)
         }

@@ -8,7 +8,7 @@ use prost::encoding::{encode_varint, encoded_len_varint};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::value::{Kind, Unreadable};
-use super::{MAX_DEPTH, Value, exact};
+use super::{MAX_DEPTH, Value, exact, surrogate};
 
 /// What the stream met that a `Value` may not hold exactly.
 struct Notes {
@@ -29,11 +29,15 @@ struct Body<'a> {
 
 pub(super) fn from_json(text: &str, limit: usize) -> Result<(Value, bool), Unreadable> {
     match stream(text, limit) {
-        // The only well-formed JSON that serde_json refuses here is a number past f64's range: hold its nearest.
-        Err(Unreadable::Json(fault)) => match exact::clamp(text) {
-            Some(clamped) => stream(&clamped, limit).map(|(value, _)| (value, true)),
-            None => Err(Unreadable::Json(fault)),
-        },
+        // Well-formed JSON that serde_json refuses here has a lone surrogate, which is spelt out, or a number past f64's
+        // range, which becomes its nearest.
+        Err(Unreadable::Json(fault)) => {
+            let spelt = surrogate::spelt_out(text);
+            match exact::clamp(spelt.as_deref().unwrap_or(text)).or(spelt) {
+                Some(held) => stream(&held, limit).map(|(value, _)| (value, true)),
+                None => Err(Unreadable::Json(fault)),
+            }
+        }
         done => done,
     }
 }

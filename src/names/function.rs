@@ -132,6 +132,12 @@ impl FunctionVersion {
         accept(name, version_fault(name), field, faults).map(Self)
     }
 
+    /// Reads a name that the cloud says.
+    #[must_use]
+    pub fn read(name: &str) -> Option<Self> {
+        version_fault(name).is_none().then(|| Self(name.to_owned()))
+    }
+
     /// True for the version that can be edited and always exists.
     #[must_use]
     pub fn is_latest(&self) -> bool {
@@ -153,14 +159,15 @@ impl Qualifier {
 impl AsyncRequestId {
     /// Reads a required id.
     pub fn parse(id: &str, field: &str, faults: &mut Faults) -> Option<Self> {
-        let good = !id.is_empty()
-            && id.len() <= 128
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let fault =
-            (!good).then(|| "must be the activation_id that InvokeAsync answered, a UUID.".to_owned());
+        let fault = (!super::is_run_id(id))
+            .then(|| "must be the activation_id that InvokeAsync answered, a UUID.".to_owned());
         accept(id, fault, field, faults).map(Self)
+    }
+
+    /// Reads an id that the cloud says: it goes into URLs and to callers, so that nothing else may be in it.
+    #[must_use]
+    pub fn read(id: &str) -> Option<Self> {
+        super::is_run_id(id).then(|| Self(id.to_owned()))
     }
 }
 

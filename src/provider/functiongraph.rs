@@ -29,6 +29,7 @@ mod auth;
 mod diagnose;
 mod ecs_metadata;
 mod endpoint;
+mod envelope;
 mod errors;
 mod function;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -197,7 +198,7 @@ impl FunctionGraph {
 
     /// A body of JSON, read member by member. INFERRED: a time without a zone is UTC, as the asynchronous records document.
     fn read<'a, T: Member<'a>>(&self, response: &'a Response) -> Result<T> {
-        lenient::read(&response.body, None, Clock::UTC, self.transport.metrics())
+        lenient::read(response.json(), None, Clock::UTC, self.transport.metrics())
             .map_err(|what| self.not_understood(response, &what))
     }
 

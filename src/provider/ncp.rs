@@ -33,6 +33,7 @@ mod errors;
 pub(crate) mod fuzz;
 mod package;
 mod poll;
+mod proof;
 mod rules;
 mod run;
 mod server_role;
@@ -195,7 +196,7 @@ impl Ncp {
         if response.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
-        serde_json::from_slice::<IgnoredAny>(&response.body)
+        serde_json::from_slice::<IgnoredAny>(response.json())
             .map(|_| ())
             .map_err(|fault| self.not_understood(response, &json_fault(&fault)))
     }
@@ -213,10 +214,10 @@ impl Ncp {
         name: Option<&'static str>,
     ) -> Result<T, String> {
         let clock = time::clock(&self.endpoint);
-        lenient::read(&response.body, name, clock, self.transport.metrics())
+        lenient::read(response.json(), name, clock, self.transport.metrics())
     }
 
-    /// An activation, in its envelope or (as Apache OpenWhisk answers) without.
+    /// An activation, in its envelope or without.
     fn run_content<'a>(&self, response: &'a Response) -> Result<wire::Activation<'a>> {
         match self.content(response) {
             Ok(activation) => Ok(activation),

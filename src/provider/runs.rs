@@ -1,9 +1,13 @@
-//! A run as the function view of the metrics sees it.
+//! What the runs of both clouds share: the result of an activation, and a run as the function view of the metrics sees it.
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
 use crate::error::{Execution, Result};
-use crate::proto::{Activation, ActivationStatus};
+use crate::json;
+use crate::proto::{Activation, ActivationStatus, JsonEncoding};
 use crate::telemetry::metrics::{Functions, Outcome, Run};
 
 /// Counts a run by what its caller is told. A call that surely started nothing is no run.
@@ -30,6 +34,17 @@ pub(super) fn count(functions: &Functions, package: &str, action: &str, told: &R
         },
     }
     functions.ran(run);
+}
+
+/// Sets the result of a run to this JSON, and to its very bytes where the encoding cannot hold its text.
+pub(super) fn set_json(activation: &mut Activation, raw: &RawValue, encoding: JsonEncoding) -> Result<()> {
+    let (result, inexact) = json::answer(raw, encoding)?;
+    if inexact && json::spelt_out(raw.get()).is_some() {
+        activation.result_bytes = Bytes::copy_from_slice(raw.get().as_bytes());
+    }
+    activation.result = Some(result);
+    activation.inexact = inexact;
+    Ok(())
 }
 
 fn outcome(status: ActivationStatus) -> Outcome {

@@ -5,7 +5,7 @@
 use http::StatusCode;
 
 use crate::error::{Component, Error, Execution, Kind};
-use crate::transport::{Response, proves_completion};
+use crate::transport::{Response, execution_by, server_failed};
 
 /// Longest upstream text passed on, in the bytes of a `grpc-message` (see [`written`]): the head of an answer holds it
 /// twice, and many clients take heads of 8 KiB at most.
@@ -19,6 +19,7 @@ pub fn by_http_status(status: StatusCode) -> Error {
         ResourceExhausted, Unauthenticated, Unavailable,
     };
     let (kind, reason, transient) = match status.as_u16() {
+        200..=299 => (Internal, "ERROR_IN_GOOD_STATUS", false),
         300..=399 => (Internal, "UNEXPECTED_REDIRECT", false),
         400 | 422 => (InvalidArgument, "BAD_REQUEST", false),
         401 => (Unauthenticated, "AUTHENTICATION_FAILED", false),
@@ -32,16 +33,13 @@ pub fn by_http_status(status: StatusCode) -> Error {
         502 | 503 => (Unavailable, "UPSTREAM_UNAVAILABLE", true),
         504 => (DeadlineExceeded, "UPSTREAM_TIMEOUT", true),
         500..=599 => (Internal, "UPSTREAM_FAILED", true),
+        // A status of 600 and above counts as a server error (RFC 9110 §15).
+        600.. => (Internal, "UNEXPECTED_STATUS", true),
         _ => (Internal, "UNEXPECTED_STATUS", false),
-    };
-    // A refusal means that nothing was started; a server that failed may have started anything.
-    let execution = if status.is_server_error() || status.as_u16() == 408 {
-        Execution::Unknown
-    } else {
-        Execution::NotStarted
     };
     let hint = match reason {
         "UNEXPECTED_REDIRECT" => " Redirects are never followed: check the target's base_url.",
+        "ERROR_IN_GOOD_STATUS" => " Its body reports an error all the same.",
         "AUTHENTICATION_FAILED" => " Check the credentials, the clock and the target's base_url.",
         _ => "",
     };
@@ -50,25 +48,20 @@ pub fn by_http_status(status: StatusCode) -> Error {
         reason,
         format!("The upstream answered HTTP {}.{hint}", status.as_u16()),
     )
-    .component(if status.is_server_error() {
+    .component(if server_failed(status) {
         Component::Gateway
     } else {
         Component::Service
     })
-    .execution(execution)
+    .execution(execution_by(status))
     .transient(transient)
     .with(|facts| facts.http_status = Some(status.as_u16()))
 }
 
-/// The error for an answer that arrived and cannot be understood.
+/// The error for an answer that arrived and cannot be understood: `unknown`, as it may be anybody's word.
 #[must_use]
 pub fn not_understood(response: &Response, what: &str) -> Error {
     let status = response.status;
-    let execution = if proves_completion(status, &response.headers) {
-        Execution::Completed
-    } else {
-        Execution::Unknown
-    };
     Error::new(
         Kind::Internal,
         "RESPONSE_NOT_UNDERSTOOD",
@@ -78,8 +71,28 @@ pub fn not_understood(response: &Response, what: &str) -> Error {
         ),
     )
     .component(Component::Service)
-    .execution(execution)
+    .execution(Execution::Unknown)
     .with(|facts| facts.http_status = Some(status.as_u16()))
+}
+
+/// Refuses an answer that is about another resource than `asked`: the cloud, or something before it, mixed two answers up.
+/// What says no name at all is taken for the one that was asked for; a name may stand behind its package (`package/name`).
+///
+/// # Errors
+/// `ANSWER_OF_ANOTHER`, `unknown`.
+pub fn about(what: &str, found: &str, asked: &str) -> Result<(), Error> {
+    let name = found.rsplit('/').next().unwrap_or_default();
+    if found.is_empty() || name == asked {
+        return Ok(());
+    }
+    let found = plain(found);
+    Err(Error::new(
+        Kind::Internal,
+        "ANSWER_OF_ANOTHER",
+        format!("The upstream's answer is about the {what} {found}; the request is about {asked}."),
+    )
+    .component(Component::Service)
+    .execution(Execution::Unknown))
 }
 
 /// What is wrong with a JSON text, without a word of it: the parser's own message quotes what it met, and that may be a
@@ -243,7 +256,12 @@ mod tests {
     #[test]
     fn refusals_did_not_start_and_failures_are_unknown() {
         for (status, kind, execution, transient) in [
+            (200, Kind::Internal, Execution::Unknown, false),
             (302, Kind::Internal, Execution::NotStarted, false),
+            (303, Kind::Internal, Execution::Unknown, false),
+            (404, Kind::NotFound, Execution::NotStarted, false),
+            (600, Kind::Internal, Execution::Unknown, true),
+            (999, Kind::Internal, Execution::Unknown, true),
             (401, Kind::Unauthenticated, Execution::NotStarted, false),
             (429, Kind::ResourceExhausted, Execution::NotStarted, true),
             (500, Kind::Internal, Execution::Unknown, true),

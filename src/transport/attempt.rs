@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
 use super::skew::Reading;
-use super::{Protocol, Request, Response, Transport};
+use super::{Protocol, Request, Response, Transport, proof};
 use crate::call::Call;
 use crate::error::{Error, Execution, Result};
 use crate::memory::Held;
@@ -103,12 +103,18 @@ impl Transport {
     ) -> std::result::Result<Response, Refused> {
         let response = sent.map_err(|(failure, headers)| {
             call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
+            let status = failure
+                .http_status
+                .and_then(|status| StatusCode::from_u16(status).ok());
+            if status.is_some_and(|status| protocol.proves_execution(status, &headers)) {
+                return carried_out(failure);
+            }
             failure
         })?;
         if let Some(id) = protocol.request_id(&response.headers) {
             call.upstream_request_id = Some(id);
         }
-        if let Err(error) = protocol.classify(request, &response) {
+        if let Err(error) = proof::uncoded(&response).and_then(|()| protocol.classify(request, &response)) {
             return Err(Refused {
                 error: describe(error, call),
                 headers: response.headers,
@@ -121,6 +127,17 @@ impl Transport {
         }
         Ok(response)
     }
+}
+
+/// A failure after a head that proves that the request was carried out.
+fn carried_out(failure: Error) -> Error {
+    let ours = Call::out_of_time(Execution::Completed);
+    failure.with(|facts| {
+        facts.execution = Execution::Completed;
+        if facts.reason == ours.reason {
+            facts.message.clone_from(&ours.message);
+        }
+    })
 }
 
 /// Tells the metrics how an attempt ended. Reasons of failed attempts are our own words, all of them constants.

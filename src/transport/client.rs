@@ -310,7 +310,7 @@ impl Outgoing<'_> {
         *outgoing.method_mut() = self.request.method.clone();
         *outgoing.uri_mut() = Uri::from(self.path()?);
         let headers = outgoing.headers_mut();
-        headers.reserve(9 + self.request.headers.len());
+        headers.reserve(10 + self.request.headers.len());
         headers.insert(header::HOST, origin.host.clone());
         self.add_headers(headers);
         Ok(outgoing)
@@ -325,7 +325,7 @@ impl Outgoing<'_> {
         *outgoing.method_mut() = self.request.method.clone();
         *outgoing.uri_mut() = Uri::from_parts(parts).map_err(|fault| fault::unsendable(&fault))?;
         let headers = outgoing.headers_mut();
-        headers.reserve(9 + self.request.headers.len());
+        headers.reserve(10 + self.request.headers.len());
         self.add_headers(headers);
         if !self.request.body.is_empty() {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.request.body.len()));
@@ -342,6 +342,8 @@ impl Outgoing<'_> {
     fn add_headers(&self, headers: &mut HeaderMap) {
         headers.insert(header::USER_AGENT, USER_AGENT);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        // Without this any coding of the answer is allowed (RFC 9110 §12.5.3).
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in self.request.headers.iter().chain(self.signature) {
             headers.insert(name, value.clone());
         }

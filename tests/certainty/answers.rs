@@ -54,6 +54,21 @@ impl Cloud {
                 headers: Vec::new(),
                 body: String::new(),
             },
+            (Said::RefusedInGood, _) => Http {
+                status: 200,
+                ..self.said(Said::Forbidden)
+            },
+            (Said::FailedInGood, Self::Ncp) => Http {
+                status: 200,
+                ..self.said(Said::GatewayFailed)
+            },
+            (Said::FailedInGood, Self::FunctionGraph) => Http {
+                status: 200,
+                ..self.said(Said::ServiceFailed)
+            },
+            (Said::Coded, _) => {
+                json(200, "\u{1f}not really packed".to_owned()).header("Content-Encoding", "gzip")
+            }
             (Said::GatewayThrottle(hint), Self::Ncp) => {
                 hinted(ncp_fault(429, "410", "Throttle Limited"), hint)
             }
@@ -156,7 +171,7 @@ pub fn activation_id(call: u64) -> String {
 fn ncp(step: Step, call: u64) -> Http {
     let id = activation_id(call);
     let whole = format!(
-        r#"{{"content":{{"activationId":"{id}","duration":3,"end":1713936450102,"name":"call-{call}","namespace":"AbCdEf","response":{{"result":{{"id":{call}}},"status":"success","success":true}},"start":1713936450099,"subject":"AbCdEf"}}}}"#
+        r#"{{"content":{{"activationId":"{id}","duration":3,"logs":[""],"end":1713936450102,"name":"call-{call}","namespace":"AbCdEf","response":{{"result":{{"id":{call}}},"status":"success","success":true}},"start":1713936450099,"subject":"AbCdEf"}}}}"#
     );
     let body = match step {
         Step::Run | Step::Read => whole,

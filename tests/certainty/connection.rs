@@ -101,6 +101,11 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
             }
             return wire.write(&shared.cloud.said(said).bytes()).await.then_some(wire);
         }
+        Fault::RefusalCut => {
+            let answer = shared.cloud.said(Said::RefusedInGood).bytes();
+            wire.write(&answer[..answer.len() - 1]).await;
+            return over(wire, End::Close).await;
+        }
         Fault::CarriedOutLate(millis) => sleep(Duration::from_millis(millis.into())).await,
         _ => {}
     }
@@ -108,7 +113,14 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
         shared.cloud.gone()
     } else {
         carry_out(shared, call, step, head.of);
-        shared.cloud.good(form, call)
+        match (fault, step) {
+            (Fault::OfAnother, Step::Read | Step::Look) => shared.cloud.good(form, call + 1),
+            (Fault::Under(status), Step::Run | Step::RunAsync) => Http {
+                status,
+                ..shared.cloud.good(form, call)
+            },
+            _ => shared.cloud.good(form, call),
+        }
     };
     respond(wire, fault, &answer).await
 }
@@ -187,6 +199,24 @@ async fn respond(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
                 wire.write(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).await;
             }
             wire.write(&whole).await
+        }
+        Fault::BadText => {
+            let (before, after) = [r#""log":""#, r#""logs":[""#]
+                .iter()
+                .find_map(|mark| {
+                    answer
+                        .body
+                        .split_once(mark)
+                        .map(|(before, after)| (before.to_owned() + mark, after))
+                })
+                .unwrap_or_else(|| (answer.body.clone(), ""));
+            let body = match after {
+                "" => before.into_bytes(),
+                after => [before.as_bytes(), b"\xff", after.as_bytes()].concat(),
+            };
+            let length = (answer.status != 204).then_some(body.len());
+            wire.write(&[answer.head(length).as_bytes(), &body].concat())
+                .await
         }
         Fault::Drip(millis) => wire.drip(&whole, Duration::from_millis(millis.into())).await,
         Fault::SaysClose => {

@@ -52,6 +52,12 @@ pub enum Said {
     Page(u16),
     /// This status and nothing else.
     Bare(u16),
+    /// A refusal of the service under a 200.
+    RefusedInGood,
+    /// A failure of the service under a 200.
+    FailedInGood,
+    /// A 200 whose body is in a coding that nobody asked for.
+    Coded,
 }
 
 /// One fault.
@@ -109,6 +115,14 @@ pub enum Fault {
     SaysClose,
     /// Carried out; good, and the connection ends without a word.
     EndsAfterAnswer(End),
+    /// Carried out; a run's good answer under this status.
+    Under(u16),
+    /// Carried out; bytes that are not UTF-8 stand in the log of a run.
+    BadText,
+    /// Not carried out; a refusal under a 200, of which the last byte never comes.
+    RefusalCut,
+    /// A record of another run, or a function of another name; a good answer to everything else.
+    OfAnother,
     /// An answer of refusal or failure; carried out before it or not.
     Answers(Said, bool),
     /// Something that only HTTP/2 has.
@@ -168,7 +182,11 @@ impl Fault {
             71 => Self::HeadersTwice,
             72..=73 => Self::SaysClose,
             74..=76 => Self::EndsAfterAnswer(cut(dice)),
-            77..=85 => Self::Answers(
+            77 => Self::Under(dice.one_of(&[207, 302, 303, 404, 409, 422, 429, 500, 502, 503, 600])),
+            78 => Self::BadText,
+            79 => Self::RefusalCut,
+            80 => Self::OfAnother,
+            81..=85 => Self::Answers(
                 dice.one_of(&[
                     Said::GatewayThrottle(true),
                     Said::GatewayThrottle(false),
@@ -186,7 +204,21 @@ impl Fault {
                 ]),
                 false,
             ),
-            88 => Self::Answers(Said::Page(200), false),
+            88 => Self::Answers(
+                dice.one_of(&[Said::Page(200), Said::RefusedInGood, Said::RefusedInGood]),
+                false,
+            ),
+            89..=90 => {
+                let said = [
+                    Said::FailedInGood,
+                    Said::Coded,
+                    Said::Bare(303),
+                    Said::Bare(600),
+                    Said::Bare(999),
+                ];
+                Self::Answers(dice.one_of(&said), dice.percent(50))
+            }
+            91 => Self::Answers(Said::Bare(204), true),
             _ => {
                 let said = [
                     Said::ServiceFailed,
@@ -225,17 +257,11 @@ impl Fault {
         }
     }
 
-    /// What a peer could have known for sure: from the connection that never was, from the cloud's own word, from the
-    /// good head that it saw. `None` where the same bytes may mean either.
+    /// What a peer could have known for sure: from the connection that never was, from the cloud's own word. `None` where the same bytes may mean either.
     pub fn knowable(self) -> Option<&'static str> {
         match self {
             Self::Refused(_) | Self::Unanswered(_) => Some("not_started"),
             Self::Answers(said, false) if said.is_refusal() => Some("not_started"),
-            Self::InAnswerBody(..)
-            | Self::LengthTooLong(_)
-            | Self::LengthTooShort
-            | Self::ChunkGarbage
-            | Self::ChunksCut(_) => Some("completed"),
             Self::OnStream(fault) => fault.knowable(),
             _ => None,
         }
@@ -278,6 +304,10 @@ impl Fault {
             Self::ChunksCut(end) => format!("last chunk missing, {}", how(end)),
             Self::HeadersTwice => "every header twice".to_owned(),
             Self::SaysClose => "Connection: close".to_owned(),
+            Self::Under(_) => "a run's answer under another status".to_owned(),
+            Self::BadText => "a log that is not UTF-8".to_owned(),
+            Self::RefusalCut => "200 with half an error inside".to_owned(),
+            Self::OfAnother => "an answer about another".to_owned(),
             Self::OnStream(fault) => fault.name(),
             Self::EndsAfterAnswer(end) => format!("{} after the answer", how(end)),
             Self::Answers(said, executed) => {
@@ -300,8 +330,9 @@ impl Said {
             | Self::ServiceThrottle
             | Self::Unauthenticated
             | Self::Forbidden
-            | Self::TryAgain => true,
-            Self::Page(status) | Self::Bare(status) => (300..500).contains(&status),
+            | Self::TryAgain
+            | Self::RefusedInGood => true,
+            Self::Page(status) | Self::Bare(status) => (300..500).contains(&status) && status != 303,
             _ => false,
         }
     }
@@ -320,6 +351,9 @@ impl Said {
             Self::GatewayTimeout => "504 of the gateway".to_owned(),
             Self::Page(status) => format!("HTML page with {status}"),
             Self::Bare(status) => format!("{status} without a body"),
+            Self::RefusedInGood => "200 with a refusal inside".to_owned(),
+            Self::FailedInGood => "200 with a failure inside".to_owned(),
+            Self::Coded => "200 in a coding".to_owned(),
         }
     }
 }

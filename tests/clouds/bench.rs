@@ -71,6 +71,11 @@ impl Clouds {
 
     /// With these settings for each target.
     pub async fn with(settings: &str) -> Self {
+        Self::whole("", settings).await
+    }
+
+    /// `top` stands beside `targets`.
+    pub async fn whole(top: &str, settings: &str) -> Self {
         let upstream = Upstream::start().await;
         let targets: String = Cloud::ALL
             .map(|cloud| {
@@ -83,7 +88,7 @@ impl Clouds {
                 format!("  {}:\n{lines}", cloud.target())
             })
             .concat();
-        let text = format!("listen: \"127.0.0.1:0\"\ndefault_target: ncp21\ntargets:\n{targets}");
+        let text = format!("listen: \"127.0.0.1:0\"\n{top}\ndefault_target: ncp21\ntargets:\n{targets}");
         let sidecar = start(&text, &keys());
         let channel = connect(&sidecar);
         Self {
@@ -109,6 +114,11 @@ impl Clouds {
         let before = self.upstream.received().len();
         let done = work.await;
         (done, self.upstream.received().split_off(before))
+    }
+
+    /// A connection to the sidecar.
+    pub fn channel(&self) -> Patient {
+        self.channel.clone()
     }
 
     pub fn packages(&self) -> PackageServiceClient<Patient> {

@@ -16,11 +16,14 @@
 mod answers;
 mod bench;
 mod codes;
+mod early_ids;
+mod ids;
 mod lists;
 mod members;
 mod operations;
 mod projects;
 mod puts;
+mod records;
 mod samples;
 mod subnets;
 #[path = "../sidecar/support/mod.rs"]

@@ -180,12 +180,14 @@ async fn a_put_that_meets_another_put_of_the_same_resource_is_put_again() {
             ("PutTrigger", "/triggers/nightly"),
         ] {
             for conflict in [fault(409, "80011", "RESOURCE_NAME_CONFLICT"), whisk()] {
+                let name = end.rsplit('/').next().unwrap_or_default();
+                let named = content(&format!(r#"{{"name":"{name}"}}"#));
                 let odd = script(
                     &clouds,
                     [
                         ("PUT", end, conflict),
-                        ("GET", end, content(r#"{"name":"x"}"#)),
-                        ("PUT", end, content(r#"{"name":"x"}"#)),
+                        ("GET", end, named.clone()),
+                        ("PUT", end, named),
                     ],
                 );
                 perform(&clouds, cloud, operation).await.unwrap();

@@ -225,7 +225,7 @@ async fn the_project_is_looked_up_once_by_the_regions_name() {
         &format!(r#"{{"projects":[{{"id":"{PROJECT}","name":"{REGION}"}}]}}"#),
     )])
     .await;
-    let upstream = Upstream::start([answer(200, "{}"), answer(200, "{}")]).await;
+    let upstream = Upstream::start([function(), function()]).await;
     let provider = Make {
         project: None,
         ..Make::default()
@@ -302,7 +302,7 @@ async fn many_calls_make_one_login() {
 #[tokio::test]
 async fn a_token_names_the_project_when_nobody_else_does() {
     let iam = Upstream::start([token("t")]).await;
-    let upstream = Upstream::start([answer(200, "{}")]).await;
+    let upstream = Upstream::start([function()]).await;
     let provider = Make {
         auth: login_auth(login()),
         project: None,

@@ -435,6 +435,8 @@ async fn a_watch_reports_each_change_once_and_ends() {
     let steps = [
         records(&[]),
         records(&[]),
+        // Whether records are kept at all is asked once.
+        answer(200, r#"{"enable_async_status_log":true}"#),
         records(&[record("WAIT", 0)]),
         records(&[record("WAIT", 0)]),
         records(&[record("RUNNING", 0)]),

@@ -23,7 +23,10 @@ async fn invoke(answer: Answer) -> Activation {
 }
 
 async fn read(body: &str) -> Action {
-    let (provider, _upstream) = bench([answer(200, body)]).await;
+    let named = body
+        .replacen('{', r#"{"func_name":"hello","#, 1)
+        .replace(",}", "}");
+    let (provider, _upstream) = bench([answer(200, &named)]).await;
     let request = GetActionRequest {
         action_name: "hello".to_owned(),
         ..GetActionRequest::default()
@@ -63,7 +66,10 @@ async fn row_01_a_result_is_json_text_in_json_and_may_be_no_json() {
 async fn row_02_v1_is_asked_for_and_v0_taken() {
     let v0 = invoke((
         200,
-        vec![("Content-Type", "text/plain; charset=utf-8".to_owned())],
+        vec![
+            ("Content-Type", "text/plain; charset=utf-8".to_owned()),
+            ("X-Cff-Request-Id", "run-1".to_owned()),
+        ],
         r#"{"ok":true}"#.to_owned(),
     ))
     .await;
@@ -104,7 +110,7 @@ async fn row_04_a_log_may_be_absent_null_empty_or_in_the_header() {
 
 #[tokio::test]
 async fn row_05_and_06_events_are_never_wrapped_and_never_empty() {
-    let (provider, upstream) = bench((0..3).map(|_| answer(200, "1"))).await;
+    let (provider, upstream) = bench((0..3).map(|_| bare("1"))).await;
     let odd = r#"{"application/json":{"k":"v"}}"#;
     for arguments in [text(odd), None, Some(Json { encoding: None })] {
         let request = InvokeRequest {
@@ -339,7 +345,7 @@ async fn row_19_a_concurrency_of_0_is_shown() {
 #[tokio::test]
 async fn row_20_handlers_without_a_dot_pass() {
     for handler in ["bootstrap", "handler", "Assembly::Namespace.Class::Method"] {
-        let (provider, upstream) = bench([fault(404, "FSS.1051", "x"), answer(200, "{}")]).await;
+        let (provider, upstream) = bench([fault(404, "FSS.1051", "x"), function()]).await;
         let action = Action {
             exec: Some(Exec {
                 runtime: "Custom".to_owned(),
@@ -419,7 +425,7 @@ async fn row_22_hosts_outside_the_pattern_are_signed_the_same_way() {
             .contains("not supported")
     );
     // And the emulator's host here is 127.0.0.1.
-    let (provider, upstream) = bench([answer(200, "1")]).await;
+    let (provider, upstream) = bench([bare("1")]).await;
     let request = InvokeRequest {
         action_name: "hello".to_owned(),
         ..InvokeRequest::default()

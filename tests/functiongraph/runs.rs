@@ -303,7 +303,7 @@ async fn an_asynchronous_answer_without_an_id_is_no_success() {
         .unwrap_err();
     assert_eq!(
         (error.kind, error.execution),
-        (Kind::Internal, Execution::Completed)
+        (Kind::Internal, Execution::Unknown)
     );
 }
 

@@ -176,6 +176,16 @@ pub fn answer(status: u16, body: &str) -> Answer {
     )
 }
 
+/// The answer to a look at the function `hello`.
+pub fn function() -> Answer {
+    answer(200, r#"{"func_name":"hello"}"#)
+}
+
+/// The answer of a run without an envelope (v0).
+pub fn bare(body: &str) -> Answer {
+    with(answer(200, body), &[("X-Cff-Request-Id", "run-1")])
+}
+
 pub fn fault(status: u16, code: &str, message: &str) -> Answer {
     answer(
         status,

@@ -130,12 +130,7 @@ async fn while_the_answers_head_comes_in() {
 async fn while_the_answers_body_comes_in() {
     let bench = Bench::new().await;
     bench.upstream.push(success(r#"{"a":"b"}"#).half(Step::Stall));
-    told(&late(&bench).await).assert(
-        Code::DeadlineExceeded,
-        "DEADLINE_EXCEEDED",
-        "completed",
-        "sidecar",
-    );
+    told(&late(&bench).await).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
     bench.upstream.wait_hung_up(1).await;
 }
 

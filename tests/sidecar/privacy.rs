@@ -44,6 +44,7 @@ async fn trace_headers_pass_through_and_nothing_else_of_the_metadata() {
         names,
         [
             "accept",
+            "accept-encoding",
             "baggage",
             "content-type",
             "host",

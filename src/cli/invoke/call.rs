@@ -50,7 +50,14 @@ async fn logs(
     match client.invocation().get_activation(request).await {
         Ok(answer) => Ok(answer.into_inner().activation.unwrap_or_default().logs),
         // A cloud that keeps no record has sent what log there was.
-        Err(status) if status.code() == tonic::Code::Unimplemented => Err(None),
+        Err(status)
+            if matches!(
+                status.code(),
+                tonic::Code::Unimplemented | tonic::Code::FailedPrecondition
+            ) =>
+        {
+            Err(None)
+        }
         Err(status) if status.code() == tonic::Code::NotFound => Err(Some(
             "the log is not there yet; the cloud shows it some 30 to 40 seconds after the run (GetActivation)".to_owned(),
         )),
@@ -125,6 +132,7 @@ fn report(activation: Activation, input: &InvokeInput) -> Report {
             .unwrap_or_default(),
         duration_ms: duration.and_then(|duration| u64::try_from(duration.as_millis()).ok()),
         result: activation.result.and_then(json_text),
+        result_bytes: activation.result_bytes.to_vec(),
         // An answer may hold a log that nobody asked for.
         logs: if input.logs { activation.logs } else { Vec::new() },
         upstream_request_id: activation.upstream_request_id,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -31,6 +33,8 @@ pub struct Report {
     pub duration_ms: Option<u64>,
     /// What it answered, as JSON text.
     pub result: Option<String>,
+    /// What it answered, byte for byte, where `result` cannot hold it; else empty.
+    pub result_bytes: Vec<u8>,
     /// Its log.
     pub logs: Vec<String>,
     /// The cloud's name for the request; may be empty.
@@ -94,6 +98,10 @@ impl Report {
         ));
         rows.push(("request", self.upstream_request_id.clone()));
         rows.push(("result", self.result.clone().unwrap_or_default()));
+        if !self.result_bytes.is_empty() {
+            let text = STANDARD.encode(&self.result_bytes);
+            rows.push(("result bytes", format!("{text} (base64)")));
+        }
         let mut text = lines(&rows);
         if !self.logs.is_empty() {
             text.push_str("logs\n");
@@ -117,6 +125,7 @@ impl Report {
                 .result
                 .clone()
                 .and_then(|text| RawValue::from_string(text).ok()),
+            result_bytes: STANDARD.encode(&self.result_bytes),
             logs: &self.logs,
             upstream_request_id: &self.upstream_request_id,
         };
@@ -139,6 +148,9 @@ struct Document<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<u64>,
     result: Option<Box<RawValue>>,
+    /// Base64.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    result_bytes: String,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     logs: &'r [String],
     #[serde(skip_serializing_if = "str::is_empty")]

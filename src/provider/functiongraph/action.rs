@@ -105,7 +105,7 @@ impl FunctionGraph {
             .get(call, place, function.url(place, "/config", vec![])?)
             .await
             .map_err(named)?;
-        let found: wire::Function = self.read(&response)?;
+        let found = self.function(&response)?;
         let code = if request.include_code {
             Some(
                 self.get(call, place, function.url(place, "/code", vec![])?)
@@ -118,6 +118,15 @@ impl FunctionGraph {
         let code = code.as_ref().map(|response| self.read(response)).transpose()?;
         let action = action_read::action(found, code, &function, encoding)?;
         Ok(GetActionResponse { action: Some(action) })
+    }
+
+    /// A function's configuration, which names the function.
+    fn function(&self, response: &Response) -> Result<wire::Function> {
+        let found: wire::Function = self.read(response)?;
+        if found.func_name.0.is_none() && found.func_urn.0.is_none() {
+            return Err(self.not_understood(response, "neither func_name nor func_urn"));
+        }
+        Ok(found)
     }
 
     pub(super) async fn save_action(
@@ -143,7 +152,7 @@ impl FunctionGraph {
         let place = self.place(call).await?;
         let url = function.url(place, "/config", vec![])?;
         let mut present = match self.get(call, place, url.clone()).await {
-            Ok(response) => Some(self.read::<wire::Function>(&response).map_err(nothing_changed)?),
+            Ok(response) => Some(self.function(&response).map_err(nothing_changed)?),
             Err(error) if error.kind == Kind::NotFound => None,
             Err(error) => return Err(function.named(nothing_changed(error))),
         };
@@ -163,7 +172,7 @@ impl FunctionGraph {
             if races::is_taken(&error) {
                 let request = self.request(Method::GET, url.clone(), Bytes::new(), true);
                 match self.send_when_visible(call, place, request).await {
-                    Ok(response) => present = Some(self.read(&response)?),
+                    Ok(response) => present = Some(self.function(&response)?),
                     Err(_) => break Err(error),
                 }
             }
@@ -200,7 +209,12 @@ impl FunctionGraph {
         } else {
             made
         };
-        Ok(action_read::action(self.read(&made)?, None, function, encoding)?)
+        Ok(action_read::action(
+            self.function(&made)?,
+            None,
+            function,
+            encoding,
+        )?)
     }
 
     async fn update(
@@ -234,13 +248,13 @@ impl FunctionGraph {
         // An image is part of the configuration.
         if put.is_image() {
             return Ok(action_read::action(
-                self.read(&changed)?,
+                self.function(&changed)?,
                 None,
                 function,
                 encoding,
             )?);
         }
-        let found = self.read(&changed).map_err(code_not_sent)?;
+        let found = self.function(&changed).map_err(code_not_sent)?;
         let url = function.url(place, "/code", vec![])?;
         let coded = self
             .put_body(call, place, Method::PUT, url, put.update_code(function.name())?)

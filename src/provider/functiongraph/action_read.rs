@@ -15,6 +15,7 @@ use crate::names::FunctionUrn;
 use crate::proto::exec::Code;
 use crate::proto::*;
 use crate::provider::lenient::{Seconds, Words};
+use crate::provider::status::about;
 
 /// A function as its configuration describes it; `code` as far as it was asked for or just written.
 pub(super) fn action(
@@ -51,6 +52,11 @@ pub(super) fn action(
         graph.code_size_bytes = code.code_size.unwrap_or(graph.code_size_bytes);
         graph.last_modified = code.last_modified.or(graph.last_modified);
     }
+    about(
+        "action",
+        found.func_name.0.as_deref().unwrap_or_default(),
+        asked.name(),
+    )?;
     leave_own(&mut graph, &mut source, image.is_some());
     let limits = (found.timeout.is_some() || found.memory_size.is_some()).then(|| Limits {
         timeout: found.timeout.map(Seconds::duration),

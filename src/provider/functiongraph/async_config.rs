@@ -11,7 +11,7 @@ use crate::proto::*;
 use crate::provider::lenient::{JsonText, Seconds};
 use crate::transport::Response;
 
-const PATH: &str = "/async-invoke-config";
+pub(super) const PATH: &str = "/async-invoke-config";
 /// How long a call may wait to be run, in seconds; older documents begin at 60.
 const AGE_S: std::ops::RangeInclusive<u64> = 1..=86_400;
 /// Repetitions: 0 to 3 in the newest request schema, 0 to 8 in older ones. The wider is let through.
@@ -95,7 +95,7 @@ impl FunctionGraph {
         Ok(DeleteAsyncInvokeConfigResponse {})
     }
 
-    fn read_config(&self, response: &Response) -> Result<AsyncInvokeConfig> {
+    pub(super) fn read_config(&self, response: &Response) -> Result<AsyncInvokeConfig> {
         let found: AsyncConfig = self.read(response)?;
         let place = |found: Option<Destination>| {
             found

@@ -10,13 +10,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::Instant;
 
-use super::errors;
 use super::guard::Guard;
 use super::iam::TokenSource;
 use super::sign::{self, Parts, Signer};
+use super::{envelope, errors};
 use crate::clock::epoch_millis;
 use crate::credentials::token::Renewing;
 use crate::credentials::{Credentials, KeyPair, LoginSource};
@@ -288,6 +288,10 @@ impl Protocol for Sealed<'_> {
             Some(id) => error.with(|facts| facts.upstream_request_id = Some(id)),
             None => error,
         })
+    }
+
+    fn proves_execution(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        envelope::head_proves_run(status, headers)
     }
 
     fn request_id(&self, headers: &HeaderMap) -> Option<String> {

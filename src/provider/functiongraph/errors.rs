@@ -11,15 +11,16 @@ use http::StatusCode;
 
 use crate::error::{Component, Error, Execution, Kind, Scope};
 use crate::provider::diagnosis::Cause;
+use crate::provider::inner_error;
 use crate::provider::status::by_http_status;
-use crate::transport::{Response, retry_after};
+use crate::transport::{Response, retry_after, server_failed};
 
 mod inner;
 mod said;
 mod table;
 
 pub(super) use inner::{Fault, fault_of};
-pub(super) use said::{Said, read, signed_text};
+pub(super) use said::{Said, is_code, read, signed_text};
 
 use table::{GATEWAY, Row, SERVICE};
 
@@ -40,10 +41,10 @@ pub(super) fn clock_fault(error: &Error) -> Option<Duration> {
 
 /// Accepts a success, or says what the answer means.
 pub(super) fn judge(response: &Response) -> Result<(), Error> {
-    if response.status.is_success() {
+    if response.status.is_success() && !inner_error::reported(response.json()) {
         Ok(())
     } else {
-        Err(classify(response, &read(&response.body)))
+        Err(classify(response, &read(response.json())))
     }
 }
 
@@ -128,7 +129,7 @@ fn service(&(code, reason, kind, sentence): &Row, status: StatusCode, said: &Sai
         .component(Component::Service)
         .scope(scope)
         .execution(execution)
-        .transient(transient || (status.is_server_error() && kind == Kind::Internal && code < 1000))
+        .transient(transient || (server_failed(status) && kind == Kind::Internal && code < 1000))
         .with(|facts| {
             if code == 429 {
                 facts.retry_after = Some(between(1.0, 3.0));
@@ -176,7 +177,7 @@ fn bad_gateway(status: StatusCode, said: &Said) -> Error {
             "BACKEND_UNAVAILABLE",
             "The gateway could not reach the functions service.",
         ),
-        500.. => (
+        200..=299 | 500.. => (
             Kind::Internal,
             "BACKEND_FAILED",
             "The functions service answered the gateway unexpectedly.",
@@ -202,7 +203,8 @@ fn bad_gateway(status: StatusCode, said: &Said) -> Error {
             "The gateway could not read the request.",
         ),
     };
-    let failed = status.is_server_error();
+    // A good status does not tell the two apart either.
+    let failed = server_failed(status) || status.is_success();
     told(kind, reason, sentence, said)
         .component(Component::Gateway)
         .execution(if failed {

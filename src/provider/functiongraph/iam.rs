@@ -215,7 +215,7 @@ impl Iam {
             .send(call, &request, &sealed)
             .await
             .map_err(|error| before(error, "looking up the project"))?;
-        let found: Projects = serde_json::from_slice(&response.body).map_err(|fault| {
+        let found: Projects = serde_json::from_slice(response.json()).map_err(|fault| {
             before(
                 not_understood(&response, &json_fault(&fault)),
                 "looking up the project",
@@ -354,7 +354,7 @@ fn read_token(response: &Response, now: SystemTime) -> Result<Answered> {
         .and_then(secret_header)
         .ok_or_else(|| missing("no X-Subject-Token"))?;
     // The token is what counts; what the body says of it is welcome.
-    let body = serde_json::from_slice::<Answer>(&response.body)
+    let body = serde_json::from_slice::<Answer>(response.json())
         .ok()
         .and_then(|answer| answer.token);
     let (life, project) = match body {

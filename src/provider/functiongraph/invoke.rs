@@ -10,12 +10,13 @@ use tokio::time::Instant;
 
 use super::function::Function;
 use super::rules::{self, ASYNC_EVENT_MAX, EVENT_MAX};
-use super::{FunctionGraph, header_text, outcome, wire};
+use super::{FunctionGraph, envelope, errors, outcome, wire};
 use crate::call::Call;
 use crate::error::{Error, Execution, Faults, Result};
 use crate::json;
+use crate::names::AsyncRequestId;
 use crate::proto::*;
-use crate::provider::runs;
+use crate::provider::{inner_error, runs};
 use crate::transport::Response;
 
 const REQUEST_VERSION: HeaderName = HeaderName::from_static("x-cff-request-version");
@@ -103,7 +104,7 @@ impl FunctionGraph {
         outgoing
             .headers
             .extend(memory.map(|memory| (INSTANCE_MEMORY, HeaderValue::from(memory))));
-        let sent = self.send(call, place, outgoing).await;
+        let sent = self.send_judged(call, place, &outgoing, judge_accepted).await;
         let told = sent.and_then(|response| self.accepted(call, &response));
         self.count(&function, &told);
         let mut activation = told.map_err(|error| function.named(error))?;
@@ -115,15 +116,10 @@ impl FunctionGraph {
 
     /// A run that was accepted: its id in the body, else in a header.
     fn accepted(&self, call: &Call, response: &Response) -> Result<Activation> {
-        let in_body = serde_json::from_slice::<wire::Accepted>(&response.body)
-            .ok()
-            .and_then(|body| body.request_id);
-        let in_header = || header_text(response, &outcome::RUN_ID).map(ToOwned::to_owned);
-        let Some(id) = in_body.filter(|id| !id.is_empty()).or_else(in_header) else {
-            return Err(self.not_understood(response, "no request_id"));
-        };
+        let id =
+            accepted_id(response).ok_or_else(|| self.not_understood(response, "no usable request_id"))?;
         Ok(Activation {
-            activation_id: id,
+            activation_id: id.to_string(),
             status: ActivationStatus::Queued.into(),
             upstream_request_id: call.upstream_request_id.clone().unwrap_or_default(),
             ..Activation::default()
@@ -174,6 +170,23 @@ impl FunctionGraph {
                         .any(|pattern| pattern.matches(name))
                 }))
     }
+}
+
+/// Accepts the answer to an asynchronous call that names the run and reports no error, whatever its status: the run was
+/// taken, and must not be asked for again.
+fn judge_accepted(response: &Response) -> Result<()> {
+    let judged = errors::judge(response);
+    if judged.is_err() && !inner_error::reported(response.json()) && accepted_id(response).is_some() {
+        return Ok(());
+    }
+    judged
+}
+
+/// The id of a run that was accepted: in the body, else in a header.
+fn accepted_id(response: &Response) -> Option<AsyncRequestId> {
+    let body = serde_json::from_slice::<wire::Accepted>(response.json()).ok();
+    let in_body = body.and_then(|body| AsyncRequestId::read(&body.request_id?));
+    in_body.or_else(|| AsyncRequestId::read(envelope::run_id(&response.headers)?))
 }
 
 /// The event itself, never wrapped: the `body` and `application/json` keys of some samples are artefacts. An empty one

@@ -12,81 +12,73 @@ use serde::Deserialize as _;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::envelope::{Form, Returned, Run, header_code, run_id};
 use super::errors::{self, Fault, fault_of};
 use super::{header_text, wire};
-use crate::error::{Error, Kind, Result, Scope};
-use crate::json;
+use crate::error::{Error, Execution, Kind, Result, Scope};
+use crate::names::AsyncRequestId;
 use crate::proto::json::Encoding;
 use crate::proto::{Activation, ActivationStatus, Json, JsonEncoding};
+use crate::provider::inner_error;
 use crate::provider::lenient::times;
+use crate::provider::runs::set_json;
 use crate::provider::status::not_understood;
 use crate::transport::Response;
 
-const RESPONSE_VERSION: HeaderName = HeaderName::from_static("x-cff-response-version");
-pub(super) const RUN_ID: HeaderName = HeaderName::from_static("x-cff-request-id");
 const IS_FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-is-func-err");
-const FUNCTION_ERROR_CODE: HeaderName = HeaderName::from_static("x-func-err-code");
 const SUMMARY: HeaderName = HeaderName::from_static("x-cff-invoke-summary");
 const BILLED: HeaderName = HeaderName::from_static("x-cff-billing-duration");
 const LOG: HeaderName = HeaderName::from_static("x-cff-function-log");
 
-/// Accepts every answer that holds a run's outcome, a failed one included; the rest is a failure of the call.
+/// Accepts every answer that proves a run, a failed one included, whatever its status; the rest is a failure of the call.
+/// Neither a good status nor a good-looking body is a proof: gateways and proxies answer so, too.
 pub(super) fn judge(response: &Response) -> Result<()> {
-    let lost = |error: Error| Err(error.with(|facts| facts.http_status = Some(response.status.as_u16())));
-    let said = if response.status.is_success() {
-        None
-    } else {
-        Some(errors::read(&response.body))
+    let form = Form::of(response);
+    let failed = || wall(errors::classify(response, &errors::read(response.json())));
+    let good = response.status.is_success();
+    // The code of the service or its gateway speaks first; in the object of a function that ran well it is the function's.
+    let coded = match &form {
+        Form::Envelope(run) => run.has_text_code,
+        Form::Bare if good => false,
+        Form::Bare | Form::Broken(_) | Form::Unproven(_) => has_code(response.json()),
     };
-    if let Some(said) = &said
-        && said.number().is_some()
-    {
-        return Err(wall(errors::classify(response, said)));
+    if coded {
+        return Err(failed());
     }
     if is_function_error(response) == Some(true) {
         return Ok(());
     }
     if let Some(code) = header_code(response) {
+        let lost = |error: Error| Err(error.with(|facts| facts.http_status = Some(response.status.as_u16())));
         return fault_of(code).error(code).map_or(Ok(()), lost);
     }
-    if envelope(response).is_some() {
-        return Ok(());
+    match form {
+        Form::Envelope(_) => Ok(()),
+        Form::Bare if good || has_result(response) => Ok(()),
+        Form::Bare => Err(begun(failed())),
+        Form::Broken(what) if good => Err(not_understood(response, what).execution(Execution::Completed)),
+        Form::Broken(_) => Err(begun(failed())),
+        Form::Unproven(_) if !good || inner_error::reported(response.json()) => Err(failed()),
+        Form::Unproven(what) => Err(not_understood(response, what)),
     }
-    match said {
-        Some(said) => Err(wall(errors::classify(response, &said))),
-        None => no_outcome(response).map_or(Ok(()), |what| Err(not_understood(response, what))),
-    }
-}
-
-/// Why a good answer without an envelope cannot be what a function returned, if so.
-fn no_outcome(response: &Response) -> Option<&'static str> {
-    let kind = header_text(response, &CONTENT_TYPE)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    // A function may return a page, too; the cloud's own answer to a run names the run.
-    if kind.starts_with("text/html") && header_text(response, &RUN_ID).is_none() {
-        return Some("a page that names no run");
-    }
-    let version = header_text(response, &RESPONSE_VERSION);
-    let enveloped = version.is_some_and(|version| version.eq_ignore_ascii_case("v1"));
-    let claims = enveloped || (kind.contains("json") && response.body.trim_ascii_start().starts_with(b"{"));
-    let whole = || serde_json::from_slice::<IgnoredAny>(&response.body).is_ok();
-    (claims && !whole()).then_some("it ends too early or is not JSON")
 }
 
 /// The outcome of a run that [`judge`] accepted.
 pub(super) fn read(response: &Response, encoding: JsonEncoding, logs: bool) -> Result<Activation> {
-    let envelope = envelope(response);
+    let envelope = match Form::of(response) {
+        Form::Envelope(run) => Some(run),
+        Form::Bare | Form::Broken(_) | Form::Unproven(_) => None,
+    };
     let mut activation = Activation {
         upstream_request_id: super::auth::request_id(&response.headers).unwrap_or_default(),
         ..Activation::default()
     };
-    let in_body = envelope
-        .as_ref()
-        .and_then(|run| wire::text(run.request_id))
-        .map(std::borrow::Cow::into_owned);
-    let in_header = header_text(response, &RUN_ID).map(ToOwned::to_owned);
-    activation.activation_id = in_header.or(in_body).unwrap_or_default();
+    let in_body = || {
+        let id = envelope.as_ref()?.request_id.as_deref()?;
+        AsyncRequestId::read(id).map(|_| id)
+    };
+    let id = run_id(&response.headers).or_else(in_body);
+    activation.activation_id = id.unwrap_or_default().to_owned();
     figures(response, &mut activation);
     if logs {
         activation.logs = log_lines(response, envelope.as_ref());
@@ -95,23 +87,43 @@ pub(super) fn read(response: &Response, encoding: JsonEncoding, logs: bool) -> R
     activation.status = status.into();
     activation.status_text = words;
     activation.success = status == ActivationStatus::Success;
-    let result = match envelope.as_ref().map(|run| run.result) {
-        Some(Some(raw)) if raw.get().starts_with('"') => Some(of_text(
-            wire::text(Some(raw)).unwrap_or_default().into_owned(),
-            encoding,
-        )?),
-        Some(Some(raw)) => Some(json::answer(raw, encoding)?),
-        Some(None) => None,
-        None => Some(of_text(
-            String::from_utf8_lossy(&response.body).into_owned(),
-            encoding,
-        )?),
-    };
-    if let Some((result, inexact)) = result {
-        activation.result = Some(result);
-        activation.inexact = inexact;
+    match envelope.map(|run| run.result) {
+        Some(Some(Returned::Json(raw))) => set_json(&mut activation, &raw, encoding)?,
+        Some(Some(Returned::Text(text))) => of_text(&mut activation, text.into_owned(), encoding)?,
+        Some(Some(Returned::Spelt(bytes, raw))) => {
+            set_json(&mut activation, &raw, encoding)?;
+            activation.result_bytes = bytes.into();
+        }
+        Some(Some(Returned::Bytes(bytes))) => activation.result_bytes = bytes.into(),
+        Some(None) => {}
+        None => match std::str::from_utf8(&response.body) {
+            Ok(text) => of_text(&mut activation, text.to_owned(), encoding)?,
+            Err(_) => activation.result_bytes = response.body.clone(),
+        },
     }
     Ok(activation)
+}
+
+/// A run was begun, so that no refusal may say that nothing was.
+fn begun(error: Error) -> Error {
+    let execution = error.execution.max(Execution::Unknown);
+    error.execution(execution)
+}
+
+/// An error status over what a function returned, and not over a page or nothing.
+fn has_result(response: &Response) -> bool {
+    let kind = header_text(response, &CONTENT_TYPE).unwrap_or_default();
+    !response.body.is_empty() && !kind.to_ascii_lowercase().starts_with("text/html")
+}
+
+/// True when the top of a body has the code of the service or its gateway.
+fn has_code(body: &[u8]) -> bool {
+    let coded = |object: &wire::Coded<'_>| {
+        [object.snake, object.camel, object.plain]
+            .into_iter()
+            .any(|code| wire::text(code).is_some_and(|code| errors::is_code(&code)))
+    };
+    serde_json::from_slice::<wire::Coded<'_>>(body).is_ok_and(|object| coded(&object))
 }
 
 /// A gateway that gave up says nothing of the run, and asking again would wait as long again.
@@ -126,38 +138,18 @@ fn wall(error: Error) -> Error {
     })
 }
 
-/// The v1 envelope, if the answer is one: v0 is what comes when the back end does not know better, and a function's own
-/// object must not be taken for an envelope.
-fn envelope(response: &Response) -> Option<wire::Run<'_>> {
-    let version = header_text(response, &RESPONSE_VERSION);
-    if version.is_some_and(|version| version.eq_ignore_ascii_case("v0")) {
-        return None;
-    }
-    let run: wire::Run<'_> = serde_json::from_slice(&response.body).ok()?;
-    let signs = [
-        run.result.is_some(),
-        run.status.0.is_some(),
-        wire::text(run.request_id).is_some(),
-    ];
-    let needed = if version.is_some_and(|version| version.eq_ignore_ascii_case("v1")) {
-        1
-    } else {
-        2
-    };
-    (signs.into_iter().filter(|sign| *sign).count() >= needed).then_some(run)
-}
-
-fn verdict(response: &Response, envelope: Option<&wire::Run<'_>>) -> Result<(ActivationStatus, String)> {
-    let in_body = envelope
-        .and_then(|run| run.error_code.whole())
-        .filter(|code| *code != 0);
+fn verdict(response: &Response, envelope: Option<&Run<'_>>) -> Result<(ActivationStatus, String)> {
+    let in_body = envelope.and_then(|run| run.error_code).filter(|code| *code != 0);
     let code = header_code(response).or(in_body);
-    let status = envelope.and_then(|run| run.status.whole());
+    let status = envelope.and_then(|run| run.status);
     let of_function = is_function_error(response) == Some(true);
     let words = || {
         let parts = [
             code.map(|code| format!("error code {code}")),
-            status.map(|status| format!("status {status}")),
+            status.map(|status| match status {
+                Some(status) => format!("status {status}"),
+                None => "a status that is no number".to_owned(),
+            }),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     };
@@ -173,7 +165,8 @@ fn verdict(response: &Response, envelope: Option<&wire::Run<'_>>) -> Result<(Act
             });
         }
         // The function's own status, passed through.
-        (None, Some(status)) if status != 200 => ActivationStatus::ApplicationError,
+        (None, Some(None)) => ActivationStatus::Unspecified,
+        (None, Some(Some(status))) if status != 200 => ActivationStatus::ApplicationError,
         (None, None) if !response.status.is_success() => ActivationStatus::ApplicationError,
         (None, None) if envelope.is_none() && looks_failed(&response.body) => {
             ActivationStatus::DeveloperError
@@ -206,13 +199,6 @@ fn is_function_error(response: &Response) -> Option<bool> {
     Some(text == "1" || text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("yes"))
 }
 
-fn header_code(response: &Response) -> Option<i64> {
-    header_text(response, &FUNCTION_ERROR_CODE)?
-        .parse()
-        .ok()
-        .filter(|code| *code != 0)
-}
-
 fn figures(response: &Response, activation: &mut Activation) {
     let summary: wire::Summary = header_text(response, &SUMMARY)
         .and_then(|text| serde_json::from_str(text).ok())
@@ -234,11 +220,11 @@ fn figures(response: &Response, activation: &mut Activation) {
 }
 
 /// The last 4 KB from the body, else the last 2,000 bytes from the header.
-fn log_lines(response: &Response, envelope: Option<&wire::Run<'_>>) -> Vec<String> {
+fn log_lines(response: &Response, envelope: Option<&Run<'_>>) -> Vec<String> {
     let in_body = envelope
-        .and_then(|run| wire::text(run.log))
+        .and_then(|run| run.log.as_deref())
         .filter(|log| !log.is_empty());
-    let log = in_body.map(std::borrow::Cow::into_owned).or_else(|| {
+    let log = in_body.map(ToOwned::to_owned).or_else(|| {
         let bytes = STANDARD.decode(header_text(response, &LOG)?).ok()?;
         // Cut at a byte count, so the first character may be half of one.
         Some(String::from_utf8_lossy(&bytes).into_owned())
@@ -247,16 +233,16 @@ fn log_lines(response: &Response, envelope: Option<&wire::Run<'_>>) -> Vec<Strin
 }
 
 /// What a function returned, from its text: JSON if it is JSON, else the text as a JSON string.
-fn of_text(text: String, encoding: JsonEncoding) -> Result<(Json, bool)> {
+fn of_text(activation: &mut Activation, text: String, encoding: JsonEncoding) -> Result<()> {
     match serde_json::from_str::<&RawValue>(&text) {
         // The text moves on as it is: a large result is copied no more.
-        Ok(raw) if encoding == JsonEncoding::Text && raw.get().len() == text.len() => Ok((
-            Json {
+        Ok(raw) if encoding == JsonEncoding::Text && raw.get().len() == text.len() => {
+            activation.result = Some(Json {
                 encoding: Some(Encoding::Text(text)),
-            },
-            false,
-        )),
-        Ok(raw) => json::answer(raw, encoding),
+            });
+            Ok(())
+        }
+        Ok(raw) => set_json(activation, raw, encoding),
         Err(_) => {
             let quoted = serde_json::to_string(&text)
                 .and_then(RawValue::from_string)
@@ -267,7 +253,7 @@ fn of_text(text: String, encoding: JsonEncoding) -> Result<(Json, bool)> {
                         format!("The result is no text: {fault}."),
                     )
                 })?;
-            json::answer(&quoted, encoding)
+            set_json(activation, &quoted, encoding)
         }
     }
 }

@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use super::endpoint::Place;
 use super::errors::{Fault, fault_of};
 use super::function::Function;
-use super::{FunctionGraph, rules, time, wire};
+use super::{FunctionGraph, async_config, rules, time, wire};
 use crate::call::{Call, Why};
 use crate::clock::epoch_millis;
-use crate::error::{Error, Faults, Kind, Result};
+use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::names::AsyncRequestId;
 use crate::proto::*;
 use crate::provider::lenient::times;
@@ -55,10 +55,10 @@ impl FunctionGraph {
         faults.into_result()?;
         let (function, id) = (rules::checked(function)?, rules::checked(id)?);
         let place = self.place(call).await?;
-        let activation = self
-            .look(call, place, (&function, &id), None)
-            .await?
-            .ok_or_else(|| no_record(&id))?;
+        let Some(activation) = self.look(call, place, (&function, &id), None).await? else {
+            self.is_recorded(call, place, (&function, &id)).await?;
+            return Err(no_record(&id));
+        };
         Ok(GetActivationResponse {
             activation: Some(activation),
         })
@@ -96,6 +96,31 @@ impl FunctionGraph {
         Ok(None)
     }
 
+    /// Whether the cloud keeps records of this function's asynchronous runs at all; asked where one is not found.
+    ///
+    /// # Errors
+    /// When it keeps none, so that there will never be one. What cannot be learnt is no error.
+    async fn is_recorded(
+        &self,
+        call: &mut Call,
+        place: &Place,
+        (function, id): (&Function, &AsyncRequestId),
+    ) -> Result<()> {
+        let url = function.url(place, async_config::PATH, vec![])?;
+        let mut request = self.request(Method::GET, url, Bytes::new(), true);
+        request.attempt_timeout = Some(LOOK);
+        let recorded = match self.send(call, place, request).await {
+            Ok(response) => self.read_config(&response).map_or(true, |config| {
+                // INFERRED: absent is off, as the API reference shows it for a function that was never configured.
+                config.enable_async_status_log == Some(true)
+            }),
+            Err(error) if error.reason == "FUNCTION_NOT_FOUND" => return Err(function.named(error)),
+            // INFERRED: a function without settings has no record.
+            Err(error) => error.kind != Kind::NotFound || error.upstream_code.is_none(),
+        };
+        if recorded { Ok(()) } else { Err(never_recorded(id)) }
+    }
+
     pub(super) async fn watch(
         &self,
         call: &mut Call,
@@ -111,12 +136,18 @@ impl FunctionGraph {
         let (function, id) = (rules::checked(function)?, rules::checked(id)?);
         let place = self.place(call).await?;
         let (mut pauses, began, mut last) = (Pauses::new(), Instant::now(), None);
+        let mut asked_whether_recorded = false;
         loop {
             let mut asked = Duration::ZERO;
             let state = match self.look(call, place, (&function, &id), Some(LOOK)).await {
                 Ok(Some(state)) => Some(state),
                 Ok(None) if began.elapsed() >= BELIEVE_NOT_FOUND => return Err(no_record(&id)),
-                Ok(None) => None,
+                Ok(None) => {
+                    if !std::mem::replace(&mut asked_whether_recorded, true) {
+                        self.is_recorded(call, place, (&function, &id)).await?;
+                    }
+                    None
+                }
                 // A failed look says nothing of the run.
                 Err(error) if error.transient && !call.remaining().is_zero() => {
                     asked = error.retry_after.unwrap_or_default();
@@ -250,7 +281,14 @@ impl FunctionGraph {
             record.error_message.0,
         ];
         let mut activation = Activation {
-            activation_id: record.request_id.0.unwrap_or_default(),
+            // What is no id is not handed out as one.
+            activation_id: record
+                .request_id
+                .0
+                .as_deref()
+                .and_then(AsyncRequestId::read)
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
             duration: start
                 .as_ref()
                 .zip(end.as_ref())
@@ -296,6 +334,19 @@ fn no_record(id: &AsyncRequestId) -> Error {
          enable_async_status_log is on (PutAsyncInvokeConfig); a synchronous run leaves none.",
     )
     .component(crate::error::Component::Service)
+    .resource("activation", id.as_str())
+}
+
+/// The run itself may have happened, so that nothing here says `not_started`.
+fn never_recorded(id: &AsyncRequestId) -> Error {
+    Error::new(
+        Kind::FailedPrecondition,
+        "RUNS_NOT_RECORDED",
+        "The cloud keeps no record of this function's runs, because enable_async_status_log is off: switch it on with \
+         PutAsyncInvokeConfig, and start the run again with InvokeAsync. A synchronous run (Invoke) leaves no record.",
+    )
+    .component(crate::error::Component::Service)
+    .execution(Execution::Unknown)
     .resource("activation", id.as_str())
 }
 

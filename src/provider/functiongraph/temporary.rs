@@ -122,7 +122,7 @@ impl TemporaryKeys {
         };
         let sent = self.iam.transport.send(call, request, &sealed).await;
         let response = sent.map_err(|error| before(error, STEP))?;
-        decode(&response.body, answered_at(&response.headers)).map_err(|why| {
+        decode(response.json(), answered_at(&response.headers)).map_err(|why| {
             let error = Error::new(
                 Kind::Internal,
                 "RESPONSE_NOT_UNDERSTOOD",

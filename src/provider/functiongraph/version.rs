@@ -14,6 +14,7 @@ use crate::names::{AliasName, FunctionVersion};
 use crate::proto::*;
 use crate::provider::paging::{Page, Said, WholeList};
 use crate::provider::races;
+use crate::provider::status::about;
 
 impl FunctionGraph {
     pub(super) async fn publish(
@@ -47,7 +48,15 @@ impl FunctionGraph {
             .await
             .map_err(|error| function.named(error))?;
         let mut version = action_read::version(self.read(&response)?);
-        if version.version.is_empty() {
+        if version.version.is_empty() && version.resource_id.is_empty() {
+            return Err(self.not_understood(&response, "neither version nor func_urn"));
+        }
+        if request.version.is_empty() {
+            // The caller takes the name to the next request.
+            FunctionVersion::read(&version.version)
+                .ok_or_else(|| self.not_understood(&response, "no usable version"))?;
+        } else {
+            about("version", &version.version, &request.version)?;
             version.version = request.version;
         }
         Ok(PublishActionVersionResponse {
@@ -130,7 +139,16 @@ impl FunctionGraph {
             done => done,
         };
         let response = response.map_err(|error| function.named(error))?;
-        let found = read_alias(self.read(&response)?, name.as_str());
+        let found: wire::Alias = self.read(&response)?;
+        if found.name.0.is_none() && found.version.0.is_none() {
+            return Err(self.not_understood(&response, "neither name nor version"));
+        }
+        about(
+            "alias",
+            found.name.0.as_deref().unwrap_or_default(),
+            name.as_str(),
+        )?;
+        let found = read_alias(found, name.as_str());
         Ok(PutActionAliasResponse { alias: Some(found) })
     }
 

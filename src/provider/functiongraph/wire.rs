@@ -25,10 +25,23 @@ pub(super) struct Run<'a> {
     pub(super) result: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) log: Option<&'a RawValue>,
-    #[serde(default)]
-    pub(super) status: Loose,
-    #[serde(default)]
-    pub(super) error_code: Loose,
+    /// Raw, since what is there and is no number must not pass for 200.
+    #[serde(borrow, default)]
+    pub(super) status: Option<&'a RawValue>,
+    /// Raw, since it may be a number of the run's or a text of the service's.
+    #[serde(borrow, default)]
+    pub(super) error_code: Option<&'a RawValue>,
+}
+
+/// The members of an object that may hold the code of an error.
+#[derive(Deserialize)]
+pub(super) struct Coded<'a> {
+    #[serde(borrow, default, rename = "error_code")]
+    pub(super) snake: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "errorCode")]
+    pub(super) camel: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "code")]
+    pub(super) plain: Option<&'a RawValue>,
 }
 
 /// Header `X-Cff-Invoke-Summary`.
@@ -123,6 +136,12 @@ object! {
 /// The text of a raw value, if it is one.
 pub(super) fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
     serde_json::from_str(raw?.get()).ok()
+}
+
+/// The number of a raw value, if it is one, in digits or as text.
+pub(super) fn number(raw: Option<&RawValue>) -> Option<i64> {
+    let loose: Loose = serde_json::from_str(raw?.get()).ok()?;
+    loose.whole()
 }
 
 pub(super) fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<&'de RawValue>, D::Error> {

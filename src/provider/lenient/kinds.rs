@@ -38,7 +38,7 @@ pub(in crate::provider) struct Minutes(pub(in crate::provider) Seconds);
 
 /// A value that is there, null included.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::provider) struct Present<'a>(pub(in crate::provider) &'a RawValue);
+pub(in crate::provider) struct Present<'a>(pub(in crate::provider) Raw<'a>);
 
 impl Loose {
     /// The whole number nearest to it, where it has one of 64 bits.
@@ -114,14 +114,8 @@ impl<'a> Member<'a> for JsonText {
 }
 
 impl<'a, 'document: 'a> Member<'document> for Present<'a> {
-    fn read(place: &mut Place<'document>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
-        Ok(match place.value()? {
-            Raw::Text(raw) => Some(Self(raw)),
-            Raw::Bytes(_) => {
-                notes.unreadable_here();
-                None
-            }
-        })
+    fn read(place: &mut Place<'document>, _: &mut Notes) -> Result<Option<Self>, NotJson> {
+        place.value().map(|raw| Some(Self(raw)))
     }
 }
 

@@ -53,7 +53,7 @@ fn a_good_document_is_read_whole() {
     assert_eq!(read.weights["v1"], 10);
     assert_eq!(read.settings.0.as_deref(), Some(r#"{"k":[1]}"#));
     assert_eq!(read.raw.unwrap().get(), r#"{"z":1}"#);
-    assert_eq!(read.result.unwrap().0.get(), "null");
+    assert_eq!(read.result.unwrap().0.bytes(), b"null");
 }
 
 #[test]

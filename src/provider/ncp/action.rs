@@ -14,6 +14,7 @@ use crate::names::{NcpName, NcpPackage};
 use crate::proto::exec::Code;
 use crate::proto::*;
 use crate::provider::lenient::Millis;
+use crate::provider::status::about;
 
 /// A checked action name with its package.
 pub(super) struct ActionName {
@@ -99,7 +100,11 @@ impl Ncp {
             .get(call, url)
             .await
             .map_err(|error| error.resource("action", action.full()))?;
-        let found = read(self.content(&response)?, &action, encoding, request.include_code)?;
+        let found: wire::Action<'_> = self.content(&response)?;
+        if found.name.0.is_none() && found.exec.is_none() {
+            return Err(self.not_understood(&response, "neither a name nor exec"));
+        }
+        let found = read(found, &action, encoding, request.include_code)?;
         Ok(GetActionResponse { action: Some(found) })
     }
 
@@ -192,6 +197,11 @@ fn action_type(kind: Option<&str>, web: Option<bool>, runtime: &str) -> ActionTy
 }
 
 fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, code: bool) -> Result<Action> {
+    about(
+        "action",
+        found.name.0.as_deref().unwrap_or_default(),
+        asked.name(),
+    )?;
     let (parameters, inexact) = match found.parameters {
         Some(raw) => json::answer(raw, encoding).map(|(json, inexact)| (Some(json), inexact))?,
         None => (None, false),

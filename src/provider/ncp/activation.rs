@@ -9,14 +9,16 @@ use bytes::Bytes;
 use http::Method;
 
 use super::action::ActionName;
+use super::proof::Activations;
 use super::{Ncp, poll, rules, time, wire};
 use crate::call::Call;
 use crate::error::{Error, Execution, Faults, Kind, Result};
-use crate::json;
 use crate::names::NcpActivationId;
 use crate::proto::*;
 use crate::provider::Observer;
-use crate::provider::lenient::{self, Millis, Present};
+use crate::provider::lenient::{self, Millis, Present, Raw};
+use crate::provider::runs::set_json;
+use crate::provider::status::about;
 use crate::transport::Response;
 
 mod window;
@@ -36,9 +38,8 @@ impl Ncp {
         let encoding = rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let (action, id) = (rules::checked(action)?, rules::checked(id)?);
-        let path = format!("{}/activations/{id}", action.path());
         let activation = self
-            .read_record(call, (&action, &path, platform, encoding), None)
+            .read_record(call, (&action, &id, platform, encoding), None)
             .await?;
         Ok(GetActivationResponse {
             activation: Some(activation),
@@ -49,17 +50,19 @@ impl Ncp {
     pub(super) async fn read_record(
         &self,
         call: &mut Call,
-        (action, path, platform, encoding): poll::Record<'_>,
+        (action, id, platform, encoding): poll::Record<'_>,
         bound: Option<Duration>,
     ) -> Result<Activation> {
-        let url = self.endpoint.url(path, platform, &[]);
+        let path = format!("{}/activations/{id}", action.path());
+        let url = self.endpoint.url(&path, platform, &[]);
         let mut request = self.request(Method::GET, url, Bytes::new(), true);
         request.attempt_timeout = bound;
-        let response = self.send(call, request).await.map_err(|error| {
-            let id = path.rsplit('/').next().unwrap_or_default().to_owned();
-            not_yet(error).resource("activation", id)
-        })?;
-        self.activation(&response, action, encoding)
+        let sent = self.send_as(call, &request, &Activations).await;
+        let response = sent.map_err(|error| not_yet(error).resource("activation", id.as_str()))?;
+        let mut activation = self.activation_of(&response, encoding)?;
+        of_run(&mut activation, id)?;
+        about("action", &activation.action_name, action.name())?;
+        Ok(of_action(activation, action))
     }
 
     pub(super) async fn watch(
@@ -75,15 +78,7 @@ impl Ncp {
         let encoding = rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let (action, id) = (rules::checked(action)?, rules::checked(id)?);
-        let path = format!("{}/activations/{id}", action.path());
-        poll::watch(
-            self,
-            call,
-            id.as_str(),
-            (&action, &path, platform, encoding),
-            observer,
-        )
-        .await
+        poll::watch(self, call, (&action, &id, platform, encoding), observer).await
     }
 
     pub(super) async fn records(
@@ -147,7 +142,13 @@ impl Ncp {
             .0
             .unwrap_or_else(|| word.as_deref().is_some_and(is_success));
         Activation {
-            activation_id: item.activation_id.0.unwrap_or_default(),
+            activation_id: item
+                .activation_id
+                .0
+                .as_deref()
+                .and_then(NcpActivationId::read)
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
             package_name: package.to_owned(),
             action_name: item.name.0.unwrap_or_else(|| name.to_owned()),
             start_time: item.start,
@@ -160,25 +161,25 @@ impl Ncp {
         }
     }
 
-    /// An activation of `action`, from the answer of a run or from its record.
+    /// An activation of `action`, from the answer of its run.
     pub(super) fn activation(
         &self,
         response: &Response,
         action: &ActionName,
         encoding: JsonEncoding,
     ) -> Result<Activation> {
-        let mut activation = self.activation_of(response, encoding)?;
-        action.package().clone_into(&mut activation.package_name);
-        action.name().clone_into(&mut activation.action_name);
-        Ok(activation)
+        self.activation_of(response, encoding)
+            .map(|activation| of_action(activation, action))
     }
 
     /// An activation as the upstream names it. Without a `response` it is still running.
     pub(super) fn activation_of(&self, response: &Response, encoding: JsonEncoding) -> Result<Activation> {
         let found = self.run_content(response)?;
+        // What is no id is not handed out as one; of a run that is over the outcome counts without it.
+        let id = found.activation_id.0.as_deref().and_then(NcpActivationId::read);
         let mut activation = Activation {
             init_duration: found.init_duration(),
-            activation_id: found.activation_id.0.unwrap_or_default(),
+            activation_id: id.map(|id| id.to_string()).unwrap_or_default(),
             action_name: found.name.0.unwrap_or_default(),
             namespace: found.namespace.0.unwrap_or_default(),
             subject: found.subject.0.unwrap_or_default(),
@@ -202,7 +203,7 @@ impl Ncp {
             }
             Some(wire::Answered::Unreadable) => None,
             None if activation.activation_id.is_empty() => {
-                return Err(self.not_understood(response, "neither an activation id nor a response"));
+                return Err(self.not_understood(response, "neither a usable activation id nor a response"));
             }
             None => return Ok(activation),
         };
@@ -219,13 +220,32 @@ impl Ncp {
             .unwrap_or_else(|| word.as_deref().is_some_and(is_success));
         activation.status = status(word.as_deref(), activation.success).into();
         activation.status_text = word.unwrap_or_default();
-        if let Some(Present(result)) = outcome.result {
-            let (result, inexact) = json::answer(result, encoding)?;
-            activation.result = Some(result);
-            activation.inexact = inexact;
+        match outcome.result {
+            None => {}
+            Some(Present(Raw::Text(result))) => set_json(&mut activation, result, encoding)?,
+            Some(Present(Raw::Bytes(bytes))) => activation.result_bytes = Bytes::copy_from_slice(bytes),
         }
         Ok(activation)
     }
+}
+
+/// Under the names of the request: the answer to a run may leave them out.
+fn of_action(mut activation: Activation, action: &ActionName) -> Activation {
+    action.package().clone_into(&mut activation.package_name);
+    action.name().clone_into(&mut activation.action_name);
+    activation
+}
+
+/// The record of this run, which it may leave unsaid.
+///
+/// # Errors
+/// When it is of another run.
+pub(super) fn of_run(activation: &mut Activation, id: &NcpActivationId) -> Result<()> {
+    if !activation.activation_id.eq_ignore_ascii_case(id.as_str()) {
+        about("activation", &activation.activation_id, id.as_str())?;
+    }
+    id.as_str().clone_into(&mut activation.activation_id);
+    Ok(())
 }
 
 fn is_success(status: &str) -> bool {

@@ -11,6 +11,7 @@ use super::{Signer, errors};
 use crate::clock::epoch_millis;
 use crate::credentials::{Credentials, KeyPair};
 use crate::error::{Component, Error, Kind, Result};
+use crate::provider::inner_error;
 use crate::transport::{Protocol, Request, Response, Transport, retry_after};
 
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-ncp-apigw-timestamp");
@@ -176,10 +177,10 @@ impl Protocol for Sealed<'_> {
 
 /// By code and status alone.
 pub(super) fn judge(response: &Response, now: SystemTime) -> Result<()> {
-    if response.status.is_success() {
+    if response.status.is_success() && !inner_error::reported(response.json()) {
         return Ok(());
     }
-    Err(errors::classify(response.status, &response.body).with(|facts| {
+    Err(errors::classify(response.status, response.json()).with(|facts| {
         facts.retry_after = retry_after(&response.headers, now);
         facts.upstream_request_id = request_id(&response.headers);
     }))

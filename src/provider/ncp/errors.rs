@@ -16,6 +16,7 @@ use crate::error::{Component, Error, Execution, Kind, Scope};
 use crate::provider::diagnosis::Cause;
 use crate::provider::error_body::{self, Body};
 use crate::provider::status::{by_http_status, is_symbol};
+use crate::transport::server_failed;
 
 /// What the body of an error answer says; every shape seen on NCP APIs and on Apache OpenWhisk, which NCP runs, is read.
 #[derive(Debug, Default)]
@@ -80,7 +81,7 @@ fn from_row((code, symbol, kind, sentence): Row, status: StatusCode, said: &Said
             Execution::NotStarted
         })
         .scope(scope)
-        .transient(transient || (status.is_server_error() && kind == Kind::Internal))
+        .transient(transient || (server_failed(status) && kind == Kind::Internal))
         .with(|facts| {
             if kind == Kind::ResourceExhausted && !transient {
                 facts.quota = Some(("account".to_owned(), sentence.to_owned()));

@@ -35,5 +35,4 @@ pub(crate) fn answer(data: &[u8]) {
     let _ = lenient::quietly::<wire::Activation<'_>>(&response.body, clock)
         .and_then(|activation| activation.init_duration());
     let _ = lenient::quietly::<trigger_read::Trigger<'_>>(&response.body, clock);
-    let _ = lenient::quietly::<wire::Fired>(&response.body, clock);
 }

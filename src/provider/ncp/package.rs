@@ -6,6 +6,7 @@ use crate::error::{Faults, Result};
 use crate::json;
 use crate::names::NcpPackage;
 use crate::proto::*;
+use crate::provider::status::about;
 
 use super::paging::Page;
 use super::rules::{self, PARAMETERS_MAX};
@@ -52,7 +53,11 @@ impl Ncp {
             .get(call, url)
             .await
             .map_err(|error| error.resource("package", name.as_str()))?;
-        let found = package(self.content(&response)?, name.as_str(), encoding, platform as i32)?;
+        let found: wire::Package<'_> = self.content(&response)?;
+        if found.name.0.is_none() && found.namespace.0.is_none() {
+            return Err(self.not_understood(&response, "neither a name nor a namespace"));
+        }
+        let found = package(found, name.as_str(), encoding, platform as i32)?;
         Ok(GetPackageResponse { package: Some(found) })
     }
 
@@ -109,6 +114,9 @@ fn path(name: &NcpPackage) -> String {
 
 /// `name` and `platform` stand in for what the answer leaves out.
 fn package(found: wire::Package<'_>, name: &str, encoding: JsonEncoding, platform: i32) -> Result<Package> {
+    if !name.is_empty() {
+        about("package", found.name.0.as_deref().unwrap_or_default(), name)?;
+    }
     let name = found.name.0.unwrap_or_else(|| name.to_owned());
     let (parameters, inexact) = match found.parameters {
         Some(raw) => json::answer(raw, encoding).map(|(json, inexact)| (Some(json), inexact))?,

@@ -11,6 +11,7 @@ use super::Ncp;
 use super::action::ActionName;
 use crate::call::{Call, Why};
 use crate::error::{Error, Kind, Result};
+use crate::names::NcpActivationId;
 use crate::proto::*;
 use crate::provider::Observer;
 use crate::provider::pauses::{Pauses, not_over_yet};
@@ -21,8 +22,8 @@ const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(360);
 /// One look at a record is given up after this: a record is read in milliseconds, and another look may fare better.
 const LOOK: Duration = Duration::from_secs(15);
 
-/// Which record: the action, the record's path, the platform, and the encoding of its result.
-pub(super) type Record<'a> = (&'a ActionName, &'a str, Platform, JsonEncoding);
+/// Which record: the action, the run's id, the platform, and the encoding of its result.
+pub(super) type Record<'a> = (&'a ActionName, &'a NcpActivationId, Platform, JsonEncoding);
 
 /// Looks until the run has ended or `ends` has come; then answers what is known, which may be `started` still.
 pub(super) async fn until_ended(
@@ -63,7 +64,6 @@ pub(super) async fn until_ended(
 pub(super) async fn watch(
     ncp: &Ncp,
     call: &mut Call,
-    id: &str,
     record: Record<'_>,
     observer: Observer<'_>,
 ) -> Result<()> {
@@ -75,7 +75,7 @@ pub(super) async fn watch(
         let state = match ncp.read_record(call, record, Some(LOOK)).await {
             Ok(activation) => Some(activation),
             Err(error) if not_yet(&error) && began.elapsed() < BELIEVE_NOT_FOUND => {
-                Some(unseen(id, record.0))
+                Some(unseen(record.1.as_str(), record.0))
             }
             // A failed look says nothing of the run.
             Err(error) if error.transient && !call.remaining().is_zero() => {

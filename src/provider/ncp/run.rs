@@ -11,12 +11,13 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::action::{ActionName, no_version};
-use super::auth::{self, Form};
+use super::auth::Form;
 use super::rules::{self, PARAMETERS_MAX, WAIT_MAX_MS};
-use super::{Ncp, poll};
+use super::{Ncp, poll, proof};
 use crate::call::Call;
 use crate::error::{Execution, Faults, Result};
 use crate::json;
+use crate::names::NcpActivationId;
 use crate::proto::*;
 use crate::provider::runs;
 use crate::transport::{Request, Response};
@@ -38,8 +39,7 @@ struct Asked {
     idempotent: bool,
 }
 
-/// A run's form. It differs from others in two things: an error status may carry an activation,
-/// which is a result; and the hold that stands in its URL shrinks with the time that is left.
+/// A run's form. It differs from others in two things: any status may stand over an activation; and the hold that stands in its URL shrinks with the time that is left.
 struct Run<'a> {
     ncp: &'a Ncp,
     path: String,
@@ -166,8 +166,11 @@ impl Ncp {
         if finished || Instant::now() >= run.ends {
             return Ok(started);
         }
-        let path = format!("{}/activations/{}", run.path, started.activation_id);
-        let record = (&asked.action, path.as_str(), asked.platform, encoding);
+        let Some(id) = NcpActivationId::read(&started.activation_id) else {
+            return Ok(started);
+        };
+        call.run_started(id.as_str());
+        let record = (&asked.action, &id, asked.platform, encoding);
         // Boxed: few calls come here, and all of them would carry its state.
         Box::pin(poll::until_ended(self, call, started, record, run.ends)).await
     }
@@ -220,18 +223,8 @@ impl Form for Run<'_> {
         Ok(Some(request))
     }
 
-    /// OpenWhisk answers 502 and 500 when a function failed, with the activation as the body; NCP documents neither
-    /// (INFERRED), so any status with an activation that has a response is a result.
     fn judge(&self, response: &Response, now: SystemTime) -> Result<()> {
-        let is_result = || {
-            self.ncp
-                .run_content(response)
-                .is_ok_and(|found| found.activation_id.0.is_some() && found.response.is_some())
-        };
-        if response.status.is_server_error() && is_result() {
-            return Ok(());
-        }
-        auth::judge(response, now)
+        proof::judge(response, now)
     }
 }
 

@@ -80,7 +80,7 @@ impl Issuer for Sts {
             .send(&mut call, &request, &sealed)
             .await
             .map_err(before)?;
-        decode(&response.body, answered_at(&response.headers)).map_err(|why| {
+        decode(response.json(), answered_at(&response.headers)).map_err(|why| {
             before(Error::new(
                 Kind::Internal,
                 "RESPONSE_NOT_UNDERSTOOD",

@@ -4,8 +4,9 @@
 use bytes::Bytes;
 use http::Method;
 
-use super::activation::Window;
+use super::activation::{Window, of_run};
 use super::paging::Page;
+use super::proof::Activations;
 use super::rules::{self, PARAMETERS_MAX};
 use super::{Ncp, action, to_body, trigger_put, trigger_read, wire};
 use crate::call::Call;
@@ -13,6 +14,7 @@ use crate::error::{Error, Faults, Result};
 use crate::json;
 use crate::names::{NcpActivationId, NcpName};
 use crate::proto::*;
+use crate::provider::status::about;
 use crate::transport::{Request, Response};
 
 impl Ncp {
@@ -121,12 +123,14 @@ impl Ncp {
         let body = arguments.unwrap_or_else(|| Bytes::from_static(b"{}"));
         let request = self.request(Method::POST, url, body, request.idempotent);
         let response = self
-            .send(call, request)
+            .send_as(call, &request, &Activations)
             .await
             .map_err(|error| named(error, &name))?;
-        let fired: wire::Fired = self.content(&response)?;
+        let fired = self.run_content(&response)?;
+        let id = fired.activation_id.0.as_deref().and_then(NcpActivationId::read);
+        let id = id.ok_or_else(|| self.not_understood(&response, "no usable activation id"))?;
         Ok(FireTriggerResponse {
-            activation_id: fired.activation_id.0.unwrap_or_default(),
+            activation_id: id.to_string(),
         })
     }
 
@@ -201,11 +205,13 @@ impl Ncp {
         let url = self
             .endpoint
             .url(&format!("{}/activations/{id}", path(&name)), platform, &[]);
+        let request = self.request(Method::GET, url, Bytes::new(), true);
         let response = self
-            .get(call, url)
+            .send_as(call, &request, &Activations)
             .await
             .map_err(|error| super::activation::not_yet(error).resource("activation", id.as_str()))?;
-        let activation = self.activation_of(&response, encoding)?;
+        let mut activation = self.activation_of(&response, encoding)?;
+        of_run(&mut activation, &id)?;
         Ok(GetTriggerActivationResponse {
             activation: Some(activation),
         })
@@ -245,8 +251,12 @@ impl Ncp {
 
     fn read_trigger(&self, response: &Response, name: &NcpName, encoding: JsonEncoding) -> Result<Trigger> {
         let found: trigger_read::Trigger<'_> = self.content(response)?;
+        if !found.is_named() {
+            return Err(self.not_understood(response, "neither a name nor a type"));
+        }
         let parameters = found.parameters;
         let mut trigger = trigger_read::read(found, name.as_str());
+        about("trigger", &trigger.name, name.as_str())?;
         if let Some(raw) = parameters {
             let (parameters, inexact) = json::answer(raw, encoding)?;
             trigger.parameters = Some(parameters);

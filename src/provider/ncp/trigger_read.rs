@@ -128,6 +128,15 @@ impl<'a> Member<'a> for Linked {
     }
 }
 
+impl Trigger<'_> {
+    /// True when it says which trigger it is, or of which kind.
+    pub(super) fn is_named(&self) -> bool {
+        [&self.name, &self.trigger_type, &self.kind]
+            .iter()
+            .any(|words| words.0.is_some())
+    }
+}
+
 /// Everything but the parameters.
 pub(super) fn read(found: Trigger<'_>, name: &str) -> crate::proto::Trigger {
     let kind = found.trigger_type.0.as_ref().or(found.kind.0.as_ref());

@@ -33,6 +33,11 @@ object! {
         pub(super) action: Vec<ActionItem>,
     }
 
+    /// The envelope of an activation.
+    pub(super) struct Enveloped<'a> {
+        pub(super) content: Option<Activation<'a>>,
+    }
+
     /// An action in a list.
     pub(super) struct ActionSummary, identity: name {
         pub(super) name: Words,
@@ -124,11 +129,6 @@ object! {
     struct Annotation<'a> {
         key: Words,
         value: Option<&'a RawValue>,
-    }
-
-    /// `{"activationId": …}`, the answer of a fired trigger.
-    pub(super) struct Fired {
-        pub(super) activation_id: Words = "activationId",
     }
 
     /// The answer to a link.

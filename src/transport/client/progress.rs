@@ -12,7 +12,6 @@ use super::http2::StreamPermit;
 use super::pool::Pool;
 use crate::error::Execution;
 use crate::memory::Held;
-use crate::transport::proves_completion;
 
 /// Filled in while an exchange runs; read when it fails or its time is over.
 #[derive(Default)]
@@ -92,8 +91,7 @@ impl Progress {
     /// Whether the request may have been carried out. `not_started` only when that is sure.
     pub(super) fn execution(&self) -> Execution {
         match &self.head {
-            // The head of a good answer came: the work was done, whatever becomes of the rest.
-            Some((status, headers)) if proves_completion(*status, headers) => Execution::Completed,
+            // What the head proves is the provider's to say.
             Some(_) => Execution::Unknown,
             None => match self.received() {
                 Received::Nothing | Received::PartOfHead | Received::Refused => Execution::NotStarted,

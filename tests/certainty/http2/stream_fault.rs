@@ -68,7 +68,6 @@ impl StreamFault {
     pub fn knowable(self) -> Option<&'static str> {
         match self {
             Self::Refused | Self::Uncounted | Self::Throttled => Some("not_started"),
-            Self::ResetInBody(_) | Self::BodyCut(_) | Self::Empty => Some("completed"),
             _ => None,
         }
     }

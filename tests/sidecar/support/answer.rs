@@ -95,6 +95,14 @@ impl Http {
         self
     }
 
+    pub fn body_bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    pub fn status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     /// Without this header.
     pub fn without(mut self, name: &str) -> Self {
         self.headers

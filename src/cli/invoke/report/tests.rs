@@ -85,3 +85,22 @@ fn a_failure_names_fields_and_facts() {
     let json: serde_json::Value = serde_json::from_str(&failure.render(InvokeOutput::Json)).unwrap();
     assert_eq!(json["error"]["fields"]["action_name"], "is empty");
 }
+
+#[test]
+fn bytes_that_are_no_text_are_shown_as_base64() {
+    let bytes = Report {
+        result: None,
+        result_bytes: b"a\x98".to_vec(),
+        ..report()
+    };
+    assert!(
+        bytes
+            .render(InvokeOutput::Table)
+            .contains("result bytes  YZg= (base64)\n"),
+        "{}",
+        bytes.render(InvokeOutput::Table)
+    );
+    let json = bytes.render(InvokeOutput::Json);
+    assert!(json.contains(r#""result":null,"resultBytes":"YZg=""#), "{json}");
+    assert!(!report().render(InvokeOutput::Json).contains("resultBytes"));
+}

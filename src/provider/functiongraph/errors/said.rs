@@ -21,15 +21,24 @@ pub(crate) struct Said {
 impl Said {
     /// The family and the number of a code such as `FSS.1051`. `APIG.` is Open Telekom Cloud's spelling of `APIGW.`.
     pub(crate) fn number(&self) -> Option<(&'static str, u32)> {
-        let (family, number) = self.code.as_deref()?.trim().split_once('.')?;
-        let family = match family.to_ascii_uppercase().as_str() {
-            "FSS" => "FSS",
-            "APIGW" | "APIG" => "APIGW",
-            "IAM" => "IAM",
-            _ => return None,
-        };
-        Some((family, number.parse().ok()?))
+        number(self.code.as_deref()?)
     }
+}
+
+/// True for a code such as `FSS.1051`.
+pub(crate) fn is_code(code: &str) -> bool {
+    number(code).is_some()
+}
+
+fn number(code: &str) -> Option<(&'static str, u32)> {
+    let (family, number) = code.trim().split_once('.')?;
+    let family = match family.to_ascii_uppercase().as_str() {
+        "FSS" => "FSS",
+        "APIGW" | "APIG" => "APIGW",
+        "IAM" => "IAM",
+        _ => return None,
+    };
+    Some((family, number.parse().ok()?))
 }
 
 /// Reads an error body: the code in the order of the official SDK, the words wherever they stand. Markup says nothing: the

@@ -22,6 +22,9 @@ fn run(status: u16, headers: &[(&'static str, &str)], body: &str) -> Result<Acti
     read(&response, JsonEncoding::Text, true)
 }
 
+/// The head of an answer that names its run.
+const RUN: (&str, &str) = ("x-cff-request-id", "run-1");
+
 fn result(activation: &Activation) -> &str {
     match activation.result.as_ref().and_then(|json| json.encoding.as_ref()) {
         Some(Encoding::Text(text)) => text,
@@ -106,7 +109,7 @@ fn a_result_is_handed_over_whatever_it_is() {
         (r#"{"result":"x","other":1}"#, r#"{"result":"x","other":1}"#),
         (r#"[1,2]"#, "[1,2]"),
     ] {
-        let found = run(200, &[], body).unwrap();
+        let found = run(200, &[RUN], body).unwrap();
         assert!(found.success, "{body}");
         assert_eq!(result(&found), expected, "{body}");
     }
@@ -147,7 +150,7 @@ fn a_function_that_failed_is_a_result() {
         (200, &[], thrown, ApplicationError),
         (555, &[], thrown, ApplicationError),
         (404, &[], thrown, ApplicationError),
-        (200, &[], inner, DeveloperError),
+        (200, &[RUN], inner, DeveloperError),
     ] {
         let found =
             run(status, headers, body).unwrap_or_else(|error| panic!("{status} {headers:?}: {error}"));
@@ -162,7 +165,7 @@ fn a_function_that_failed_is_a_result() {
     assert_eq!(found.status_text, "error code 4010, status 500");
     // A fourth field, or a field missing, and it is a result like any other.
     assert!(
-        run(200, &[], r#"{"errorMessage":"a","errorType":"b","more":1}"#)
+        run(200, &[RUN], r#"{"errorMessage":"a","errorType":"b","more":1}"#)
             .unwrap()
             .success
     );
@@ -245,7 +248,7 @@ fn a_platform_that_failed_is_an_error() {
             &[("content-type", "application/json")],
             r#"{"request_id":"r","result":"{\"a\":"#,
             Kind::Internal,
-            Execution::Completed,
+            Execution::Unknown,
         ),
     ] {
         let error = run(status, headers, body).unwrap_err();

@@ -1,0 +1,130 @@
+//! The id of a run that is waited for reaches the caller before its outcome does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use faas_sidecar::proto::{InvokeRequest, InvokeResponse};
+use http::uri::PathAndQuery;
+use tonic::Request;
+use tonic::client::Grpc;
+use tonic::codec::CompressionEncoding::Gzip;
+use tonic_prost::ProstCodec;
+
+use crate::answers::ran;
+use crate::bench::{Cloud, Clouds};
+use crate::operations::ID;
+use crate::support::answer::{content, fault};
+use crate::support::bench::{shown, text};
+
+const INVOKE: PathAndQuery = PathAndQuery::from_static("/faas.v1.InvocationService/Invoke");
+
+fn request(cloud: Cloud, request_id: &str) -> InvokeRequest {
+    InvokeRequest {
+        target: cloud.target(),
+        action_name: "hello".to_owned(),
+        arguments: Some(text("{}")),
+        wait: Some(prost_types::Duration {
+            seconds: 20,
+            nanos: 0,
+        }),
+        request_id: request_id.to_owned(),
+        ..InvokeRequest::default()
+    }
+}
+
+/// The run is named at once, and its record appears when it is let.
+fn named_and_held(clouds: &Clouds, cloud: Cloud) -> Arc<AtomicBool> {
+    let over = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&over);
+    clouds.answer_by(move |request| {
+        if request.method() == "POST" {
+            content(&format!(r#"{{"activationId":"{ID}"}}"#))
+        } else if seen.load(Ordering::SeqCst) {
+            ran(cloud, r#"{"n":1}"#)
+        } else {
+            fault(404, "80322", "ACTION_ACTIVATION_NOT_FOUND")
+        }
+    });
+    over
+}
+
+#[tokio::test]
+async fn the_id_of_a_long_run_comes_before_its_outcome() {
+    let clouds = Clouds::new().await;
+    for (cloud, request_id, packed) in [
+        (Cloud::Ncp21, "", false),
+        (Cloud::Ncp20, "", true),
+        (Cloud::Ncp21, "one", false),
+        (Cloud::Ncp21, "two", true),
+    ] {
+        let over = named_and_held(&clouds, cloud);
+        let mut client = Grpc::new(clouds.channel());
+        if packed {
+            client = client.send_compressed(Gzip).accept_compressed(Gzip);
+        }
+        client.ready().await.unwrap();
+        let codec = ProstCodec::<InvokeRequest, InvokeResponse>::default();
+        let asked = client.server_streaming(Request::new(request(cloud, request_id)), INVOKE, codec);
+        let answer = tokio::time::timeout(Duration::from_secs(10), asked).await;
+        let answer = answer
+            .unwrap_or_else(|_| panic!("{cloud:?}: no head before the outcome"))
+            .unwrap();
+        assert_eq!(
+            answer.metadata().get("faas-activation-id").unwrap(),
+            ID,
+            "{cloud:?}"
+        );
+        assert!(!over.swap(true, Ordering::SeqCst));
+        let mut messages = answer.into_inner();
+        let run = messages.message().await.unwrap().unwrap().activation.unwrap();
+        assert!(run.success && shown(&run.result) == r#"{"n":1}"#, "{run:?}");
+        assert!(messages.message().await.unwrap().is_none());
+        let trailers = messages.trailers().await.unwrap().unwrap();
+        assert_eq!(trailers.get("faas-activation-id").unwrap(), ID, "{cloud:?}");
+        assert_ne!(trailers.get("faas-attempts").unwrap(), "0", "{cloud:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_unary_client_gets_the_id_with_the_answer() {
+    let clouds = Clouds::new().await;
+    named_and_held(&clouds, Cloud::Ncp21).store(true, Ordering::SeqCst);
+    let answer = clouds
+        .invocations()
+        .invoke(request(Cloud::Ncp21, ""))
+        .await
+        .unwrap();
+    assert_eq!(answer.metadata().get("faas-activation-id").unwrap(), ID);
+    // An answer that is there at once has its id in the message alone.
+    for cloud in Cloud::ALL {
+        clouds.answer(ran(cloud, "1"));
+        let answer = clouds.invocations().invoke(request(cloud, "")).await.unwrap();
+        assert_eq!(answer.metadata().get("faas-activation-id"), None, "{cloud:?}");
+        assert_eq!(answer.into_inner().activation.unwrap().activation_id, ID);
+    }
+}
+
+#[tokio::test]
+async fn a_record_too_large_to_take_still_leaves_the_run_its_name() {
+    let clouds = Clouds::whole("max_message_size: 1MiB", "").await;
+    let large = format!("\"{}\"", "x".repeat(2 << 20));
+    clouds.answer_by(move |request| {
+        if request.method() == "POST" {
+            content(&format!(r#"{{"activationId":"{ID}"}}"#))
+        } else {
+            ran(Cloud::Ncp21, &large)
+        }
+    });
+    let answer = clouds
+        .invocations()
+        .invoke(request(Cloud::Ncp21, ""))
+        .await
+        .unwrap();
+    assert_eq!(answer.metadata().get("faas-activation-id").unwrap(), ID);
+    let run = answer.into_inner().activation.unwrap();
+    assert!(
+        !run.success && run.activation_id == ID && run.result.is_none(),
+        "{run:?}"
+    );
+}
