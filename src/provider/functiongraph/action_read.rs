@@ -204,12 +204,10 @@ fn settings(found: &wire::Function) -> FunctionGraphAction {
         // With logs switched off the cloud refuses the names that it keeps.
         log_config: (found.enable_lts_log.0 != Some(false)
             && (found.log_group_id.0.is_some() || found.log_stream_id.0.is_some()))
-        .then(|| {
-            FunctionGraphLogConfig {
-                group_id: text(&found.log_group_id),
-                stream_id: text(&found.log_stream_id),
-                ..FunctionGraphLogConfig::default()
-            }
+        .then(|| FunctionGraphLogConfig {
+            group_id: text(&found.log_group_id),
+            stream_id: text(&found.log_stream_id),
+            ..FunctionGraphLogConfig::default()
         }),
         enable_lts_log: found.enable_lts_log.0,
         lts_custom_tag: found
