@@ -173,7 +173,9 @@ impl Shared {
 
     /// Leave for one attempt: the learnt rate's, then the circuit's.
     async fn pass(&self, call: &Call) -> Result<Pass<'_>> {
-        self.throttle.take(self.limiter.patience(call))?.wait().await;
+        // A token that comes when the call's time is nearly over is of no use: the call is refused at once instead.
+        let patience = self.limiter.patience(call).min(call.remaining() * 9 / 10);
+        self.throttle.take(patience)?.wait().await;
         self.breaker.pass()
     }
 }

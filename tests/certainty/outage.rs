@@ -137,7 +137,8 @@ async fn read(lane: &Lane, caller: &Caller, number: u64) -> Answer {
         operation: Operation::GetActivation,
         idempotent: true,
         ballast: 0,
-        deadline: Duration::from_secs(20),
+        // As long as a call may wait for its turn at the learnt rate.
+        deadline: Duration::from_secs(4),
         cancel: None,
         repeat: Repeat::Never,
         faults: Vec::new(),

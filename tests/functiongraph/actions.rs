@@ -289,7 +289,7 @@ async fn all_faults_of_a_put_come_together() {
         graph.mount_config = Some(FunctionGraphMountConfig::default());
         graph.strategy_config = Some(FunctionGraphStrategyConfig {
             concurrency: Some(-2),
-            concurrent_num: Some(0),
+            concurrent_num: Some(-2),
         });
         graph.pre_stop_timeout = Some(Duration {
             seconds: 91,

@@ -249,6 +249,8 @@ impl Make {
                 max_backoff: Duration::from_millis(2),
                 ..transport::Settings::default().retry
             },
+            // Some upstreams here have the time of another year.
+            max_clock_correction: Duration::from_hours(262_800),
             ..transport::Settings::default()
         };
         let transport = || Transport::new(&settings, Shared::new(&settings));

@@ -18,7 +18,7 @@ mod check;
 /// The runtime that runs a container image; spelt with a space.
 const CUSTOM_IMAGE: &str = "Custom Image";
 /// Its code type.
-const IMAGE_CODE: &str = "Custom-Image-Swr";
+pub(super) const IMAGE_CODE: &str = "Custom-Image-Swr";
 
 /// A checked put.
 pub(super) struct Put {

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use super::action_put::IMAGE_CODE;
 use super::function::Function;
 use super::wire::action as wire;
 use crate::error::Result;
@@ -56,6 +57,7 @@ pub(super) fn action(
         found.func_name.0.as_deref().unwrap_or_default(),
         asked.name(),
     )?;
+    leave_own(&mut graph, &mut source, image.is_some());
     let limits = (found.timeout.is_some() || found.memory_size.is_some()).then(|| Limits {
         timeout: found.timeout.map(Seconds::duration),
         memory_mb: found.memory_size.unwrap_or_default(),
@@ -123,6 +125,25 @@ fn variables(text: &str) -> Option<Box<RawValue>> {
         .then(|| RawValue::from_string(text.to_owned()).ok())?
 }
 
+/// Leaves out what belongs to another kind of code. Consoles and older versions of a function leave such members behind,
+/// and a put refuses them.
+fn leave_own(graph: &mut FunctionGraphAction, source: &mut Option<Code>, image: bool) {
+    let kind = graph.code_type.as_str();
+    let in_bucket = !graph.code_url.is_empty() && (kind == "obs" || (kind.is_empty() && source.is_none()));
+    if (kind == IMAGE_CODE) != image || (kind == "obs" && !in_bucket) {
+        graph.code_type.clear();
+    }
+    if in_bucket && !image {
+        // The code is what the address names.
+        *source = None;
+    } else {
+        graph.code_url.clear();
+    }
+    if !matches!(graph.code_type.as_str(), "zip" | "jar") {
+        graph.code_filename.clear();
+    }
+}
+
 /// Inline source is plain text, and everything else a file; some back ends zip inline source too.
 fn read_code(file: &RawValue, code_type: Option<&str>) -> Option<Code> {
     let text: std::borrow::Cow<'_, str> = serde_json::from_str(file.get()).ok()?;
@@ -150,12 +171,13 @@ fn settings(found: &wire::Function) -> FunctionGraphAction {
         func_vpc: found
             .func_vpc
             .as_ref()
-            .filter(|vpc| vpc.vpc_id.0.is_some())
+            .filter(|vpc| vpc.vpc_id.0.is_some() && vpc.subnet_id.0.is_some())
             .map(vpc),
         mount_config: found.mount_config.as_ref().and_then(mounts),
         strategy_config: found
             .strategy_config
             .as_ref()
+            .filter(|strategy| strategy.concurrency.is_some() || strategy.concurrent_num.is_some())
             .map(|strategy| FunctionGraphStrategyConfig {
                 concurrency: strategy.concurrency,
                 concurrent_num: strategy.concurrent_num,
@@ -167,7 +189,7 @@ fn settings(found: &wire::Function) -> FunctionGraphAction {
         custom_image: found
             .custom_image
             .as_ref()
-            .filter(|image| image.image.0.is_some())
+            .filter(|image| image.image.0.is_some() && image.enabled.0 != Some(false))
             .map(|image| FunctionGraphCustomImage {
                 command: text(&image.command),
                 args: text(&image.args),
@@ -179,7 +201,10 @@ fn settings(found: &wire::Function) -> FunctionGraphAction {
         depend_version_list: found.depend_version_list.clone().unwrap_or_default(),
         enterprise_project_id: text(&found.enterprise_project_id),
         r#type: text(&found.r#type),
-        log_config: (found.log_group_id.0.is_some() || found.log_stream_id.0.is_some()).then(|| {
+        // With logs switched off the cloud refuses the names that it keeps.
+        log_config: (found.enable_lts_log.0 != Some(false)
+            && (found.log_group_id.0.is_some() || found.log_stream_id.0.is_some()))
+        .then(|| {
             FunctionGraphLogConfig {
                 group_id: text(&found.log_group_id),
                 stream_id: text(&found.log_stream_id),

@@ -134,7 +134,8 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
     }
     let fits = match &exec.code {
         Some(Code::Source(_)) => code_type == "inline",
-        Some(Code::Archive(_)) => matches!(code_type, "zip" | "jar"),
+        // Some back ends keep inline source zipped, and show it so.
+        Some(Code::Archive(_)) => matches!(code_type, "zip" | "jar" | "inline"),
         None if image => code_type == IMAGE_CODE,
         None => code_type == "obs",
     };
@@ -264,7 +265,8 @@ fn check_numbers(graph: &FunctionGraphAction, faults: &mut Faults) {
         );
     };
     within(strategy.concurrency, -1..=1000, "concurrency");
-    within(strategy.concurrent_num, 1..=1000, "concurrent_num");
+    // 0 and -1 mean 1 (Terraform's provider, PR 4293).
+    within(strategy.concurrent_num, -1..=1000, "concurrent_num");
 }
 
 fn check_objects(graph: &FunctionGraphAction, faults: &mut Faults) {
