@@ -34,14 +34,14 @@ fn members(json: &[u8]) -> Option<Members<'_>> {
 
 fn is_error(top: &Members<'_>, outermost: bool) -> bool {
     let says = |name: &&str| top.get(*name).is_some_and(|raw| says_something(raw));
-    if CODES.iter().any(|name| says(name)) || ERRORS.iter().any(|name| says(name)) {
+    if CODES.iter().chain(&ERRORS).any(says) {
         return true;
     }
     let is_code = |raw: &&RawValue| {
         let text = raw.get().trim_matches('"');
         text != "200" && !text.eq_ignore_ascii_case("success")
     };
-    if says(&"code") && top.get("code").is_some_and(is_code) && WORDS.iter().any(|name| says(name)) {
+    if says(&"code") && top.get("code").is_some_and(is_code) && WORDS.iter().any(says) {
         return true;
     }
     // `{"forbidden": {"code": 403, "message": …}}`: an error under a name of its own.
