@@ -79,7 +79,7 @@ mod tests {
             "a b",
         ] {
             assert!(!asked("/", &[("host", host)], true), "{host}");
-            assert_eq!(asked("/", &[("host", host)], false), true, "{host}");
+            assert!(asked("/", &[("host", host)], false), "{host}");
         }
         assert!(!asked(
             "/",

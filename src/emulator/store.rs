@@ -124,7 +124,7 @@ impl Store {
             .collect())
     }
 
-    pub(super) fn write(&self, batch: Batch) -> io::Result<()> {
+    pub(super) fn write(&self, batch: &Batch) -> io::Result<()> {
         self.attempt(|database| {
             let transaction = database.begin_write()?;
             for (table, key, bytes) in &batch.changes {
@@ -210,14 +210,14 @@ mod tests {
             .unwrap()
             .put(NUMBERS, "b/1", &1)
             .unwrap();
-        store.write(batch.put(NUMBERS, "c", &3).unwrap()).unwrap();
+        store.write(&batch.put(NUMBERS, "c", &3).unwrap()).unwrap();
         assert_eq!(store.list::<u32>(NUMBERS, "b/").unwrap(), [1, 2]);
         assert_eq!(
             store.range::<u32>(NUMBERS, "b/2", "c").unwrap(),
             [("b/2".to_owned(), 2)]
         );
         assert!(store.range::<u32>(NUMBERS, "c", "b").unwrap().is_empty());
-        store.write(Batch::default().remove(NUMBERS, "b/1")).unwrap();
+        store.write(&Batch::default().remove(NUMBERS, "b/1")).unwrap();
         assert_eq!(store.get::<u32>(NUMBERS, "b/1").unwrap(), None);
         assert_eq!(store.count(NUMBERS).unwrap(), 2);
     }
@@ -228,7 +228,7 @@ mod tests {
         let path = directory.path().join("new");
         let store = Store::open(Some(&path), "x.redb", &[NUMBERS]).unwrap();
         store
-            .write(Batch::default().put(NUMBERS, "a", &7).unwrap())
+            .write(&Batch::default().put(NUMBERS, "a", &7).unwrap())
             .unwrap();
         drop(store);
         let store = Store::open(Some(&path), "x.redb", &[NUMBERS]).unwrap();

@@ -37,7 +37,7 @@ impl Asked {
     }
 }
 
-/// A mistake of the caller's library or of a hop, as INVALID_ARGUMENT: nothing of it lies with the sidecar or the cloud.
+/// A mistake of the caller's library or of a hop, as `INVALID_ARGUMENT`: nothing of it lies with the sidecar or the cloud.
 fn malformed() -> Status {
     let error = Error::new(
         Kind::InvalidArgument,

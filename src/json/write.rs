@@ -147,7 +147,7 @@ fn value(part: &Part<'_>, out: &mut Out, depth: usize) -> Result<(), Unwritable>
 }
 
 fn object(mut bytes: &[u8], out: &mut Out, depth: usize) -> Result<(), Unwritable> {
-    out.put(&[b'{'])?;
+    out.put(b"{")?;
     let mut first = true;
     while let Some((tag, wire_type)) = next_key(&mut bytes)? {
         if (tag, wire_type) != (1, WireType::LengthDelimited) {
@@ -155,15 +155,15 @@ fn object(mut bytes: &[u8], out: &mut Out, depth: usize) -> Result<(), Unwritabl
             continue;
         }
         if !std::mem::take(&mut first) {
-            out.put(&[b','])?;
+            out.put(b",")?;
         }
         let (key, part) = entry(take(&mut bytes)?)?;
         string(key, out)?;
-        out.put(&[b':'])?;
+        out.put(b":")?;
         value(&part, out, depth + 1)
             .map_err(|fault| fault.under(|| format!(".{}", String::from_utf8_lossy(key))))?;
     }
-    out.put(&[b'}'])?;
+    out.put(b"}")?;
     Ok(())
 }
 
@@ -181,7 +181,7 @@ fn entry(mut bytes: &[u8]) -> Result<(&[u8], Part<'_>), Unwritable> {
 }
 
 fn list(mut bytes: &[u8], out: &mut Out, depth: usize) -> Result<(), Unwritable> {
-    out.put(&[b'['])?;
+    out.put(b"[")?;
     let mut index = 0_usize;
     while let Some((tag, wire_type)) = next_key(&mut bytes)? {
         if (tag, wire_type) != (1, WireType::LengthDelimited) {
@@ -189,13 +189,13 @@ fn list(mut bytes: &[u8], out: &mut Out, depth: usize) -> Result<(), Unwritable>
             continue;
         }
         if index > 0 {
-            out.put(&[b','])?;
+            out.put(b",")?;
         }
         let part = read_part(take(&mut bytes)?)?;
         value(&part, out, depth + 1).map_err(|fault| fault.under(|| format!("[{index}]")))?;
         index += 1;
     }
-    out.put(&[b']'])?;
+    out.put(b"]")?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use faas_sidecar::proto::InvokeRequest;
 use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 use tokio::io::AsyncReadExt as _;
 use tokio_rustls::TlsAcceptor;
@@ -13,6 +14,17 @@ use crate::support::answer::{Step, steps};
 use crate::support::bench::{Bench, ID, connect, hello, keys, start};
 use crate::support::details::told;
 use crate::support::tls::Authority;
+
+/// A run whose arguments take some time to write.
+fn large() -> InvokeRequest {
+    InvokeRequest {
+        arguments: Some(crate::support::bench::text(&format!(
+            "{{\"a\":\"{}\"}}",
+            "x".repeat(800_000)
+        ))),
+        ..hello()
+    }
+}
 
 #[tokio::test]
 async fn a_refused_client_certificate_is_told_alike_under_every_version_of_tls() {
@@ -43,7 +55,7 @@ async fn a_refused_client_certificate_is_told_alike_under_every_version_of_tls()
             );
             let sidecar = start(&text, &keys());
             let mut client = InvocationServiceClient::new(connect(&sidecar));
-            for request in [hello(), hello()] {
+            for request in [hello(), hello(), large()] {
                 let told = told(&client.invoke(request).await.unwrap_err());
                 told.assert(Code::Unavailable, "TLS_FAILED", "not_started", "network");
                 assert!(told.message.contains("Certificate"), "{}", told.message);

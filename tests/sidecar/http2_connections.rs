@@ -38,7 +38,7 @@ async fn silent(sidecar: &Sidecar, version: &str) -> f64 {
         .filter(|line| line.starts_with("faas_sidecar_connections_silent_total"));
     let line = lines
         .find(|line| line.contains(&series))
-        .expect("the family has both protocols");
+        .unwrap_or_else(|| panic!("the family has both protocols"));
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 

@@ -27,7 +27,9 @@ async fn probe(channel: Channel) {
         HealthClient::new(channel).check(HealthCheckRequest::default()),
     )
     .await;
-    answer.expect("the probe got no answer").unwrap();
+    answer
+        .unwrap_or_else(|why| panic!("the probe got no answer: {why}"))
+        .unwrap();
 }
 
 /// Connections that are being served, and say nothing.

@@ -87,7 +87,7 @@ fn save(
         modified_ms: cloud.clock.now_ms(),
     };
     let key = key(call, urn, name);
-    cloud.store.write(Batch::default().put(ALIASES, &key, &alias)?)?;
+    cloud.store.write(&Batch::default().put(ALIASES, &key, &alias)?)?;
     Ok(Reply::json(200, &shown(call, urn, &alias)))
 }
 
@@ -131,7 +131,7 @@ pub(super) fn delete(cloud: &Cloud, call: &Call<'_>, urn: &Urn, name: &str) -> R
     cloud.latest(&call.project.id, urn)?;
     cloud.alias(&call.project.id, urn, name)?;
     let batch = Batch::default().remove(ALIASES, &key(call, urn, name));
-    cloud.store.write(batch)?;
+    cloud.store.write(&batch)?;
     Ok(Reply::empty(204))
 }
 

@@ -107,7 +107,7 @@ pub(super) fn put(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Re
     let key = key(&call.project.id, urn);
     cloud
         .store
-        .write(Batch::default().put(ASYNC_CONFIGS, &key, &config)?)?;
+        .write(&Batch::default().put(ASYNC_CONFIGS, &key, &config)?)?;
     Ok(Reply::json(200, &shown(call, urn, &config)))
 }
 
@@ -141,7 +141,7 @@ pub(super) fn delete(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply,
         return Err(codes::NOT_FOUND.refuse(NONE_SET));
     }
     let batch = Batch::default().remove(ASYNC_CONFIGS, &key(&call.project.id, urn));
-    cloud.store.write(batch)?;
+    cloud.store.write(&batch)?;
     Ok(Reply::empty(204))
 }
 

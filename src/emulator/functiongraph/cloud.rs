@@ -92,7 +92,7 @@ impl Cloud {
                 record.status = Status::Discard;
                 record.error_message = "the emulator was restarted".into();
                 record.end_ms = Some(self.clock.now_ms());
-                self.store.write(Batch::default().put(RECORDS, &key, &record)?)?;
+                self.store.write(&Batch::default().put(RECORDS, &key, &record)?)?;
             }
         }
         Ok(())
@@ -176,7 +176,7 @@ impl Cloud {
         if let Some(code) = code {
             batch = batch.put(CODES, &key, &STANDARD.encode(code))?;
         }
-        Ok(self.store.write(batch)?)
+        Ok(self.store.write(&batch)?)
     }
 }
 

@@ -352,7 +352,7 @@ pub(super) fn delete(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply,
         let function = cloud.version(project, urn)?;
         one_version(cloud, call, urn, &function)?
     };
-    cloud.store.write(batch)?;
+    cloud.store.write(&batch)?;
     Ok(Reply::empty(204))
 }
 

@@ -115,7 +115,7 @@ fn note(cloud: &Cloud, id: &str, change: impl FnOnce(&mut Record)) {
         && let Ok(batch) = Batch::default().put(RECORDS, key, &found.record)
     {
         // A full disk loses the record, not the run.
-        let _ = cloud.store.write(batch);
+        let _ = cloud.store.write(&batch);
     }
     if found.record.status.is_over() {
         active.remove(id);

@@ -78,7 +78,7 @@ pub(super) fn put(cloud: &Cloud, call: &Call, package: &str, name: &str) -> Resu
     let batch = Batch::default()
         .put(ACTIONS, &action.full_name(), &action)?
         .put(NAMES, name, &holder)?;
-    cloud.store.write(batch)?;
+    cloud.store.write(&batch)?;
     Ok(content(&shown(cloud, &action, call.generation)))
 }
 
@@ -119,7 +119,7 @@ pub(super) fn delete(cloud: &Cloud, call: &Call, package: &str, name: &str) -> R
     for link in cloud.links_to_action(package, name)? {
         batch = batch.remove(LINKS, &link.key());
     }
-    cloud.store.write(batch)?;
+    cloud.store.write(&batch)?;
     Ok(Reply::empty(204))
 }
 

@@ -181,7 +181,7 @@ impl Cloud {
         for (key, old) in self.store.range::<Summary>(TIMELINE, "", &time_key(oldest))? {
             batch = batch.remove(TIMELINE, &key).remove(ACTIVATIONS, &old.id);
         }
-        self.store.write(batch)
+        self.store.write(&batch)
     }
 
     /// `{namespace}/{package}`, or the namespace alone outside packages.

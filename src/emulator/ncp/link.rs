@@ -44,7 +44,7 @@ pub(super) fn link(cloud: &Cloud, call: &Call, trigger: &str) -> Result<Reply, R
     }
     cloud
         .store
-        .write(Batch::default().put(LINKS, &link.key(), &link)?)?;
+        .write(&Batch::default().put(LINKS, &link.key(), &link)?)?;
     let namespace = &cloud.options.namespace;
     Ok(content(&json!({
         "action": {"name": link.action, "path": cloud.path(&link.package)},
@@ -61,6 +61,6 @@ pub(super) fn unlink(cloud: &Cloud, call: &Call, trigger: &str) -> Result<Reply,
     if !cloud.links_of_trigger(trigger)?.contains(&link) {
         return Err(codes::ACTION_NOT_FOUND.refuse(format!("{} is not linked to {trigger}", link.action)));
     }
-    cloud.store.write(Batch::default().remove(LINKS, &link.key()))?;
+    cloud.store.write(&Batch::default().remove(LINKS, &link.key()))?;
     Ok(Reply::empty(204))
 }

@@ -71,7 +71,7 @@ pub(super) fn put(cloud: &Cloud, call: &Call, name: &str) -> Result<Reply, Refus
     let batch = Batch::default()
         .put(PACKAGES, name, &package)?
         .put(NAMES, name, &Holder::Package)?;
-    cloud.store.write(batch)?;
+    cloud.store.write(&batch)?;
     Ok(content(&json!({
         "description": package.description,
         "name": package.name,
@@ -93,6 +93,6 @@ pub(super) fn delete(cloud: &Cloud, call: &Call, name: &str) -> Result<Reply, Re
     }
     cloud
         .store
-        .write(Batch::default().remove(PACKAGES, name).remove(NAMES, name))?;
+        .write(&Batch::default().remove(PACKAGES, name).remove(NAMES, name))?;
     Ok(Reply::empty(204))
 }

@@ -89,7 +89,7 @@ pub(super) fn put(cloud: &Cloud, call: &Call, name: &str) -> Result<Reply, Refus
     let batch = Batch::default()
         .put(TRIGGERS, name, &trigger)?
         .put(NAMES, name, &Holder::Trigger)?;
-    cloud.store.write(batch)?;
+    cloud.store.write(&batch)?;
     cloud.reschedule(&trigger);
     let mut shown = Map::new();
     shown.extend(trigger.options);
@@ -109,7 +109,7 @@ pub(super) fn delete(cloud: &Cloud, call: &Call, name: &str) -> Result<Reply, Re
     for link in cloud.links_of_trigger(name)? {
         batch = batch.remove(LINKS, &link.key());
     }
-    cloud.store.write(batch)?;
+    cloud.store.write(&batch)?;
     cloud.schedule.remove(name);
     Ok(Reply::empty(204))
 }

@@ -50,7 +50,7 @@ impl Clock {
 /// A time.
 pub(super) fn moment(scalar: &Scalar<'_>, clock: Clock) -> Found<Timestamp> {
     match (scalar.number(), scalar) {
-        (Found::Value(number), _) => from_number(number, scalar.whole(), clock.numbers),
+        (Found::Value(number), _) => from_number(number, &scalar.whole(), clock.numbers),
         (Found::Nothing, _) => Found::Nothing,
         (Found::Unreadable, Scalar::Text(text)) => from_text(text.trim(), clock.zone),
         (Found::Unreadable, _) => Found::Unreadable,
@@ -112,8 +112,8 @@ fn timestamp(seconds: i64, nanos: i32) -> Option<Timestamp> {
         .then_some(Timestamp { seconds, nanos })
 }
 
-fn from_number(number: f64, whole: Found<i64>, numbers: Numbers) -> Found<Timestamp> {
-    let Found::Value(whole) = whole else {
+fn from_number(number: f64, whole: &Found<i64>, numbers: Numbers) -> Found<Timestamp> {
+    let Found::Value(whole) = *whole else {
         return Found::Unreadable;
     };
     if number == 0.0 {

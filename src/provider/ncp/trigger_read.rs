@@ -87,7 +87,7 @@ object! {
         event_rule_name: Words = "eventRuleName",
     }
 
-    /// A repository of SourceCommit.
+    /// A repository of `SourceCommit`.
     struct Repository {
         repository_name: Words = "repositoryName",
         webhook_name: Words = "webhookName",

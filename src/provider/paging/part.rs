@@ -134,7 +134,7 @@ impl<T> ListPart<T> {
         let (at, size) = match &self.step {
             Step::Page => (self.from.at, self.size),
             Step::Following(next) => (next.at, self.size),
-            Step::FromTheStart => (self.paging.first, self.from_the_start()),
+            Step::FromTheStart => (self.paging.first, self.reach_of_the_start()),
             Step::Done => return None,
         };
         Some((at.to_string(), size.to_string()))
@@ -171,7 +171,7 @@ impl<T> ListPart<T> {
             }
             Step::FromTheStart => {
                 self.total = self.total.or(said.total);
-                self.take_from_the_start(items, &keys, said)
+                self.take_reach_of_the_start(items, &keys, said)
             }
             Step::Done => Ok(()),
         }
@@ -193,7 +193,7 @@ impl<T> ListPart<T> {
             let enough = keys.len() > self.from.given.saturating_add(self.size);
             let all = length < self.size;
             if enough || all {
-                return self.take_from_the_start(items, keys, said);
+                return self.take_reach_of_the_start(items, keys, said);
             }
             self.step = Step::FromTheStart;
             return Ok(());
@@ -249,9 +249,9 @@ impl<T> ListPart<T> {
     }
 
     /// The same page, cut out of the upstream's first one.
-    fn take_from_the_start(&mut self, items: Vec<T>, keys: &[u64], said: Said) -> Result<()> {
+    fn take_reach_of_the_start(&mut self, items: Vec<T>, keys: &[u64], said: Said) -> Result<()> {
         let given = self.from.given;
-        let asked = self.from_the_start();
+        let asked = self.reach_of_the_start();
         let total = said.total.and_then(|total| usize::try_from(total).ok());
         // More cannot be asked for, and there is more.
         let kept_back =
@@ -273,7 +273,7 @@ impl<T> ListPart<T> {
     }
 
     /// How many items of the list's start show whether there is an item after this page.
-    fn from_the_start(&self) -> usize {
+    fn reach_of_the_start(&self) -> usize {
         let needed = self.from.given.saturating_add(self.size).saturating_add(1);
         needed.min(self.paging.max)
     }

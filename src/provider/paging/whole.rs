@@ -164,9 +164,12 @@ mod tests {
         }
     }
 
+    /// Which items a back end answers: the marker, the size asked for and how many there are.
+    type Pages = fn(usize, usize, usize) -> std::ops::Range<usize>;
+
     #[test]
     fn every_item_comes_once_whatever_the_back_end_says() {
-        let pages: [fn(usize, usize, usize) -> std::ops::Range<usize>; 5] = [
+        let pages: [Pages; 5] = [
             honest,
             // Ignores marker and size.
             |_, _, count| 0..count,

@@ -4,7 +4,7 @@
 //! [`Wire`], whose observer sees the bytes that the system accepted. Over TLS these are the bytes handed to TLS, at least
 //! as many as went out: an observer may think that more was sent than was, never less.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -39,17 +39,11 @@ pub(super) trait Observer: Send + Unpin + 'static {
 pub(super) struct Wire<O> {
     stream: Stream,
     observer: O,
-    /// Read when a write failed, and not yet asked for.
-    early: Vec<u8>,
 }
 
 impl<O: Observer> Wire<O> {
     pub(super) fn new(stream: Stream, observer: O) -> Self {
-        Self {
-            stream,
-            observer,
-            early: Vec::new(),
-        }
+        Self { stream, observer }
     }
 
     fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -65,20 +59,35 @@ impl<O: Observer> Wire<O> {
         read
     }
 
-    /// A peer that refuses says why and closes; what fails first is a write. The reason may still wait to be read.
-    fn why(&mut self, context: &mut Context<'_>, fault: io::Error) -> io::Error {
-        let Stream::Tls(_) = self.stream else {
+    /// A peer that refuses says why and closes; what fails first is a write. The reason may still wait to be read, and
+    /// the runtime may not have heard of it: the system is asked itself. Content stays with the TLS session.
+    fn why(&mut self, fault: io::Error) -> io::Error {
+        let Stream::Tls(stream) = &mut self.stream else {
             return fault;
         };
+        let (socket, session) = stream.get_mut();
+        let socket = SockRef::from(&*socket);
         let mut room = [0; 512];
-        let mut buffer = ReadBuf::new(&mut room);
-        match self.read(context, &mut buffer) {
-            Poll::Ready(Err(why)) if alert(&why).is_some() => why,
-            _ => {
-                self.early.extend_from_slice(buffer.filled());
-                fault
+        while let Ok(count @ 1..) = (&*socket).read(&mut room) {
+            let mut bytes = &room[..count];
+            while !bytes.is_empty() {
+                if !matches!(session.read_tls(&mut bytes), Ok(1..)) {
+                    return fault;
+                }
+                match session.process_new_packets() {
+                    Ok(_) => {}
+                    Err(rustls::Error::AlertReceived(alert)) => {
+                        self.observer.alerted(alert);
+                        return io::Error::new(
+                            io::ErrorKind::InvalidData,
+                            rustls::Error::AlertReceived(alert),
+                        );
+                    }
+                    Err(_) => return fault,
+                }
             }
         }
+        fault
     }
 }
 
@@ -114,13 +123,7 @@ impl<O: Observer> AsyncRead for Wire<O> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buffer.filled().len();
-        if this.early.is_empty() {
-            ready!(this.read(context, buffer))?;
-        } else {
-            let taken = this.early.len().min(buffer.remaining());
-            buffer.put_slice(&this.early[..taken]);
-            this.early.drain(..taken);
-        }
+        ready!(this.read(context, buffer))?;
         this.observer.read(&buffer.filled()[before..]);
         Poll::Ready(Ok(()))
     }
@@ -138,7 +141,7 @@ impl<O: Observer> AsyncWrite for Wire<O> {
             Stream::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         })
-        .map_err(|fault| this.why(context, fault))?;
+        .map_err(|fault| this.why(fault))?;
         this.observer.wrote(&bytes[..accepted]);
         Poll::Ready(Ok(accepted))
     }
@@ -154,7 +157,7 @@ impl<O: Observer> AsyncWrite for Wire<O> {
             Stream::Plain(socket) => Pin::new(socket).poll_write_vectored(context, slices),
             Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
         })
-        .map_err(|fault| this.why(context, fault))?;
+        .map_err(|fault| this.why(fault))?;
         let mut left = accepted;
         for slice in slices {
             let part = slice.len().min(left);
@@ -177,7 +180,7 @@ impl<O: Observer> AsyncWrite for Wire<O> {
             Stream::Plain(socket) => Pin::new(socket).poll_flush(context),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
         })
-        .map_err(|fault| this.why(context, fault))?;
+        .map_err(|fault| this.why(fault))?;
         Poll::Ready(Ok(()))
     }
 

@@ -118,7 +118,7 @@ object! {
         pub(crate) namespace: Words,
     }
 
-    /// MountConfig, as the function has it.
+    /// `MountConfig`, as the function has it.
     pub(crate) struct MountConfig {
         pub(crate) mount_user: Option<MountUser>,
         pub(crate) func_mounts: Option<Vec<Mount>>,
@@ -138,7 +138,7 @@ object! {
         pub(crate) mount_share_path: Words,
     }
 
-    /// CustomImage, as the function has it.
+    /// `CustomImage`, as the function has it.
     pub(crate) struct CustomImage {
         pub(crate) enabled: Flag,
         pub(crate) image: Words,
@@ -150,13 +150,13 @@ object! {
         pub(crate) is_public: Flag,
     }
 
-    /// NetworkController, as the function has it.
+    /// `NetworkController`, as the function has it.
     pub(crate) struct NetworkController {
         pub(crate) disable_public_network: Flag,
         pub(crate) trigger_access_vpcs: Option<Vec<TriggerVpc>>,
     }
 
-    /// TriggerVpc, as the function has it.
+    /// `TriggerVpc`, as the function has it.
     pub(crate) struct TriggerVpc {
         pub(crate) vpc_id: Words,
         pub(crate) vpc_name: Words,
@@ -173,7 +173,7 @@ object! {
         pub(crate) func_code: Option<FuncCode<'a>>,
     }
 
-    /// FuncCode, as the function has it.
+    /// `FuncCode`, as the function has it.
     pub(crate) struct FuncCode<'a> {
         pub(crate) file: Option<&'a RawValue>,
         pub(crate) link: Words,
@@ -190,13 +190,13 @@ object! {
         pub(crate) additional_version_strategy: Option<BTreeMap<String, AliasStrategy>>,
     }
 
-    /// AliasStrategy, as the function has it.
+    /// `AliasStrategy`, as the function has it.
     pub(crate) struct AliasStrategy {
         pub(crate) combine_type: Words,
         pub(crate) rules: Option<Vec<AliasRule>>,
     }
 
-    /// AliasRule, as the function has it.
+    /// `AliasRule`, as the function has it.
     pub(crate) struct AliasRule {
         pub(crate) rule_type: Words,
         pub(crate) param: Words,
