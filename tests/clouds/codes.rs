@@ -8,7 +8,7 @@ use crate::operations::perform;
 use crate::support::answer::http;
 use crate::support::details::Told;
 
-/// What GetAction says to this answer.
+/// What `GetAction` says to this answer.
 async fn told(clouds: &Clouds, cloud: Cloud, status: u16, body: &str) -> Told {
     clouds.answer(http(status, body));
     let told = perform(clouds, cloud, "GetAction").await;

@@ -58,10 +58,10 @@ impl Shapes {
                 .filter_map(|line| line.strip_prefix(begin))
                 .collect::<Vec<_>>()
         };
-        if let Some(status) = words("HTTP ").last() {
-            if answer.status.to_string() != *status {
-                faults.push(format!("the status is {}", answer.status));
-            }
+        if let Some(status) = words("HTTP ").last()
+            && answer.status.to_string() != *status
+        {
+            faults.push(format!("the status is {}", answer.status));
         }
         for header in words("header ") {
             let (key, value) = header
