@@ -114,7 +114,10 @@ async fn python(client: &Client, code: &str, timeout: u64) -> Option<Value> {
     (!run.to_string().contains("python3 was not found")).then_some(run)
 }
 
-#[allow(clippy::disallowed_methods, reason = "this test's own environment is what must not be seen")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this test's own environment is what must not be seen"
+)]
 #[tokio::test]
 async fn a_run_sees_nothing_of_the_environment_around_it() {
     let client = Client::new().await;
