@@ -6,8 +6,9 @@ use super::stage::Step;
 use crate::emulator::RecordedRequest;
 
 /// Headers that any HTTP client sends, which say nothing about the sidecar; and the project, which the path names too.
-const ROUTINE: [&str; 6] = [
+const ROUTINE: [&str; 7] = [
     "accept",
+    "accept-encoding",
     "content-length",
     "content-type",
     "host",
