@@ -42,7 +42,7 @@ pub struct Settings {
     pub protocol: Protocol,
     /// Sent with every request. Values are marked sensitive, since they hold tokens: they print as `Sensitive`.
     pub headers: HeaderMap,
-    /// Bound of one request; of spans, with its repetitions. [`INDEFINITE`] when there is none.
+    /// Bound of one request; of spans, with its repetitions. A century when there is none.
     pub timeout: Duration,
     /// Bodies are compressed with gzip.
     pub gzip: bool,
