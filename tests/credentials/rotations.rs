@@ -20,7 +20,7 @@ const CALLERS: usize = 6;
 /// How long the cloud takes the old key after the new one has been seen in use.
 const GRACE: Duration = Duration::from_millis(20);
 /// A bad Secret stays for this long.
-const BAD_FOR: Duration = Duration::from_millis(6);
+const BAD_FOR: Duration = Duration::from_millis(9);
 
 /// Real times, a hundredth of those in production.
 fn pace() -> Pace {
