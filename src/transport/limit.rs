@@ -154,9 +154,11 @@ impl Limiter {
         #[expect(clippy::cast_precision_loss, reason = "calls at once are far below 2^53")]
         let rounds = (state.waiting.len().max(1) as f64) / (self.limits.max_in_flight.max(1) as f64);
         let pause = hold * rounds * (0.5 + fastrand::f64());
-        Duration::try_from_secs_f64(pause)
+        let pause = Duration::try_from_secs_f64(pause)
             .unwrap_or(LONGEST_PAUSE)
-            .clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+            .clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        // Whole milliseconds, as gRPC's own pushback has them.
+        pause - Duration::from_nanos(u64::from(pause.subsec_nanos() % 1_000_000))
     }
 
     fn refused(&self, reason: &'static str, why: &str, pause: Duration) -> Error {
