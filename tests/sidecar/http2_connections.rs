@@ -320,7 +320,7 @@ async fn a_connection_is_made_to_its_end_though_the_call_that_wanted_it_has_gone
         };
         let upstream = Upstream::with(manner, &[]).await;
         let (_sidecar, mut client) = upstream.sidecar(ONCE);
-        let mut failed = 0;
+        let (mut failed, mut cut) = (0, 0);
         while let Err(status) = client.invoke(soon(400)).await {
             let told = told(&status);
             assert_eq!(told.reason, "DEADLINE_EXCEEDED");
@@ -331,6 +331,8 @@ async fn a_connection_is_made_to_its_end_though_the_call_that_wanted_it_has_gone
                 told.message
             );
             failed += 1;
+            // Over HTTP/1.1 the connection ends with its unfinished exchange.
+            cut += usize::from(told.execution() != "not_started");
             assert!(failed < 6, "{protocols:?}: no deadline is long enough");
         }
         assert!(failed >= 1, "the handshake takes longer than the first call");
@@ -338,8 +340,8 @@ async fn a_connection_is_made_to_its_end_though_the_call_that_wanted_it_has_gone
             client.invoke(soon(400)).await.unwrap();
         }
         assert!(
-            upstream.accepted() <= 2,
-            "{protocols:?}: {} connections",
+            upstream.accepted() <= 1 + cut.max(1),
+            "{protocols:?}: {} connections, {cut} ended by their calls",
             upstream.accepted()
         );
     }
