@@ -4,23 +4,21 @@
 //! first request costs the upstream what any first try costs. So each such refusal lets one retry of a caller pass
 //! without charge. All requests together stay at most the calls made plus what the budget pays.
 
+mod budget;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tower::retry::budget::{Budget, TpsBudget};
-
+use self::budget::Budget;
 use super::settings::Retry;
 use crate::call::{Call, Unsent};
 use crate::error::{Error, Kind, Result};
-
-/// Window of the budget: long enough to be steady, short enough to forget an outage (linkerd and tower use 10 s).
-const BUDGET_WINDOW: Duration = Duration::from_secs(10);
 
 /// One target's rules, with the budget that all of its calls share.
 #[derive(Debug)]
 pub(super) struct Policy {
     rules: Retry,
-    budget: TpsBudget,
+    budget: Budget,
     /// Calls that the target's load rules refused.
     pub(super) unsent: Unsent,
     pub(super) counts: Counts,
@@ -52,11 +50,9 @@ pub(super) enum Next {
 
 impl Policy {
     pub(super) fn new(rules: &Retry) -> Self {
-        // TpsBudget panics outside these ranges; the configuration refuses such values, and this keeps that promise.
-        let ratio = rules.budget_ratio.clamp(0.0, 1000.0);
         Self {
             rules: *rules,
-            budget: TpsBudget::new(BUDGET_WINDOW, rules.budget_min_per_second, ratio),
+            budget: Budget::new(f64::from(rules.budget_ratio), rules.budget_min_per_second),
             unsent: Unsent::default(),
             counts: Counts::default(),
         }
