@@ -35,6 +35,8 @@ pub struct Call {
     pub attempts: u32,
     /// Whether the latest request may be repeated without harm: by its nature, the caller's word or the configuration.
     pub idempotent: bool,
+    /// What the reads that were answered so far have done: an operation of several reads is begun with the first.
+    pub reads: Execution,
     /// Memory that the latest answer takes; kept until the caller has its own.
     pub memory: Held,
     /// The upstream's id of the latest request.
@@ -64,6 +66,7 @@ impl Call {
             retry_paid: false,
             attempts: 0,
             idempotent: false,
+            reads: Execution::NotStarted,
             memory: Held::default(),
             upstream_request_id: None,
             record: None,

@@ -210,21 +210,26 @@ impl Transport {
     ) -> Result<Response> {
         call.idempotent = request.idempotent;
         let shared = &*self.shared;
-        self.in_time(call)?;
+        // A read of several requests was begun with the first of them.
+        let reads = request.method == Method::GET;
+        let mut execution = if reads { call.reads } else { Execution::NotStarted };
+        self.in_time(call).map_err(|error| after(error, execution))?;
         let (_slot, mut pass) = match shared.admit(call, request).await {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 shared.policy.unsent.note(call);
-                return Err(refusal);
+                return Err(after(refusal, execution));
             }
         };
         let mut attempt = 0;
-        let mut execution = Execution::NotStarted;
         loop {
             attempt += 1;
             let error = match self.attempt(call, request, protocol).await {
                 Ok(response) => {
                     pass.record(Sign::Good);
+                    if reads {
+                        call.reads = Execution::Unknown;
+                    }
                     return Ok(response);
                 }
                 Err(error) => error,

@@ -36,8 +36,8 @@ const RESOURCES: [(&str, Resource, &str); 4] = [
     ("memory-limit", Resource::Memory, "limits"),
 ];
 
-/// Targets in one annotation. Each of them costs a volume source in the pod.
-const MAX_TARGETS: usize = 64;
+/// Targets in one annotation. Each of them costs a volume source in the pod, and as much again of what a policy may spend.
+const MAX_TARGETS: usize = 256;
 
 /// Before a Secret that holds a user's name and password.
 const BY_PASSWORD: &str = "iam_password:";

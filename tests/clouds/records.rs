@@ -104,3 +104,33 @@ async fn a_record_that_may_come_is_waited_for_and_a_doubt_is_no_reason() {
         );
     }
 }
+
+/// An operation of several reads was begun with the first: a later one that is refused does not undo it.
+#[tokio::test]
+async fn a_later_read_that_is_refused_does_not_deny_the_first() {
+    let clouds = Clouds::new().await;
+    for operation in ["GetActivation", "WatchActivation"] {
+        clouds.answer_by(|request| {
+            if request.target().contains("query_begin_time") {
+                fss(403, "FSS.0403")
+            } else {
+                http(200, NONE)
+            }
+        });
+        let (told, requests) = clouds
+            .requests_of(perform(&clouds, Cloud::FunctionGraph, operation))
+            .await;
+        let told = told.unwrap_err();
+        assert_eq!(
+            (told.code, told.execution(), requests.len()),
+            (Code::PermissionDenied, "unknown", 2),
+            "{operation}: {}",
+            told.message
+        );
+        assert!(
+            told.message.contains("An earlier attempt may have been"),
+            "{}",
+            told.message
+        );
+    }
+}

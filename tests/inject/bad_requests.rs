@@ -175,7 +175,7 @@ fn a_pod_that_is_larger_than_pods_are_is_refused_before_anything_is_built() {
     let webhook = Webhook::start(&[]);
     let containers =
         |count: usize| -> Vec<_> { (0..count).map(|at| json!({"name": format!("c{at}")})).collect() };
-    let targets: Vec<_> = (0..65).map(|at| format!("t{at}=s")).collect();
+    let targets: Vec<_> = (0..257).map(|at| format!("t{at}=s")).collect();
     for (change, says) in [
         (
             json!({"spec": {"containers": containers(257)}}),
@@ -193,7 +193,7 @@ fn a_pod_that_is_larger_than_pods_are_is_refused_before_anything_is_built() {
             json!({"metadata": {"annotations": {
                 "faas-sidecar.io/inject": "true", "faas-sidecar.io/credentials": targets.join(","),
             }}}),
-            "names 65 targets; a pod may have 64",
+            "names 257 targets; a pod may have 256",
         ),
     ] {
         let mut pod = pod();

@@ -103,10 +103,10 @@ metadata:
     {} is no ConfigMap's name; write a name of lower-case letters, digits, - and . that begins and ends with a letter or digit
 - name: credentials
   holds: >-
-    value == "" || value.split(",").all(item, item.size() <= 330 && item.matches("^[A-Za-z0-9][A-Za-z0-9_-]{0,62}=(iam_password:)?{{ $object }}$"))
+    value == "" || value.split(",").size() <= 256 && value.split(",").all(item, item.size() <= 330 && item.matches("^[A-Za-z0-9][A-Za-z0-9_-]{0,62}=(iam_password:)?{{ $object }}$"))
     && [value.split(",").map(item, item.split("=")[0])].all(targets, targets.all(target, targets.exists_one(other, other == target)))
   otherwise: >-
-    {} is not target=secret; write such as prod=faas-keys or huawei=iam_password:faas-user, with commas between several, each target once
+    {} is not target=secret; write such as prod=faas-keys or huawei=iam_password:faas-user, with commas between several, each target once, at most 256
 - name: version
   holds: value.matches("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
   otherwise: >-

@@ -81,7 +81,7 @@ def values(wishes: dict) -> dict:
 
 ASKING = [pod(f"{shape}-{wish}", wishes, **spec) for shape, spec in SHAPES.items() for wish, wishes in WISHES.items()]
 # As much as a policy has to bear: the API server bounds what an expression may cost.
-MANY = {"listen": "socket", "credentials": ",".join(f"target-{9 - index % 10}-{index}=secret-{index}" for index in range(100))}
+MANY = {"listen": "socket", "credentials": ",".join(f"target-{9 - index % 10}-{index}=secret-{index}" for index in range(256))}
 ASKING.append(pod("many", MANY, containers=[container(f"application-{index}") for index in range(20)]))
 NOT_ASKING = [
     pod("without"),
@@ -103,6 +103,7 @@ WRONG = {
     "a Secret's name": ({"credentials": "a=Keys"}, "Keys"),
     "an unknown kind of keys": ({"credentials": "a=iam_token:keys"}, "iam_token"),
     "a target twice": ({"credentials": "a=x,b=y,a=z"}, "a"),
+    "more targets than a pod may have": ({"credentials": ",".join(f"t{index}=keys" for index in range(257))}, "256"),
     "a trailing comma": ({"credentials": "a=x,"}, "target"),
     "version": ({"version": "a/b"}, "a/b"),
     "a digest as version": ({"version": "sha256:00"}, "sha256:00"),
