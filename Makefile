@@ -6,7 +6,7 @@ VENV    := $(TOOLS)/venv
 SIDECAR := target/image/sidecar/faas-sidecar
 WHOLE   := target/image/emulator/faas-sidecar
 
-.PHONY: help ci test certainty fmt clippy doc deny proto release images tools size demo e2e fuzz limits long readme bench instructions
+.PHONY: help ci test certainty fmt clippy doc deny proto release images tools size demo e2e fuzz limits long keys bench instructions
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -80,9 +80,9 @@ long: $(VENV)/bin/python ## Hours: libFuzzer 10 minutes a target, the fuzzer ove
 	FAAS_CERTAINTY_CALLS=1000000 $(MAKE) certainty
 	$(MAKE) bench instructions
 
-readme: ## Writes the table of keys into README.md and the chart's schema
+keys: ## Writes the tables of keys into docs/configuration.md and the chart's schema
 	@cargo run --quiet -- schema --format markdown >target/keys.md
-	@sed -i -e '/^<!-- keys:/,/^<!-- end of keys/{/^<!--/!d}' -e '/^<!-- keys:/r target/keys.md' README.md
+	@sed -i -e '/^<!-- keys:/,/^<!-- end of keys/{/^<!--/!d}' -e '/^<!-- keys:/r target/keys.md' docs/configuration.md
 	@python3 tests/e2e/helm/embed.py target/debug/faas-sidecar
 
 bench: ## Calls/s, CPU a call, latency, memory, start-up

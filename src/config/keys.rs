@@ -57,7 +57,7 @@ pub struct Key {
     pub provider: Option<Provider>,
     /// How a change reaches a running sidecar.
     pub change: Change,
-    /// One sentence or two for the reader of `--help`, the schema and the README.
+    /// One sentence or two for the reader of `--help`, the schema and docs/configuration.md.
     pub doc: &'static str,
 }
 

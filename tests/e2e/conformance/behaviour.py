@@ -75,11 +75,11 @@ def codes(seen_by_go):
             said["RetryInfo"]["retryDelay"] = "some"
         here = {"name": case["name"], "code": error.code().value[0], "message": error.details(), "details": said}
         assert here == other, f"Python and Go differ:\n{here}\n{other}"
-    # The README's table of errors is the list of codes that there are.
-    table = set(re.findall(r"(?m)^\| ([A-Z_]+) \| [^|]+ \| [^|]+ \|$", pathlib.Path("README.md").read_text()))
+    # The table of docs/errors.md is the list of codes that there are.
+    table = set(re.findall(r"(?m)^\| ([A-Z_]+) \| [^|]+ \| [^|]+ \|$", pathlib.Path("docs/errors.md").read_text()))
     shown = {case["code"] for case in cases}
-    assert table == shown, f"in the README alone: {table - shown}, here alone: {shown - table}"
-    print(f"{len(cases)} failures of {len(shown)} codes, all that the README names: Python and Go decode the same details")
+    assert table == shown, f"in the document alone: {table - shown}, here alone: {shown - table}"
+    print(f"{len(cases)} failures of {len(shown)} codes, all that docs/errors.md names: Python and Go decode the same details")
 
 
 def sizes():

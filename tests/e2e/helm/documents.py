@@ -1,4 +1,4 @@
-"""The examples of the chart's README and of docs/kubernetes.md: values render, manifests are valid, configurations pass the sidecar's check, commands run."""
+"""The examples of the READMEs and of docs/kubernetes.md and docs/configuration.md: values render, manifests are valid, configurations pass the sidecar's check, commands run."""
 
 import re
 import shlex
@@ -12,7 +12,8 @@ import yaml
 
 from rig import BINARY, CHART, NEWEST, expect, helm, in_application, rendered
 
-PAGES = [CHART / "README.md", CHART.parents[1] / "docs/kubernetes.md"]
+ROOT = CHART.parents[1]
+PAGES = [CHART / "README.md", ROOT / "docs/kubernetes.md", ROOT / "README.md", ROOT / "docs/configuration.md"]
 # What lint and the schema of Kubernetes do not know, or what is no YAML before Helm has read it.
 FOREIGN = {"ExternalSecret"}
 
@@ -45,14 +46,17 @@ def examples() -> None:
                 if item["kind"] == "ConfigMap":
                     checked(page, item["data"]["faas.yaml"])
                     configurations += 1
+            elif "targets" in item:
+                checked(page, text)
+                configurations += 1
             elif "faas-sidecar" in item:
                 in_application(item["faas-sidecar"])
                 values += 1
             elif "dependencies" not in item:
                 rendered(item)
                 values += 1
-    expect(values >= 4 and manifests >= 2 and configurations >= 1, f"the pages have examples: {values}, {manifests}, {configurations}")
-    shown = f"{values} examples of values render, {manifests} manifests are valid, {configurations} configuration passes the sidecar's check"
+    expect(values >= 4 and manifests >= 2 and configurations >= 4, f"the pages have examples: {values}, {manifests}, {configurations}")
+    shown = f"{values} examples of values render, {manifests} manifests are valid, {configurations} configurations pass the sidecar's check"
     print(f"documents: {shown}, {commands()} commands are right")
 
 
