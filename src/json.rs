@@ -18,7 +18,7 @@ mod surrogate;
 mod value;
 mod write;
 
-pub use surrogate::{bytes_of, readable, spelt_out, string_bytes, string_bytes_of};
+pub use surrogate::{spelt_out, string_bytes};
 pub use value::{Unreadable, Value};
 
 /// Levels of nesting accepted in a `value`; protobuf decoders stop at 100 too.

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
-use serde_json::value::RawValue;
 
 /// The bytes that a JSON string stands for. They are UTF-8, unless the string holds other bytes, which come as they are, or
 /// lone surrogates, which come as UTF-8 would encode them (WTF-8).
@@ -33,44 +32,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for StringBytes<'a> {
     }
 }
 
-/// The same of a raw value; `None` when it is no string.
+/// The same of JSON that may hold bytes that are not UTF-8; `None` when it is no string.
 #[must_use]
-pub fn string_bytes(raw: &RawValue) -> Option<Cow<'_, [u8]>> {
-    string_bytes_of(raw.get().as_bytes())
-}
-
-/// The same of JSON that may hold bytes that are not UTF-8.
-#[must_use]
-pub fn string_bytes_of(json: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub fn string_bytes(json: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !json.starts_with(b"\"") {
         return None;
     }
     serde_json::from_slice::<StringBytes<'_>>(json)
         .ok()
         .map(|text| text.0)
-}
-
-/// JSON that holds bytes that are not UTF-8, made readable: each of them is a `?`, so that everything stays where it was.
-/// `None` when there are none.
-#[must_use]
-pub fn readable(json: &[u8]) -> Option<String> {
-    if std::str::from_utf8(json).is_ok() {
-        return None;
-    }
-    let mut text = String::with_capacity(json.len());
-    for chunk in json.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|_| '?'));
-    }
-    Some(text)
-}
-
-/// The bytes of `json` that a part of its readable form stands for.
-#[must_use]
-pub fn bytes_of<'a>(json: &'a [u8], readable: &str, part: &RawValue) -> Option<&'a [u8]> {
-    let part = part.get();
-    let at = (part.as_ptr() as usize).checked_sub(readable.as_ptr() as usize)?;
-    json.get(at..at.checked_add(part.len())?)
 }
 
 /// `text` with each lone surrogate spelt out, so that `"\ud83d"` becomes a text of six characters; `None` when there is
@@ -133,23 +103,11 @@ mod tests {
 
     #[test]
     fn a_string_is_bytes_when_it_cannot_be_text() {
-        let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
-        let bytes = |json: &str| string_bytes(&raw(json)).map(Cow::into_owned);
+        let bytes = |json: &str| string_bytes(json.as_bytes()).map(Cow::into_owned);
         assert_eq!(bytes(r#""aé\n""#), Some("aé\n".as_bytes().to_vec()));
         assert_eq!(bytes(r#""a\ud83d""#), Some(b"a\xed\xa0\xbd".to_vec()));
         assert_eq!(bytes("1"), None);
         let broken: StringBytes<'_> = serde_json::from_slice(b"\"a\x98\"").unwrap();
         assert_eq!(broken.0.as_ref(), b"a\x98");
-    }
-
-    #[test]
-    fn a_document_with_other_bytes_is_read_and_its_parts_found() {
-        let json = b"{\"a\":\"\x98\xc3\",\"b\":[1,\"\xff\"]}";
-        let text = readable(json).unwrap();
-        assert_eq!(text, r#"{"a":"??","b":[1,"?"]}"#);
-        let parts: std::collections::BTreeMap<&str, &RawValue> = serde_json::from_str(&text).unwrap();
-        assert_eq!(bytes_of(json, &text, parts["a"]), Some(&b"\"\x98\xc3\""[..]));
-        assert_eq!(bytes_of(json, &text, parts["b"]), Some(&b"[1,\"\xff\"]"[..]));
-        assert_eq!(readable("é".as_bytes()), None);
     }
 }

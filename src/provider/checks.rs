@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Faults, Kind, Result};
 use crate::json;
-use crate::proto::{Json, JsonEncoding};
+use crate::proto::{Action, Json, JsonEncoding};
 
 /// The arm of the answer's JSON; an unknown value is a fault.
 pub(super) fn encoding(asked: i32, request: Option<&Json>, faults: &mut Faults) -> JsonEncoding {
@@ -15,6 +15,21 @@ pub(super) fn encoding(asked: i32, request: Option<&Json>, faults: &mut Faults) 
         || "is not a known value; use JSON_ENCODING_VALUE, JSON_ENCODING_TEXT or leave it out.",
     );
     json::answer_encoding(asked, request)
+}
+
+/// The action's own name and package, if given, are those of the request; `none` is the cloud's word for no package.
+pub(super) fn same_action(sent: &Action, (package, name): (&str, &str), none: &str, faults: &mut Faults) {
+    faults.require(sent.name.is_empty() || sent.name == name, "action.name", || {
+        format!("is not action_name ({name}); leave it out.")
+    });
+    let same = match sent.package_name.as_str() {
+        "" => true,
+        "-" => package == none,
+        given => given == package,
+    };
+    faults.require(same, "action.package_name", || {
+        format!("is not package_name ({package}); leave it out.")
+    });
 }
 
 /// What a check without faults has surely given.

@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 use serde::de::IgnoredAny;
 use url::Url;
 
-use super::lenient::{self, Clock, Member};
+use super::lenient::{self, Clock, List, Member};
 use super::status::not_understood;
 use super::{Absence, Observer, Provider, fall_over};
 use crate::call::Call;
@@ -200,6 +200,12 @@ impl FunctionGraph {
     fn read<'a, T: Member<'a>>(&self, response: &'a Response) -> Result<T> {
         lenient::read(response.json(), None, Clock::UTC, self.transport.metrics())
             .map_err(|what| self.not_understood(response, &what))
+    }
+
+    /// The list that an answer is about.
+    fn list<T>(&self, response: &Response, list: List<T>, counted: Option<i64>) -> Result<Vec<T>> {
+        list.items(counted)
+            .map_err(|what| self.not_understood(response, what))
     }
 
     /// An answer that has nothing to say beside its status: no body, or JSON. A page with a good status is some proxy's

@@ -17,7 +17,7 @@ mod notes;
 mod place;
 pub(super) mod times;
 
-pub(super) use kinds::{Flag, JsonText, Loose, Millis, Minutes, Present, Seconds, Words};
+pub(super) use kinds::{Flag, JsonText, List, Loose, Millis, Minutes, Present, Seconds, Text, Words};
 pub(super) use members::{Found, Scalar, scalar};
 pub(super) use notes::Notes;
 pub(super) use place::{NotJson, Place, Raw};
@@ -65,6 +65,35 @@ pub(super) fn read<'a, T: Member<'a>>(
     Ok(found)
 }
 
+/// Reads what is welcome and not needed. What cannot be read is counted, the document itself as the member `name`.
+pub(super) fn welcome<'a, T: Member<'a>>(
+    json: &'a [u8],
+    name: &'static str,
+    clock: Clock,
+    metrics: &TargetMetrics,
+) -> Option<T> {
+    let (found, notes) = noted(json, name, clock);
+    report(&notes, metrics);
+    found
+}
+
+/// The same for one who has yet to see whether it is the document at all; what could not be read is for [`report`].
+pub(super) fn noted<'a, T: Member<'a>>(
+    json: &'a [u8],
+    name: &'static str,
+    clock: Clock,
+) -> (Option<T>, Notes) {
+    let mut notes = Notes::new(clock);
+    notes.enter(name);
+    let mut place = Place::new(json);
+    let found = T::read(&mut place, &mut notes).and_then(|found| place.end().map(|()| found));
+    if found.is_err() {
+        notes.enter(name);
+        notes.unreadable_here();
+    }
+    (found.ok().flatten(), notes)
+}
+
 /// Reads what is welcome and not needed: nothing is counted, and what is no such document is none.
 pub(super) fn quietly<'a, T: Member<'a>>(json: &'a [u8], clock: Clock) -> Option<T> {
     T::read(&mut Place::new(json), &mut Notes::new(clock)).ok()?
@@ -95,7 +124,7 @@ pub(crate) fn fuzz_time(text: &str) {
 }
 
 /// Counts and logs the members that could not be read.
-fn report(notes: &Notes, metrics: &TargetMetrics) {
+pub(super) fn report(notes: &Notes, metrics: &TargetMetrics) {
     for (member, times) in notes.unreadable() {
         metrics.unreadable.add(member, *times);
         debug!(
@@ -107,12 +136,13 @@ fn report(notes: &Notes, metrics: &TargetMetrics) {
 
 fn read_under<'a, T: Member<'a>>(
     place: &mut Place<'a>,
-    name: &str,
+    name: &'static str,
     notes: &mut Notes,
 ) -> Result<Option<T>, NotJson> {
     let mut found = None;
     place.object(notes, |key, place, notes| {
         if key == name {
+            notes.enter(name);
             found = T::read(place, notes)?;
             Ok(())
         } else {

@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use url::Url;
 
 use super::checks::to_body;
-use super::lenient::{self, Member};
+use super::lenient::{self, List, Member};
 use super::status::{json_fault, not_understood};
 use super::{Absence, Observer, Provider, fall_over, paging, races};
 use crate::call::Call;
@@ -199,6 +199,12 @@ impl Ncp {
         serde_json::from_slice::<IgnoredAny>(response.json())
             .map(|_| ())
             .map_err(|fault| self.not_understood(response, &json_fault(&fault)))
+    }
+
+    /// The list that an answer is about. INFERRED: under `content` a list of none may be left out.
+    fn list<T>(&self, response: &Response, list: List<T>) -> Result<Vec<T>> {
+        list.items(Some(0))
+            .map_err(|what| self.not_understood(response, what))
     }
 
     /// What stands under `content`.

@@ -7,6 +7,8 @@ use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 use faas_sidecar::proto::package_service_client::PackageServiceClient;
 use faas_sidecar::proto::trigger_service_client::TriggerServiceClient;
 use faas_sidecar::proto::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::answer::Answer;
 use crate::support::bench::{connect, start, text};
@@ -60,7 +62,7 @@ impl Cloud {
 /// The sidecar, the upstream and a client.
 pub struct Clouds {
     pub upstream: Upstream,
-    _sidecar: Sidecar,
+    sidecar: Sidecar,
     channel: Patient,
 }
 
@@ -93,7 +95,7 @@ impl Clouds {
         let channel = connect(&sidecar);
         Self {
             upstream,
-            _sidecar: sidecar,
+            sidecar,
             channel,
         }
     }
@@ -114,6 +116,11 @@ impl Clouds {
         let before = self.upstream.received().len();
         let done = work.await;
         (done, self.upstream.received().split_off(before))
+    }
+
+    /// How often `member` could not be read so far; for a sidecar with `admin`.
+    pub async fn unreadable(&self, member: &str) -> u64 {
+        unreadable(&self.sidecar, member).await
     }
 
     /// A connection to the sidecar.
@@ -159,6 +166,20 @@ impl Clouds {
             .map(|answer| answer.into_inner().activation.unwrap())
             .map_err(|status| bare(&status))
     }
+}
+
+/// How often a sidecar with `admin` could not read `member` so far.
+pub async fn unreadable(sidecar: &Sidecar, member: &str) -> u64 {
+    let mut socket = TcpStream::connect(sidecar.admin().unwrap()).await.unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut page = String::new();
+    socket.read_to_string(&mut page).await.unwrap();
+    let label = format!("member=\"{member}\"");
+    page.lines()
+        .filter(|line| line.starts_with("faas_sidecar_unreadable_members_total{") && line.contains(&label))
+        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+        .sum()
 }
 
 /// The environment with a key for each cloud.

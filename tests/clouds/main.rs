@@ -32,3 +32,4 @@ mod subnets;
     reason = "made for the tests of the whole sidecar; a part serves here"
 )]
 mod support;
+mod there_and_back;

@@ -6,7 +6,7 @@ use faas_sidecar::proto::GetActionRequest;
 use faas_sidecar::proto::action_service_client::ActionServiceClient;
 use tonic::Code;
 
-use crate::bench::PROJECT;
+use crate::bench::{PROJECT, unreadable};
 use crate::support::answer::http;
 use crate::support::bench::{connect, start};
 use crate::support::details::{Told, bare};
@@ -14,6 +14,15 @@ use crate::support::upstream::Upstream;
 
 /// Asks for an action where IAM answers these projects; the projects that the cloud was asked in.
 async fn ask(settings: &str, projects: &'static str) -> (Result<(), Told>, Vec<String>, Vec<String>) {
+    let (answer, asked, used, _) = ask_whom(settings, projects).await;
+    (answer, asked, used)
+}
+
+/// The same with the sidecar that was asked.
+async fn ask_whom(
+    settings: &str,
+    projects: &'static str,
+) -> (Result<(), Told>, Vec<String>, Vec<String>, Sidecar) {
     let upstream = Upstream::start().await;
     upstream.answer_by(move |request| {
         if request.target().starts_with("/v3/projects") {
@@ -24,7 +33,7 @@ async fn ask(settings: &str, projects: &'static str) -> (Result<(), Told>, Vec<S
     });
     let url = upstream.url();
     let text = format!(
-        "listen: \"127.0.0.1:0\"\ntargets:\n  hw:\n    provider: functiongraph\n    region: eu-de\n    base_url: {url}\n    \
+        "listen: \"127.0.0.1:0\"\nadmin: \"127.0.0.1:0\"\ntargets:\n  hw:\n    provider: functiongraph\n    region: eu-de\n    base_url: {url}\n    \
          iam_url: {url}\n{settings}"
     );
     let keys = Env::fixed([("HUAWEICLOUD_SDK_AK", "AK"), ("HUAWEICLOUD_SDK_SK", "SK")]);
@@ -42,7 +51,8 @@ async fn ask(settings: &str, projects: &'static str) -> (Result<(), Told>, Vec<S
             None => used.push(request.target().split('/').nth(2).unwrap().to_owned()),
         }
     }
-    (answer.map(drop).map_err(|status| bare(&status)), asked, used)
+    let answer = answer.map(drop).map_err(|status| bare(&status));
+    (answer, asked, used, sidecar)
 }
 
 const OTHER: &str = r#"{"projects":[{"id":"ffffffffffffffffffffffffffffffff","name":"MOS"}]}"#;
@@ -75,6 +85,26 @@ async fn the_project_of_exactly_the_name_is_taken() {
     let (answer, asked, used) = ask(&id, SEVERAL).await;
     answer.unwrap();
     assert_eq!((asked, used), (vec![], vec!["c".repeat(32)]));
+}
+
+#[tokio::test]
+async fn an_odd_project_of_iams_list_costs_itself_alone_and_is_counted() {
+    let odd = r#"{"projects":[null,7,{"id":{},"name":"odd"},{"id":"7aad83af3e8d42e99ac194e8419e2c9b","name":"eu-de"}]}"#;
+    let (answer, _, used, sidecar) = ask_whom("", odd).await;
+    answer.unwrap();
+    assert_eq!(used, [PROJECT]);
+    assert_eq!(
+        (
+            unreadable(&sidecar, "projects").await,
+            unreadable(&sidecar, "id").await
+        ),
+        (2, 1)
+    );
+    for none in ["{}", r#"{"projects":"eu-de"}"#, "[]"] {
+        let (answer, _, used) = ask("", none).await;
+        assert_eq!(answer.unwrap_err().reason, "RESPONSE_NOT_UNDERSTOOD", "{none}");
+        assert!(used.is_empty(), "{none}");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on ends there"
 )]
 
+mod boundaries;
 mod functiongraph;
 mod functions;
 mod house;

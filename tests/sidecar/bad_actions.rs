@@ -134,6 +134,32 @@ async fn web_flags_belong_to_web_actions() {
         )
         .await;
     }
+    let sequence = put(Action {
+        r#type: ActionType::SequenceWeb.into(),
+        exec: Some(Exec {
+            components: vec!["p/a".to_owned()],
+            ..Exec::default()
+        }),
+        custom_options: true,
+        ..Action::default()
+    });
+    let answer = bench.actions().put_action(sequence).await;
+    assert_refused(&bench, answer, &["action.custom_options"]).await;
+}
+
+#[tokio::test]
+async fn an_actions_own_name_and_package_are_the_requests() {
+    let bench = Bench::new().await;
+    let request = change(|action| {
+        action.name = "other".to_owned();
+        action.package_name = "other".to_owned();
+    });
+    assert_refused(
+        &bench,
+        bench.actions().put_action(request).await,
+        &["action.name", "action.package_name"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -141,13 +167,17 @@ async fn a_sequence_has_components_and_no_limits_code_or_vpc_of_its_own() {
     let bench = Bench::new().await;
     let request = change(|action| {
         action.r#type = ActionType::Sequence.into();
-        action.exec.as_mut().unwrap().components = vec!["a".to_owned(), "/b".to_owned(), "p/".to_owned()];
+        action.exec.as_mut().unwrap().components = ["a", "/b", "p/", "//b", "/n/p/a/b"]
+            .map(ToOwned::to_owned)
+            .to_vec();
     });
     let fields = [
         "action.exec.code",
         "action.exec.components[0]",
         "action.exec.components[1]",
         "action.exec.components[2]",
+        "action.exec.components[3]",
+        "action.exec.components[4]",
         "action.exec.main",
         "action.exec.runtime",
         "action.limits",

@@ -14,8 +14,9 @@ use crate::emulator::store::Batch;
 
 /// Request schema: 1 to 86400, default 3600.
 pub(super) const DEFAULT_MAX_AGE_S: i64 = 3600;
-/// Request schema: 0 to 3, default 1 (the response's text and Terraform say 0 to 8, default 3).
+/// Request schema: 0 to 3, default 1. The response's text and Terraform say 0 to 8, default 3: the wider is taken.
 pub(super) const DEFAULT_MAX_RETRIES: i64 = 1;
+const MAX_RETRIES: i64 = 8;
 const LOG_FIELDS: [&str; 4] = [
     "log_group_id",
     "log_group_name",
@@ -79,7 +80,7 @@ pub(super) fn put(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Re
     )?;
     let retries = fields.within(
         "max_async_retry_attempts",
-        0..=3,
+        0..=MAX_RETRIES,
         DEFAULT_MAX_RETRIES,
         codes::PARAMETER,
     )?;

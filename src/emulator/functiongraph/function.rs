@@ -13,7 +13,7 @@ use super::cloud::{ALIASES, ASYNC_CONFIGS, CODES, Call, Cloud, FUNCTIONS, RECORD
 use super::codes::{self, Code, Refusal};
 use super::model::{Function, Strategy, version_key};
 use super::options::EndOfList;
-use super::urn::{LATEST, Qualifier, Urn, is_name};
+use super::urn::{LATEST, Qualifier, Urn, is_name, is_package};
 use crate::emulator::http::Reply;
 use crate::emulator::store::Batch;
 pub(super) use shown::{View, full, urn_text};
@@ -29,7 +29,7 @@ pub(super) fn create(cloud: &Cloud, call: &Call<'_>) -> Result<Reply, Refusal> {
         return Err(codes::FUNCTION_NAME.into());
     }
     let package = fields.need_string("package", codes::PACKAGE)?;
-    if !is_name(package) {
+    if !is_package(package) {
         return Err(codes::PACKAGE.into());
     }
     let definition = definition::read(&fields)?;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::cloud::Cloud;
 use super::model::Function;
-use crate::emulator::runtime::{self, Code, Convention, EventContext, Job, Outcome, Stop};
+use crate::emulator::runtime::{self, Code, Convention, EventContext, Job, Outcome, Stop, is_archive};
 
 /// What is to be run.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ fn job(cloud: &Cloud, run: Run, memory_mb: u64) -> Job {
         logger: "getLogger".into(),
     };
     let code = match function.code.kind.as_str() {
-        "inline" => Code::Source(String::from_utf8_lossy(&run.code).into_owned()),
+        "inline" if !is_archive(&run.code) => Code::Source(String::from_utf8_lossy(&run.code).into_owned()),
         _ => Code::Archive(run.code.clone()),
     };
     Job {

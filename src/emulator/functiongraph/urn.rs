@@ -5,7 +5,6 @@ use super::codes::{self, Refusal};
 
 /// The version that can be changed.
 pub(super) const LATEST: &str = "latest";
-/// INFERRED: longer names of packages are refused as those of functions are; no page says.
 const MAX_NAME: usize = 60;
 const MAX_ALIAS: usize = 64;
 const MAX_VERSION: usize = 42;
@@ -51,7 +50,7 @@ impl Urn {
             }
             _ => return Err(malformed()),
         };
-        if !is_name(package) || !is_name(name) {
+        if !is_package(package) || !is_name(name) {
             return Err(malformed());
         }
         let qualifier = match qualifier {
@@ -73,8 +72,15 @@ impl Urn {
     }
 }
 
-/// Functions: 1 to 60 of letters, digits, `-` and `_`, first a letter, last a letter or a digit (create page). INFERRED: the
-/// same for packages, whose rule is not published.
+/// INFERRED, as no rule is published: 1 to 60 of the characters of a function's name, in any order.
+pub(super) fn is_package(text: &str) -> bool {
+    (1..=MAX_NAME).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// Functions: 1 to 60 of letters, digits, `-` and `_`, first a letter, last a letter or a digit (create page).
 pub(super) fn is_name(text: &str) -> bool {
     text.len() <= MAX_NAME && shaped(text, b"-_") && text.starts_with(|c: char| c.is_ascii_alphabetic())
 }

@@ -64,7 +64,7 @@ pub(super) fn put(cloud: &Cloud, call: &Call, package: &str, name: &str) -> Resu
     } else {
         None
     };
-    let definition = definition::read(call, present.as_ref())?;
+    let definition = definition::read(call, present.as_ref(), &cloud.options.namespace)?;
     if present
         .as_ref()
         .is_some_and(|present| present.kind != definition.kind)

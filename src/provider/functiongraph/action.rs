@@ -14,6 +14,7 @@ use crate::call::Call;
 use crate::error::{Error, Execution, Faults, Kind, Result};
 use crate::names::{FunctionPackage, Qualifier};
 use crate::proto::*;
+use crate::provider::checks::same_action;
 use crate::provider::lenient::{self, Clock};
 use crate::provider::paging::{Page, Said, WholeList};
 use crate::provider::races::{self, Visibility};
@@ -71,7 +72,8 @@ impl FunctionGraph {
                 (package, Some(name)) => format!("{}/{name}", package.as_deref().unwrap_or_default()),
                 (_, None) => String::new(),
             };
-            if !list.take(page.functions, id, said, response.body.len())? {
+            let functions = self.list(&response, page.functions, page.count)?;
+            if !list.take(functions, id, said, response.body.len())? {
                 break;
             }
         }
@@ -144,11 +146,16 @@ impl FunctionGraph {
             .and_then(|graph| graph.user_data.as_ref());
         let encoding = rules::encoding(request.result_encoding, json, &mut faults);
         if let Some(function) = &function {
-            same(&sent, function, &mut faults);
+            same_action(
+                &sent,
+                (function.package(), function.name()),
+                "default",
+                &mut faults,
+            );
         }
         let put = Put::check(sent, &mut faults);
         faults.into_result()?;
-        let (function, put) = (rules::checked(function)?, rules::checked(put)?);
+        let (function, mut put) = (rules::checked(function)?, rules::checked(put)?);
         let place = self.place(call).await?;
         let url = function.url(place, "/config", vec![])?;
         let mut present = match self.get(call, place, url.clone()).await {
@@ -160,8 +167,11 @@ impl FunctionGraph {
         let action = loop {
             rounds += 1;
             let step = match present.take() {
-                None => self.create(call, place, &function, &put, encoding).await,
-                Some(found) => self.update(call, place, &function, &put, found, encoding).await,
+                None => self.create(call, place, &function, &mut put, encoding).await,
+                Some(found) => {
+                    self.update(call, place, &function, &mut put, found, encoding)
+                        .await
+                }
             };
             let error = match step {
                 Err(Unfinished::Changed(error)) if rounds < races::ROUNDS => error,
@@ -187,7 +197,7 @@ impl FunctionGraph {
         call: &mut Call,
         place: &Place,
         function: &Function,
-        put: &Put,
+        put: &mut Put,
         encoding: JsonEncoding,
     ) -> Result<Action, Unfinished> {
         let body = put.create(function.name(), function.package())?;
@@ -196,6 +206,7 @@ impl FunctionGraph {
             .await
             .map_err(|error| Unfinished::of(error, races::is_taken))?;
         let made = if put.has_later() {
+            self.complete_log(call, place, function, put).await?;
             let url = function.url(place, "/config", vec![])?;
             let request = self.request(Method::PUT, url, put.update(function.name())?, true);
             self.send_when_visible(call, place, request)
@@ -222,7 +233,7 @@ impl FunctionGraph {
         call: &mut Call,
         place: &Place,
         function: &Function,
-        put: &Put,
+        put: &mut Put,
         present: wire::Function,
         encoding: JsonEncoding,
     ) -> Result<Action, Unfinished> {
@@ -233,6 +244,7 @@ impl FunctionGraph {
             );
             return Err(Error::new(Kind::FailedPrecondition, "RUNTIME_CANNOT_CHANGE", message).into());
         }
+        self.complete_log(call, place, function, put).await?;
         let url = function.url(place, "/config", vec![])?;
         let changed = self
             .put_body(call, place, Method::PUT, url, put.update(function.name())?)
@@ -266,11 +278,33 @@ impl FunctionGraph {
                 )
             })?;
         // What is left to say of the code is welcome; the change itself is done.
-        let mut code: Option<wire::Code<'_>> = lenient::quietly(&coded.body, Clock::UTC);
+        let mut code: Option<wire::Code<'_>> =
+            lenient::welcome(&coded.body, "code", Clock::UTC, self.transport.metrics());
         if let Some(body) = code.as_mut().and_then(|code| code.func_code.as_mut()) {
             *body = wire::FuncCode::default();
         }
         Ok(action_read::action(found, code, function, encoding)?)
+    }
+
+    /// Adds what an update must say of the log and the caller did not. Where the cloud does not tell, as before the first
+    /// run, the update goes without, and what the cloud says of that counts.
+    async fn complete_log(
+        &self,
+        call: &mut Call,
+        place: &Place,
+        function: &Function,
+        put: &mut Put,
+    ) -> Result<()> {
+        if !put.wants_log() {
+            return Ok(());
+        }
+        let url = function.url(place, "/lts-log-detail", vec![])?;
+        if let Ok(response) = self.get(call, place, url).await
+            && let Ok(found) = self.read::<wire::LogDetail>(&response)
+        {
+            put.complete_log(&action_read::log(found));
+        }
+        Ok(())
     }
 
     /// Sends a request about a function that was just created, until the cloud sees the function.
@@ -398,20 +432,4 @@ fn half(error: Error, what: &str) -> Error {
         facts.execution = Execution::Unknown;
         facts.message = format!("{what}. {} Put the action again.", facts.message);
     })
-}
-
-/// The action's own name and package, if given, are those of the request.
-fn same(sent: &Action, function: &Function, faults: &mut Faults) {
-    let name = sent.name.is_empty() || sent.name == function.name();
-    faults.require(name, "action.name", || {
-        format!("is not action_name ({}); leave it out.", function.name())
-    });
-    let theirs = match sent.package_name.as_str() {
-        "-" => "default",
-        given => given,
-    };
-    let package = theirs.is_empty() || theirs == function.package();
-    faults.require(package, "action.package_name", || {
-        format!("is not package_name ({}); leave it out.", function.package())
-    });
 }

@@ -73,6 +73,36 @@ impl Put {
         rules::to_body(&body)
     }
 
+    /// True when an update needs more of the log than the caller said: with logs switched on the cloud refuses one that
+    /// does not name the log, and shows no names in the configuration (terraform-provider-huaweicloud, pull request 6987).
+    pub(super) fn wants_log(&self) -> bool {
+        let log = self.graph.log_config.as_ref();
+        let is_whole = |log: &FunctionGraphLogConfig| texts(log).iter().all(|text| !text.is_empty());
+        self.graph.enable_lts_log == Some(true) && !log.is_some_and(is_whole)
+    }
+
+    /// Completes what the caller said of the log by where the function logs, unless that is somewhere else.
+    pub(super) fn complete_log(&mut self, found: &FunctionGraphLogConfig) {
+        let mut log = self.graph.log_config.clone().unwrap_or_default();
+        let known = |text: &str| !text.is_empty();
+        let differ = |(ours, theirs): (&&String, &&String)| known(ours) && known(theirs) && ours != theirs;
+        if *found == FunctionGraphLogConfig::default() || texts(&log).iter().zip(&texts(found)).any(differ) {
+            return;
+        }
+        let ours = [
+            &mut log.group_id,
+            &mut log.group_name,
+            &mut log.stream_id,
+            &mut log.stream_name,
+        ];
+        for (ours, theirs) in ours.into_iter().zip(texts(found)) {
+            if ours.is_empty() {
+                ours.clone_from(theirs);
+            }
+        }
+        self.graph.log_config = Some(log);
+    }
+
     /// The body of an update of the configuration.
     pub(super) fn update(&self, name: &str) -> Result<Bytes> {
         let graph = &self.graph;
@@ -183,6 +213,10 @@ impl Put {
             is_public: settings.and_then(|image| image.is_public),
         })
     }
+}
+
+fn texts(log: &FunctionGraphLogConfig) -> [&String; 4] {
+    [&log.group_id, &log.group_name, &log.stream_id, &log.stream_name]
 }
 
 fn some(number: i32) -> Option<i32> {

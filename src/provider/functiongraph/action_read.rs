@@ -160,6 +160,16 @@ fn read_code(file: &RawValue, code_type: Option<&str>) -> Option<Code> {
     Some(Code::Archive(Bytes::from(bytes)))
 }
 
+/// Where a function logs.
+pub(super) fn log(found: wire::LogDetail) -> FunctionGraphLogConfig {
+    FunctionGraphLogConfig {
+        group_id: text(found.group_id).unwrap_or_default(),
+        group_name: text(found.group_name).unwrap_or_default(),
+        stream_id: text(found.stream_id).unwrap_or_default(),
+        stream_name: text(found.stream_name).unwrap_or_default(),
+    }
+}
+
 fn settings(found: &wire::Function) -> FunctionGraphAction {
     let text = |words: &Words| words.0.clone().unwrap_or_default();
     FunctionGraphAction {
@@ -216,7 +226,7 @@ fn settings(found: &wire::Function) -> FunctionGraphAction {
             .unwrap_or_default()
             .into_iter()
             .collect(),
-        network_controller: found.network_controller.as_ref().map(network),
+        network_controller: found.network_controller.as_ref().and_then(network),
         is_stateful_function: found.is_stateful_function.0,
         enable_dynamic_memory: found.enable_dynamic_memory.0,
         ephemeral_storage_mb: found.ephemeral_storage.unwrap_or_default(),
@@ -283,29 +293,30 @@ fn mounts(found: &wire::MountConfig) -> Option<FunctionGraphMountConfig> {
         mount_share_path: text(&mount.mount_share_path),
     };
     Some(FunctionGraphMountConfig {
-        mount_user: found.mount_user.as_ref().map(|user| FunctionGraphMountUser {
-            user_id: user.user_id.unwrap_or_default(),
-            user_group_id: user.user_group_id.unwrap_or_default(),
+        mount_user: Some(FunctionGraphMountUser {
+            user_id: mount_id(found.mount_user.as_ref().and_then(|user| user.user_id)),
+            user_group_id: mount_id(found.mount_user.as_ref().and_then(|user| user.user_group_id)),
         }),
         func_mounts: mounts.iter().map(mount).collect(),
     })
 }
 
-fn network(found: &wire::NetworkController) -> FunctionGraphNetworkController {
+/// INFERRED: an id that is left out, or 0, which a put may not have, is -1, as the samples show it for none.
+fn mount_id(found: Option<i32>) -> i32 {
+    found.filter(|id| *id != 0).unwrap_or(-1)
+}
+
+fn network(found: &wire::NetworkController) -> Option<FunctionGraphNetworkController> {
     let vpc = |vpc: &wire::TriggerVpc| FunctionGraphTriggerVpc {
         vpc_id: vpc.vpc_id.0.clone().unwrap_or_default(),
         vpc_name: vpc.vpc_name.0.clone().unwrap_or_default(),
     };
-    FunctionGraphNetworkController {
+    let vpcs = found.trigger_access_vpcs.as_deref().unwrap_or_default();
+    let is_empty = found.disable_public_network.0.is_none() && vpcs.is_empty();
+    (!is_empty).then(|| FunctionGraphNetworkController {
         disable_public_network: found.disable_public_network.0,
-        trigger_access_vpcs: found
-            .trigger_access_vpcs
-            .as_deref()
-            .unwrap_or_default()
-            .iter()
-            .map(vpc)
-            .collect(),
-    }
+        trigger_access_vpcs: vpcs.iter().map(vpc).collect(),
+    })
 }
 
 fn text(words: Words) -> Option<String> {

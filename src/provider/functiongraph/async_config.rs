@@ -97,21 +97,26 @@ impl FunctionGraph {
 
     pub(super) fn read_config(&self, response: &Response) -> Result<AsyncInvokeConfig> {
         let found: AsyncConfig = self.read(response)?;
+        // A service without a place in it is none.
         let place = |found: Option<Destination>| {
-            found
-                .filter(|found| !found.destination.is_empty())
-                .map(|found| AsyncDestination {
-                    destination: found.destination,
-                    param: found.param.0.unwrap_or_default(),
-                })
+            let found = found.filter(|found| !found.destination.is_empty())?;
+            Some(AsyncDestination {
+                destination: found.destination,
+                param: found.param.0?,
+            })
         };
+        let destinations = found.destination_config.map(|config| AsyncDestinationConfig {
+            on_success: place(config.on_success),
+            on_failure: place(config.on_failure),
+        });
         Ok(AsyncInvokeConfig {
-            max_async_event_age: found.max_async_event_age_in_seconds.map(Seconds::duration),
+            // 0 is none.
+            max_async_event_age: found
+                .max_async_event_age_in_seconds
+                .filter(|age| age.0 > 0)
+                .map(Seconds::duration),
             max_async_retry_attempts: found.max_async_retry_attempts,
-            destination_config: found.destination_config.map(|config| AsyncDestinationConfig {
-                on_success: place(config.on_success),
-                on_failure: place(config.on_failure),
-            }),
+            destination_config: destinations.filter(|config| *config != AsyncDestinationConfig::default()),
             enable_async_status_log: found.enable_async_status_log,
             log_group_id: found.log_group_id.unwrap_or_default(),
             log_group_name: found.log_group_name.unwrap_or_default(),

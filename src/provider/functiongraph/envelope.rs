@@ -11,9 +11,12 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{header_text, wire};
+use super::header_text;
 use crate::json;
 use crate::names::AsyncRequestId;
+use crate::provider::lenient::{
+    self, Clock, Found, Member, NotJson, Notes, Place, Present, Raw, Scalar, Text, object, scalar,
+};
 use crate::transport::Response;
 
 const RESPONSE_VERSION: HeaderName = HeaderName::from_static("x-cff-response-version");
@@ -22,8 +25,8 @@ const FUNCTION_ERROR_CODE: HeaderName = HeaderName::from_static("x-func-err-code
 
 /// What an answer is.
 pub(super) enum Form<'a> {
-    /// v1.
-    Envelope(Run<'a>),
+    /// v1, and which of its members cannot be read.
+    Envelope(Run<'a>, Notes),
     /// v0: the body is what the function returned.
     Bare,
     /// Its head is a run's, and its body is not what the head promises: why.
@@ -32,19 +35,32 @@ pub(super) enum Form<'a> {
     Unproven(&'static str),
 }
 
-/// The envelope.
+object! {
+    /// The envelope.
+    pub(super) struct Run<'a> {
+        pub(super) request_id: Text<'a>,
+        /// `null` is a result, too.
+        pub(super) result: Option<Present<'a>>,
+        /// The log as far as it is text; other bytes are replaced by U+FFFD.
+        pub(super) log: Text<'a>,
+        pub(super) status: Status,
+        pub(super) error_code: ErrorCode,
+    }
+}
+
+/// The status of a run. Inner `None`: there is one, and it is no number, so that it must not pass for 200.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Status(pub(super) Option<Option<i64>>);
+
+/// The code of an error.
 #[derive(Default)]
-pub(super) struct Run<'a> {
-    pub(super) request_id: Option<Cow<'a, str>>,
-    /// `null` is a result, too.
-    pub(super) result: Option<Returned<'a>>,
-    /// The log as far as it is text; other bytes are replaced by U+FFFD.
-    pub(super) log: Option<Cow<'a, str>>,
-    /// Inner `None`: there is one, and it is no number.
-    pub(super) status: Option<Option<i64>>,
-    pub(super) error_code: Option<i64>,
-    /// The code of an error of the service or its gateway, which is a text such as `FSS.0500`.
-    pub(super) has_text_code: bool,
+pub(super) enum ErrorCode {
+    #[default]
+    None,
+    /// The run's.
+    OfRun(i64),
+    /// A text such as `FSS.0500`, as the service and its gateway write theirs.
+    OfService,
 }
 
 /// What a function returned, as the envelope holds it.
@@ -52,9 +68,9 @@ pub(super) enum Returned<'a> {
     /// The text of the envelope's string.
     Text(Cow<'a, str>),
     /// A text with a lone surrogate: the bytes that it stands for, and the string that spells it.
-    Spelt(Vec<u8>, Cow<'a, RawValue>),
+    Spelt(Vec<u8>, &'a RawValue),
     /// Any other JSON.
-    Json(Cow<'a, RawValue>),
+    Json(&'a RawValue),
     /// Bytes that are not UTF-8.
     Bytes(Vec<u8>),
 }
@@ -66,7 +82,7 @@ impl Form<'_> {
             Some(Version::V0) => return Form::Bare,
             Some(Version::V1) => {
                 return match envelope(response.json()) {
-                    Some(run) if run.result.is_some() || run.status.is_some() => Form::Envelope(run),
+                    (Some(run), notes) if run.says_something() => Form::Envelope(run, notes),
                     _ => Form::Broken("it ends too early or is not the envelope that its head promises"),
                 };
             }
@@ -75,9 +91,9 @@ impl Form<'_> {
         let kind = header_text(response, &CONTENT_TYPE)
             .unwrap_or_default()
             .to_ascii_lowercase();
-        let run = envelope(response.json()).filter(|run| is_complete(run, run_id, &kind));
-        match (run, run_id) {
-            (Some(run), _) => Form::Envelope(run),
+        let (run, notes) = envelope(response.json());
+        match (run.filter(|run| is_complete(run, run_id, &kind)), run_id) {
+            (Some(run), _) => Form::Envelope(run, notes),
             (None, Some(_)) if kind.contains("json") && !is_json(response.json()) => {
                 Form::Broken("it ends too early or is not JSON")
             }
@@ -129,12 +145,12 @@ fn version(headers: &HeaderMap) -> Option<Version> {
 /// head's is enough beside any of the rest; without that it takes all of them, and in a body that the head calls text it is
 /// the function's.
 fn is_complete(run: &Run<'_>, run_id: Option<&str>, kind: &str) -> bool {
-    let named = run.request_id.as_deref().filter(|id| !id.is_empty());
+    let named = run.request_id.0.as_deref();
     if named.is_some() && named == run_id {
-        return run.result.is_some() || run.status.is_some();
+        return run.says_something();
     }
     let is_text = run_id.is_some() && kind.starts_with("text/");
-    named.is_some() && run.result.is_some() && run.status.is_some() && !is_text
+    named.is_some() && run.result.is_some() && run.status.0.is_some() && !is_text
 }
 
 fn is_json(body: &[u8]) -> bool {
@@ -143,80 +159,56 @@ fn is_json(body: &[u8]) -> bool {
 
 /// An object with members of the envelope. Text in it may hold bytes that are not UTF-8: a log that was cut at a byte
 /// count, or what the function returned.
-fn envelope(body: &[u8]) -> Option<Run<'_>> {
+fn envelope(body: &[u8]) -> (Option<Run<'_>>, Notes) {
     if !body.trim_ascii_start().starts_with(b"{") {
-        return None;
+        return (None, Notes::new(Clock::UTC));
     }
-    if let Ok(run) = serde_json::from_slice::<wire::Run<'_>>(body) {
-        return Some(Run {
-            request_id: wire::text(run.request_id),
-            result: run
-                .result
-                .map(|raw| returned(Cow::Borrowed(raw), json::string_bytes(raw))),
-            log: run.log.and_then(json::string_bytes).map(lossy),
-            status: status(run.status),
-            error_code: wire::number(run.error_code),
-            has_text_code: has_text_code(run.error_code),
-        });
-    }
-    let readable = json::readable(body)?;
-    let run = serde_json::from_str::<wire::Run<'_>>(&readable).ok()?;
-    let log = run.log.and_then(|raw| json::bytes_of(body, &readable, raw));
-    Some(Run {
-        request_id: wire::text(run.request_id).map(|id| Cow::Owned(id.into_owned())),
-        result: match run.result {
-            Some(raw) => Some(returned_bytes(json::bytes_of(body, &readable, raw)?)?),
-            None => None,
-        },
-        log: log.and_then(json::string_bytes_of).map(lossy),
-        status: status(run.status),
-        error_code: wire::number(run.error_code),
-        has_text_code: has_text_code(run.error_code),
-    })
+    lenient::noted(body, "envelope", Clock::UTC)
 }
 
-fn returned<'a>(raw: Cow<'a, RawValue>, text: Option<Cow<'a, [u8]>>) -> Returned<'a> {
-    match text {
-        None => Returned::Json(raw),
-        Some(Cow::Borrowed(bytes)) => match std::str::from_utf8(bytes) {
-            Ok(text) => Returned::Text(Cow::Borrowed(text)),
-            Err(_) => Returned::Spelt(bytes.to_owned(), raw),
-        },
-        Some(Cow::Owned(bytes)) => match String::from_utf8(bytes) {
-            Ok(text) => Returned::Text(Cow::Owned(text)),
-            Err(bytes) => Returned::Spelt(bytes.into_bytes(), raw),
-        },
+impl Run<'_> {
+    fn says_something(&self) -> bool {
+        self.result.is_some() || self.status.0.is_some()
     }
 }
 
-/// The same of a member's bytes as they came.
-fn returned_bytes(bytes: &[u8]) -> Option<Returned<'_>> {
-    if let Ok(raw) = serde_json::from_slice::<&RawValue>(bytes) {
-        return Some(returned(Cow::Borrowed(raw), json::string_bytes(raw)));
+impl<'a> Returned<'a> {
+    pub(super) fn of(Present(raw): Present<'a>) -> Self {
+        let raw = match raw {
+            Raw::Text(raw) => raw,
+            Raw::Bytes(bytes) => {
+                return Self::Bytes(
+                    json::string_bytes(bytes).map_or_else(|| bytes.to_owned(), Cow::into_owned),
+                );
+            }
+        };
+        match json::string_bytes(raw.get().as_bytes()) {
+            None => Self::Json(raw),
+            Some(Cow::Borrowed(bytes)) => match std::str::from_utf8(bytes) {
+                Ok(text) => Self::Text(Cow::Borrowed(text)),
+                Err(_) => Self::Spelt(bytes.to_owned(), raw),
+            },
+            Some(Cow::Owned(bytes)) => match String::from_utf8(bytes) {
+                Ok(text) => Self::Text(Cow::Owned(text)),
+                Err(bytes) => Self::Spelt(bytes.into_bytes(), raw),
+            },
+        }
     }
-    let text = if bytes.starts_with(b"\"") {
-        json::string_bytes_of(bytes)?.into_owned()
-    } else {
-        bytes.to_owned()
-    };
-    Some(Returned::Bytes(text))
 }
 
-fn status(raw: Option<&RawValue>) -> Option<Option<i64>> {
-    raw.filter(|raw| raw.get() != "null")
-        .map(|raw| wire::number(Some(raw)))
+impl<'a> Member<'a> for Status {
+    fn read(place: &mut Place<'a>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
+        let is_null = place.next() == Some(b'n');
+        let number = i64::read(place, notes)?;
+        Ok((!is_null).then_some(Self(Some(number))))
+    }
 }
 
-fn has_text_code(raw: Option<&RawValue>) -> bool {
-    wire::number(raw).is_none() && wire::text(raw).is_some_and(|code| !code.trim().is_empty())
-}
-
-fn lossy(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
-    match bytes {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-        Cow::Owned(bytes) => Cow::Owned(
-            String::from_utf8(bytes)
-                .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()),
-        ),
+impl<'a> Member<'a> for ErrorCode {
+    fn read(place: &mut Place<'a>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
+        scalar(place, notes, |scalar, _| match (scalar.whole(), &scalar) {
+            (Found::Unreadable, Scalar::Text(_)) => Found::Value(Self::OfService),
+            (code, _) => code.and_then(|code| Found::Value(Self::OfRun(code))),
+        })
     }
 }

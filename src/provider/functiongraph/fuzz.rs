@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::{errors, outcome, sign, wire};
 use crate::proto::JsonEncoding;
 use crate::provider::lenient::{self, Clock};
+use crate::telemetry::metrics::TargetMetrics;
 use crate::transport::Response;
 
 /// An answer: one byte chooses the status, lines `name:value` follow, and behind an empty line the body.
@@ -45,15 +46,16 @@ pub(crate) fn answer(data: &[u8]) {
             error.message
         );
     }
+    let metrics = TargetMetrics::unread();
     for encoding in [JsonEncoding::Text, JsonEncoding::Value] {
-        let _ = outcome::read(&response, encoding, true);
+        let _ = outcome::read(&response, encoding, true, &metrics);
     }
     let _ = lenient::quietly::<wire::action::Functions>(&response.body, Clock::UTC);
     let _ = lenient::quietly::<wire::action::Function>(&response.body, Clock::UTC);
     let _ = lenient::quietly::<Vec<wire::action::Alias>>(&response.body, Clock::UTC);
     let _ = lenient::quietly::<wire::Records>(&response.body, Clock::UTC);
     let _ = lenient::quietly::<wire::AsyncConfig>(&response.body, Clock::UTC);
-    let _ = serde_json::from_slice::<wire::Accepted>(&response.body);
+    let _ = lenient::quietly::<wire::Accepted>(&response.body, Clock::UTC);
 }
 
 /// What a gateway says it signed: two such texts differ exactly when they are two.

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value as Tree, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -25,7 +25,8 @@ use crate::credentials::token::{Fetch, Fetched};
 use crate::credentials::{Login, LoginSource};
 use crate::error::{Component, Error, Execution, Kind, Result};
 use crate::provider::checks::to_body;
-use crate::provider::status::{json_fault, not_understood};
+use crate::provider::lenient::{self, Clock, Words, object};
+use crate::provider::status::not_understood;
 use crate::transport::{Request, Response, Transport};
 
 /// The header that holds a new token.
@@ -60,28 +61,22 @@ pub(super) struct Token {
     pub(super) project: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    token: Option<Body>,
-}
+object! {
+    struct Answer {
+        token: Option<Body>,
+    }
 
-#[derive(Deserialize)]
-struct Body {
-    expires_at: Option<String>,
-    issued_at: Option<String>,
-    project: Option<Project>,
-}
+    struct Body {
+        expires_at: Words,
+        issued_at: Words,
+        project: Option<Project>,
+    }
 
-/// A project. What has no id, or no name to compare, is not taken.
-#[derive(Deserialize)]
-struct Project {
-    id: Option<String>,
-    name: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Projects {
-    projects: Vec<Project>,
+    /// A project. What has no id, or no name to compare, is not taken.
+    struct Project {
+        id: Words,
+        name: Words,
+    }
 }
 
 #[async_trait]
@@ -171,10 +166,10 @@ impl Iam {
             .send(call, &request, &sealed)
             .await
             .map_err(|error| before(error, "logging in"))?;
-        let token = read_token(&response, self.transport.now())?;
+        let token = read_token(&response, &self.transport)?;
         let wanted = self.endpoint.project_name();
         if let (None, Some(project)) = (self.endpoint.project_id(), &token.project)
-            && let Some(name) = project.name.as_deref().filter(|name| *name != wanted)
+            && let Some(name) = project.name.0.as_deref().filter(|name| *name != wanted)
         {
             let message = format!(
                 "IAM gave a token for the project {}, and {wanted} was asked for; set project_id for this target.",
@@ -182,7 +177,7 @@ impl Iam {
             );
             return Err(project_unknown(message));
         }
-        let project = token.project.and_then(|project| project.id);
+        let project = token.project.and_then(|project| project.id.0);
         Ok(Fetched {
             value: Token {
                 header: token.header,
@@ -215,23 +210,20 @@ impl Iam {
             .send(call, &request, &sealed)
             .await
             .map_err(|error| before(error, "looking up the project"))?;
-        let found: Projects = serde_json::from_slice(response.json()).map_err(|fault| {
-            before(
-                not_understood(&response, &json_fault(&fault)),
-                "looking up the project",
-            )
-        })?;
-        choose(&found.projects, wanted).map_err(project_unknown)
+        let metrics = self.transport.metrics();
+        let found: Vec<Project> = lenient::read(response.json(), Some("projects"), Clock::UTC, metrics)
+            .map_err(|what| before(not_understood(&response, &what), "looking up the project"))?;
+        choose(&found, wanted).map_err(project_unknown)
     }
 }
 
 /// The id of the only project of this name, or a sentence on what IAM answered instead.
 fn choose(projects: &[Project], wanted: &str) -> std::result::Result<String, String> {
-    let named = |project: &&Project| project.name.as_deref() == Some(wanted);
+    let named = |project: &&Project| project.name.0.as_deref() == Some(wanted);
     let ids: BTreeSet<&str> = projects
         .iter()
         .filter(named)
-        .filter_map(|project| project.id.as_deref())
+        .filter_map(|project| project.id.0.as_deref())
         .collect();
     let mut ids = ids.into_iter();
     match (ids.next(), ids.count()) {
@@ -243,7 +235,7 @@ fn choose(projects: &[Project], wanted: &str) -> std::result::Result<String, Str
         (None, _) => {
             let others: Vec<_> = projects
                 .iter()
-                .filter_map(|project| project.name.as_deref())
+                .filter_map(|project| project.name.0.as_deref())
                 .map(shown)
                 .collect();
             let instead = match others.len() {
@@ -341,7 +333,7 @@ struct Answered {
     life: Duration,
 }
 
-fn read_token(response: &Response, now: SystemTime) -> Result<Answered> {
+fn read_token(response: &Response, transport: &Transport) -> Result<Answered> {
     let missing = |what: &str| {
         let error = before(not_understood(response, what), "logging in");
         error.with(|facts| facts.upstream_request_id = request_id(&response.headers))
@@ -354,11 +346,11 @@ fn read_token(response: &Response, now: SystemTime) -> Result<Answered> {
         .and_then(secret_header)
         .ok_or_else(|| missing("no X-Subject-Token"))?;
     // The token is what counts; what the body says of it is welcome.
-    let body = serde_json::from_slice::<Answer>(response.json())
-        .ok()
-        .and_then(|answer| answer.token);
+    let metrics = transport.metrics();
+    let body =
+        lenient::welcome(response.json(), "token", Clock::UTC, metrics).and_then(|Answer { token }| token);
     let (life, project) = match body {
-        Some(body) => (life(&body, now), body.project),
+        Some(body) => (life(&body, transport.now()), body.project),
         None => (None, None),
     };
     Ok(Answered {
@@ -370,7 +362,7 @@ fn read_token(response: &Response, now: SystemTime) -> Result<Answered> {
 
 /// By the issuer's own two times, so that a wrong clock here does not matter.
 fn life(body: &Body, now: SystemTime) -> Option<Duration> {
-    let at = |text: &Option<String>| OffsetDateTime::parse(text.as_deref()?, &Rfc3339).ok();
+    let at = |text: &Words| OffsetDateTime::parse(text.0.as_deref()?, &Rfc3339).ok();
     let expires = at(&body.expires_at)?;
     let issued = at(&body.issued_at).unwrap_or_else(|| OffsetDateTime::from(now));
     Duration::try_from(expires - issued).ok()

@@ -16,6 +16,7 @@ use crate::error::{Error, Execution, Faults, Result};
 use crate::json;
 use crate::names::AsyncRequestId;
 use crate::proto::*;
+use crate::provider::lenient::{self, Clock};
 use crate::provider::{inner_error, runs};
 use crate::transport::Response;
 
@@ -64,9 +65,14 @@ impl FunctionGraph {
         let sent = self.send_judged(call, place, &outgoing, outcome::judge).await;
         call.deadline = deadline;
 
-        let told = sent
-            .map_err(not_waited_for)
-            .and_then(|response| outcome::read(&response, encoding, request.include_logs));
+        let told = sent.map_err(not_waited_for).and_then(|response| {
+            outcome::read(
+                &response,
+                encoding,
+                request.include_logs,
+                self.transport.metrics(),
+            )
+        });
         self.count(&function, &told);
         let mut activation = told.map_err(|error| function.named(error))?;
         self.name(&mut activation, &function, &place.project);
@@ -116,8 +122,9 @@ impl FunctionGraph {
 
     /// A run that was accepted: its id in the body, else in a header.
     fn accepted(&self, call: &Call, response: &Response) -> Result<Activation> {
-        let id =
-            accepted_id(response).ok_or_else(|| self.not_understood(response, "no usable request_id"))?;
+        let body = lenient::welcome(response.json(), "accepted", Clock::UTC, self.transport.metrics());
+        let id = accepted_id(body, response)
+            .ok_or_else(|| self.not_understood(response, "no usable request_id"))?;
         Ok(Activation {
             activation_id: id.to_string(),
             status: ActivationStatus::Queued.into(),
@@ -176,16 +183,16 @@ impl FunctionGraph {
 /// taken, and must not be asked for again.
 fn judge_accepted(response: &Response) -> Result<()> {
     let judged = errors::judge(response);
-    if judged.is_err() && !inner_error::reported(response.json()) && accepted_id(response).is_some() {
+    let names_run = || accepted_id(lenient::quietly(response.json(), Clock::UTC), response).is_some();
+    if judged.is_err() && !inner_error::reported(response.json()) && names_run() {
         return Ok(());
     }
     judged
 }
 
 /// The id of a run that was accepted: in the body, else in a header.
-fn accepted_id(response: &Response) -> Option<AsyncRequestId> {
-    let body = serde_json::from_slice::<wire::Accepted>(response.json()).ok();
-    let in_body = body.and_then(|body| AsyncRequestId::read(&body.request_id?));
+fn accepted_id(body: Option<wire::Accepted>, response: &Response) -> Option<AsyncRequestId> {
+    let in_body = body.and_then(|body| AsyncRequestId::read(&body.request_id.0?));
     in_body.or_else(|| AsyncRequestId::read(envelope::run_id(&response.headers)?))
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize as _;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::envelope::{Form, Returned, Run, header_code, run_id};
+use super::envelope::{ErrorCode, Form, Returned, Run, header_code, run_id};
 use super::errors::{self, Fault, fault_of};
 use super::{header_text, wire};
 use crate::error::{Error, Execution, Kind, Result, Scope};
@@ -20,9 +20,10 @@ use crate::names::AsyncRequestId;
 use crate::proto::json::Encoding;
 use crate::proto::{Activation, ActivationStatus, Json, JsonEncoding};
 use crate::provider::inner_error;
-use crate::provider::lenient::times;
+use crate::provider::lenient::{self, Clock, times};
 use crate::provider::runs::set_json;
 use crate::provider::status::not_understood;
+use crate::telemetry::metrics::TargetMetrics;
 use crate::transport::Response;
 
 const IS_FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-is-func-err");
@@ -38,7 +39,7 @@ pub(super) fn judge(response: &Response) -> Result<()> {
     let good = response.status.is_success();
     // The code of the service or its gateway speaks first; in the object of a function that ran well it is the function's.
     let coded = match &form {
-        Form::Envelope(run) => run.has_text_code,
+        Form::Envelope(run, _) => matches!(run.error_code, ErrorCode::OfService),
         Form::Bare if good => false,
         Form::Bare | Form::Broken(_) | Form::Unproven(_) => has_code(response.json()),
     };
@@ -53,7 +54,7 @@ pub(super) fn judge(response: &Response) -> Result<()> {
         return fault_of(code).error(code).map_or(Ok(()), lost);
     }
     match form {
-        Form::Envelope(_) => Ok(()),
+        Form::Envelope(..) => Ok(()),
         Form::Bare if good || has_result(response) => Ok(()),
         Form::Bare => Err(begun(failed())),
         Form::Broken(what) if good => Err(not_understood(response, what).execution(Execution::Completed)),
@@ -64,9 +65,17 @@ pub(super) fn judge(response: &Response) -> Result<()> {
 }
 
 /// The outcome of a run that [`judge`] accepted.
-pub(super) fn read(response: &Response, encoding: JsonEncoding, logs: bool) -> Result<Activation> {
+pub(super) fn read(
+    response: &Response,
+    encoding: JsonEncoding,
+    logs: bool,
+    metrics: &TargetMetrics,
+) -> Result<Activation> {
     let envelope = match Form::of(response) {
-        Form::Envelope(run) => Some(run),
+        Form::Envelope(run, notes) => {
+            lenient::report(&notes, metrics);
+            Some(run)
+        }
         Form::Bare | Form::Broken(_) | Form::Unproven(_) => None,
     };
     let mut activation = Activation {
@@ -74,12 +83,12 @@ pub(super) fn read(response: &Response, encoding: JsonEncoding, logs: bool) -> R
         ..Activation::default()
     };
     let in_body = || {
-        let id = envelope.as_ref()?.request_id.as_deref()?;
+        let id = envelope.as_ref()?.request_id.0.as_deref()?;
         AsyncRequestId::read(id).map(|_| id)
     };
     let id = run_id(&response.headers).or_else(in_body);
     activation.activation_id = id.unwrap_or_default().to_owned();
-    figures(response, &mut activation);
+    figures(response, &mut activation, metrics);
     if logs {
         activation.logs = log_lines(response, envelope.as_ref());
     }
@@ -87,11 +96,11 @@ pub(super) fn read(response: &Response, encoding: JsonEncoding, logs: bool) -> R
     activation.status = status.into();
     activation.status_text = words;
     activation.success = status == ActivationStatus::Success;
-    match envelope.map(|run| run.result) {
-        Some(Some(Returned::Json(raw))) => set_json(&mut activation, &raw, encoding)?,
+    match envelope.map(|run| run.result.map(Returned::of)) {
+        Some(Some(Returned::Json(raw))) => set_json(&mut activation, raw, encoding)?,
         Some(Some(Returned::Text(text))) => of_text(&mut activation, text.into_owned(), encoding)?,
         Some(Some(Returned::Spelt(bytes, raw))) => {
-            set_json(&mut activation, &raw, encoding)?;
+            set_json(&mut activation, raw, encoding)?;
             activation.result_bytes = bytes.into();
         }
         Some(Some(Returned::Bytes(bytes))) => activation.result_bytes = bytes.into(),
@@ -139,9 +148,12 @@ fn wall(error: Error) -> Error {
 }
 
 fn verdict(response: &Response, envelope: Option<&Run<'_>>) -> Result<(ActivationStatus, String)> {
-    let in_body = envelope.and_then(|run| run.error_code).filter(|code| *code != 0);
+    let in_body = match envelope.map(|run| &run.error_code) {
+        Some(ErrorCode::OfRun(code)) if *code != 0 => Some(*code),
+        _ => None,
+    };
     let code = header_code(response).or(in_body);
-    let status = envelope.and_then(|run| run.status);
+    let status = envelope.and_then(|run| run.status.0);
     let of_function = is_function_error(response) == Some(true);
     let words = || {
         let parts = [
@@ -199,9 +211,9 @@ fn is_function_error(response: &Response) -> Option<bool> {
     Some(text == "1" || text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("yes"))
 }
 
-fn figures(response: &Response, activation: &mut Activation) {
+fn figures(response: &Response, activation: &mut Activation, metrics: &TargetMetrics) {
     let summary: wire::Summary = header_text(response, &SUMMARY)
-        .and_then(|text| serde_json::from_str(text).ok())
+        .and_then(|text| lenient::welcome(text.as_bytes(), "X-Cff-Invoke-Summary", Clock::UTC, metrics))
         .unwrap_or_default();
     let billed = || {
         header_text(response, &BILLED)?
@@ -221,9 +233,7 @@ fn figures(response: &Response, activation: &mut Activation) {
 
 /// The last 4 KB from the body, else the last 2,000 bytes from the header.
 fn log_lines(response: &Response, envelope: Option<&Run<'_>>) -> Vec<String> {
-    let in_body = envelope
-        .and_then(|run| run.log.as_deref())
-        .filter(|log| !log.is_empty());
+    let in_body = envelope.and_then(|run| run.log.0.as_deref());
     let log = in_body.map(ToOwned::to_owned).or_else(|| {
         let bytes = STANDARD.decode(header_text(response, &LOG)?).ok()?;
         // Cut at a byte count, so the first character may be half of one.

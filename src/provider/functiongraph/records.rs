@@ -85,8 +85,8 @@ impl FunctionGraph {
                 .map_err(|error| function.named(error))?;
             let list: wire::Records = self.read(&response)?;
             // A back end that does not know the filter must not answer for another run.
-            let found = list
-                .invocations
+            let found = self
+                .list(&response, list.invocations, list.count)?
                 .into_iter()
                 .find(|record| record.request_id.0.as_deref() == Some(id.as_str()));
             if let Some(record) = found {
@@ -211,7 +211,8 @@ impl FunctionGraph {
                 next: list.next_marker.whole(),
                 total: list.count,
             };
-            part.take(list.invocations, said, |record| {
+            let invocations = self.list(&response, list.invocations, list.count)?;
+            part.take(invocations, said, |record| {
                 record.request_id.0.as_deref().unwrap_or_default()
             })?;
         }

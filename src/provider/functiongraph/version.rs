@@ -12,6 +12,7 @@ use crate::call::Call;
 use crate::error::{Error, Faults, Kind, Result};
 use crate::names::{AliasName, FunctionVersion};
 use crate::proto::*;
+use crate::provider::lenient::List;
 use crate::provider::paging::{Page, Said, WholeList};
 use crate::provider::races;
 use crate::provider::status::about;
@@ -92,7 +93,8 @@ impl FunctionGraph {
                 total: part.count,
             };
             let id = |item: &wire::Item| item.version.0.clone().unwrap_or_default();
-            if !list.take(part.versions, id, said, response.body.len())? {
+            let versions = self.list(&response, part.versions, part.count)?;
+            if !list.take(versions, id, said, response.body.len())? {
                 break;
             }
         }
@@ -171,10 +173,8 @@ impl FunctionGraph {
             .await
             .map_err(|error| function.named(error))?;
         // A bare array; null when there is none (INFERRED).
-        let list: Vec<wire::Alias> = match response.body.trim_ascii() {
-            b"null" => Vec::new(),
-            _ => self.read(&response)?,
-        };
+        let list: List<wire::Alias> = self.read(&response)?;
+        let list = self.list(&response, list, None)?;
         let aliases = list.into_iter().map(|alias| read_alias(alias, "")).collect();
         let (aliases, next_page_token) = page.take(aliases, |alias: &ActionAlias| &alias.name);
         Ok(ListActionAliasesResponse {
@@ -306,8 +306,9 @@ fn alias_body(alias: &ActionAlias, name: Option<&str>) -> Result<bytes::Bytes> {
 }
 
 fn read_alias(found: wire::Alias, name: &str) -> ActionAlias {
+    // There is one type of rule.
     let rule = |rule: wire::AliasRule| AliasVersionRule {
-        rule_type: rule.rule_type.0.unwrap_or_default(),
+        rule_type: rule.rule_type.0.unwrap_or_else(|| "Header".to_owned()),
         param: rule.param.0.unwrap_or_default(),
         op: rule.op.0.unwrap_or_default(),
         value: rule.value.0.unwrap_or_default(),
@@ -325,10 +326,13 @@ fn read_alias(found: wire::Alias, name: &str) -> ActionAlias {
             .additional_version_strategy
             .unwrap_or_default()
             .into_iter()
-            .map(|(version, strategy)| {
-                let rules = strategy.rules.unwrap_or_default().into_iter().map(rule).collect();
-                let combine_type = strategy.combine_type.0.unwrap_or_default();
-                (version, AliasVersionStrategy { combine_type, rules })
+            // Without a rule no call goes there.
+            .filter_map(|(version, strategy)| {
+                let rules = strategy.rules.filter(|rules| !rules.is_empty())?;
+                let rules = rules.into_iter().map(rule).collect();
+                // INFERRED: where nothing is said, all rules must hold.
+                let combine_type = strategy.combine_type.0.unwrap_or_else(|| "and".to_owned());
+                Some((version, AliasVersionStrategy { combine_type, rules }))
             })
             .collect(),
         resource_id: action_read::urn(found.alias_urn),

@@ -6,32 +6,13 @@
 use std::borrow::Cow;
 
 use prost_types::Timestamp;
-use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::provider::lenient::{JsonText, Loose, Seconds, Words, object};
+use crate::provider::lenient::{JsonText, List, Loose, Seconds, Words, object};
 
 pub(super) mod action;
 pub(super) mod put;
-
-/// The answer of a run in envelope v1. What is no text or number where it should be is as if it were absent.
-#[derive(Deserialize)]
-pub(super) struct Run<'a> {
-    #[serde(borrow, default)]
-    pub(super) request_id: Option<&'a RawValue>,
-    /// Tells `null`, which a function may return, from an absent field.
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) log: Option<&'a RawValue>,
-    /// Raw, since what is there and is no number must not pass for 200.
-    #[serde(borrow, default)]
-    pub(super) status: Option<&'a RawValue>,
-    /// Raw, since it may be a number of the run's or a text of the service's.
-    #[serde(borrow, default)]
-    pub(super) error_code: Option<&'a RawValue>,
-}
 
 /// The members of an object that may hold the code of an error.
 #[derive(Deserialize)]
@@ -44,29 +25,23 @@ pub(super) struct Coded<'a> {
     pub(super) plain: Option<&'a RawValue>,
 }
 
-/// Header `X-Cff-Invoke-Summary`.
-#[derive(Deserialize, Default)]
-pub(super) struct Summary {
-    #[serde(default)]
-    pub(super) duration: Loose,
-    #[serde(default, rename = "billingDuration")]
-    pub(super) billing_duration: Loose,
-    #[serde(default, rename = "memoryUsed")]
-    pub(super) memory_used: Loose,
-}
-
-/// The answer of an asynchronous run.
-#[derive(Deserialize)]
-pub(super) struct Accepted {
-    // The hyphen is what one old client looks for; INFERRED that some back end wrote it.
-    #[serde(alias = "request-id")]
-    pub(super) request_id: Option<String>,
-}
-
 object! {
+    /// Header `X-Cff-Invoke-Summary`.
+    pub(super) struct Summary {
+        pub(super) duration: Loose,
+        pub(super) billing_duration: Loose = "billingDuration",
+        pub(super) memory_used: Loose = "memoryUsed",
+    }
+
+    /// The answer of an asynchronous run.
+    pub(super) struct Accepted {
+        // The hyphen is what one old client looks for; INFERRED that some back end wrote it.
+        pub(super) request_id: Words = "request_id" | "request-id",
+    }
+
     /// A page of records of asynchronous runs.
     pub(super) struct Records {
-        pub(super) invocations: Vec<Record>,
+        pub(super) invocations: List<Record>,
         pub(super) count: Option<i64>,
         pub(super) next_marker: Loose,
     }
@@ -136,14 +111,4 @@ object! {
 /// The text of a raw value, if it is one.
 pub(super) fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
     serde_json::from_str(raw?.get()).ok()
-}
-
-/// The number of a raw value, if it is one, in digits or as text.
-pub(super) fn number(raw: Option<&RawValue>) -> Option<i64> {
-    let loose: Loose = serde_json::from_str(raw?.get()).ok()?;
-    loose.whole()
-}
-
-pub(super) fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(json).map(Some)
 }

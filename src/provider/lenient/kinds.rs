@@ -1,12 +1,12 @@
 //! Kinds of members that the clouds spell in ways of their own.
 
+use std::borrow::Cow;
+
 use prost_types::Duration;
-use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use super::members::{nearest, scalars};
-use super::{Clock, Found, Member, Names, NotJson, Notes, Place, Raw, quietly, scalar, times};
+use super::{Found, Member, Names, NotJson, Notes, Place, Raw, Scalar, scalar, times};
 
 /// A finite number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -15,6 +15,23 @@ pub(in crate::provider) struct Loose(pub(in crate::provider) Option<f64>);
 /// A text that is not empty, or a number or a boolean as text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::provider) struct Words(pub(in crate::provider) Option<String>);
+
+/// A text that is not empty, and nothing else.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::provider) struct Text<'a>(pub(in crate::provider) Option<Cow<'a, str>>);
+
+/// The list that an answer is about. Null is none, and so is an empty text; a member that is not there, or is no list,
+/// is no answer.
+#[derive(Debug, Default)]
+pub(in crate::provider) enum List<T> {
+    /// These.
+    Items(Vec<T>),
+    /// The member is not there.
+    #[default]
+    Absent,
+    /// Something else stands there.
+    OfAnotherKind,
+}
 
 /// A boolean.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -47,6 +64,31 @@ impl Loose {
     }
 }
 
+impl<T> List<T> {
+    /// The items. `counted` is how many there are, where the answer says so of a list that it leaves out.
+    ///
+    /// # Errors
+    /// When the answer has no list: what is wrong.
+    pub(in crate::provider) fn items(self, counted: Option<i64>) -> Result<Vec<T>, &'static str> {
+        match self {
+            Self::Items(items) => Ok(items),
+            // INFERRED: a list of none may be left out where its count is there.
+            Self::Absent if counted == Some(0) => Ok(Vec::new()),
+            Self::Absent => Err("the list is missing"),
+            Self::OfAnotherKind => Err("what should be a list is of another kind"),
+        }
+    }
+
+    /// The one of the two that is there.
+    pub(in crate::provider) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Items(none), found @ Self::Items(_)) if none.is_empty() => found,
+            (found @ Self::Items(_), _) | (_, found @ Self::Items(_)) | (Self::Absent, found) => found,
+            (odd @ Self::OfAnotherKind, _) => odd,
+        }
+    }
+}
+
 impl Seconds {
     fn checked(seconds: i64) -> Option<Self> {
         (0..=times::SECONDS_MAX)
@@ -75,20 +117,6 @@ impl Serialize for Seconds {
     }
 }
 
-/// The same inside structures that the JSON library reads; nothing is counted there.
-macro_rules! in_structures {
-    ($($type:ty),*) => {$(
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-                let raw = <&RawValue>::deserialize(json)?;
-                Ok(quietly(raw.get().as_bytes(), Clock::UTC).unwrap_or_default())
-            }
-        }
-    )*};
-}
-
-in_structures!(Loose, Words, Flag);
-
 scalars! {
     Loose: |scalar, _notes| scalar.number().and_then(|number| Found::Value(Self(Some(number))));
     Words: |scalar, _notes| match scalar.into_text() {
@@ -116,6 +144,32 @@ impl<'a> Member<'a> for JsonText {
 impl<'a, 'document: 'a> Member<'document> for Present<'a> {
     fn read(place: &mut Place<'document>, _: &mut Notes) -> Result<Option<Self>, NotJson> {
         place.value().map(|raw| Some(Self(raw)))
+    }
+}
+
+impl<'a, 'document: 'a> Member<'document> for Text<'a> {
+    fn read(place: &mut Place<'document>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
+        scalar(place, notes, |scalar, _| match scalar {
+            Scalar::Text(text) if text.is_empty() => Found::Nothing,
+            Scalar::Text(text) => Found::Value(Self(Some(text))),
+            Scalar::Number(_) | Scalar::Truth(_) => Found::Unreadable,
+        })
+    }
+}
+
+impl<'a, T: Member<'a>> Member<'a> for List<T> {
+    fn read(place: &mut Place<'a>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
+        if place.at_nothing() {
+            return place.value().map(|_| Some(Self::Items(Vec::new())));
+        }
+        // One text is no list of what an answer is about.
+        if place.next() == Some(b'"') {
+            place.value()?;
+            notes.unreadable_here();
+            return Ok(Some(Self::OfAnotherKind));
+        }
+        let items = Vec::read(place, notes)?;
+        Ok(Some(items.map_or(Self::OfAnotherKind, Self::Items)))
     }
 }
 

@@ -178,7 +178,11 @@ impl<'a, T: Member<'a>> Member<'a> for Option<T> {
 /// A list. Where a table says Object, one item stands for itself; so does one text where texts are due.
 impl<'a, T: Member<'a>> Member<'a> for Vec<T> {
     fn read(place: &mut Place<'a>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
-        let list = notes.member();
+        // A document that is a list has no name.
+        let list = match notes.member() {
+            "" => "items",
+            name => name,
+        };
         let mut items = Self::new();
         let mut item = |place: &mut Place<'a>, notes: &mut Notes| -> Result<(), NotJson> {
             notes.enter(list);
@@ -194,7 +198,7 @@ impl<'a, T: Member<'a>> Member<'a> for Vec<T> {
         };
         match place.next() {
             Some(b'{') => item(place, notes)?,
-            Some(b'"') if !place.at_empty_text() => item(place, notes)?,
+            Some(b'"') if !place.at_nothing() => item(place, notes)?,
             _ => return Ok(place.list(notes, item)?.then_some(items)),
         }
         Ok((!items.is_empty()).then_some(items))

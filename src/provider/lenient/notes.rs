@@ -15,7 +15,7 @@ pub(in crate::provider) struct Notes {
 
 impl Notes {
     /// Of a document whose times are those of `clock`.
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(in crate::provider) fn new(clock: Clock) -> Self {
         Self {
             clock,
             member: "",

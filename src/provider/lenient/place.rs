@@ -106,9 +106,10 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// True where an empty text stands.
-    pub(super) fn at_empty_text(&mut self) -> bool {
-        self.next() == Some(b'"') && self.rest.starts_with(b"\"\"")
+    /// True where null or an empty text stands, by which clouds write that there is none.
+    pub(super) fn at_nothing(&mut self) -> bool {
+        self.next();
+        self.rest.starts_with(b"null") || self.rest.starts_with(b"\"\"")
     }
 
     /// Nothing but white space may be left.

@@ -5,14 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use super::action_put::{CUSTOM_IMAGE, is_sequence};
 use super::paging::Page;
 use super::{Ncp, action_put, rules, wire};
 use crate::call::Call;
 use crate::error::{Faults, Result};
-use crate::json;
 use crate::names::{NcpName, NcpPackage};
 use crate::proto::exec::Code;
 use crate::proto::*;
+use crate::provider::checks::same_action;
 use crate::provider::lenient::Millis;
 use crate::provider::status::about;
 
@@ -71,8 +72,8 @@ impl Ncp {
             .await
             .map_err(|error| error.resource("package", package.as_str()))?;
         let list: wire::ActionList = self.content(&response)?;
-        let actions: Vec<_> = list
-            .into_items()
+        let actions: Vec<_> = self
+            .list(&response, list.actions.or(list.action))?
             .into_iter()
             .map(|item| summary(item, package.as_str()))
             .collect();
@@ -118,6 +119,9 @@ impl Ncp {
         let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
         let sent = request.action.unwrap_or_default();
         let encoding = rules::encoding(request.result_encoding, sent.parameters.as_ref(), &mut faults);
+        if let Some(action) = &action {
+            same_action(&sent, (action.package(), action.name()), "-", &mut faults);
+        }
         let put = action_put::Put::check(sent, &self.endpoint, platform, &mut faults);
         faults.into_result()?;
         let (action, put) = (rules::checked(action)?, rules::checked(put)?);
@@ -196,35 +200,40 @@ fn action_type(kind: Option<&str>, web: Option<bool>, runtime: &str) -> ActionTy
     }
 }
 
-fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, code: bool) -> Result<Action> {
+fn read(
+    found: wire::Action<'_>,
+    asked: &ActionName,
+    encoding: JsonEncoding,
+    include_code: bool,
+) -> Result<Action> {
     about(
         "action",
         found.name.0.as_deref().unwrap_or_default(),
         asked.name(),
     )?;
-    let (parameters, inexact) = match found.parameters {
-        Some(raw) => json::answer(raw, encoding).map(|(json, inexact)| (Some(json), inexact))?,
-        None => (None, false),
-    };
+    let (parameters, inexact) = found.parameters.answer(encoding)?;
     let runtime = found
         .exec
         .as_ref()
         .and_then(|exec| exec.kind.0.clone())
         .unwrap_or_default();
-    // `{}` stands for none.
-    let vpc = found.vpc.into_iter().filter(|vpc| vpc.vpc_no != 0);
-    Ok(Action {
+    let kind = action_type(found.kind.0.as_deref(), found.web.0, &runtime);
+    let mut action = Action {
         name: found.name.0.unwrap_or_else(|| asked.name().to_owned()),
         package_name: asked.package().to_owned(),
-        r#type: action_type(found.kind.0.as_deref(), found.web.0, &runtime).into(),
+        r#type: kind.into(),
         description: found.description.0.unwrap_or_default(),
         parameters,
-        exec: found.exec.map(|exec| read_exec(exec, code)),
+        exec: found.exec.map(|exec| read_exec(exec, include_code, kind)),
         limits: found.limits.map(|limits| Limits {
             timeout: limits.timeout.map(|Millis(timeout)| timeout),
             memory_mb: limits.memory.unwrap_or_default(),
         }),
-        vpc: vpc
+        vpc: found
+            .vpc
+            .into_iter()
+            // `{}` stands for none.
+            .filter(|vpc| vpc.vpc_no > 0 && vpc.subnet_no > 0)
             .map(|vpc| Vpc {
                 vpc_no: vpc.vpc_no,
                 subnet_no: vpc.subnet_no,
@@ -237,21 +246,48 @@ fn read(found: wire::Action<'_>, asked: &ActionName, encoding: JsonEncoding, cod
         version: found.version.0.unwrap_or_default(),
         inexact,
         function_graph: None,
-    })
+    };
+    if is_sequence(kind) {
+        // Apache OpenWhisk keeps them of a sequence too, where they have no meaning and a put refuses them.
+        (action.parameters, action.inexact, action.limits) = (None, false, None);
+        action.vpc.clear();
+    }
+    if kind != ActionType::Web {
+        (action.raw_http, action.custom_options) = (false, false);
+    }
+    Ok(action)
 }
 
-/// The code is left out unless asked for: it may be large, and may hold secrets.
-fn read_exec(exec: wire::Exec<'_>, include_code: bool) -> Exec {
+/// What belongs to the kind of action. The code is left out unless asked for: it may be large, and may hold secrets.
+fn read_exec(exec: wire::Exec<'_>, include_code: bool, kind: ActionType) -> Exec {
+    let runtime = exec.kind.0.unwrap_or_default();
+    if is_sequence(kind) {
+        return Exec {
+            runtime,
+            components: exec.components.into_iter().map(component).collect(),
+            ..Exec::default()
+        };
+    }
     let code = exec
         .code
         .filter(|_| include_code)
         .and_then(|raw| read_code(raw, exec.binary.0.unwrap_or_default()));
+    let image_uri = exec.image_uri.0.filter(|_| runtime == CUSTOM_IMAGE);
     Exec {
-        runtime: exec.kind.0.unwrap_or_default(),
+        runtime,
         main: exec.main.0.unwrap_or_default(),
         code,
-        image_uri: exec.image_uri.0.unwrap_or_default(),
-        components: exec.components,
+        image_uri: image_uri.unwrap_or_default(),
+        components: Vec::new(),
+    }
+}
+
+/// A part of a sequence. One that is named alone belongs to no package.
+fn component(name: String) -> String {
+    if name.contains('/') {
+        name
+    } else {
+        format!("-/{name}")
     }
 }
 

@@ -12,14 +12,14 @@ use super::rules::{self, ARCHIVE_MAX, MEMORY_MB, PARAMETERS_MAX, SOURCE_MAX, TIM
 use super::{to_body, wire};
 use crate::error::{Faults, Result};
 use crate::json;
-use crate::names::{NcpName, NcpPackage};
+use crate::names::NcpName;
 use crate::proto::exec::Code;
 use crate::proto::*;
 
 /// The pseudo runtime of sequences.
 const SEQUENCE: &str = "sequence";
 /// The runtime that runs a container image; spelt with a space.
-const CUSTOM_IMAGE: &str = "custom image";
+pub(super) const CUSTOM_IMAGE: &str = "custom image";
 
 /// A checked put.
 pub(super) struct Put {
@@ -55,7 +55,7 @@ impl Put {
             "action.function_graph",
             || "is for functiongraph targets only.",
         );
-        if !is_web(kind) {
+        if kind != ActionType::Web {
             let rule = || "is for web actions only: set type to ACTION_TYPE_WEB, or leave it out.";
             faults.require(!action.raw_http, "action.raw_http", rule);
             faults.require(!action.custom_options, "action.custom_options", rule);
@@ -69,7 +69,7 @@ impl Put {
             let parameters =
                 json::object_text(action.parameters, "action.parameters", PARAMETERS_MAX, faults);
             (
-                check_limits(action.limits, faults),
+                check_limits(action.limits, place, faults),
                 parameters,
                 check_vpc(action.vpc, place, platform, faults),
             )
@@ -133,8 +133,8 @@ impl Put {
                 components: &self.exec.components,
             },
             vpc,
-            raw_http: (web && !sequence).then_some(self.raw_http),
-            custom_options: (web && !sequence).then_some(self.custom_options),
+            raw_http: (self.kind == ActionType::Web).then_some(self.raw_http),
+            custom_options: (self.kind == ActionType::Web).then_some(self.custom_options),
             // Its default on update is documented in two ways, so it is always said.
             web: old.then_some(web),
         })
@@ -145,7 +145,7 @@ fn is_web(kind: ActionType) -> bool {
     matches!(kind, ActionType::Web | ActionType::SequenceWeb)
 }
 
-fn is_sequence(kind: ActionType) -> bool {
+pub(super) fn is_sequence(kind: ActionType) -> bool {
     matches!(kind, ActionType::Sequence | ActionType::SequenceWeb)
 }
 
@@ -180,20 +180,24 @@ fn check_sequence(
         || "is required for a sequence: the actions to run, each as package/action or -/action.",
     );
     for (index, component) in exec.components.iter().enumerate() {
-        let mut inner = Faults::new();
-        let parsed = component.split_once('/').and_then(|(package, name)| {
-            let package = if package.is_empty() {
-                None
-            } else {
-                NcpPackage::parse(package, "", &mut inner)
-            };
-            package.zip(NcpName::parse(name, "", &mut inner))
-        });
         faults.require(
-            parsed.is_some(),
+            is_component(component),
             &format!("action.exec.components[{index}]"),
             || format!("is {component:?}; write package/action, or -/action for one without a package."),
         );
+    }
+}
+
+/// `package/action`, or as Apache OpenWhisk answers it, with the namespace: `/namespace/package/action`, or
+/// `/namespace/action` for an action without a package. A namespace may be another account's, so that it stays.
+fn is_component(text: &str) -> bool {
+    let mut faults = Faults::new();
+    let mut name = |name: &str| NcpName::parse(name, "", &mut faults).is_some();
+    match text.split('/').collect::<Vec<_>>()[..] {
+        [package, action] => (package == "-" || name(package)) && name(action),
+        ["", namespace, action] => !namespace.is_empty() && name(action),
+        ["", namespace, package, action] => !namespace.is_empty() && name(package) && name(action),
+        _ => false,
     }
 }
 
@@ -268,11 +272,18 @@ fn check_image(uri: &str, image: bool, place: &Endpoint, faults: &mut Faults) {
     );
 }
 
-fn check_limits(limits: Option<Limits>, faults: &mut Faults) -> Option<wire::Limits> {
+fn check_limits(limits: Option<Limits>, place: &Endpoint, faults: &mut Faults) -> Option<wire::Limits> {
+    // The guide of 2.0 gives a range where 2.1 lists the sizes.
+    let old = place.version == ApiVersion::V20;
+    let sizes = if old {
+        "from 128 to 1024"
+    } else {
+        "128, 256, 512 or 1024"
+    };
     let Some(limits) = limits else {
         faults.add(
             "action.limits",
-            "is required: timeout (0.5s to 300s) and memory_mb (128, 256, 512 or 1024).",
+            format!("is required: timeout (0.5s to 300s) and memory_mb ({sizes})."),
         );
         return None;
     };
@@ -292,14 +303,14 @@ fn check_limits(limits: Option<Limits>, faults: &mut Faults) -> Option<wire::Lim
             millis
         }
     };
-    faults.require(
-        MEMORY_MB.contains(&limits.memory_mb),
-        "action.limits.memory_mb",
-        || format!("is {}; it must be 128, 256, 512 or 1024.", limits.memory_mb),
-    );
+    let memory = limits.memory_mb;
+    let fits = MEMORY_MB.contains(&memory) || (old && (128..=1024).contains(&memory));
+    faults.require(fits, "action.limits.memory_mb", || {
+        format!("is {memory}; it must be {sizes}.")
+    });
     Some(wire::Limits {
         timeout: timeout?,
-        memory: limits.memory_mb,
+        memory,
     })
 }
 

@@ -195,11 +195,8 @@ impl Ncp {
             Some(wire::Answered::Object(outcome)) => Some(outcome),
             Some(wire::Answered::Text(inner)) => {
                 text = inner;
-                let read = lenient::quietly(text.as_bytes(), time::clock(&self.endpoint));
-                if read.is_none() {
-                    self.transport.metrics().unreadable.add("response", 1);
-                }
-                read
+                let clock = time::clock(&self.endpoint);
+                lenient::welcome(text.as_bytes(), "response", clock, self.transport.metrics())
             }
             Some(wire::Answered::Unreadable) => None,
             None if activation.activation_id.is_empty() => {

@@ -30,7 +30,7 @@ pub(crate) fn answer(data: &[u8]) {
     let clock = Clock::UTC;
     let _ = lenient::quietly::<Vec<wire::Package<'_>>>(&response.body, clock);
     let _ = lenient::quietly::<wire::Action<'_>>(&response.body, clock);
-    let _ = lenient::quietly::<wire::ActionList>(&response.body, clock).map(wire::ActionList::into_items);
+    let _ = lenient::quietly::<wire::ActionList>(&response.body, clock);
     let _ = lenient::quietly::<wire::ActivationList>(&response.body, clock);
     let _ = lenient::quietly::<wire::Activation<'_>>(&response.body, clock)
         .and_then(|activation| activation.init_duration());

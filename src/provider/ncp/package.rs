@@ -29,8 +29,12 @@ impl Ncp {
         let (items, next_page_token) = page.take(items, |item| item.name.0.as_deref().unwrap_or_default());
         let packages = items
             .into_iter()
-            .map(|item| package(item, "", JsonEncoding::Value, 0))
-            .collect::<Result<_>>()?;
+            .map(|item| Package {
+                name: item.name.0.unwrap_or_default(),
+                description: item.description.0.unwrap_or_default(),
+                ..Package::default()
+            })
+            .collect();
         Ok(ListPackagesResponse {
             packages,
             next_page_token,
@@ -118,10 +122,7 @@ fn package(found: wire::Package<'_>, name: &str, encoding: JsonEncoding, platfor
         about("package", found.name.0.as_deref().unwrap_or_default(), name)?;
     }
     let name = found.name.0.unwrap_or_else(|| name.to_owned());
-    let (parameters, inexact) = match found.parameters {
-        Some(raw) => json::answer(raw, encoding).map(|(json, inexact)| (Some(json), inexact))?,
-        None => (None, false),
-    };
+    let (parameters, inexact) = found.parameters.answer(encoding)?;
     let platform = match found
         .platform
         .0

@@ -18,7 +18,7 @@ pub(super) const SOURCE_MAX: usize = 48 << 20;
 pub(super) const ARCHIVE_MAX: usize = 38 << 20;
 /// Time limit of an action, in milliseconds.
 pub(super) const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 500..=300_000;
-/// Memory limits that exist, in MB.
+/// Memory limits that exist, in MB; 2.0 takes any between the first and the last.
 pub(super) const MEMORY_MB: [i32; 4] = [128, 256, 512, 1024];
 /// Longest that the cloud holds a run call, in milliseconds.
 pub(super) const WAIT_MAX_MS: u64 = 60_000;

@@ -36,10 +36,9 @@ impl Ncp {
             .get(call, self.endpoint.url("/triggers", platform, &[]))
             .await?;
         let list: trigger_read::TriggerList = self.content(&response)?;
-        let triggers: Vec<_> = list
-            .triggers
+        let triggers: Vec<_> = self
+            .list(&response, list.triggers.or(list.trigger))?
             .into_iter()
-            .chain(list.trigger)
             .map(trigger_read::summary)
             .collect();
         let (triggers, next_page_token) = page.take(triggers, |item| &item.name);
@@ -250,18 +249,14 @@ impl Ncp {
     }
 
     fn read_trigger(&self, response: &Response, name: &NcpName, encoding: JsonEncoding) -> Result<Trigger> {
-        let found: trigger_read::Trigger<'_> = self.content(response)?;
+        let mut found: trigger_read::Trigger<'_> = self.content(response)?;
         if !found.is_named() {
             return Err(self.not_understood(response, "neither a name nor a type"));
         }
-        let parameters = found.parameters;
-        let mut trigger = trigger_read::read(found, name.as_str());
+        let (parameters, inexact) = std::mem::take(&mut found.parameters).answer(encoding)?;
+        let mut trigger = trigger_read::read(found, name.as_str(), self.transport.metrics());
         about("trigger", &trigger.name, name.as_str())?;
-        if let Some(raw) = parameters {
-            let (parameters, inexact) = json::answer(raw, encoding)?;
-            trigger.parameters = Some(parameters);
-            trigger.inexact = inexact;
-        }
+        (trigger.parameters, trigger.inexact) = (parameters, inexact);
         Ok(trigger)
     }
 }

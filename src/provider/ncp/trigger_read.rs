@@ -1,18 +1,21 @@
 //! A trigger's document in our words, read as tolerantly as its two generations and their examples demand.
 //!
-//! `type` or `triggerType` in any case; `execOption` an object or an array of key and value; GitHub data under
-//! `credential` or `credentials`; fields flat or under `trigger`. A GitHub token is never taken over.
+//! `type` or `triggerType` in any case; what fires it flat, under `trigger`, or in `execOption`, an object or an array of
+//! key and value; GitHub data under `credential` or `credentials`, or flat. A GitHub token is never taken over.
 
-use serde_json::Value as Tree;
-use serde_json::value::RawValue;
+use serde_json::{Map, Value as Tree};
 
+use super::wire::Parameters;
 use crate::proto::trigger::Source;
 use crate::proto::{
     ApiGatewayLink, CronSource, GithubSource, InsightLink, InsightSource, ObjectStorageLink,
     ObjectStorageSource, SecretManagerLink, SecretManagerSource, SourceCommitLink, SourceCommitSource,
     TriggerAction, TriggerSummary,
 };
-use crate::provider::lenient::{Flag, Member, Minutes, NotJson, Notes, Place, Words, object};
+use crate::provider::lenient::{
+    self, Clock, Flag, List, Member, Minutes, NotJson, Notes, Place, Words, object,
+};
+use crate::telemetry::metrics::TargetMetrics;
 
 object! {
     /// A trigger on its own.
@@ -27,6 +30,8 @@ object! {
         cron_option: Words = "cronOption",
         cron: Words,
         exec_option: Option<Tree> = "execOption",
+        username: Words,
+        repository: Words,
         credential: Option<Credential>,
         credentials: Option<Credential>,
         link: Option<Link>,
@@ -36,13 +41,13 @@ object! {
         source_commit_link: Vec<Repository> = "sourceCommitLink",
         secret_manager_link: Vec<SecretName> = "secretManagerLink",
         /// Exact, so that it is read elsewhere.
-        pub(super) parameters: Option<&'a RawValue>,
+        pub(super) parameters: Parameters<'a>,
     }
 
     /// The list of triggers, under either name.
     pub(super) struct TriggerList {
-        pub(super) triggers: Vec<Summary>,
-        pub(super) trigger: Vec<Summary>,
+        pub(super) triggers: List<Summary>,
+        pub(super) trigger: List<Summary>,
     }
 
     /// A trigger in a list.
@@ -138,7 +143,8 @@ impl Trigger<'_> {
 }
 
 /// Everything but the parameters.
-pub(super) fn read(found: Trigger<'_>, name: &str) -> crate::proto::Trigger {
+pub(super) fn read(mut found: Trigger<'_>, name: &str, metrics: &TargetMetrics) -> crate::proto::Trigger {
+    take_options(&mut found, metrics);
     let kind = found.trigger_type.0.as_ref().or(found.kind.0.as_ref());
     let type_text = kind.map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
     let source = source(&found, &type_text);
@@ -163,15 +169,70 @@ pub(super) fn summary(found: Summary) -> TriggerSummary {
     }
 }
 
+/// What `execOption` says of what fires the trigger, wherever the trigger itself does not.
+fn take_options(found: &mut Trigger<'_>, metrics: &TargetMetrics) {
+    let mut members = Map::new();
+    found
+        .exec_option
+        .take()
+        .into_iter()
+        .for_each(|option| collect(option, &mut members));
+    let text = Tree::Object(members).to_string();
+    let option: Option<Trigger<'_>> = lenient::welcome(text.as_bytes(), "execOption", Clock::UTC, metrics);
+    let Some(option) = option else { return };
+    let words = |ours: &mut Words, theirs: Words| ours.0 = ours.0.take().or(theirs.0);
+    words(&mut found.cron_option, option.cron_option);
+    words(&mut found.cron, option.cron);
+    words(&mut found.username, option.username);
+    words(&mut found.repository, option.repository);
+    found.credential = found.credential.take().or(option.credential);
+    found.credentials = found.credentials.take().or(option.credentials);
+    found.link = found.link.take().or(option.link);
+    let Trigger {
+        events,
+        insight_link,
+        object_storage_link,
+        source_commit_link,
+        secret_manager_link,
+        ..
+    } = found;
+    fill(events, option.events);
+    fill(insight_link, option.insight_link);
+    fill(object_storage_link, option.object_storage_link);
+    fill(source_commit_link, option.source_commit_link);
+    fill(secret_manager_link, option.secret_manager_link);
+}
+
+fn fill<T>(ours: &mut Vec<T>, theirs: Vec<T>) {
+    if ours.is_empty() {
+        *ours = theirs;
+    }
+}
+
+/// The pairs of key and value, which 2.0 puts into the value of one more. Without the token.
+fn collect(option: Tree, members: &mut Map<String, Tree>) {
+    let is_pair = |tree: &Tree| tree.get("key").is_some() && tree.get("value").is_some();
+    match option {
+        Tree::Array(list) => list.into_iter().for_each(|entry| collect(entry, members)),
+        Tree::Object(mut pair) => {
+            let value = pair.remove("value").unwrap_or_default();
+            let holds_pairs =
+                is_pair(&value) || value.as_array().is_some_and(|list| list.iter().any(is_pair));
+            match pair.remove("key") {
+                _ if holds_pairs => collect(value, members),
+                Some(Tree::String(key)) if key != "accessToken" => drop(members.insert(key, value)),
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+}
+
 fn source(found: &Trigger<'_>, kind: &str) -> Option<Source> {
     match kind {
-        "cron" => {
-            let flat = found.cron_option.0.clone().or_else(|| found.cron.0.clone());
-            let option = || Some(option(found, &["cronOption", "cron"])?.as_str()?.to_owned());
-            Some(Source::Cron(CronSource {
-                cron_option: flat.or_else(option)?,
-            }))
-        }
+        "cron" => Some(Source::Cron(CronSource {
+            cron_option: found.cron_option.0.clone().or_else(|| found.cron.0.clone())?,
+        })),
         "github" => Some(Source::Github(github(found))),
         "insight" => Some(Source::Insight(InsightSource {
             insight_link: found.insight_link.iter().map(insight).collect(),
@@ -212,30 +273,23 @@ fn source(found: &Trigger<'_>, kind: &str) -> Option<Source> {
 
 fn github(found: &Trigger<'_>) -> GithubSource {
     let credential = found.credential.as_ref().or(found.credentials.as_ref());
-    let of =
-        |field: fn(&Credential) -> &Words| credential.map(|found| text(field(found))).unwrap_or_default();
+    let (username, repository) = credential.map_or((&found.username, &found.repository), |found| {
+        (&found.username, &found.repository)
+    });
     let link = found.link.as_ref().map(|link| ApiGatewayLink {
         product_name: text(&link.product_name),
         product_id: text(&link.product_id),
         api_name: text(&link.api_name),
         stage_name: text(&link.stage_name),
     });
-    let words = |text: &str| text.split(',').map(|event| event.trim().to_owned()).collect();
-    let events = match option(found, &["events"]) {
-        _ if !found.events.is_empty() => found.events.clone(),
-        Some(Tree::Array(events)) => events
-            .iter()
-            .filter_map(|event| event.as_str().map(ToOwned::to_owned))
-            .collect(),
-        Some(Tree::String(events)) => words(events),
-        _ => Vec::new(),
-    };
+    let events = found.events.iter().flat_map(|events| events.split(','));
     GithubSource {
-        username: of(|found| &found.username),
+        username: text(username),
         access_token: String::new(),
-        repository: of(|found| &found.repository),
-        events,
-        link,
+        repository: text(repository),
+        events: events.map(|event| event.trim().to_owned()).collect(),
+        // A put refuses half of one.
+        link: link.filter(|link| !link.api_name.is_empty() && !link.stage_name.is_empty()),
     }
 }
 
@@ -243,7 +297,11 @@ fn insight(link: &Insight) -> InsightLink {
     InsightLink {
         prod_key: text(&link.prod_key),
         rule_grp_id: text(&link.rule_grp_id),
-        reminder_time: link.reminder_time.map(|Minutes(time)| time.duration()),
+        // 0 is none.
+        reminder_time: link
+            .reminder_time
+            .filter(|Minutes(time)| time.0 > 0)
+            .map(|Minutes(time)| time.duration()),
         enable_noti_when_event_close: link.enable_noti_when_event_close.0.unwrap_or_default(),
     }
 }
@@ -252,38 +310,17 @@ fn text(words: &Words) -> String {
     words.0.clone().unwrap_or_default()
 }
 
-/// A value of `execOption`, wherever the generation put it.
-fn option<'a>(found: &'a Trigger<'_>, keys: &[&str]) -> Option<&'a Tree> {
-    look(found.exec_option.as_ref()?, keys)
-}
-
-fn look<'a>(option: &'a Tree, keys: &[&str]) -> Option<&'a Tree> {
-    match option {
-        Tree::Array(list) => list.iter().find_map(|entry| look(entry, keys)),
-        Tree::Object(_) => {
-            let value = option.get("value")?;
-            let key = option.get("key").and_then(Tree::as_str).unwrap_or_default();
-            if keys.contains(&key) {
-                Some(value)
-            } else {
-                look(value, keys)
-            }
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::provider::lenient::{self, Clock};
 
     fn of(tree: &Tree, name: &str) -> crate::proto::Trigger {
         read(
             lenient::quietly(tree.to_string().as_bytes(), Clock::UTC).unwrap(),
             name,
+            &TargetMetrics::unread(),
         )
     }
 
@@ -292,6 +329,7 @@ mod tests {
         for tree in [
             json!({"name":"nightly","type":"cron","cronOption":"0 3 * * *","actions":["a","p/b"]}),
             json!({"name":"nightly","type":"Cron","actions":["a","p/b"],"execOption":[{"key":"cronOption","value":"0 3 * * *"}]}),
+            json!({"name":"nightly","triggerType":"cron","execOption":{"key":"cron","value":"0 3 * * *"},"actions":["a","p/b"]}),
             json!({"name":"nightly","triggerType":"cron","actions":["a","p/b"],"execOption":{"key":"ncf_triggerOptions","value":[{"key":"cron","value":"0 3 * * *"}]}}),
         ] {
             let trigger = of(&tree, "");
@@ -316,17 +354,28 @@ mod tests {
     #[test]
     fn a_github_token_never_comes_back() {
         for key in ["credential", "credentials"] {
-            let tree = json!({"name":"g","type":"github","events":["push"],
-                key: {"username":"u","accessToken":"ghp_canary","repository":"o/r"}});
-            let trigger = of(&tree, "g");
-            let Some(Source::Github(source)) = &trigger.source else {
-                panic!("no source")
-            };
-            assert_eq!(
-                (source.username.as_str(), source.repository.as_str()),
-                ("u", "o/r")
-            );
-            assert_eq!(source.access_token, "");
+            let credential = json!({"username":"u","accessToken":"ghp_canary","repository":"o/r"});
+            let pairs: Vec<_> = credential
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(k, v)| json!({"key": k, "value": v}))
+                .collect();
+            for tree in [
+                json!({"name":"g","type":"github","events":["push"], key: credential}),
+                json!({"name":"g","type":"github","execOption": pairs}),
+                json!({"name":"g","type":"github","execOption": [{"key": key, "value": credential}]}),
+            ] {
+                let trigger = of(&tree, "g");
+                let Some(Source::Github(source)) = &trigger.source else {
+                    panic!("no source")
+                };
+                assert_eq!(
+                    (source.username.as_str(), source.repository.as_str()),
+                    ("u", "o/r")
+                );
+                assert_eq!(source.access_token, "");
+            }
         }
     }
 }

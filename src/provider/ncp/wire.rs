@@ -10,8 +10,11 @@ use prost_types::{Duration, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::error::Error;
+use crate::json;
+use crate::proto::{Json, JsonEncoding};
 use crate::provider::lenient::{
-    self, Clock, Flag, Member, Millis, NotJson, Notes, Place, Present, Words, object,
+    self, Clock, Flag, List, Member, Millis, NotJson, Notes, Place, Present, Words, object,
 };
 
 object! {
@@ -19,7 +22,7 @@ object! {
     pub(super) struct Package<'a>, identity: name {
         pub(super) name: Words,
         pub(super) description: Words,
-        pub(super) parameters: Option<&'a RawValue>,
+        pub(super) parameters: Parameters<'a>,
         pub(super) namespace: Words,
         pub(super) resource_id: Words = "resourceId",
         pub(super) platform: Words,
@@ -29,8 +32,8 @@ object! {
 
     /// The list of a package's actions, under the name of the examples or that of the tables.
     pub(super) struct ActionList {
-        pub(super) actions: Vec<ActionItem>,
-        pub(super) action: Vec<ActionItem>,
+        pub(super) actions: List<ActionItem>,
+        pub(super) action: List<ActionItem>,
     }
 
     /// The envelope of an activation.
@@ -55,7 +58,7 @@ object! {
         pub(super) description: Words,
         pub(super) kind: Words = "type",
         pub(super) web: Flag,
-        pub(super) parameters: Option<&'a RawValue>,
+        pub(super) parameters: Parameters<'a>,
         pub(super) raw_http: Flag = "raw-http",
         pub(super) custom_options: Flag = "custom-options",
         pub(super) exec: Option<Exec<'a>>,
@@ -88,7 +91,7 @@ object! {
 
     /// A page of activations.
     pub(super) struct ActivationList {
-        pub(super) activations: Vec<ActivationItem>,
+        pub(super) activations: List<ActivationItem>,
         pub(super) total_count: Option<i64> = "totalCount",
     }
 
@@ -138,6 +141,10 @@ object! {
     }
 }
 
+/// Default arguments: an object, exact. The empty list of Apache OpenWhisk is none.
+#[derive(Default)]
+pub(super) struct Parameters<'a>(Option<&'a RawValue>);
+
 /// An action in a list: an object, or in old answers its bare name.
 pub(super) enum ActionItem {
     Name(String),
@@ -150,12 +157,6 @@ pub(super) enum Answered<'a> {
     Text(Cow<'a, str>),
     /// A value of another kind.
     Unreadable,
-}
-
-impl ActionList {
-    pub(super) fn into_items(self) -> Vec<ActionItem> {
-        either(self.actions, self.action)
-    }
 }
 
 /// The list that is there.
@@ -173,6 +174,27 @@ impl Activation<'_> {
             .into_iter()
             .find(|found| found.key.0.as_deref() == Some("initTime"))?;
         lenient::quietly(init.value?.get().as_bytes(), Clock::UTC).map(|Millis(took)| took)
+    }
+}
+
+impl Parameters<'_> {
+    /// In the encoding asked for, and whether not exact.
+    pub(super) fn answer(self, encoding: JsonEncoding) -> Result<(Option<Json>, bool), Error> {
+        let Some(raw) = self.0 else {
+            return Ok((None, false));
+        };
+        json::answer(raw, encoding).map(|(json, inexact)| (Some(json), inexact))
+    }
+}
+
+impl<'a, 'document: 'a> Member<'document> for Parameters<'a> {
+    fn read(place: &mut Place<'document>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
+        let is_object = place.next() == Some(b'{');
+        let raw: Option<&RawValue> = Member::read(place, notes)?;
+        if raw.is_some_and(|raw| !is_object && !matches!(raw.get(), "[]" | "\"\"")) {
+            notes.unreadable_here();
+        }
+        Ok(Some(Self(raw.filter(|_| is_object))))
     }
 }
 

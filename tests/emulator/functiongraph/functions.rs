@@ -147,7 +147,9 @@ async fn each_field_has_its_code() {
             400,
             "FSS.0400",
         ),
-        (json!({"initializer_timeout": 301}), 400, "FSS.0400"),
+        (json!({"initializer_timeout": 259_201}), 400, "FSS.0400"),
+        (json!({"gpu_memory": 1025}), 400, "FSS.0400"),
+        (json!({"ephemeral_storage": 1024}), 400, "FSS.0400"),
         (json!({"pre_stop_timeout": 0}), 400, "FSS.0400"),
         (json!({"enable_lts_log": "true"}), 400, "FSS.0400"),
         (json!({"depend_version_list": [1]}), 400, "FSS.0400"),
@@ -169,6 +171,7 @@ async fn each_field_has_its_code() {
         json!({"code_type": "obs", "code_url": "https://b.obs.x/y.zip", "func_code": null}),
         json!({"func_code": {"file": ""}}),
         json!({"user_data": "", "func_vpc": null}),
+        json!({"initializer_timeout": 259_200, "gpu_memory": 2048, "ephemeral_storage": 10240, "package": "_9-"}),
     ]
     .into_iter()
     .enumerate()

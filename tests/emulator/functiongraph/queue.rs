@@ -189,7 +189,7 @@ async fn the_configuration_comes_and_goes() {
     assert_eq!(listed["page_info"]["current_count"], 1);
     for bad in [
         json!({"max_async_event_age_in_seconds": 0}),
-        json!({"max_async_retry_attempts": 4}),
+        json!({"max_async_retry_attempts": 9}),
         json!({"destination_config": {"on_success": {"destination": "KAFKA", "param": "{}"}}}),
         json!({"destination_config": {"on_success": {"destination": "OBS", "param": "x"}}}),
     ] {

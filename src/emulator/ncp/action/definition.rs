@@ -50,7 +50,7 @@ impl Definition {
 }
 
 /// Reads the body under the rules of its generation.
-pub(super) fn read(call: &Call, present: Option<&Action>) -> Result<Definition, Refusal> {
+pub(super) fn read(call: &Call, present: Option<&Action>, namespace: &str) -> Result<Definition, Refusal> {
     let map = body::object(&call.body, codes::ACTION_BODY_TYPE)?;
     let fields = Fields::new(&map, "", body::ACTION);
     let exec_map = fields.need("exec", Fields::object)?;
@@ -63,7 +63,7 @@ pub(super) fn read(call: &Call, present: Option<&Action>) -> Result<Definition, 
             kind,
             description,
             parameters: Map::new(),
-            exec: sequence(&exec, runtime)?,
+            exec: sequence(&exec, runtime, namespace)?,
             vpc: Vec::new(),
             raw_http: false,
             custom_options: false,
@@ -108,11 +108,21 @@ fn kind(call: &Call, fields: &Fields<'_>, runtime: &str, present: Option<&Action
     }
 }
 
-fn sequence(exec: &Fields<'_>, runtime: &str) -> Result<Exec, Refusal> {
+/// A part may also be named as Apache OpenWhisk writes it, with the account's namespace in front (INFERRED).
+fn sequence(exec: &Fields<'_>, runtime: &str, namespace: &str) -> Result<Exec, Refusal> {
     if runtime != "sequence" {
         return exec.wrong_value("kind", "must be sequence");
     }
-    let components = exec.need("components", Fields::strings)?;
+    let mut components = exec.need("components", Fields::strings)?;
+    for component in &mut components {
+        if let Some(part) = component.strip_prefix(&format!("/{namespace}/")) {
+            *component = if part.contains('/') {
+                part.to_owned()
+            } else {
+                format!("{NO_PACKAGE}/{part}")
+            };
+        }
+    }
     if components.is_empty() {
         return exec.wrong_value("components", "must not be empty");
     }

@@ -13,7 +13,8 @@ use crate::json;
 use crate::proto::exec::Code;
 use crate::proto::*;
 use crate::provider::functiongraph::rules::{
-    self, ARCHIVE_MAX, INLINE_MAX, MEMORY_MB, PLAIN_MEMORY_MAX, TIMEOUT_S, VARIABLES_MAX, VARIABLES_SIZE_MAX,
+    self, ARCHIVE_MAX, INITIALIZER_MAX_S, INLINE_MAX, MEMORY_MB, PLAIN_MEMORY_MAX, TIMEOUT_S, VARIABLES_MAX,
+    VARIABLES_SIZE_MAX,
 };
 
 const CODE_TYPES: [&str; 5] = ["inline", "zip", "jar", "obs", IMAGE_CODE];
@@ -67,7 +68,7 @@ impl Put {
             "initializer",
             &graph.initializer_handler,
             &graph.initializer_timeout,
-            300,
+            INITIALIZER_MAX_S,
         );
         let pre_stop_timeout = hook("pre_stop", &graph.pre_stop_handler, &graph.pre_stop_timeout, 90);
         let restore_hook_timeout = hook(
@@ -270,6 +271,11 @@ fn check_numbers(graph: &FunctionGraphAction, faults: &mut Faults) {
 }
 
 fn check_objects(graph: &FunctionGraphAction, faults: &mut Faults) {
+    faults.require(
+        graph.log_config.is_none() || graph.enable_lts_log != Some(false),
+        "action.function_graph.log_config",
+        || "is for functions with enable_lts_log; the cloud refuses it with false. Leave it out, or set true.",
+    );
     if let Some(vpc) = &graph.func_vpc {
         needed(faults, &vpc.vpc_id, "action.function_graph.func_vpc.vpc_id");
         needed(faults, &vpc.subnet_id, "action.function_graph.func_vpc.subnet_id");
@@ -317,8 +323,13 @@ fn needed(faults: &mut Faults, text: &str, field: &str) {
 
 /// Environment variables as the JSON text that the cloud wants, checked key by key.
 fn variables(json: Option<Json>, field: &str, secret: bool, faults: &mut Faults) -> Option<String> {
-    let text = json::object_text(json, field, VARIABLES_SIZE_MAX, faults)?;
+    // A character has four bytes at most.
+    let text = json::object_text(json, field, 4 * VARIABLES_SIZE_MAX, faults)?;
     let text = String::from_utf8(text.into()).ok()?;
+    let length = text.chars().count();
+    faults.require(length <= VARIABLES_SIZE_MAX, field, || {
+        format!("is {length} characters of JSON; the limit is {VARIABLES_SIZE_MAX}.")
+    });
     let read: Result<BTreeMap<String, &RawValue>, _> = serde_json::from_str(&text);
     let Ok(entries) = read else {
         faults.add(field, "must be a JSON object.");

@@ -19,7 +19,7 @@ fn response(status: u16, headers: &[(&'static str, &str)], body: &str) -> Respon
 fn run(status: u16, headers: &[(&'static str, &str)], body: &str) -> Result<Activation> {
     let response = response(status, headers, body);
     judge(&response)?;
-    read(&response, JsonEncoding::Text, true)
+    read(&response, JsonEncoding::Text, true, &TargetMetrics::unread())
 }
 
 /// The head of an answer that names its run.

@@ -6,19 +6,19 @@ use std::collections::BTreeMap;
 use prost_types::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::provider::lenient::{Flag, JsonText, Loose, Seconds, Words, object};
+use crate::provider::lenient::{Flag, JsonText, List, Loose, Seconds, Words, object};
 
 object! {
     /// A page of functions.
     pub(crate) struct Functions {
-        pub(crate) functions: Vec<Item>,
+        pub(crate) functions: List<Item>,
         pub(crate) next_marker: Loose,
         pub(crate) count: Option<i64>,
     }
 
     /// A page of versions.
     pub(crate) struct Versions {
-        pub(crate) versions: Vec<Item>,
+        pub(crate) versions: List<Item>,
         pub(crate) next_marker: Loose,
         pub(crate) count: Option<i64>,
     }
@@ -157,7 +157,7 @@ object! {
     }
 
     /// `TriggerVpc`, as the function has it.
-    pub(crate) struct TriggerVpc {
+    pub(crate) struct TriggerVpc, identity: vpc_id {
         pub(crate) vpc_id: Words,
         pub(crate) vpc_name: Words,
     }
@@ -171,6 +171,14 @@ object! {
         pub(crate) digest: Words,
         pub(crate) last_modified: Option<Timestamp>,
         pub(crate) func_code: Option<FuncCode<'a>>,
+    }
+
+    /// Where a function logs.
+    pub(crate) struct LogDetail {
+        pub(crate) group_id: Words,
+        pub(crate) group_name: Words,
+        pub(crate) stream_id: Words,
+        pub(crate) stream_name: Words,
     }
 
     /// `FuncCode`, as the function has it.

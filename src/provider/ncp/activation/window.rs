@@ -109,7 +109,8 @@ impl Ncp {
                 next: None,
                 total: list.total_count,
             };
-            part.take(list.activations, said, |item| {
+            let activations = self.list(&response, list.activations)?;
+            part.take(activations, said, |item| {
                 item.activation_id.0.as_deref().unwrap_or_default()
             })?;
         }
