@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::observe::{CallFacts, Carried, failure};
 use super::status::code;
-use crate::call::Call;
+use crate::call::{Call, StartListener};
 use crate::error::{Error, Execution, Facts, Faults, Kind};
 use crate::telemetry::metrics::Repeats;
 
@@ -91,9 +91,28 @@ struct Ended {
 struct Entry {
     /// SHA-256 of the whole request: to be answered with another's outcome is worse than the microsecond.
     fingerprint: [u8; 32],
-    outcome: watch::Receiver<Option<Arc<Outcome>>>,
+    progress: watch::Receiver<Progress>,
     /// What it is about, and since when; only while it is in flight.
     running: Option<(String, Instant)>,
+}
+
+/// How far a call has come, for everyone who waits for it.
+#[derive(Clone, Debug, Default)]
+struct Progress {
+    /// The run that it waits for.
+    started: Option<Arc<str>>,
+    outcome: Option<Arc<Outcome>>,
+}
+
+/// Tells everyone who waits for a call of its run.
+#[derive(Debug)]
+struct Begun(watch::Sender<Progress>);
+
+impl StartListener for Begun {
+    fn started(&self, activation_id: &str) {
+        self.0
+            .send_modify(|progress| progress.started = Some(activation_id.into()));
+    }
 }
 
 /// Books a call as lost when its task ends without an outcome, as by a panic: it may have run.
@@ -156,25 +175,39 @@ impl Dedup {
         running
     }
 
-    /// Joins the call with this key, or starts it with `work`. `message` is the whole request: another one under the
-    /// same id is refused. `about` says in the log what the call is.
+    /// Joins the call with this key, or starts it with `work`, which tells its listener of its run. `message` is the whole
+    /// request: another one under the same id is refused. `about` says in the log what the call is. `caller` hears of the
+    /// run as soon as it is known, whoever started it.
     pub(super) async fn run<F>(
         self: &Arc<Self>,
         key: Key,
         message: &[u8],
         deadline: Instant,
         about: String,
-        work: impl FnOnce() -> F,
+        caller: Option<&dyn StartListener>,
+        work: impl FnOnce(Arc<dyn StartListener>) -> F,
     ) -> Result<Arc<Outcome>, Error>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let mut outcome = self.enter(key, message, about, work)?;
-        match timeout_at(deadline, outcome.wait_for(Option::is_some)).await {
-            Ok(Ok(outcome)) => Ok(outcome.clone().unwrap_or_else(|| Arc::new(lost()))),
-            Ok(Err(_)) => Ok(Arc::new(lost())),
-            Err(_) => Err(Call::out_of_time(Execution::Unknown)),
-        }
+        let mut progress = self.enter(key, message, about, work)?;
+        let outcome = async {
+            loop {
+                let Progress { started, outcome } = progress.borrow_and_update().clone();
+                if let (Some(id), Some(caller)) = (started, caller) {
+                    caller.started(&id);
+                }
+                if let Some(outcome) = outcome {
+                    return outcome;
+                }
+                if progress.changed().await.is_err() {
+                    return Arc::new(lost());
+                }
+            }
+        };
+        timeout_at(deadline, outcome)
+            .await
+            .map_err(|_| Call::out_of_time(Execution::Unknown))
     }
 
     fn enter<F>(
@@ -182,8 +215,8 @@ impl Dedup {
         key: Key,
         message: &[u8],
         about: String,
-        work: impl FnOnce() -> F,
-    ) -> Result<watch::Receiver<Option<Arc<Outcome>>>, Error>
+        work: impl FnOnce(Arc<dyn StartListener>) -> F,
+    ) -> Result<watch::Receiver<Progress>, Error>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
@@ -198,14 +231,14 @@ impl Dedup {
                     "was used for a different request; use a new id for each request, and the same one only to repeat it.",
                 ));
             }
-            let ended = entry.outcome.borrow().is_some();
+            let ended = entry.progress.borrow().outcome.is_some();
             let count = if ended {
                 &self.counts.answered
             } else {
                 &self.counts.joined
             };
             count.inc();
-            return Ok(entry.outcome.clone());
+            return Ok(entry.progress.clone());
         }
         state.forget(Instant::now(), &self.window, 1);
         if state.entries.len() >= self.window.max_entries {
@@ -213,12 +246,12 @@ impl Dedup {
             return Err(full(self.window.max_entries));
         }
         self.counts.started.inc();
-        let (sender, receiver) = watch::channel(None);
+        let (sender, receiver) = watch::channel(Progress::default());
         state.entries.insert(
             key,
             Entry {
                 fingerprint,
-                outcome: receiver.clone(),
+                progress: receiver.clone(),
                 running: Some((about, Instant::now())),
             },
         );
@@ -229,13 +262,14 @@ impl Dedup {
             key,
             ended: false,
         };
-        let work = work();
+        let begun = Arc::new(Begun(sender));
+        let work = work(Arc::clone(&begun) as Arc<dyn StartListener>);
         tokio::spawn(async move {
             let outcome = Arc::new(work.await);
             in_flight.ended = true;
             in_flight.dedup.end(in_flight.key, &outcome);
             // Whoever joined before keeps what it waits for, whatever the books have room for.
-            sender.send_replace(Some(outcome));
+            begun.0.send_modify(|progress| progress.outcome = Some(outcome));
         });
         Ok(receiver)
     }
@@ -365,13 +399,18 @@ impl State {
             self.bytes -= oldest.size;
             oldest.size = 0;
             if let Some(entry) = self.entries.get_mut(&oldest.key) {
+                let Progress {
+                    started,
+                    outcome: kept,
+                } = entry.progress.borrow().clone();
                 let emptied = if oldest.key == newest {
                     Some(outcome.emptied())
                 } else {
-                    entry.outcome.borrow().as_ref().map(|kept| kept.emptied())
+                    kept.map(|kept| kept.emptied())
                 };
                 if let Some(emptied) = emptied {
-                    entry.outcome = watch::channel(Some(Arc::new(emptied))).1;
+                    let outcome = Some(Arc::new(emptied));
+                    entry.progress = watch::channel(Progress { started, outcome }).1;
                 }
             }
         }

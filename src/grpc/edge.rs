@@ -148,7 +148,6 @@ impl Edge {
         call.retry_paid = self.call.retry_paid;
         call.trace.clone_from(&self.call.trace);
         call.record = self.call.record.take();
-        call.listener.clone_from(&self.call.listener);
         Lent::new(call, self.observed.clone())
     }
 }

@@ -32,11 +32,16 @@ macro_rules! once {
         );
         let about = $crate::grpc::subject::Subject::subject(&message);
         let about = format!("{} {} {about}", $label, target.name);
-        let work = || async move {
+        let work = |listener| async move {
+            lent.call.listener = Some(listener);
             let result = target.provider.$method(&mut lent.call, message).await;
             lent.end(result)
         };
-        let outcome = $services.dedup.run(key, &bytes, deadline, about, work).await;
+        let caller = edge.call.listener.as_deref();
+        let outcome = $services
+            .dedup
+            .run(key, &bytes, deadline, about, caller, work)
+            .await;
         let result = outcome.and_then(|outcome| {
             edge.deliver(&outcome.facts);
             let answer = outcome.result.clone()?;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use faas_sidecar::proto::{InvokeRequest, InvokeResponse};
 use http::uri::PathAndQuery;
-use tonic::Request;
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding::Gzip;
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use crate::answers::ran;
@@ -59,17 +60,8 @@ async fn the_id_of_a_long_run_comes_before_its_outcome() {
         (Cloud::Ncp21, "two", true),
     ] {
         let over = named_and_held(&clouds, cloud);
-        let mut client = Grpc::new(clouds.channel());
-        if packed {
-            client = client.send_compressed(Gzip).accept_compressed(Gzip);
-        }
-        client.ready().await.unwrap();
-        let codec = ProstCodec::<InvokeRequest, InvokeResponse>::default();
-        let asked = client.server_streaming(Request::new(request(cloud, request_id)), INVOKE, codec);
-        let answer = tokio::time::timeout(Duration::from_secs(10), asked).await;
-        let answer = answer
-            .unwrap_or_else(|_| panic!("{cloud:?}: no head before the outcome"))
-            .unwrap();
+        let asked = Request::new(request(cloud, request_id));
+        let answer = streamed(&clouds, asked, packed).await.unwrap();
         assert_eq!(
             answer.metadata().get("faas-activation-id").unwrap(),
             ID,
@@ -83,6 +75,68 @@ async fn the_id_of_a_long_run_comes_before_its_outcome() {
         let trailers = messages.trailers().await.unwrap().unwrap();
         assert_eq!(trailers.get("faas-activation-id").unwrap(), ID, "{cloud:?}");
         assert_ne!(trailers.get("faas-attempts").unwrap(), "0", "{cloud:?}");
+    }
+}
+
+/// The answer as it comes: its head first.
+async fn streamed(
+    clouds: &Clouds,
+    asked: Request<InvokeRequest>,
+    packed: bool,
+) -> Result<Response<Streaming<InvokeResponse>>, Status> {
+    let mut client = Grpc::new(clouds.channel());
+    if packed {
+        client = client.send_compressed(Gzip).accept_compressed(Gzip);
+    }
+    client.ready().await.unwrap();
+    let codec = ProstCodec::<InvokeRequest, InvokeResponse>::default();
+    let asked = client.server_streaming(asked, INVOKE, codec);
+    tokio::time::timeout(Duration::from_secs(10), asked)
+        .await
+        .expect("a head before the outcome")
+}
+
+#[tokio::test]
+async fn a_call_that_joins_another_hears_of_its_run_as_the_first_one_does() {
+    let clouds = Clouds::new().await;
+    let id = |metadata: &MetadataMap| {
+        let id = metadata.get("faas-activation-id").expect("an id");
+        assert_eq!(id, ID);
+    };
+    for cloud in [Cloud::Ncp21, Cloud::Ncp20] {
+        let over = named_and_held(&clouds, cloud);
+        let asked = || Request::new(request(cloud, "one"));
+        let (waiting, requests) = clouds
+            .requests_of(async {
+                let first = streamed(&clouds, asked(), false).await.unwrap();
+                let joined = streamed(&clouds, asked(), false).await.unwrap();
+                let mut hurried = asked();
+                hurried.set_timeout(Duration::from_millis(300));
+                let hurried = streamed(&clouds, hurried, false).await.unwrap();
+                [first, joined, hurried]
+            })
+            .await;
+        let runs = requests.iter().filter(|request| request.method() == "POST");
+        assert_eq!(runs.count(), 1, "{cloud:?}");
+        for answer in &waiting {
+            id(answer.metadata());
+        }
+        let [first, joined, hurried] = waiting.map(Response::into_inner);
+        // Its own deadline ends before the run does: the id is all that it gets, and it gets it twice.
+        let mut hurried = hurried;
+        let late = hurried.message().await.unwrap_err();
+        assert_eq!(late.code(), Code::DeadlineExceeded);
+        id(late.metadata());
+        over.store(true, Ordering::SeqCst);
+        for mut messages in [first, joined] {
+            let run = messages.message().await.unwrap().unwrap().activation.unwrap();
+            assert!(run.success && run.activation_id == ID, "{run:?}");
+            assert!(messages.message().await.unwrap().is_none());
+            id(&messages.trailers().await.unwrap().unwrap());
+        }
+        // Answered from memory.
+        let kept = clouds.invocations().invoke(asked()).await.unwrap();
+        id(kept.metadata());
     }
 }
 

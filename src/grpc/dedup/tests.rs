@@ -36,7 +36,7 @@ impl Bench {
         idempotent: bool,
     ) -> Result<Bytes, Error> {
         let runs = Arc::clone(&self.runs);
-        let work = || async move {
+        let work = |_| async move {
             tokio::time::sleep(SECOND).await;
             let number = runs.fetch_add(1, Ordering::SeqCst) + 1;
             let result = match fails {
@@ -58,6 +58,7 @@ impl Bench {
                 message.as_bytes(),
                 Instant::now() + 60 * SECOND,
                 String::new(),
+                None,
                 work,
             )
             .await?;
@@ -213,13 +214,13 @@ async fn a_call_that_was_lost_may_have_run_and_does_not_run_again() {
     let bench = Bench::new(10, 100_000);
     let key = || Key::new("Invoke", "t", "a");
     let deadline = Instant::now() + 60 * SECOND;
-    let panics = || async {
+    let panics = |_| async {
         tokio::time::sleep(SECOND).await;
         panic!("on purpose")
     };
     let outcome = bench
         .dedup
-        .run(key(), b"m", deadline, String::new(), panics)
+        .run(key(), b"m", deadline, String::new(), None, panics)
         .await
         .unwrap();
     assert_eq!(outcome.result.as_ref().unwrap_err().reason, "SIDECAR_BUG");
