@@ -41,7 +41,7 @@ pub use dedup::{Dedup, Running, Window};
 pub use early::Pending;
 pub use health::Health;
 pub use router::{Answered, Limits, Router};
-pub use status::DOMAIN;
+pub use status::{DOMAIN, code_name};
 
 /// The four services of `faas.v1` over the configured targets.
 #[derive(Clone, Debug)]

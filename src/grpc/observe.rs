@@ -12,6 +12,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 use tonic::Code;
 
+use super::status::code_name;
 use crate::call::{Record, StartListener};
 use crate::error::{Component, Error, Execution};
 use crate::memory::Held;
@@ -191,7 +192,7 @@ impl Guard {
 
 impl Observed {
     fn end(&self, code: Code) {
-        let _ = self.0.end.set((Instant::now(), name(code)));
+        let _ = self.0.end.set((Instant::now(), code_name(code)));
     }
 }
 
@@ -229,7 +230,7 @@ impl Drop for Inner {
             .end
             .get()
             .copied()
-            .unwrap_or_else(|| (Instant::now(), name(Code::Cancelled)));
+            .unwrap_or_else(|| (Instant::now(), code_name(Code::Cancelled)));
         let counted = match &seen.target {
             Some(target) => &target.metrics.calls,
             None => self.telemetry.nowhere(),
@@ -240,7 +241,7 @@ impl Drop for Inner {
             started: self.started,
             ended,
             code,
-            outcome: carried.map(|carried| name(carried.code)),
+            outcome: carried.map(|carried| code_name(carried.code)),
             place: seen.target.as_deref().map(|target| Place {
                 target: &target.name,
                 cloud: target.cloud,
@@ -269,26 +270,3 @@ const INVOKES: [&str; 2] = [
     "faas.v1.InvocationService/Invoke",
     "faas.v1.InvocationService/InvokeAsync",
 ];
-
-/// The status as gRPC spells it.
-fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}

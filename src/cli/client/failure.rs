@@ -6,6 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::cli::invoke::Failure;
+use crate::grpc::code_name;
 
 /// The facts in the order in which a reader wants them; others follow by name.
 const ORDER: [&str; 8] = [
@@ -18,8 +19,9 @@ const ORDER: [&str; 8] = [
     "provider",
     "target",
 ];
-/// Facts that the trailers hold too, for answers that carry no details.
-const TRAILERS: [(&str, &str); 2] = [
+/// Facts that the trailers hold too, or alone.
+const TRAILERS: [(&str, &str); 3] = [
+    ("faas-activation-id", "activation_id"),
     ("faas-attempts", "attempts"),
     ("faas-upstream-request-id", "upstream_request_id"),
 ];
@@ -53,7 +55,7 @@ pub(in crate::cli) fn failure(status: &Status) -> Failure {
     }
     let fields = details.bad_request().map_or(&[][..], |bad| &bad.field_violations);
     Failure {
-        code: name(status.code()),
+        code: code_name(status.code()).to_owned(),
         message: status.message().to_owned(),
         reason: info.reason.clone(),
         details: rows,
@@ -69,15 +71,15 @@ fn bare(status: &Status) -> Failure {
     let mut facts = HashMap::from([("execution".to_owned(), "unknown".to_owned())]);
     add_trailers(status, &mut facts);
     let mut failure = Failure {
-        code: name(status.code()),
+        code: code_name(status.code()).to_owned(),
         message: status.message().to_owned(),
         details: ordered(facts),
         ..Failure::default()
     };
     // The client library calls its own timer a cancellation.
     if status.code() == Code::Cancelled {
-        failure.code = name(Code::DeadlineExceeded);
-        failure.reason = "DEADLINE_EXCEEDED".to_owned();
+        code_name(Code::DeadlineExceeded).clone_into(&mut failure.code);
+        failure.reason.clone_from(&failure.code);
         "no answer came within --timeout; give it more time".clone_into(&mut failure.message);
     } else if failure.message.is_empty() || status.code() == Code::Unknown {
         failure.message = format!(
@@ -112,18 +114,6 @@ fn ordered(facts: HashMap<String, String>) -> Vec<(String, String)> {
     rows
 }
 
-/// The code as the protocol spells it: `NotFound` → `NOT_FOUND`.
-fn name(code: Code) -> String {
-    let mut name = String::new();
-    for letter in format!("{code:?}").chars() {
-        if letter.is_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    name
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -146,6 +136,7 @@ mod tests {
         details.add_quota_failure_violation("packages", "500 at most");
         let mut metadata = MetadataMap::new();
         metadata.insert("faas-attempts", "2".parse().unwrap());
+        metadata.insert("faas-activation-id", "run-1".parse().unwrap());
         let status = Status::with_error_details_and_metadata(Code::InvalidArgument, "bad", details, metadata);
         let failure = failure(&status);
         assert_eq!(
@@ -167,6 +158,7 @@ mod tests {
                 "execution=not_started",
                 "attempts=2",
                 "target=prod",
+                "activation_id=run-1",
                 "zeta=9",
                 "retry_after=1.5s",
                 "quota=packages: 500 at most"

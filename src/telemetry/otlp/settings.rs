@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
+use percent_encoding::percent_decode_str;
 
 /// Reads a variable; empty counts as absent.
 pub type Read<'r> = &'r dyn Fn(&str) -> Option<String>;
@@ -258,7 +259,8 @@ fn headers(text: &str, warnings: &mut Vec<String>) -> HeaderMap {
     for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
         let parsed = pair.split_once('=').and_then(|(name, value)| {
             let name = HeaderName::try_from(name.trim()).ok()?;
-            let mut value = HeaderValue::from_bytes(&percent_decoded(value.trim())).ok()?;
+            let value: Vec<u8> = percent_decode_str(value.trim()).collect();
+            let mut value = HeaderValue::from_bytes(&value).ok()?;
             value.set_sensitive(true);
             Some((name, value))
         });
@@ -310,11 +312,8 @@ pub fn resource(read: Read<'_>, warnings: &mut Vec<String>) -> Resource {
     for pair in listed.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() => {
-                let value = percent_decoded(value.trim());
-                attributes.push(KeyValue::new(
-                    key.trim().to_owned(),
-                    String::from_utf8_lossy(&value).into_owned(),
-                ));
+                let value = percent_decode_str(value.trim()).decode_utf8_lossy();
+                attributes.push(KeyValue::new(key.trim().to_owned(), value.into_owned()));
             }
             _ => warnings.push(
                 "OTEL_RESOURCE_ATTRIBUTES holds something that is no key=value: it is left out".to_owned(),
@@ -334,29 +333,6 @@ pub fn resource(read: Read<'_>, warnings: &mut Vec<String>) -> Resource {
         ])
         .with_attributes(attributes)
         .build()
-}
-
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let decoded = (byte == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match decoded {
-            Some(decoded) => {
-                out.push(decoded);
-                at += 3;
-            }
-            None => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]

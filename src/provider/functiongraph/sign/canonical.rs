@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
+
 use super::Parts;
 
 /// The canonical request, and the names of its headers joined by `;`.
@@ -54,7 +56,7 @@ pub(crate) fn encode(bytes: impl IntoIterator<Item = u8>, keep: &[u8], out: &mut
 /// Decoded as a whole and encoded by segment, so that both spellings of a URN sign alike; always with a slash at its
 /// end, which is never sent.
 fn path(path: &str, out: &mut Vec<u8>) {
-    encode(Decoded(path.as_bytes()), b"/", out);
+    encode(percent_decode_str(path), b"/", out);
     if out.last() != Some(&b'/') {
         out.push(b'/');
     }
@@ -75,25 +77,5 @@ fn query(query: &str, out: &mut Vec<u8>) {
         encode(key.bytes(), b"", out);
         out.push(b'=');
         encode(value.bytes(), b"", out);
-    }
-}
-
-/// Bytes of a percent-encoded text; a `%` that begins no escape stands for itself.
-struct Decoded<'a>(&'a [u8]);
-
-impl Iterator for Decoded<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
-        let (&first, rest) = self.0.split_first()?;
-        let digit = |at: usize| rest.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-        if first == b'%'
-            && let (Some(high), Some(low)) = (digit(0), digit(1))
-        {
-            self.0 = rest.get(2..).unwrap_or_default();
-            return u8::try_from(high * 16 + low).ok();
-        }
-        self.0 = rest;
-        Some(first)
     }
 }

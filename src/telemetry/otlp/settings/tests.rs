@@ -150,10 +150,11 @@ fn headers_are_decoded_and_never_shown() {
         ("OTEL_TRACES_EXPORTER", "otlp"),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
-            "authorization=Bearer%20otlp-canary, x-tenant = 7 ",
+            "authorization=Bearer%20otlp-canary, x-tenant = 7 ,x-sign=50%+f%zz%2",
         ),
     ]);
     assert_eq!(settings.headers["authorization"], "Bearer otlp-canary");
+    assert_eq!(settings.headers["x-sign"], "50%+f%zz%2");
     assert_eq!(settings.headers["x-tenant"], "7");
     assert!(!format!("{settings:?}").contains("canary"));
     let (_, warnings) = read(&[
