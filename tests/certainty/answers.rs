@@ -134,7 +134,7 @@ impl Http {
     }
 }
 
-fn json(status: u16, body: String) -> Http {
+pub fn json(status: u16, body: String) -> Http {
     Http {
         status,
         headers: vec![("Content-Type", "application/json;charset=utf-8".to_owned())],
@@ -176,6 +176,7 @@ fn ncp(step: Step, call: u64) -> Http {
     let body = match step {
         Step::Run | Step::Read => whole,
         Step::RunAsync => format!(r#"{{"content":{{"activationId":"{id}"}}}}"#),
+        Step::List => unreachable!("a list has answers of its own"),
         Step::Put | Step::PutCode | Step::Create | Step::Look => format!(
             r#"{{"content":{{"name":"call-{call}","type":"basic","description":"call-{call}","exec":{{"kind":"nodejs:22","binary":false}},"limits":{{"memory":256,"timeout":60000}},"parameters":{{}}}}}}"#
         ),
@@ -222,6 +223,7 @@ fn function_graph(step: Step, call: u64) -> Http {
             ),
         ),
         Step::Delete => (204, String::new()),
+        Step::List => unreachable!("a list has answers of its own"),
     };
     let http = if status == 204 {
         Http {

@@ -7,6 +7,7 @@ use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt as _;
 
 use crate::answers::{Cloud, activation_id};
+use crate::lists;
 use crate::plan::{Operation, Plan, Repeat};
 use crate::sidecar::Caller;
 use crate::wire::traceparent;
@@ -22,6 +23,8 @@ pub struct Answer {
     pub attempts: u32,
     /// The call that a good answer is of, by its own words.
     pub of: Option<u64>,
+    /// What it speaks of began then; `None` = with the call.
+    pub since: Option<Instant>,
     pub message: String,
 }
 
@@ -125,6 +128,7 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan, number: usize) 
                 .await;
             told(answer, |_| Some(plan.number))
         }
+        Operation::List(list) => lists::read(caller, &target, plan, list, number).await,
     }
 }
 
@@ -155,7 +159,7 @@ fn action(cloud: Cloud) -> Action {
     }
 }
 
-fn within<T>(plan: &Plan, number: usize, message: T) -> Request<T> {
+pub fn within<T>(plan: &Plan, number: usize, message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(plan.deadline);
     let parent = traceparent(plan.number, number).parse().unwrap();
@@ -181,7 +185,7 @@ fn id_of(activation_id: &str) -> Option<u64> {
     u64::from_str_radix(activation_id, 16).ok()
 }
 
-fn told<T>(answer: Result<Response<T>, Status>, of: impl FnOnce(T) -> Option<u64>) -> Answer {
+pub fn told<T>(answer: Result<Response<T>, Status>, of: impl FnOnce(T) -> Option<u64>) -> Answer {
     match answer {
         Ok(answer) => Answer {
             code: Code::Ok,
@@ -193,6 +197,7 @@ fn told<T>(answer: Result<Response<T>, Status>, of: impl FnOnce(T) -> Option<u64
                 .and_then(|count| count.to_str().ok()?.parse().ok())
                 .unwrap_or(0),
             message: String::new(),
+            since: None,
             of: of(answer.into_inner()),
         },
         Err(status) => {
@@ -204,6 +209,7 @@ fn told<T>(answer: Result<Response<T>, Status>, of: impl FnOnce(T) -> Option<u64
                 execution: fact("execution"),
                 attempts: fact("attempts").and_then(|count| count.parse().ok()).unwrap_or(0),
                 of: None,
+                since: None,
                 message: status.message().to_owned(),
             }
         }

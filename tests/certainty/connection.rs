@@ -9,8 +9,9 @@ use tokio::time::sleep;
 use crate::answers::{Cloud, Http};
 use crate::fault::{End, Fault, Idle, Said};
 use crate::ledger::Step;
+use crate::lists;
 use crate::upstream::Shared;
-use crate::wire::{Head, Wire};
+use crate::wire::{Head, Wire, number_after, parameter};
 
 /// Serves requests until the connection ends.
 pub async fn serve(stream: TcpStream, shared: &Shared) {
@@ -114,6 +115,7 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
     } else {
         carry_out(shared, call, step, head.of);
         match (fault, step) {
+            (_, Step::List) => lists::page(shared.cloud, &head.target, call),
             (Fault::OfAnother, Step::Read | Step::Look) => shared.cloud.good(form, call + 1),
             (Fault::Under(status), Step::Run | Step::RunAsync) => Http {
                 status,
@@ -270,6 +272,7 @@ fn asked(head: &Head, shared: &Shared) -> Asked {
     let step = match (shared.cloud, head.method.as_str()) {
         (Cloud::Ncp, "POST") => Step::Run,
         (_, "GET") if path.ends_with("/config") => Step::Look,
+        (_, "GET") if is_list(&head.target, path) => Step::List,
         (_, "GET") => Step::Read,
         (Cloud::FunctionGraph, "PUT") if path.ends_with("/code") => Step::PutCode,
         (_, "PUT") => Step::Put,
@@ -287,6 +290,12 @@ fn asked(head: &Head, shared: &Shared) -> Asked {
     Asked { call, step, form }
 }
 
+fn is_list(target: &str, path: &str) -> bool {
+    let of_one = number_after(target, &parameter("request_id")).is_some();
+    let lists = ["/actions", "/activations", "/functions", "/async-invocations"];
+    lists.iter().any(|list| path.ends_with(list)) && !of_one
+}
+
 /// A run's body must be the one that belongs to its call: bodies that were mixed up would be worse than any fault.
 fn check(call: u64, step: Step, body: &[u8], shared: &Shared) {
     if matches!(step, Step::Run | Step::RunAsync) {
@@ -299,10 +308,4 @@ fn check(call: u64, step: Step, body: &[u8], shared: &Shared) {
             ));
         }
     }
-}
-
-fn number_after(text: &str, mark: &str) -> Option<u64> {
-    let (_, rest) = text.split_once(mark)?;
-    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    rest[..digits].parse().ok()
 }

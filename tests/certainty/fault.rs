@@ -252,7 +252,7 @@ impl Fault {
             | Self::LengthTooLong(end)
             | Self::ChunksCut(end)
             | Self::EndsAfterAnswer(end) => end == End::Stall,
-            Self::CarriedOutLate(_) => true,
+            Self::CarriedOutLate(_) | Self::Answers(Said::Bare(100 | 102..=199), _) => true,
             _ => false,
         }
     }

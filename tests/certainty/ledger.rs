@@ -17,6 +17,8 @@ pub enum Step {
     RunAsync,
     /// Read an activation's record.
     Read,
+    /// Read a page of a list.
+    List,
     /// Read a function's configuration, as a put does first on `FunctionGraph`.
     Look,
     /// Write an action, or its configuration.

@@ -1,7 +1,7 @@
 //! Outcome certainty, proven: gRPC client → the real server → an upstream that fails in every way we could build and
 //! counts what it truly carried out.
 //!
-//! Nothing here is shared with the code under test or with its emulator. `soak` is the proof by numbers, `outage` that of
+//! Nothing here is shared with the code under test or with its emulator; the back ends of lists with its tests. `soak` is the proof by numbers, `outage` that of
 //! amplification, `http2` the same over TLS and HTTP/2, `matrix` the table in `docs/operations.md`.
 #![allow(
     clippy::unwrap_used,
@@ -20,6 +20,8 @@
 
 mod afterwards;
 mod answers;
+#[path = "../../src/provider/paging/back_ends.rs"]
+mod back_ends;
 mod call;
 mod connection;
 mod dice;
@@ -28,6 +30,7 @@ mod every_byte;
 mod fault;
 mod http2;
 mod ledger;
+mod lists;
 mod matrix;
 mod outage;
 mod plan;

@@ -13,6 +13,7 @@ use crate::answers::Cloud;
 use crate::call::{Try, perform};
 use crate::fault::{End, Fault, Idle, Said};
 use crate::ledger::Ledger;
+use crate::lists::List;
 use crate::plan::{Operation, Plan, Repeat};
 use crate::sidecar::{Caller, start, target};
 use crate::upstream::Lane;
@@ -37,11 +38,12 @@ const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(700);
 
 /// What callers ask for: the operation, and whether it may be repeated.
-const ASKED: [(&str, Operation, bool); 6] = [
+const ASKED: [(&str, Operation, bool); 7] = [
     ("run", Operation::Invoke, false),
     ("async run", Operation::InvokeAsync, false),
     ("idempotent run", Operation::Invoke, true),
     ("read", Operation::GetActivation, true),
+    ("list", Operation::List(List::SHORT), true),
     ("put", Operation::PutAction, true),
     ("delete", Operation::DeleteAction, true),
 ];
@@ -49,7 +51,8 @@ const ASKED: [(&str, Operation, bool); 6] = [
 /// One line of the matrix: its words, the fault that every attempt meets, and how the call is set up for it.
 struct Case {
     name: &'static str,
-    fault: Fault,
+    /// Each of them alone, with the same outcome.
+    faults: Vec<Fault>,
     /// A good call before leaves an idle connection.
     warm: bool,
     /// A body that the sockets cannot hold; runs only.
@@ -60,7 +63,7 @@ fn cases() -> Vec<Case> {
     use End::{Close, Reset, Stall};
     let case = |name, fault| Case {
         name,
-        fault,
+        faults: vec![fault],
         warm: false,
         large: false,
     };
@@ -74,6 +77,13 @@ fn cases() -> Vec<Case> {
     };
     let said = |name, said| case(name, Fault::Answers(said, false));
     let failed = |name, said| case(name, Fault::Answers(said, true));
+    let bare = |name, executed, statuses: &[u16]| Case {
+        faults: statuses
+            .iter()
+            .map(|status| Fault::Answers(Said::Bare(*status), executed))
+            .collect(),
+        ..case(name, Fault::None)
+    };
     vec![
         case("none", Fault::None),
         case("connection refused", Fault::Refused(0)),
@@ -149,10 +159,7 @@ fn cases() -> Vec<Case> {
         said("\"try again\" (80031, APIGW.0613)", Said::TryAgain),
         said("401", Said::Unauthenticated),
         said("403", Said::Forbidden),
-        said("404 without a body", Said::Bare(404)),
         said("302, HTML", Said::Page(302)),
-        said("303 without a body, not executed", Said::Bare(303)),
-        failed("303 without a body, executed", Said::Bare(303)),
         said("200, HTML", Said::Page(200)),
         said("200 with a refusal inside", Said::RefusedInGood),
         said("200 with a failure inside, not executed", Said::FailedInGood),
@@ -160,14 +167,11 @@ fn cases() -> Vec<Case> {
         case("200 with half a refusal inside", Fault::RefusalCut),
         said("200 in a coding, not executed", Said::Coded),
         failed("200 in a coding, executed", Said::Coded),
-        failed("204 without a body, executed", Said::Bare(204)),
         case("a run's answer under 207", Fault::Under(207)),
         case("a run's answer under 404", Fault::Under(404)),
         case("a run's answer under 429", Fault::Under(429)),
         case("a run's answer under 502", Fault::Under(502)),
         case("an answer about another run or function", Fault::OfAnother),
-        said("600 without a body, not executed", Said::Bare(600)),
-        failed("600 without a body, executed", Said::Bare(600)),
         said("500 of the service, not executed", Said::ServiceFailed),
         failed("500 of the service, executed", Said::ServiceFailed),
         failed("500 of the gateway, executed", Said::GatewayFailed),
@@ -175,7 +179,58 @@ fn cases() -> Vec<Case> {
         failed("504 of the gateway, executed", Said::GatewayTimeout),
         said("502, HTML, not executed", Said::Page(502)),
         failed("502, HTML, executed", Said::Page(502)),
-        failed("500 without a body, executed", Said::Bare(500)),
+        bare(
+            "1xx and no answer (100, 102, 103, 199)",
+            false,
+            &[100, 102, 103, 199],
+        ),
+        bare("101 for an answer, not executed", false, &[101]),
+        bare("101 for an answer, executed", true, &[101]),
+        bare(
+            "2xx without a body (200–206, 226, 299), executed",
+            true,
+            &[200, 201, 202, 203, 204, 205, 206, 226, 299],
+        ),
+        bare(
+            "3xx without a body (300–302, 304–308, 399)",
+            false,
+            &[300, 301, 302, 304, 305, 306, 307, 308, 399],
+        ),
+        bare("303 without a body, not executed", false, &[303]),
+        bare("303 without a body, executed", true, &[303]),
+        bare("400, 422 without a body", false, &[400, 422]),
+        bare("401 without a body", false, &[401]),
+        bare("403 without a body", false, &[403]),
+        bare("404 without a body", false, &[404]),
+        bare("408 without a body", false, &[408]),
+        bare("409, 412 without a body", false, &[409, 412]),
+        bare("413 without a body", false, &[413]),
+        bare("429 without a body", false, &[429]),
+        bare(
+            "other 4xx without a body (402, 405, 410, 418, 421, 425, 428, 431, 451, 499)",
+            false,
+            &[
+                402, 405, 406, 407, 410, 411, 414, 415, 416, 417, 418, 421, 423, 424, 425, 426, 428, 431,
+                451, 499,
+            ],
+        ),
+        bare("502, 503 without a body, executed", true, &[502, 503]),
+        bare("504 without a body, executed", true, &[504]),
+        bare(
+            "other 5xx without a body (500, 501, 505–511, 599), executed",
+            true,
+            &[500, 501, 505, 506, 507, 508, 510, 511, 599],
+        ),
+        bare(
+            "600 and above without a body (600, 699, 700, 999), not executed",
+            false,
+            &[600, 699, 700, 999],
+        ),
+        bare(
+            "600 and above without a body (600, 699, 700, 999), executed",
+            true,
+            &[600, 699, 700, 999],
+        ),
     ]
 }
 
@@ -183,7 +238,8 @@ fn cases() -> Vec<Case> {
 struct Driven {
     case: usize,
     asked: usize,
-    plan: Plan,
+    /// One for each fault.
+    plans: Vec<Plan>,
     lane: Lane,
 }
 
@@ -193,6 +249,7 @@ async fn the_matrix_of_the_documentation_is_what_happens() {
     let ledger = Ledger::default();
     let cases = cases();
     let mut cells = Vec::new();
+    let mut numbers = 0..;
     for (number, case) in cases.iter().enumerate() {
         for cloud in Cloud::ALL {
             for (asked, (_, operation, idempotent)) in ASKED.iter().enumerate() {
@@ -200,13 +257,13 @@ async fn the_matrix_of_the_documentation_is_what_happens() {
                 if case.large && !runs {
                     continue;
                 }
-                let call = u64::try_from(cells.len()).unwrap();
-                let plan = plan(call, cloud, *operation, *idempotent, case);
+                let plan = |(fault, call)| plan(call, cloud, *operation, *idempotent, case.large, fault);
+                let plans = case.faults.iter().copied().zip(&mut numbers).map(plan).collect();
                 let lane = Lane::new(cells.len(), cloud, &ledger);
                 cells.push(Driven {
                     case: number,
                     asked,
-                    plan,
+                    plans,
                     lane,
                 });
             }
@@ -214,19 +271,24 @@ async fn the_matrix_of_the_documentation_is_what_happens() {
     }
     let targets: String = cells
         .iter()
-        .map(|cell| target(&cell.lane.target(), cell.plan.cloud, &cell.lane.url(), SETTINGS))
+        .map(|cell| {
+            let lane = &cell.lane;
+            target(&lane.target(), lane.shared.cloud, &lane.url(), SETTINGS)
+        })
         .collect();
     let sidecar = start(&targets);
     let caller = Caller::new(&sidecar);
     let mut rows: Vec<Row> = cases.iter().map(|case| Row::new(case.name)).collect();
     // In their own order again, so that the table does not depend on which ends first.
-    let told: Vec<Cell> = stream::iter(&cells)
-        .map(|cell| drive(cell, &cases[cell.case], &caller, &ledger))
+    let told: Vec<Vec<Cell>> = stream::iter(&cells)
+        .map(|cell| drive_all(cell, &cases[cell.case], &caller, &ledger))
         .buffered(AT_ONCE)
         .collect()
         .await;
     for (cell, told) in cells.iter().zip(told) {
-        rows[cell.case].add(ASKED[cell.asked].0, cell.plan.cloud, told);
+        for one in told {
+            rows[cell.case].add(ASKED[cell.asked].0, cell.lane.shared.cloud, one);
+        }
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
     let docs = std::fs::read_to_string(&path).unwrap();
@@ -238,25 +300,32 @@ async fn the_matrix_of_the_documentation_is_what_happens() {
     }
 }
 
-fn plan(call: u64, cloud: Cloud, operation: Operation, idempotent: bool, case: &Case) -> Plan {
-    let ends = !case.fault.stalls();
+fn plan(call: u64, cloud: Cloud, operation: Operation, idempotent: bool, large: bool, fault: Fault) -> Plan {
     Plan {
         number: call,
         cloud,
         operation,
         idempotent,
-        ballast: if case.large { 200 << 10 } else { 0 },
-        deadline: if ends { LONG } else { SHORT },
+        ballast: if large { 200 << 10 } else { 0 },
+        deadline: if fault.stalls() { SHORT } else { LONG },
         cancel: None,
         repeat: Repeat::Never,
-        faults: vec![case.fault],
+        faults: vec![fault],
     }
 }
 
-async fn drive(cell: &Driven, case: &Case, caller: &Caller, ledger: &Ledger) -> Cell {
-    let Driven { plan, lane, .. } = cell;
-    let target = lane.target();
-    if case.warm {
+/// Each fault of the case alone, one after the other.
+async fn drive_all(cell: &Driven, case: &Case, caller: &Caller, ledger: &Ledger) -> Vec<Cell> {
+    let mut told = Vec::new();
+    for plan in &cell.plans {
+        told.push(drive(plan, &cell.lane, case.warm, caller, ledger).await);
+    }
+    told
+}
+
+async fn drive(plan: &Plan, lane: &Lane, warm: bool, caller: &Caller, ledger: &Ledger) -> Cell {
+    let (target, fault) = (lane.target(), plan.faults[0]);
+    if warm {
         // A whole good call, of another number, so that its execution is not counted.
         let before = Plan {
             number: plan.number + 1_000_000,
@@ -266,7 +335,7 @@ async fn drive(cell: &Driven, case: &Case, caller: &Caller, ledger: &Ledger) -> 
         let answer = perform(caller, &target, &before, 0).await;
         assert_eq!(answer.of, Some(before.number), "{answer:?}");
     }
-    match case.fault {
+    match fault {
         Fault::Refused(_) => lane.refuse().await,
         Fault::Unanswered(_) => lane.leave_unanswered().await,
         Fault::WhileIdle(order, _) => {
@@ -274,7 +343,7 @@ async fn drive(cell: &Driven, case: &Case, caller: &Caller, ledger: &Ledger) -> 
             // Long enough for the sidecar to see it, also on a busy machine.
             sleep(Duration::from_millis(500)).await;
         }
-        fault => {
+        _ => {
             // A put on FunctionGraph reads first; the fault is for the change itself.
             let reads_first = plan.operation == Operation::PutAction && plan.cloud == Cloud::FunctionGraph;
             lane.arm_for_good(plan.number, reads_first.then_some(Fault::None), fault);
@@ -283,7 +352,7 @@ async fn drive(cell: &Driven, case: &Case, caller: &Caller, ledger: &Ledger) -> 
     let began = tokio::time::Instant::now();
     let answer = perform(caller, &target, plan, 0).await;
     let ended = tokio::time::Instant::now();
-    if let Fault::CarriedOutLate(millis) = case.fault {
+    if let Fault::CarriedOutLate(millis) = fault {
         sleep(Duration::from_millis(millis.into())).await;
     }
     let truth = ledger.close(plan.number);

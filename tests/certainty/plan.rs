@@ -6,6 +6,7 @@ use crate::answers::Cloud;
 use crate::dice::Dice;
 use crate::fault::{End, Fault};
 use crate::ledger::Step;
+use crate::lists::List;
 
 /// What a caller asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +16,8 @@ pub enum Operation {
     GetActivation,
     PutAction,
     DeleteAction,
+    /// All pages of a list.
+    List(List),
 }
 
 /// How the caller repeats a call with its `request_id`.
@@ -55,9 +58,10 @@ impl Plan {
         let operation = match dice.between(0, 99) {
             0..=54 => Operation::Invoke,
             55..=74 => Operation::InvokeAsync,
-            75..=84 => Operation::GetActivation,
-            85..=92 => Operation::PutAction,
-            _ => Operation::DeleteAction,
+            75..=82 => Operation::GetActivation,
+            83..=88 => Operation::PutAction,
+            89..=93 => Operation::DeleteAction,
+            _ => Operation::List(List::draw(cloud, &mut dice)),
         };
         let runs = matches!(operation, Operation::Invoke | Operation::InvokeAsync);
         let idempotent = !runs || dice.percent(30);
@@ -116,6 +120,7 @@ impl Plan {
             (Operation::PutAction, Cloud::Ncp) => &[Step::Put],
             (Operation::PutAction, Cloud::FunctionGraph) => &[Step::Put, Step::PutCode],
             (Operation::DeleteAction, _) => &[Step::Delete],
+            (Operation::List(_), _) => &[Step::List],
         }
     }
 }

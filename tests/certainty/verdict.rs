@@ -8,7 +8,7 @@ use tonic::Code;
 
 use crate::call::{Answer, Try};
 use crate::ledger::Truth;
-use crate::plan::{Plan, Repeat};
+use crate::plan::{Operation, Plan, Repeat};
 
 /// What is wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Wrong {
     SaidOk,
     /// OK with the result of another call, or with none.
     CrossedAnswer,
+    /// OK with a list in which an item is missing or comes twice, or with a page larger than asked.
+    BadList,
     /// An error that does not say whether it was carried out.
     Unsaid,
     /// A call in time that ended as if its caller had hung up.
@@ -91,12 +93,18 @@ fn judge_answer(
     truth: &Truth,
     spoke_of: impl Fn(Instant, Option<usize>) -> bool,
 ) -> Option<Wrong> {
-    let done = |step| truth.executions(step).any(|(at, of)| spoke_of(at, of));
+    let done = |step| {
+        let mut executions = truth.executions(step);
+        executions.any(|(at, of)| spoke_of(at, of) && answer.since.is_none_or(|since| at >= since))
+    };
     let begun = plan.steps().iter().any(|step| done(*step));
     let whole = plan.steps().iter().all(|step| done(*step));
     match (answer.code, answer.execution.as_deref()) {
         (Code::Ok, _) if !whole => Some(Wrong::SaidOk),
-        (Code::Ok, _) if answer.of != Some(plan.number) => Some(Wrong::CrossedAnswer),
+        (Code::Ok, _) if answer.of != Some(plan.number) => match plan.operation {
+            Operation::List(_) => Some(Wrong::BadList),
+            _ => Some(Wrong::CrossedAnswer),
+        },
         (Code::Ok, _) => None,
         (Code::Cancelled, _) => Some(Wrong::CalledCancelled),
         (_, Some("not_started")) if begun => Some(Wrong::SaidNotStarted),
@@ -160,6 +168,7 @@ mod tests {
                 execution: execution.map(str::to_owned),
                 attempts: 1,
                 of,
+                since: None,
                 message: String::new(),
             }),
         }
@@ -168,7 +177,7 @@ mod tests {
     /// A call that is no idempotent run, and one that is.
     fn plans() -> (Plan, Plan) {
         let mut plan = Plan::of(1, 2);
-        plan.operation = crate::plan::Operation::Invoke;
+        plan.operation = Operation::Invoke;
         plan.idempotent = false;
         plan.repeat = Repeat::Never;
         let idempotent = Plan {

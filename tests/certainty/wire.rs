@@ -142,3 +142,15 @@ fn try_of(parent: &str) -> Option<usize> {
     let trace = parent.split('-').nth(1)?;
     usize::from_str_radix(trace.get(16..)?, 16).ok()?.checked_sub(1)
 }
+
+/// The number that stands behind the first `mark`.
+pub fn number_after(text: &str, mark: &str) -> Option<u64> {
+    let (_, rest) = text.split_once(mark)?;
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    rest[..digits].parse().ok()
+}
+
+/// A query's parameter up to its value. No other of a list's ends alike.
+pub fn parameter(name: &str) -> String {
+    format!("{name}=")
+}

@@ -14,6 +14,9 @@
 #![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
 
 mod answers;
+#[path = "../../src/provider/paging/back_ends.rs"]
+#[allow(dead_code, reason = "every list has it all; a cloud has words for a part")]
+mod back_ends;
 mod bench;
 mod codes;
 mod early_ids;

@@ -138,3 +138,13 @@ async fn a_project_of_another_name_is_never_taken() {
         assert!(used.is_empty(), "{projects}: {used:?}");
     }
 }
+
+#[tokio::test]
+async fn an_id_of_a_project_that_is_none_reaches_no_url() {
+    for id in ["x/../../y", "a?b", "%2e%2e", "a b", "é", ""] {
+        let projects = format!(r#"{{"projects":[{{"id":"{id}","name":"eu-de"}}]}}"#);
+        let (answer, _, used) = ask("", projects.leak()).await;
+        assert_eq!(answer.unwrap_err().execution(), "not_started", "{id:?}");
+        assert_eq!(used, [""; 0], "{id:?}");
+    }
+}

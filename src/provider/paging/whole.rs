@@ -131,125 +131,69 @@ fn unusable(reason: &'static str, message: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::back_ends::{BackEnd, Cut, Next, Served, Total};
     use super::*;
 
     const ASKED: usize = 3;
 
-    /// A back end of `count` items by what it does with marker and size, and what it says.
-    struct BackEnd {
-        count: usize,
-        page: fn(at: usize, size: usize, count: usize) -> std::ops::Range<usize>,
-        next: fn(at: usize, end: usize) -> Option<i64>,
-        total: fn(length: usize, count: usize) -> Option<i64>,
-    }
-
-    fn honest(at: usize, size: usize, count: usize) -> std::ops::Range<usize> {
-        at.min(count)..(at + size).min(count)
-    }
-
-    fn read(back_end: &BackEnd) -> Result<(Vec<usize>, usize)> {
+    /// All items by what is served at a marker, and how many requests they took.
+    fn read(serve: impl Fn(usize) -> Served) -> Result<(Vec<usize>, usize)> {
         let mut list = WholeList::new(ASKED);
         let mut requests = 0;
         loop {
             requests += 1;
-            let at: usize = list.marker().parse().unwrap();
-            let range = (back_end.page)(at, ASKED, back_end.count);
-            let said = Said {
-                next: (back_end.next)(at, range.end),
-                total: (back_end.total)(range.len(), back_end.count),
-            };
-            if !list.take(range.collect(), usize::to_string, said, 100)? {
+            let Served { items, next, total } = serve(list.marker().parse().unwrap());
+            if !list.take(items, usize::to_string, Said { next, total }, 100)? {
                 return Ok((list.into_items(), requests));
             }
         }
     }
 
-    /// Which items a back end answers: the marker, the size asked for and how many there are.
-    type Pages = fn(usize, usize, usize) -> std::ops::Range<usize>;
-
     #[test]
     fn every_item_comes_once_whatever_the_back_end_says() {
-        let pages: [Pages; 5] = [
-            honest,
-            // Ignores marker and size.
-            |_, _, count| 0..count,
-            // Ignores the size.
-            |at, _, count| at.min(count)..count,
-            // One more than asked.
-            |at, size, count| honest(at, size + 1, count),
-            // Repeats the last item.
-            |at, size, count| honest(at.saturating_sub(1), size, count),
-        ];
-        let nexts: [fn(usize, usize) -> Option<i64>; 4] = [
-            |_, end| i64::try_from(end).ok(),
-            |_, _| None,
-            |_, _| Some(0),
-            |at, _| i64::try_from(at).ok(),
-        ];
-        let totals: [fn(usize, usize) -> Option<i64>; 3] = [
-            |_, count| i64::try_from(count).ok(),
-            |_, _| None,
-            // The items of this page.
-            |length, _| i64::try_from(length).ok(),
-        ];
-        for (p, page) in pages.into_iter().enumerate() {
-            for (n, next) in nexts.into_iter().enumerate() {
-                for (t, total) in totals.into_iter().enumerate() {
-                    for count in 0..=10 {
-                        let back_end = BackEnd {
-                            count,
-                            page,
-                            next,
-                            total,
-                        };
-                        let (items, requests) = read(&back_end).unwrap();
-                        let all: Vec<_> = (0..count).collect();
-                        assert_eq!(items, all, "page {p} next {n} total {t} of {count}");
-                        assert!(requests <= count + 2, "{requests} requests for {count}");
-                    }
-                }
+        // The first page is all that is to be had of a back end that ignores the marker alone.
+        let cuts = Cut::ALL.into_iter().filter(|cut| *cut != Cut::IgnoresMarker);
+        for back_end in BackEnd::all(cuts, 10).filter(|back_end| back_end.total != Total::TooLarge) {
+            if back_end.ends_early() {
+                continue;
             }
+            let (items, requests) = read(|at| back_end.page(at, ASKED)).unwrap();
+            let all: Vec<_> = (0..back_end.count).collect();
+            assert_eq!(items, all, "{back_end:?}");
+            assert!(
+                requests <= back_end.count + 2,
+                "{requests} requests: {back_end:?}"
+            );
         }
-    }
-
-    #[test]
-    fn a_back_end_with_small_pages_of_its_own_is_read_to_the_end() {
-        let back_end = BackEnd {
-            count: 7,
-            page: |at, _, count| honest(at, 2, count),
-            next: |_, end| i64::try_from(end).ok(),
-            total: |_, _| None,
-        };
-        assert_eq!(read(&back_end).unwrap().0.len(), 7);
     }
 
     #[test]
     fn a_list_without_end_and_one_that_is_stuck_are_refused() {
         let endless = BackEnd {
             count: usize::MAX,
-            page: honest,
-            next: |_, end| i64::try_from(end).ok(),
-            total: |_, _| None,
+            cut: Cut::Honest,
+            next: Next::Truth,
+            total: Total::Nothing,
         };
         let stuck = BackEnd {
             count: 9,
-            page: |_, size, _| 0..size,
-            next: |_, _| Some(3),
-            total: |_, count| i64::try_from(count).ok(),
+            cut: Cut::IgnoresMarker,
+            total: Total::Truth,
+            ..endless
         };
-        assert_eq!(read(&endless).unwrap_err().reason, "LIST_WITHOUT_END");
-        assert_eq!(read(&stuck).unwrap_err().reason, "LIST_NOT_PAGED");
+        for (back_end, reason) in [(endless, "LIST_WITHOUT_END"), (stuck, "LIST_NOT_PAGED")] {
+            assert_eq!(read(|at| back_end.page(at, ASKED)).unwrap_err().reason, reason);
+        }
     }
 
     #[test]
     fn empty_pages_with_a_marker_end() {
-        let back_end = BackEnd {
-            count: 0,
-            page: honest,
-            next: |at, _| i64::try_from(at + 5).ok(),
-            total: |_, _| Some(7),
-        };
-        let (items, requests) = read(&back_end).unwrap();
+        let (items, requests) = read(|at| Served {
+            items: Vec::new(),
+            next: i64::try_from(at + 5).ok(),
+            total: Some(7),
+        })
+        .unwrap();
         assert_eq!(items, [0_usize; 0]);
         assert!(requests <= EMPTY_MAX + 1, "{requests}");
     }

@@ -55,7 +55,9 @@ impl Row {
     pub fn add(&mut self, asked: &'static str, cloud: Cloud, cell: Cell) {
         match self.outcomes.iter_mut().find(|(known, _)| known.is_like(&cell)) {
             Some((known, callers)) => {
-                callers.push((asked, cloud));
+                if !callers.contains(&(asked, cloud)) {
+                    callers.push((asked, cloud));
+                }
                 let new = |reason: &String| !known.reasons.contains(reason);
                 let new: Vec<_> = cell.reasons.into_iter().filter(new).collect();
                 known.reasons.extend(new);

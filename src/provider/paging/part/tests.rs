@@ -1,5 +1,6 @@
 //! Back ends of every kind behind the pages that they cut.
 
+use super::super::back_ends::{BackEnd, Cut, Next, Served, Total};
 use super::*;
 
 const SIZE: usize = 3;
@@ -15,20 +16,8 @@ const NUMBERED: Paging = Paging {
     max: usize::MAX,
 };
 
-/// The items from an offset on, as many as asked for.
-type Cut = fn(at: usize, size: usize, count: usize) -> std::ops::Range<usize>;
-
-/// A back end by what it does and says.
-#[derive(Clone, Copy)]
-struct BackEnd {
-    count: usize,
-    cut: Cut,
-    next: fn(at: usize, end: usize) -> Option<i64>,
-    total: fn(length: usize, count: usize) -> Option<i64>,
-}
-
-/// All pages through tokens, and how many requests they took.
-fn read(paging: Paging, back_end: BackEnd) -> Result<(Vec<Vec<String>>, usize)> {
+/// All pages through tokens by what is served at an offset, and how many requests they took.
+fn read(paging: Paging, serve: impl Fn(usize, usize) -> Served) -> Result<(Vec<Vec<usize>>, usize)> {
     let (mut pages, mut requests, mut token) = (Vec::new(), 0, None::<String>);
     loop {
         let from = token.map_or_else(
@@ -41,16 +30,12 @@ fn read(paging: Paging, back_end: BackEnd) -> Result<(Vec<Vec<String>>, usize)> 
             assert!(requests < 100, "pages without end: {pages:?}");
             let (at, size): (usize, usize) = (at.parse().unwrap(), size.parse().unwrap());
             let at = if paging.numbered { (at - 1) * size } else { at };
-            let range = (back_end.cut)(at, size, back_end.count);
-            let said = Said {
-                next: (back_end.next)(at, range.end),
-                total: (back_end.total)(range.len(), back_end.count),
-            };
-            let items = range.map(|n| n.to_string()).collect();
-            part.take(items, said, |item: &String| item)?;
+            let Served { items, next, total } = serve(at, size);
+            let items = items.into_iter().map(|n| n.to_string()).collect();
+            part.take(items, Said { next, total }, |item: &String| item)?;
         }
         let (page, next, _) = part.finish();
-        pages.push(page);
+        pages.push(page.iter().map(|item| item.parse().unwrap()).collect());
         let Some(next) = next else {
             return Ok((pages, requests));
         };
@@ -58,145 +43,82 @@ fn read(paging: Paging, back_end: BackEnd) -> Result<(Vec<Vec<String>>, usize)> 
     }
 }
 
-fn honest(at: usize, size: usize, count: usize) -> std::ops::Range<usize> {
-    at.min(count)..at.saturating_add(size).min(count)
-}
-
-const CUTS: [Cut; 7] = [
-    honest,
-    // Ignores marker and size.
-    |_, _, count| 0..count,
-    // Ignores the size.
-    |at, _, count| at.min(count)..count,
-    // Ignores the marker.
-    |_, size, count| 0..size.min(count),
-    // One more than asked for.
-    |at, size, count| honest(at, size.saturating_add(1), count),
-    // Repeats the last item.
-    |at, size, count| honest(at.saturating_sub(1), size, count),
-    // Repeats the last page beyond the end.
-    |at, size, count| honest(at.min(count.saturating_sub(1) / SIZE * SIZE), size, count),
-];
-
-fn assert_each_once(paging: Paging, back_end: BackEnd, what: &str) {
-    let (pages, requests) = read(paging, back_end).unwrap_or_else(|error| panic!("{what}: {error:?}"));
-    let all: Vec<_> = (0..back_end.count).map(|n| n.to_string()).collect();
-    assert_eq!(pages.concat(), all, "{what}");
-    assert!(pages.iter().all(|page| page.len() <= SIZE), "{what}: {pages:?}");
-    let full = pages.iter().all(|page| !page.is_empty()) || back_end.count == 0;
-    assert!(full, "{what}: a token led to an empty page: {pages:?}");
-    assert!(requests <= 3 * pages.len() + 1, "{what}: {requests} requests");
+fn assert_each_once(paging: Paging, back_end: BackEnd) {
+    let read = read(paging, |at, size| back_end.page(at, size));
+    let (pages, requests) = read.unwrap_or_else(|error| panic!("{back_end:?}: {error:?}"));
+    let all: Vec<_> = (0..back_end.count).collect();
+    assert_eq!(pages.concat(), all, "{back_end:?}");
+    assert!(
+        pages.iter().all(|page| page.len() <= SIZE),
+        "{back_end:?}: {pages:?}"
+    );
+    if back_end.total != Total::TooLarge {
+        let full = pages.iter().all(|page| !page.is_empty()) || back_end.count == 0;
+        assert!(full, "{back_end:?}: a token led to an empty page: {pages:?}");
+        assert!(
+            requests <= 3 * pages.len() + 1,
+            "{back_end:?}: {requests} requests"
+        );
+    }
 }
 
 #[test]
 fn every_item_comes_once_from_a_list_of_offsets() {
-    let nexts: [fn(usize, usize) -> Option<i64>; 4] = [
-        |_, end| i64::try_from(end).ok(),
-        |_, _| None,
-        |_, _| Some(0),
-        |at, _| i64::try_from(at).ok(),
-    ];
-    let totals: [fn(usize, usize) -> Option<i64>; 3] = [
-        |_, count| i64::try_from(count).ok(),
-        |_, _| None,
-        // The items of this page.
-        |length, _| i64::try_from(length).ok(),
-    ];
-    for (c, cut) in CUTS.into_iter().enumerate() {
-        for (n, next) in nexts.into_iter().enumerate() {
-            for (t, total) in totals.into_iter().enumerate() {
-                for count in 0..=7 {
-                    let back_end = BackEnd {
-                        count,
-                        cut,
-                        next,
-                        total,
-                    };
-                    assert_each_once(
-                        OFFSET,
-                        back_end,
-                        &format!("cut {c} next {n} total {t} of {count}"),
-                    );
-                }
-            }
-        }
+    for back_end in BackEnd::all(Cut::ALL, 7).filter(|back_end| !back_end.ends_early()) {
+        assert_each_once(OFFSET, back_end);
     }
 }
 
 #[test]
 fn every_item_comes_once_from_a_list_of_numbered_pages() {
-    let totals: [fn(usize, usize) -> Option<i64>; 2] = [|_, count| i64::try_from(count).ok(), |_, _| None];
-    // A page number says no offset, so that the cuts by offset do not fit: those that a page number can mean stay.
-    for (c, cut) in CUTS
-        .into_iter()
-        .enumerate()
-        .filter(|(c, _)| [0, 1, 3, 6].contains(c))
-    {
-        for (t, total) in totals.into_iter().enumerate() {
-            for count in 0..=10 {
-                let next = |_, _| None;
-                let back_end = BackEnd {
-                    count,
-                    cut,
-                    next,
-                    total,
-                };
-                assert_each_once(NUMBERED, back_end, &format!("cut {c} total {t} of {count}"));
-            }
-        }
+    let cuts = Cut::ALL.into_iter().filter(|cut| cut.fits_numbers());
+    for back_end in BackEnd::all(cuts, 10) {
+        assert_each_once(NUMBERED, back_end);
     }
 }
 
 #[test]
 fn totals_that_are_wrong_end_no_list_and_let_none_go_on() {
-    for total in [0, 1, 2, 999] {
-        for count in 0..=7 {
-            for cut in CUTS {
-                let back_end = BackEnd {
-                    count,
-                    cut,
-                    next: |_, end| i64::try_from(end).ok(),
-                    total: match total {
-                        0 => |_, _| Some(0),
-                        1 => |_, _| Some(1),
-                        2 => |_, _| Some(-1),
-                        _ => |_, _| Some(999),
-                    },
-                };
-                let (pages, _) = read(OFFSET, back_end).unwrap();
-                let all: Vec<_> = (0..count).map(|n| n.to_string()).collect();
-                assert_eq!(pages.concat(), all, "total {total} of {count}");
-            }
+    for back_end in BackEnd::all(Cut::ALL, 7).filter(|back_end| back_end.next == Next::Truth) {
+        for total in [0, 1, -1, 999] {
+            let serve = |at, size| Served {
+                total: Some(total),
+                ..back_end.page(at, size)
+            };
+            let (pages, _) = read(OFFSET, serve).unwrap();
+            let all: Vec<_> = (0..back_end.count).collect();
+            assert_eq!(pages.concat(), all, "total {total}: {back_end:?}");
         }
     }
 }
 
 #[test]
-fn small_pages_of_its_own_and_empty_ones_lose_nothing() {
-    let small = BackEnd {
+fn empty_pages_lose_nothing_and_end() {
+    let back_end = BackEnd {
         count: 7,
-        cut: |at, _, count| honest(at, 2, count),
-        next: |_, end| i64::try_from(end).ok(),
-        total: |_, _| None,
+        cut: Cut::OwnPagesOfTwo,
+        next: Next::Truth,
+        total: Total::Nothing,
     };
-    let (pages, _) = read(OFFSET, small).unwrap();
-    assert_eq!((pages.concat().len(), pages.len()), (7, 4));
-    let empty_first = BackEnd {
-        cut: |at, size, count| {
-            if at == 0 {
-                0..0
-            } else {
-                honest(at - 1, size, count)
-            }
+    let empty_first = |at: usize, size| match at {
+        0 => Served {
+            items: Vec::new(),
+            next: Some(1),
+            total: None,
         },
-        next: |at, end| i64::try_from(if at == 0 { 1 } else { end + 1 }).ok(),
-        ..small
+        at => {
+            let served = back_end.page(at - 1, size);
+            Served {
+                next: served.next.map(|next| next + 1),
+                ..served
+            }
+        }
     };
     assert_eq!(read(OFFSET, empty_first).unwrap().0.concat().len(), 7);
-    let only_empty = BackEnd {
-        cut: |_, _, _| 0..0,
-        next: |at, _| i64::try_from(at + 1).ok(),
-        ..small
+    let only_empty = |at: usize, _| Served {
+        items: Vec::new(),
+        next: i64::try_from(at + 1).ok(),
+        total: None,
     };
     let (pages, requests) = read(OFFSET, only_empty).unwrap();
     assert_eq!((pages, requests), (vec![vec![]], EMPTY_MAX + 1));
@@ -206,11 +128,12 @@ fn small_pages_of_its_own_and_empty_ones_lose_nothing() {
 fn what_cannot_be_read_is_said() {
     let stuck = BackEnd {
         count: 20,
-        cut: |_, size, count| 0..size.min(count),
-        next: |_, end| i64::try_from(end).ok(),
-        total: |_, count| i64::try_from(count).ok(),
+        cut: Cut::IgnoresMarker,
+        next: Next::Truth,
+        total: Total::Truth,
     };
-    assert_eq!(read(OFFSET, stuck).unwrap_err().reason, "LIST_NOT_PAGED");
+    let read = read(OFFSET, |at, size| stuck.page(at, size));
+    assert_eq!(read.unwrap_err().reason, "LIST_NOT_PAGED");
 }
 
 #[test]
