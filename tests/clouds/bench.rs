@@ -1,7 +1,6 @@
 //! One sidecar with a target for each cloud and generation, all before one scripted upstream.
 
 use faas_sidecar::app::Sidecar;
-use faas_sidecar::env::Env;
 use faas_sidecar::proto::action_service_client::ActionServiceClient;
 use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 use faas_sidecar::proto::package_service_client::PackageServiceClient;
@@ -12,52 +11,16 @@ use tokio::net::TcpStream;
 
 use crate::support::answer::Answer;
 use crate::support::bench::{connect, start, text};
+use crate::support::cloud::keys;
+pub use crate::support::cloud::{Cloud, PROJECT};
 use crate::support::details::{Told, bare};
 use crate::support::patient::Patient;
-use crate::support::upstream::{ACCESS_KEY, Received, SECRET_KEY, Upstream};
-
-/// The project of the functiongraph target.
-pub const PROJECT: &str = "7aad83af3e8d42e99ac194e8419e2c9b";
+use crate::support::upstream::{Received, Upstream};
 
 /// Short pauses, so that retries cost a test nothing.
 const QUICK: &str = "retry: {max_attempts: 3, initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 1000}}\n\
                      breaker: {enabled: false}\n\
                      limits: {adaptive_rate: false}";
-
-/// A cloud in one generation of its API. The name of its target is that of [`Cloud::target`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cloud {
-    Ncp21,
-    Ncp20,
-    FunctionGraph,
-}
-
-use Cloud::{FunctionGraph, Ncp20, Ncp21};
-
-impl Cloud {
-    pub const ALL: [Self; 3] = [Ncp21, Ncp20, FunctionGraph];
-
-    pub fn target(self) -> String {
-        match self {
-            Ncp21 => "ncp21",
-            Ncp20 => "ncp20",
-            FunctionGraph => "functiongraph",
-        }
-        .to_owned()
-    }
-
-    pub fn is_ncp(self) -> bool {
-        self != FunctionGraph
-    }
-
-    fn settings(self) -> String {
-        match self {
-            Ncp21 => "provider: ncp".to_owned(),
-            Ncp20 => "provider: ncp\napi_version: \"2.0\"".to_owned(),
-            FunctionGraph => format!("provider: functiongraph\nregion: cn-north-4\nproject_id: {PROJECT}"),
-        }
-    }
-}
 
 /// The sidecar, the upstream and a client.
 pub struct Clouds {
@@ -180,14 +143,4 @@ pub async fn unreadable(sidecar: &Sidecar, member: &str) -> u64 {
         .filter(|line| line.starts_with("faas_sidecar_unreadable_members_total{") && line.contains(&label))
         .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
         .sum()
-}
-
-/// The environment with a key for each cloud.
-fn keys() -> Env {
-    Env::fixed([
-        ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
-        ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
-        ("HUAWEICLOUD_SDK_AK", "TESTACCESSKEY0000001"),
-        ("HUAWEICLOUD_SDK_SK", "test-secret-key-not-real-000000000000001"),
-    ])
 }

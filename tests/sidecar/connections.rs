@@ -7,13 +7,21 @@ use tokio::time::sleep;
 use tonic::Code;
 
 use crate::support::answer::Step;
-use crate::support::bench::{Bench, connect, hello, keys, start, success, within};
-use crate::support::details::told;
+use crate::support::bench::{Bench, connect, hello, start, success, within};
+use crate::support::cloud::{Cloud, keys, on_both_clouds};
+use crate::support::details::told_by;
 
 use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 
 /// One attempt only, so that what is seen is no retry.
 const ONCE: &str = "retry: {max_attempts: 1}";
+
+on_both_clouds! {
+    a_name_without_an_address_is_told_and_nothing_is_sent,
+    a_handshake_that_does_not_end_is_a_connect_timeout,
+    a_deadline_that_ends_while_connecting_is_told_as_not_started,
+    calls_that_wait_for_the_same_connection_fail_together,
+}
 
 async fn runs(bench: &Bench, count: usize, pause: Duration) -> Vec<usize> {
     for _ in 0..count {
@@ -88,44 +96,47 @@ async fn a_connection_grows_no_older_than_its_bound() {
     assert!((3..=most).contains(&connections), "{used:?}");
 }
 
-#[tokio::test]
-async fn a_name_without_an_address_is_told_and_nothing_is_sent() {
+async fn a_name_without_an_address_is_told_and_nothing_is_sent(cloud: Cloud) {
     // A label of 64 characters: no resolver need be asked.
     let text = format!(
-        "listen: \"127.0.0.1:0\"\ntargets:\n  main: {{provider: ncp, base_url: \"http://{}.invalid\", allow_plaintext: true, {ONCE}}}",
+        "base_url: \"http://{}.invalid\", allow_plaintext: true, {ONCE}",
         "a".repeat(64)
     );
-    let sidecar = start(&text, &keys());
+    let sidecar = start(
+        &format!("listen: \"127.0.0.1:0\"\n{}", cloud.main(&text)),
+        &keys(),
+    );
     let mut client = InvocationServiceClient::new(connect(&sidecar));
-    let told = told(&client.invoke(hello()).await.unwrap_err());
+    let told = told_by(cloud, &client.invoke(hello()).await.unwrap_err());
     told.assert(Code::Unavailable, "DNS_FAILED", "not_started", "network");
 }
 
 /// A sidecar that leads to a TLS port which accepts and then says nothing.
-async fn silent(settings: &str) -> (TcpListener, faas_sidecar::app::Sidecar) {
+async fn silent(cloud: Cloud, settings: &str) -> (TcpListener, faas_sidecar::app::Sidecar) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let text = format!(
-        "listen: \"127.0.0.1:0\"\ntargets:\n  main: {{provider: ncp, base_url: \"https://{}\", {ONCE}{settings}}}",
+    let there = format!(
+        "base_url: \"https://{}\", {ONCE}{settings}",
         listener.local_addr().unwrap()
     );
-    let sidecar = start(&text, &keys());
+    let sidecar = start(
+        &format!("listen: \"127.0.0.1:0\"\n{}", cloud.main(&there)),
+        &keys(),
+    );
     (listener, sidecar)
 }
 
-#[tokio::test]
-async fn a_handshake_that_does_not_end_is_a_connect_timeout() {
-    let (_listener, sidecar) = silent(", timeouts: {connect: 200ms}").await;
+async fn a_handshake_that_does_not_end_is_a_connect_timeout(cloud: Cloud) {
+    let (_listener, sidecar) = silent(cloud, ", timeouts: {connect: 200ms}").await;
     let mut client = InvocationServiceClient::new(connect(&sidecar));
-    let told = told(&client.invoke(hello()).await.unwrap_err());
+    let told = told_by(cloud, &client.invoke(hello()).await.unwrap_err());
     told.assert(Code::Unavailable, "CONNECT_TIMEOUT", "not_started", "network");
 }
 
-#[tokio::test]
-async fn a_deadline_that_ends_while_connecting_is_told_as_not_started() {
-    let (_listener, sidecar) = silent("").await;
+async fn a_deadline_that_ends_while_connecting_is_told_as_not_started(cloud: Cloud) {
+    let (_listener, sidecar) = silent(cloud, "").await;
     let mut client = InvocationServiceClient::new(connect(&sidecar));
     let request = within(Duration::from_millis(300), hello());
-    let told = told(&client.invoke(request).await.unwrap_err());
+    let told = told_by(cloud, &client.invoke(request).await.unwrap_err());
     told.assert(
         Code::DeadlineExceeded,
         "DEADLINE_EXCEEDED",
@@ -135,9 +146,8 @@ async fn a_deadline_that_ends_while_connecting_is_told_as_not_started() {
     assert!(told.message.contains("nothing was sent"), "{}", told.message);
 }
 
-#[tokio::test]
-async fn calls_that_wait_for_the_same_connection_fail_together() {
-    let (_listener, sidecar) = silent(", timeouts: {connect: 300ms}").await;
+async fn calls_that_wait_for_the_same_connection_fail_together(cloud: Cloud) {
+    let (_listener, sidecar) = silent(cloud, ", timeouts: {connect: 300ms}").await;
     let client = InvocationServiceClient::new(connect(&sidecar));
     let began = tokio::time::Instant::now();
     let calls = (0..50).map(|_| {
@@ -145,7 +155,7 @@ async fn calls_that_wait_for_the_same_connection_fail_together() {
         async move { client.invoke(hello()).await.unwrap_err() }
     });
     for status in futures_util::future::join_all(calls).await {
-        told(&status).assert(Code::Unavailable, "CONNECT_TIMEOUT", "not_started", "network");
+        told_by(cloud, &status).assert(Code::Unavailable, "CONNECT_TIMEOUT", "not_started", "network");
     }
     // Fifty of them one after the other would take fifteen seconds.
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());

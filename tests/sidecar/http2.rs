@@ -8,7 +8,8 @@ use faas_sidecar::proto::InvokeRequest;
 use tonic::Code;
 
 use crate::support::bench::{connect, hello};
-use crate::support::details::told;
+use crate::support::cloud::{Cloud, on_both_clouds};
+use crate::support::details::told_by;
 use crate::support::http2::{Act, INTERNAL_ERROR, REFUSED_STREAM, Upstream};
 
 fn run() -> InvokeRequest {
@@ -19,9 +20,17 @@ const ONCE: &str = ", retry: {max_attempts: 1}";
 const QUICK: &str =
     ", retry: {initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 100}}";
 
-#[tokio::test]
-async fn calls_that_begin_together_share_the_first_connection() {
-    let upstream = Upstream::start(&[]).await;
+on_both_clouds! {
+    calls_that_begin_together_share_the_first_connection,
+    a_stream_that_the_server_refused_was_not_started_and_is_repeated,
+    a_stream_that_broke_otherwise_may_have_run_and_is_not_repeated,
+    streams_beyond_a_goodbye_are_repeated_elsewhere_and_those_below_get_their_answer,
+    an_answer_that_breaks_off_may_have_been_carried_out,
+    a_connection_that_fell_silent_is_not_used_again,
+}
+
+async fn calls_that_begin_together_share_the_first_connection(cloud: Cloud) {
+    let upstream = Upstream::start(cloud, &[]).await;
     let (_sidecar, client) = upstream.sidecar(ONCE);
     let calls = (0..40).map(|_| {
         let mut client = client.clone();
@@ -33,25 +42,23 @@ async fn calls_that_begin_together_share_the_first_connection() {
     assert_eq!(upstream.requests(), [40]);
 }
 
-#[tokio::test]
-async fn a_stream_that_the_server_refused_was_not_started_and_is_repeated() {
-    let upstream = Upstream::start(&[Act::Reset(REFUSED_STREAM)]).await;
+async fn a_stream_that_the_server_refused_was_not_started_and_is_repeated(cloud: Cloud) {
+    let upstream = Upstream::start(cloud, &[Act::Reset(REFUSED_STREAM)]).await;
     let (_sidecar, mut client) = upstream.sidecar(ONCE);
-    let told_once = told(&client.invoke(run()).await.unwrap_err());
+    let told_once = told_by(cloud, &client.invoke(run()).await.unwrap_err());
     told_once.assert(Code::Unavailable, "CONNECTION_LOST", "not_started", "network");
 
-    let upstream = Upstream::start(&[Act::Reset(REFUSED_STREAM)]).await;
+    let upstream = Upstream::start(cloud, &[Act::Reset(REFUSED_STREAM)]).await;
     let (_sidecar, mut client) = upstream.sidecar(QUICK);
     let answer = client.invoke(run()).await.unwrap();
     assert_eq!(answer.metadata().get("faas-attempts").unwrap(), "2");
 }
 
-#[tokio::test]
-async fn a_stream_that_broke_otherwise_may_have_run_and_is_not_repeated() {
+async fn a_stream_that_broke_otherwise_may_have_run_and_is_not_repeated(cloud: Cloud) {
     for act in &[Act::Reset(INTERNAL_ERROR), Act::Reset(0), Act::GoodbyeAndClose] {
-        let upstream = Upstream::start(std::slice::from_ref(act)).await;
+        let upstream = Upstream::start(cloud, std::slice::from_ref(act)).await;
         let (_sidecar, mut client) = upstream.sidecar(QUICK);
-        let told = told(&client.invoke(run()).await.unwrap_err());
+        let told = told_by(cloud, &client.invoke(run()).await.unwrap_err());
         told.assert(Code::Unavailable, "CONNECTION_LOST", "unknown", "network");
         assert_eq!(upstream.requests(), [1], "{act:?}");
         // The next call finds a connection that works.
@@ -59,9 +66,8 @@ async fn a_stream_that_broke_otherwise_may_have_run_and_is_not_repeated() {
     }
 }
 
-#[tokio::test]
-async fn streams_beyond_a_goodbye_are_repeated_elsewhere_and_those_below_get_their_answer() {
-    let upstream = Upstream::start(&[Act::AnswerAfterNext, Act::GoodbyeBefore]).await;
+async fn streams_beyond_a_goodbye_are_repeated_elsewhere_and_those_below_get_their_answer(cloud: Cloud) {
+    let upstream = Upstream::start(cloud, &[Act::AnswerAfterNext, Act::GoodbyeBefore]).await;
     let (_sidecar, client) = upstream.sidecar(QUICK);
     let (mut first, mut second) = (client.clone(), client.clone());
     let (below, beyond) = tokio::join!(first.invoke(run()), async {
@@ -75,22 +81,21 @@ async fn streams_beyond_a_goodbye_are_repeated_elsewhere_and_those_below_get_the
     assert_eq!(upstream.requests(), [2, 1]);
 }
 
-#[tokio::test]
-async fn an_answer_that_breaks_off_may_have_been_carried_out() {
-    let upstream = Upstream::start(&[Act::Half]).await;
+async fn an_answer_that_breaks_off_may_have_been_carried_out(cloud: Cloud) {
+    let upstream = Upstream::start(cloud, &[Act::Half]).await;
     let (_sidecar, mut client) = upstream.sidecar(QUICK);
-    let told = told(&client.invoke(run()).await.unwrap_err());
+    let told = told_by(cloud, &client.invoke(run()).await.unwrap_err());
     told.assert(Code::Internal, "RESPONSE_CUT", "unknown", "network");
     assert_eq!(upstream.requests(), [1]);
 }
 
-#[tokio::test]
-async fn a_connection_that_fell_silent_is_not_used_again() {
-    let upstream = Upstream::start(&[Act::Silence]).await;
+async fn a_connection_that_fell_silent_is_not_used_again(cloud: Cloud) {
+    let upstream = Upstream::start(cloud, &[Act::Silence]).await;
     let (_sidecar, client) = upstream.sidecar(", timeouts: {attempt: 300ms}, retry: {max_attempts: 1}");
     let mut packages =
         faas_sidecar::proto::package_service_client::PackageServiceClient::new(connect(&_sidecar));
-    let told = told(
+    let told = told_by(
+        cloud,
         &packages
             .list_packages(faas_sidecar::proto::ListPackagesRequest::default())
             .await

@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::Code;
 
 use crate::support::bench::{connect, hello, within};
-use crate::support::details::told;
+use crate::support::cloud::{Cloud, on_both_clouds};
+use crate::support::details::told_by;
 use crate::support::http2::{Act, HTTP_1_1_REQUIRED, Manner, Upstream};
 
 const ONCE: &str = ", retry: {max_attempts: 1}";
@@ -42,27 +43,37 @@ async fn silent(sidecar: &Sidecar, version: &str) -> f64 {
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-#[tokio::test]
-async fn a_silent_connection_is_found_out_once_whatever_ended_the_wait() {
+on_both_clouds! {
+    a_silent_connection_is_found_out_once_whatever_ended_the_wait,
+    callers_in_a_hurry_leave_the_connection_to_the_others,
+    a_server_that_allows_no_stream_gets_no_flood_of_connections,
+    a_goodbye_that_leaves_many_streams_out_costs_no_budget,
+    a_server_that_wants_http1_gets_it,
+    an_old_connection_serves_until_a_younger_one_is_there,
+    a_connection_is_made_to_its_end_though_the_call_that_wanted_it_has_gone,
+    large_heads_are_read_up_to_one_bound,
+}
+
+async fn a_silent_connection_is_found_out_once_whatever_ended_the_wait(cloud: Cloud) {
     for (how, settings) in [
         ("the attempt's time", ", timeouts: {attempt: 600ms}"),
         ("the call's deadline", ""),
         ("a caller who leaves", ""),
     ] {
-        let upstream = Upstream::start(&[Act::Answer, Act::Silence]).await;
+        let upstream = Upstream::start(cloud, &[Act::Answer, Act::Silence]).await;
         let (sidecar, mut client) = upstream.sidecar(&format!("{ONCE}{settings}"));
         client.invoke(hello()).await.unwrap();
         let mut lost = client.clone();
         match how {
             "the attempt's time" => {
                 assert_eq!(
-                    told(&lost.invoke(soon(20_000)).await.unwrap_err()).reason,
+                    told_by(cloud, &lost.invoke(soon(20_000)).await.unwrap_err()).reason,
                     "ATTEMPT_TIMEOUT"
                 );
             }
             "the call's deadline" => {
                 assert_eq!(
-                    told(&lost.invoke(soon(600)).await.unwrap_err()).reason,
+                    told_by(cloud, &lost.invoke(soon(600)).await.unwrap_err()).reason,
                     "DEADLINE_EXCEEDED"
                 );
             }
@@ -83,17 +94,16 @@ async fn a_silent_connection_is_found_out_once_whatever_ended_the_wait() {
     }
 }
 
-#[tokio::test]
-async fn callers_in_a_hurry_leave_the_connection_to_the_others() {
+async fn callers_in_a_hurry_leave_the_connection_to_the_others(cloud: Cloud) {
     let script = [Act::Answer]
         .into_iter()
         .chain(vec![Act::Never; 4])
         .collect::<Vec<_>>();
-    let upstream = Upstream::start(&script).await;
+    let upstream = Upstream::start(cloud, &script).await;
     let (sidecar, mut client) = upstream.sidecar(ONCE);
     client.invoke(hello()).await.unwrap();
     for _ in 0..2 {
-        let told = told(&client.invoke(soon(300)).await.unwrap_err());
+        let told = told_by(cloud, &client.invoke(soon(300)).await.unwrap_err());
         told.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
         timeout(ms(300), client.clone().invoke(hello()))
             .await
@@ -187,9 +197,9 @@ async fn a_limit_that_is_told_late_costs_no_call_and_no_attempt() {
     assert_eq!(upstream.requests().iter().sum::<usize>(), 50);
 }
 
-#[tokio::test]
-async fn a_server_that_allows_no_stream_gets_no_flood_of_connections() {
+async fn a_server_that_allows_no_stream_gets_no_flood_of_connections(cloud: Cloud) {
     let manner = Manner {
+        cloud,
         streams: Some(0),
         ..Manner::default()
     };
@@ -200,7 +210,7 @@ async fn a_server_that_allows_no_stream_gets_no_flood_of_connections() {
         async move { client.invoke(soon(1_000)).await.unwrap_err() }
     });
     for status in futures_util::future::join_all(calls).await {
-        told(&status).assert(
+        told_by(cloud, &status).assert(
             Code::DeadlineExceeded,
             "DEADLINE_EXCEEDED",
             "not_started",
@@ -212,12 +222,11 @@ async fn a_server_that_allows_no_stream_gets_no_flood_of_connections() {
     assert_eq!(upstream.requests().iter().sum::<usize>(), 0);
 }
 
-#[tokio::test]
-async fn a_goodbye_that_leaves_many_streams_out_costs_no_budget() {
+async fn a_goodbye_that_leaves_many_streams_out_costs_no_budget(cloud: Cloud) {
     let mut script = vec![Act::Never; 11];
     script[0] = Act::Answer;
     script.push(Act::GoodbyeBefore);
-    let upstream = Upstream::start(&script).await;
+    let upstream = Upstream::start(cloud, &script).await;
     let (_sidecar, client) = upstream.sidecar(", retry: {budget: {ratio: 0, min_per_second: 0}}");
     client.clone().invoke(hello()).await.unwrap();
     // Ten wait, and the goodbye leaves out the eleventh alone: it is sent again though the budget has nothing.
@@ -236,16 +245,16 @@ async fn a_goodbye_that_leaves_many_streams_out_costs_no_budget() {
     assert_eq!(upstream.requests(), [12, 1]);
 }
 
-#[tokio::test]
-async fn a_server_that_wants_http1_gets_it() {
+async fn a_server_that_wants_http1_gets_it(cloud: Cloud) {
     let manner = Manner {
+        cloud,
         protocols: &["h2", "http/1.1"],
         ..Manner::default()
     };
     let upstream = Upstream::with(manner, &[Act::Reset(HTTP_1_1_REQUIRED)]).await;
     let (sidecar, mut client) = upstream.sidecar(ONCE);
     // Nobody promises that it did nothing, so a run is not repeated.
-    let lost = told(&client.invoke(hello()).await.unwrap_err());
+    let lost = told_by(cloud, &client.invoke(hello()).await.unwrap_err());
     lost.assert(Code::Unavailable, "CONNECTION_LOST", "unknown", "network");
     for _ in 0..3 {
         client.invoke(hello()).await.unwrap();
@@ -254,6 +263,7 @@ async fn a_server_that_wants_http1_gets_it() {
     drop(sidecar);
 
     let manner = Manner {
+        cloud,
         protocols: &["h2", "http/1.1"],
         ..Manner::default()
     };
@@ -266,11 +276,11 @@ async fn a_server_that_wants_http1_gets_it() {
     assert_eq!(upstream.requests(), [1, 1]);
 }
 
-#[tokio::test]
-async fn an_old_connection_serves_until_a_younger_one_is_there() {
+async fn an_old_connection_serves_until_a_younger_one_is_there(cloud: Cloud) {
     for protocols in [&["h2"], &["http/1.1"]] {
         // Nobody listens after the first connection.
         let manner = Manner {
+            cloud,
             protocols,
             accepts: 1,
             ..Manner::default()
@@ -289,6 +299,7 @@ async fn an_old_connection_serves_until_a_younger_one_is_there() {
 
         // Where somebody does, it is replaced without a call that waits.
         let manner = Manner {
+            cloud,
             protocols,
             handshakes: vec![Duration::ZERO, ms(300)],
             ..Manner::default()
@@ -310,10 +321,10 @@ async fn an_old_connection_serves_until_a_younger_one_is_there() {
     }
 }
 
-#[tokio::test]
-async fn a_connection_is_made_to_its_end_though_the_call_that_wanted_it_has_gone() {
+async fn a_connection_is_made_to_its_end_though_the_call_that_wanted_it_has_gone(cloud: Cloud) {
     for protocols in [&["h2"], &["http/1.1"]] {
         let manner = Manner {
+            cloud,
             protocols,
             handshakes: vec![ms(700); 8],
             ..Manner::default()
@@ -322,7 +333,7 @@ async fn a_connection_is_made_to_its_end_though_the_call_that_wanted_it_has_gone
         let (_sidecar, mut client) = upstream.sidecar(ONCE);
         let (mut failed, mut cut) = (0, 0);
         while let Err(status) = client.invoke(soon(400)).await {
-            let told = told(&status);
+            let told = told_by(cloud, &status);
             assert_eq!(told.reason, "DEADLINE_EXCEEDED");
             // A later one may just get to send its request.
             assert!(
@@ -368,8 +379,7 @@ async fn a_connection_that_becomes_free_goes_to_the_call_that_waits_for_one_bein
     assert_eq!(upstream.requests(), [3]);
 }
 
-#[tokio::test]
-async fn large_heads_are_read_up_to_one_bound() {
+async fn large_heads_are_read_up_to_one_bound(cloud: Cloud) {
     let headers = |count: usize, size: usize| {
         let header = |number| (format!("x-{number}"), "v".repeat(size));
         Act::Head((0..count).map(header).collect())
@@ -383,13 +393,13 @@ async fn large_heads_are_read_up_to_one_bound() {
         headers(1, 200_000),
     ];
     let script: Vec<_> = good.iter().chain(&large).cloned().collect();
-    let upstream = Upstream::start(&script).await;
+    let upstream = Upstream::start(cloud, &script).await;
     let (_sidecar, mut client) = upstream.sidecar("");
     for _ in &good {
         client.invoke(hello()).await.unwrap();
     }
     for _ in &large {
-        let told = told(&client.invoke(hello()).await.unwrap_err());
+        let told = told_by(cloud, &client.invoke(hello()).await.unwrap_err());
         told.assert(
             Code::ResourceExhausted,
             "RESPONSE_HEAD_TOO_LARGE",
@@ -399,8 +409,8 @@ async fn large_heads_are_read_up_to_one_bound() {
     }
     // What HTTP/2 forbids in a head (RFC 9113 §8.2.2).
     let bad = [Act::Head(vec![("connection".to_owned(), "close".to_owned())])];
-    let upstream = Upstream::start(&bad).await;
+    let upstream = Upstream::start(cloud, &bad).await;
     let (_sidecar, mut client) = upstream.sidecar("");
-    let told = told(&client.invoke(hello()).await.unwrap_err());
+    let told = told_by(cloud, &client.invoke(hello()).await.unwrap_err());
     told.assert(Code::Internal, "RESPONSE_NOT_UNDERSTOOD", "unknown", "network");
 }

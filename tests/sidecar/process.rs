@@ -34,8 +34,13 @@ impl Process {
             upstream.url()
         )
         .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))
-            .args(["serve", "--config", file.path().to_str().unwrap()])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_faas-sidecar"));
+        command.args(["serve", "--config"]).arg(file.path());
+        (Self::run(&mut command), file)
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child = command
             .env_clear()
             .envs([
                 ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
@@ -47,28 +52,28 @@ impl Process {
             .spawn()
             .unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        (
-            Self {
-                child,
-                log,
-                heard: String::new(),
-            },
-            file,
-        )
+        Self {
+            child,
+            log,
+            heard: String::new(),
+        }
     }
 
-    /// Reads the log until a line holds `word`.
-    async fn hear(&mut self, word: &str) {
+    /// Reads the log up to the line that holds `word`.
+    async fn hear(&mut self, word: &str) -> String {
         let heard = timeout(SOON, async {
             while let Some(line) = self.log.next_line().await.unwrap() {
                 self.heard.push_str(&format!("{line}\n"));
                 if line.contains(word) {
-                    return true;
+                    return Some(line);
                 }
             }
-            false
+            None
         });
-        assert!(matches!(heard.await, Ok(true)), "no {word:?} in {}", self.heard);
+        match heard.await {
+            Ok(Some(line)) => line,
+            _ => panic!("no {word:?} in {}", self.heard),
+        }
     }
 
     fn terminate(&self) {
@@ -157,53 +162,30 @@ async fn a_process_without_file_descriptors_says_so_once_in_a_while_and_blames_i
         "listen: \"127.0.0.1:0\"\ntargets: {main: {provider: ncp}}\n",
     )
     .unwrap();
-    let mut child = Command::new("/bin/sh")
-        .args([
-            "-c",
-            "ulimit -n 40; exec \"$0\" serve --config \"$1\" --log-format json",
-        ])
-        .arg(env!("CARGO_BIN_EXE_faas-sidecar"))
-        .arg(&file)
-        .env_clear()
-        .envs([
-            ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
-            ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
-        ])
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut next = async || -> serde_json::Value {
-        let line = timeout(SOON * 3, log.next_line())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
-        serde_json::from_str(&line).unwrap()
-    };
-    let address = loop {
-        let event = next().await;
-        if event["message"] == "listening" {
-            break event["address"].as_str().unwrap().to_owned();
-        }
-    };
+    let mut command = Command::new("/bin/sh");
+    command.args([
+        "-c",
+        "ulimit -n 40; exec \"$0\" serve --config \"$1\" --log-format json",
+    ]);
+    let program = env!("CARGO_BIN_EXE_faas-sidecar");
+    let mut process = Process::run(command.arg(program).arg(&file));
+    let event = |line: &str| -> serde_json::Value { serde_json::from_str(line).unwrap() };
+    let listening = event(&process.hear("\"listening\"").await);
+    let address = listening["address"].as_str().unwrap();
     let mut held = Vec::new();
     for _ in 0..100 {
-        held.push(tokio::net::TcpStream::connect(&address).await.unwrap());
+        held.push(tokio::net::TcpStream::connect(address).await.unwrap());
     }
     // The pause between two tries is a tenth of a second.
     sleep(Duration::from_secs(3)).await;
     drop(held);
-    child.start_kill().unwrap();
-    let mut told = Vec::new();
-    while let Ok(Some(line)) = timeout(SOON * 3, log.next_line()).await.unwrap() {
-        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if event["message"].as_str().unwrap().contains("cannot be accepted") {
-            told.push(event);
-        }
-    }
+    process.child.start_kill().unwrap();
+    let (_, log) = process.exit().await;
+    let told: Vec<_> = log
+        .lines()
+        .map(event)
+        .filter(|event| event["message"].as_str().unwrap().contains("cannot be accepted"))
+        .collect();
     assert_eq!(told.len(), 1, "{told:#?}");
     let message = told[0]["message"].as_str().unwrap();
     assert!(

@@ -17,6 +17,7 @@ use faas_sidecar::proto::*;
 use tonic::transport::{Channel, Endpoint};
 
 use super::answer::content;
+use super::cloud::{self, Cloud};
 use super::patient::Patient;
 use super::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
 
@@ -57,10 +58,22 @@ impl Bench {
 
     /// `top` stands beside `targets`; each line of `settings` under `main`.
     pub async fn whole(top: &str, settings: &str, env: &Env) -> Self {
+        Self::start(Cloud::Ncp21, top, settings, env).await
+    }
+
+    /// A target of this cloud. The upstream knows no signature but those of ncp.
+    pub async fn on(cloud: Cloud, settings: &str) -> Self {
+        Self::start(cloud, "", settings, &cloud::keys()).await
+    }
+
+    async fn start(cloud: Cloud, top: &str, settings: &str, env: &Env) -> Self {
         let upstream = Upstream::start().await;
-        let settings: String = settings.lines().map(|line| format!("    {line}\n")).collect();
+        let settings: String = format!("{}\n{settings}", cloud.settings())
+            .lines()
+            .map(|line| format!("    {line}\n"))
+            .collect();
         let text = format!(
-            "listen: \"127.0.0.1:0\"\n{top}\ntargets:\n  main:\n    provider: ncp\n    base_url: {}\n{settings}",
+            "listen: \"127.0.0.1:0\"\n{top}\ntargets:\n  main:\n    base_url: {}\n{settings}",
             upstream.url()
         );
         let sidecar = start(&text, env);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::cloud::Cloud;
 use super::upstream::SECRET_KEY;
 
 /// An error status taken apart.
@@ -24,8 +25,13 @@ pub struct Told {
     pub request_id: Option<String>,
 }
 
-/// Takes `status` apart and checks what holds for every error of a call that reached a target.
+/// Takes `status` apart and checks what holds for every error of a call that reached the ncp target.
 pub fn told(status: &Status) -> Told {
+    told_by(Cloud::Ncp21, status)
+}
+
+/// The same of a target of another cloud.
+pub fn told_by(cloud: Cloud, status: &Status) -> Told {
     let told = bare(status);
     for name in ["target", "provider", "attempts", "execution", "component"] {
         assert!(
@@ -39,7 +45,7 @@ pub fn told(status: &Status) -> Told {
             told.metadata["target"].as_str(),
             told.metadata["provider"].as_str()
         ),
-        ("main", "ncp")
+        ("main", if cloud.is_ncp() { "ncp" } else { "functiongraph" })
     );
     assert_eq!(
         told.attempts.map(|count| count.to_string()).as_ref(),

@@ -14,7 +14,8 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::bench::{ID, connect, keys, start};
+use super::bench::{connect, start};
+use super::cloud::{Cloud, ran};
 use super::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, frame,
 };
@@ -49,6 +50,7 @@ pub enum Act {
 /// How it serves.
 #[derive(Clone, Debug)]
 pub struct Manner {
+    pub cloud: Cloud,
     pub protocols: &'static [&'static str],
     /// Streams allowed at once; more are refused.
     pub streams: Option<u32>,
@@ -65,6 +67,7 @@ pub struct Manner {
 impl Default for Manner {
     fn default() -> Self {
         Self {
+            cloud: Cloud::default(),
             protocols: &["h2"],
             streams: None,
             late: Duration::ZERO,
@@ -76,6 +79,7 @@ impl Default for Manner {
 }
 
 pub struct Upstream {
+    cloud: Cloud,
     port: u16,
     authority: Authority,
     seen: Arc<Seen>,
@@ -100,8 +104,12 @@ struct Connection {
 }
 
 impl Upstream {
-    pub async fn start(script: &[Act]) -> Self {
-        Self::with(Manner::default(), script).await
+    pub async fn start(cloud: Cloud, script: &[Act]) -> Self {
+        let manner = Manner {
+            cloud,
+            ..Manner::default()
+        };
+        Self::with(manner, script).await
     }
 
     pub async fn with(manner: Manner, script: &[Act]) -> Self {
@@ -111,7 +119,7 @@ impl Upstream {
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::<Seen>::default();
         seen.script.lock().unwrap().extend(script.iter().cloned());
-        let watched = Arc::clone(&seen);
+        let (watched, cloud) = (Arc::clone(&seen), manner.cloud);
         tokio::spawn(async move {
             for number in 0..manner.accepts {
                 let Ok((socket, _)) = listener.accept().await else {
@@ -130,6 +138,7 @@ impl Upstream {
             }
         });
         Self {
+            cloud,
             port,
             authority,
             seen,
@@ -138,12 +147,16 @@ impl Upstream {
 
     /// A sidecar that leads here, with these further settings of its target.
     pub fn sidecar(&self, settings: &str) -> (Sidecar, InvocationServiceClient<Patient>) {
-        let text = format!(
-            "listen: \"127.0.0.1:0\"\nadmin: \"127.0.0.1:0\"\ntargets:\n  main: {{provider: ncp, base_url: \"https://localhost:{}\", ca_file: {}{settings}}}",
+        let keys = format!(
+            "base_url: \"https://localhost:{}\", ca_file: {}{settings}",
             self.port,
             self.authority.file()
         );
-        let sidecar = start(&text, &keys());
+        let text = format!(
+            "listen: \"127.0.0.1:0\"\nadmin: \"127.0.0.1:0\"\n{}",
+            self.cloud.main(&keys)
+        );
+        let sidecar = start(&text, &super::cloud::keys());
         let client = InvocationServiceClient::new(connect(&sidecar));
         (sidecar, client)
     }
@@ -239,7 +252,7 @@ impl Connection {
                         }
                         Act::Silence => std::future::pending().await,
                         Act::Never => {}
-                        Act::Head(headers) => self.write(head(id, &headers)).await?,
+                        Act::Head(headers) => self.write(head(self.manner.cloud, id, &headers)).await?,
                     }
                 }
                 _ => {}
@@ -271,7 +284,7 @@ impl Connection {
                 Act::Silence | Act::Never => std::future::pending().await,
                 _ => sleep(self.manner.run).await,
             }
-            let body = result(0);
+            let body = result(self.manner.cloud, 0);
             let head = format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
                 body.len()
@@ -294,13 +307,14 @@ impl Connection {
     }
 
     fn answer(&self, id: u32) {
-        let (out, active, run) = (Arc::clone(&self.out), Arc::clone(&self.active), self.manner.run);
+        let (out, active) = (Arc::clone(&self.out), Arc::clone(&self.active));
+        let (cloud, run) = (self.manner.cloud, self.manner.run);
         active.fetch_add(1, Ordering::SeqCst);
         tokio::spawn(async move {
             sleep(run).await;
             active.fetch_sub(1, Ordering::SeqCst);
             let head = frame(HEADERS, END_HEADERS, id, &[STATUS_200]);
-            let bytes = [head, frame(DATA, 1, id, &result(id))].concat();
+            let bytes = [head, frame(DATA, 1, id, &result(cloud, id))].concat();
             let mut out = out.lock().await;
             if out.write_all(&bytes).await.is_ok() {
                 let _ = out.flush().await;
@@ -318,11 +332,8 @@ impl Connection {
 /// `:status: 200` in HPACK's static table.
 const STATUS_200: u8 = 0x88;
 
-fn result(id: u32) -> Vec<u8> {
-    format!(
-        "{{\"content\":{{\"activationId\":\"{ID}\",\"duration\":1,\"response\":{{\"status\":\"success\",\"success\":true,\"result\":{{\"stream\":{id}}}}}}}}}"
-    )
-    .into_bytes()
+fn result(cloud: Cloud, id: u32) -> Vec<u8> {
+    ran(cloud, &format!(r#"{{"stream":{id}}}"#)).body_bytes().to_vec()
 }
 
 fn goodbye(last: u32) -> Vec<u8> {
@@ -332,7 +343,7 @@ fn goodbye(last: u32) -> Vec<u8> {
 }
 
 /// A good answer whose head has these headers, in as many frames as it takes.
-fn head(id: u32, headers: &[(String, String)]) -> Vec<u8> {
+fn head(cloud: Cloud, id: u32, headers: &[(String, String)]) -> Vec<u8> {
     let mut block = vec![STATUS_200];
     for (name, value) in headers {
         block.push(0);
@@ -360,6 +371,6 @@ fn head(id: u32, headers: &[(String, String)]) -> Vec<u8> {
         let flags = if at + 1 == count { END_HEADERS } else { 0 };
         bytes.extend(frame(kind, flags, id, part));
     }
-    bytes.extend(frame(DATA, 1, id, &result(id)));
+    bytes.extend(frame(DATA, 1, id, &result(cloud, id)));
     bytes
 }

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod bench;
+pub mod cloud;
 pub mod collector;
 pub mod details;
 pub mod frames;
