@@ -201,6 +201,9 @@ async fn a_server_that_allows_no_stream_gets_no_flood_of_connections(cloud: Clou
     let manner = Manner {
         cloud,
         streams: Some(0),
+        // Of the further ones this is known some time after the connection is there.
+        late: ms(300),
+        late_from: 1,
         ..Manner::default()
     };
     let upstream = Upstream::with(manner, &[]).await;
@@ -326,7 +329,7 @@ async fn a_connection_is_made_to_its_end_though_the_call_that_wanted_it_has_gone
         let manner = Manner {
             cloud,
             protocols,
-            handshakes: vec![ms(700); 8],
+            handshakes: vec![ms(450); 8],
             ..Manner::default()
         };
         let upstream = Upstream::with(manner, &[]).await;

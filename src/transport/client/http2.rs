@@ -27,6 +27,8 @@ mod pings;
 /// Answers of a megabyte should not wait for window updates.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
+/// A server that has not said a word for so long is not waited for any more.
+const GREETING: Duration = Duration::from_secs(1);
 
 /// A handle of the connection; clones share it.
 #[derive(Clone)]
@@ -49,6 +51,8 @@ pub(super) struct ConnectionState {
     active: AtomicUsize,
     allowed: AtomicUsize,
     used: AtomicBool,
+    /// The server's first words have come, and with them how many exchanges it allows.
+    greeted: AtomicBool,
     opened: Instant,
     /// When bytes came last, in milliseconds since then.
     heard: AtomicU64,
@@ -188,6 +192,7 @@ impl ConnectionState {
             look: Notify::new(),
             active: AtomicUsize::new(0),
             used: AtomicBool::new(false),
+            greeted: AtomicBool::new(false),
             opened: Instant::now(),
             heard: AtomicU64::new(0),
         }
@@ -228,6 +233,11 @@ impl ConnectionState {
             self.origin.streams.store(streams.max(1), Ordering::Relaxed);
             self.origin.change();
         }
+    }
+
+    /// True while the server's first words are still to come, and not overdue.
+    pub(super) fn awaits_greeting(&self) -> bool {
+        !self.greeted.load(Ordering::Relaxed) && self.opened.elapsed() < GREETING
     }
 
     /// How long nothing has come.
@@ -330,6 +340,9 @@ impl Observer for Watch {
         let state = &*self.state;
         let heard = u64::try_from(state.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         state.heard.store(heard, Ordering::Relaxed);
+        if !state.greeted.swap(true, Ordering::Relaxed) {
+            state.origin.change();
+        }
         self.back.pass(bytes, |frame| {
             state.frames.note_inbound(frame);
             match frame {

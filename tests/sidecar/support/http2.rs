@@ -54,8 +54,9 @@ pub struct Manner {
     pub protocols: &'static [&'static str],
     /// Streams allowed at once; more are refused.
     pub streams: Option<u32>,
-    /// Passes before the connection is begun, its settings included.
+    /// Passes before the connection is begun, its settings included; from this connection on.
     pub late: Duration,
+    pub late_from: usize,
     /// How long a run takes.
     pub run: Duration,
     /// What happens before each connection's TLS handshake; afterwards nothing does.
@@ -71,6 +72,7 @@ impl Default for Manner {
             protocols: &["h2"],
             streams: None,
             late: Duration::ZERO,
+            late_from: 0,
             run: Duration::ZERO,
             handshakes: Vec::new(),
             accepts: usize::MAX,
@@ -184,7 +186,9 @@ async fn serve(stream: TlsStream<TcpStream>, manner: Manner, seen: Arc<Seen>) ->
         requests.len() - 1
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    sleep(manner.late).await;
+    if number >= manner.late_from {
+        sleep(manner.late).await;
+    }
     let (read, write) = tokio::io::split(stream);
     let connection = Connection {
         number,

@@ -163,7 +163,8 @@ impl State {
         let unwilling = self.shared.iter().filter(|one| one.state.allowed() == 0).count();
         let full = self.shared.len() >= MAX_SHARED || unwilling >= MAX_UNWILLING;
         // Its answer is a round trip away, which is less than a new connection takes.
-        let asked = self.shared.iter().any(|one| one.state.health() == Health::Asked);
+        let asked = |one: &Http2| one.state.health() == Health::Asked || one.state.awaits_greeting();
+        let asked = self.shared.iter().any(asked);
         usize::from(waiting == 0 || !full && !asked)
     }
 }
