@@ -93,14 +93,14 @@ async fn streamed(
     let asked = client.server_streaming(asked, INVOKE, codec);
     tokio::time::timeout(Duration::from_secs(10), asked)
         .await
-        .expect("a head before the outcome")
+        .unwrap_or_else(|_| panic!("no head before the outcome"))
 }
 
 #[tokio::test]
 async fn a_call_that_joins_another_hears_of_its_run_as_the_first_one_does() {
     let clouds = Clouds::new().await;
     let id = |metadata: &MetadataMap| {
-        let id = metadata.get("faas-activation-id").expect("an id");
+        let id = metadata.get("faas-activation-id").unwrap();
         assert_eq!(id, ID);
     };
     for cloud in [Cloud::Ncp21, Cloud::Ncp20] {

@@ -393,7 +393,11 @@ async fn a_read_that_was_begun_is_not_told_as_not_started() {
                 "{cloud:?} {name}: {}",
                 told.message
             );
-            assert!(told.message.contains("An earlier attempt may have been"), "{}", told.message);
+            assert!(
+                told.message.contains("An earlier attempt may have been"),
+                "{}",
+                told.message
+            );
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 /// Seconds that count: long enough to be steady, short enough to forget an outage (linkerd and finagle use 10 s).
 const WINDOW: u64 = 10;
+const SLOTS: usize = 10;
 
 /// What one retry costs. A call earns its ratio of it, so a ratio is exact to a millionth.
 const RETRY: i64 = 1_000_000;
@@ -21,14 +22,16 @@ pub(super) struct Budget {
     reserve: i64,
     began: Instant,
     /// Earned less spent, by second; each with the second that it is of.
-    seconds: Mutex<[(u64, i64); WINDOW as usize]>,
+    seconds: Mutex<[(u64, i64); SLOTS]>,
 }
 
 impl Budget {
     /// `ratio`: retries for each call; `min_per_second`: retries a second beside.
     pub(super) fn new(ratio: f64, min_per_second: u32) -> Self {
-        // The configuration refuses ratios beyond 1000; the cast itself saturates.
-        #[expect(clippy::cast_possible_truncation)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the configuration refuses ratios beyond 1000, and the cast saturates"
+        )]
         let share = (ratio * 1_000_000.0).round() as i64;
         Self {
             share,

@@ -77,6 +77,7 @@ pub fn ran(cloud: Cloud, result: &str) -> Http {
 }
 
 /// Each of these tests for each cloud.
+#[allow(unused_macros, reason = "other suites run every cloud in one test")]
 macro_rules! on_both_clouds {
     ($($test:ident),* $(,)?) => {
         mod ncp {
