@@ -82,11 +82,7 @@ fn answer(cloud: Cloud, headers: &str) -> Answer {
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\n\r\n",
         body.len()
     );
-    Answer {
-        // Heads are the same whoever signs.
-        blind: true,
-        ..steps([Step::Write([head.as_bytes(), body].concat())])
-    }
+    steps([Step::Write([head.as_bytes(), body].concat())])
 }
 
 async fn heads_of_answers_are_read_as_the_standard_says(cloud: Cloud) {

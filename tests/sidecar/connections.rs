@@ -7,8 +7,8 @@ use tokio::time::sleep;
 use tonic::Code;
 
 use crate::support::answer::Step;
-use crate::support::bench::{Bench, connect, hello, start, success, within};
-use crate::support::cloud::{Cloud, keys, on_both_clouds};
+use crate::support::bench::{Bench, connect, hello, start, within};
+use crate::support::cloud::{Cloud, keys, on_both_clouds, ran};
 use crate::support::details::told_by;
 
 use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
@@ -17,6 +17,11 @@ use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 const ONCE: &str = "retry: {max_attempts: 1}";
 
 on_both_clouds! {
+    a_connection_that_the_server_closed_while_idle_costs_nobody_a_run,
+    bytes_that_nobody_asked_for_end_a_connection_before_its_next_run,
+    the_servers_own_idle_bound_is_kept,
+    an_idle_connection_is_closed_at_our_own_bound_though_nobody_calls,
+    a_connection_grows_no_older_than_its_bound,
     a_name_without_an_address_is_told_and_nothing_is_sent,
     a_handshake_that_does_not_end_is_a_connect_timeout,
     a_deadline_that_ends_while_connecting_is_told_as_not_started,
@@ -36,23 +41,21 @@ async fn runs(bench: &Bench, count: usize, pause: Duration) -> Vec<usize> {
         .collect()
 }
 
-#[tokio::test]
-async fn a_connection_that_the_server_closed_while_idle_costs_nobody_a_run() {
-    let bench = Bench::with(ONCE).await;
+async fn a_connection_that_the_server_closed_while_idle_costs_nobody_a_run(cloud: Cloud) {
+    let bench = Bench::on(cloud, ONCE).await;
     for _ in 0..5 {
-        bench.upstream.push(success("{}").then(Step::Close));
+        bench.upstream.push(ran(cloud, "{}").then(Step::Close));
     }
     // No `Connection: close` was said, and the run may not be repeated: only the look before writing saves it.
     assert_eq!(runs(&bench, 5, Duration::from_millis(5)).await, [0, 1, 2, 3, 4]);
 }
 
-#[tokio::test]
-async fn bytes_that_nobody_asked_for_end_a_connection_before_its_next_run() {
-    let bench = Bench::with(ONCE).await;
-    bench.upstream.push(success("{}").then(Step::Write(
+async fn bytes_that_nobody_asked_for_end_a_connection_before_its_next_run(cloud: Cloud) {
+    let bench = Bench::on(cloud, ONCE).await;
+    bench.upstream.push(ran(cloud, "{}").then(Step::Write(
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_vec(),
     )));
-    bench.upstream.push(success("{\"second\":true}"));
+    bench.upstream.push(ran(cloud, "{\"second\":true}"));
     bench.invoke(hello()).await.unwrap();
     sleep(Duration::from_millis(20)).await;
     let second = bench.invoke(hello()).await.unwrap();
@@ -63,30 +66,27 @@ async fn bytes_that_nobody_asked_for_end_a_connection_before_its_next_run() {
     );
 }
 
-#[tokio::test]
-async fn the_servers_own_idle_bound_is_kept() {
-    let bench = Bench::with(ONCE).await;
+async fn the_servers_own_idle_bound_is_kept(cloud: Cloud) {
+    let bench = Bench::on(cloud, ONCE).await;
     for _ in 0..2 {
         bench
             .upstream
-            .push(success("{}").header("Keep-Alive", "timeout=1, max=100"));
+            .push(ran(cloud, "{}").header("Keep-Alive", "timeout=1, max=100"));
     }
     assert_eq!(runs(&bench, 2, Duration::from_millis(700)).await, [0, 1]);
 }
 
-#[tokio::test]
-async fn an_idle_connection_is_closed_at_our_own_bound_though_nobody_calls() {
-    let bench = Bench::with(&format!("{ONCE}\ntimeouts: {{idle: 200ms}}")).await;
-    bench.upstream.push(success("{}").then(Step::Stall));
+async fn an_idle_connection_is_closed_at_our_own_bound_though_nobody_calls(cloud: Cloud) {
+    let bench = Bench::on(cloud, &format!("{ONCE}\ntimeouts: {{idle: 200ms}}")).await;
+    bench.upstream.push(ran(cloud, "{}").then(Step::Stall));
     bench.invoke(hello()).await.unwrap();
     bench.upstream.wait_hung_up(1).await;
 }
 
-#[tokio::test]
-async fn a_connection_grows_no_older_than_its_bound() {
-    let bench = Bench::with(&format!("{ONCE}\ntimeouts: {{max_connection_age: 200ms}}")).await;
+async fn a_connection_grows_no_older_than_its_bound(cloud: Cloud) {
+    let bench = Bench::on(cloud, &format!("{ONCE}\ntimeouts: {{max_connection_age: 200ms}}")).await;
     for _ in 0..20 {
-        bench.upstream.push(success("{}"));
+        bench.upstream.push(ran(cloud, "{}"));
     }
     let began = tokio::time::Instant::now();
     let used = runs(&bench, 20, Duration::from_millis(50)).await;

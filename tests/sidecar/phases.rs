@@ -8,13 +8,24 @@ use faas_sidecar::proto::*;
 use tonic::Code;
 
 use crate::support::answer::{Step, http, steps};
-use crate::support::bench::{Bench, connect, hello, start, success, within};
-use crate::support::details::{bare, told};
+use crate::support::bench::{Bench, QUICK, connect, hello, start, success, within};
+use crate::support::cloud::{Cloud, keys, on_both_clouds, ran};
+use crate::support::details::{bare, told, told_by};
 use crate::support::raw;
 use crate::support::upstream::Upstream;
 
 const INVOKE: &str = "/faas.v1.InvocationService/Invoke";
 const SHORT: Duration = Duration::from_millis(250);
+
+on_both_clouds! {
+    while_the_request_itself_comes_in,
+    what_cannot_be_heard_of_is_not_started,
+    in_the_queue,
+    while_connecting,
+    while_the_answers_head_comes_in,
+    while_the_answers_body_comes_in,
+    before_a_pause_that_would_outlast_it_the_failure_itself_is_told,
+}
 
 /// `-/hello` within a short time.
 async fn late(bench: &Bench) -> tonic::Status {
@@ -25,9 +36,8 @@ async fn late(bench: &Bench) -> tonic::Status {
         .unwrap_err()
 }
 
-#[tokio::test]
-async fn while_the_request_itself_comes_in() {
-    let bench = Bench::new().await;
+async fn while_the_request_itself_comes_in(cloud: Cloud) {
+    let bench = Bench::on(cloud, QUICK).await;
     let address = bench.sidecar.tcp().unwrap();
     let began = Instant::now();
     let status = raw::call(address, INVOKE, "200m", &hello(), Duration::from_secs(30)).await;
@@ -66,9 +76,8 @@ async fn however_short_the_time_is() {
     }
 }
 
-#[tokio::test]
-async fn what_cannot_be_heard_of_is_not_started() {
-    let bench = Bench::new().await;
+async fn what_cannot_be_heard_of_is_not_started(cloud: Cloud) {
+    let bench = Bench::on(cloud, QUICK).await;
     let address = bench.sidecar.tcp().unwrap();
     // Less than a millisecond is left for the cloud when the answer's way back is kept free.
     let status = raw::call(address, INVOKE, "1m", &hello(), Duration::ZERO).await;
@@ -81,14 +90,17 @@ async fn what_cannot_be_heard_of_is_not_started() {
     assert!(bench.upstream.received().is_empty());
 }
 
-#[tokio::test]
-async fn in_the_queue() {
-    let bench = Bench::quick("limits: {max_in_flight: 1, queue_timeout: 20s}").await;
+async fn in_the_queue(cloud: Cloud) {
+    let bench = Bench::on(
+        cloud,
+        &format!("{QUICK}\nlimits: {{max_in_flight: 1, queue_timeout: 20s}}"),
+    )
+    .await;
     bench.upstream.push(steps([Step::Stall]));
     let mut client = bench.invocations();
     let running = tokio::spawn(async move { client.invoke(hello()).await });
     bench.upstream.wait_received(1).await;
-    told(&late(&bench).await).assert(
+    told_by(cloud, &late(&bench).await).assert(
         Code::DeadlineExceeded,
         "DEADLINE_EXCEEDED",
         "not_started",
@@ -98,19 +110,20 @@ async fn in_the_queue() {
     running.abort();
 }
 
-#[tokio::test]
-async fn while_connecting() {
+async fn while_connecting(cloud: Cloud) {
     // It accepts in the kernel, and never answers the handshake.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}", silent.local_addr().unwrap());
-    let settings = format!("base_url: {url}");
-    let text = format!(
-        "listen: \"127.0.0.1:0\"\ntargets:\n  main:\n    provider: ncp\n    timeouts: {{connect: 20s}}\n    {settings}\n"
+    let there = format!(
+        "base_url: \"https://{}\", timeouts: {{connect: 20s}}",
+        silent.local_addr().unwrap()
     );
-    let sidecar = start(&text, &crate::support::bench::keys());
+    let sidecar = start(
+        &format!("listen: \"127.0.0.1:0\"\n{}", cloud.main(&there)),
+        &keys(),
+    );
     let mut client = invocation_service_client::InvocationServiceClient::new(connect(&sidecar));
     let status = client.invoke(within(SHORT, hello())).await.unwrap_err();
-    told(&status).assert(
+    told_by(cloud, &status).assert(
         Code::DeadlineExceeded,
         "DEADLINE_EXCEEDED",
         "not_started",
@@ -118,25 +131,34 @@ async fn while_connecting() {
     );
 }
 
-#[tokio::test]
-async fn while_the_answers_head_comes_in() {
-    let bench = Bench::new().await;
-    bench.upstream.push(success("{}").cut_after(12, Step::Stall));
-    told(&late(&bench).await).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+async fn while_the_answers_head_comes_in(cloud: Cloud) {
+    let bench = Bench::on(cloud, QUICK).await;
+    bench.upstream.push(ran(cloud, "{}").cut_after(12, Step::Stall));
+    told_by(cloud, &late(&bench).await).assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "unknown",
+        "sidecar",
+    );
     bench.upstream.wait_hung_up(1).await;
 }
 
-#[tokio::test]
-async fn while_the_answers_body_comes_in() {
-    let bench = Bench::new().await;
-    bench.upstream.push(success(r#"{"a":"b"}"#).half(Step::Stall));
-    told(&late(&bench).await).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+async fn while_the_answers_body_comes_in(cloud: Cloud) {
+    let bench = Bench::on(cloud, QUICK).await;
+    bench.upstream.push(ran(cloud, r#"{"a":"b"}"#).half(Step::Stall));
+    // A head of FunctionGraph names the run.
+    let execution = if cloud.is_ncp() { "unknown" } else { "completed" };
+    told_by(cloud, &late(&bench).await).assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        execution,
+        "sidecar",
+    );
     bench.upstream.wait_hung_up(1).await;
 }
 
-#[tokio::test]
-async fn before_a_pause_that_would_outlast_it_the_failure_itself_is_told() {
-    let bench = Bench::new().await;
+async fn before_a_pause_that_would_outlast_it_the_failure_itself_is_told(cloud: Cloud) {
+    let bench = Bench::on(cloud, QUICK).await;
     bench.upstream.push(http(503, "{}").header("Retry-After", "10"));
     let request = InvokeRequest {
         idempotent: true,
@@ -144,7 +166,7 @@ async fn before_a_pause_that_would_outlast_it_the_failure_itself_is_told() {
     };
     let began = Instant::now();
     let request = within(Duration::from_secs(5), request);
-    let told = told(&bench.invocations().invoke(request).await.unwrap_err());
+    let told = told_by(cloud, &bench.invocations().invoke(request).await.unwrap_err());
     assert_eq!((told.code, told.execution()), (Code::Unavailable, "unknown"));
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }

@@ -22,7 +22,7 @@ use super::patient::Patient;
 use super::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
 
 /// Short pauses, so that retries cost a test nothing.
-const QUICK: &str =
+pub const QUICK: &str =
     "retry: {initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 100}}";
 
 pub struct Bench {
@@ -61,7 +61,7 @@ impl Bench {
         Self::start(Cloud::Ncp21, top, settings, env).await
     }
 
-    /// A target of this cloud. The upstream knows no signature but those of ncp.
+    /// A target of this cloud, with these settings.
     pub async fn on(cloud: Cloud, settings: &str) -> Self {
         Self::start(cloud, "", settings, &cloud::keys()).await
     }

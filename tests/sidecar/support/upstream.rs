@@ -345,6 +345,10 @@ fn refusal(head: &[u8], state: &State) -> Option<Answer> {
     let mut line = head.split(|byte| *byte == b' ');
     let (method, target) = (line.next()?, line.next()?);
     let sent = |name| header(head, name).unwrap_or_default();
+    // Huawei's signatures are judged by tests/functiongraph.
+    if sent("authorization").starts_with("SDK-HMAC-SHA256 ") {
+        return None;
+    }
     let timestamp = sent("x-ncp-apigw-timestamp");
     let access_key = sent("x-ncp-iam-access-key");
     let text = signature::string_to_sign(method, target, timestamp.as_bytes(), access_key.as_bytes());
