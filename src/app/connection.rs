@@ -42,9 +42,10 @@ const SEND_BUFFER: usize = 64 << 10;
 const PREFACE: usize = greeting::PREFACE.len();
 /// The least time between two looks at whether a connection is in use.
 const LOOK: Duration = Duration::from_millis(100);
-/// Calls that a caller may give up before the sidecar has looked at them, and so many may wait for that: a busy moment
-/// brings that many of a caller with short deadlines, and more are an attack.
-const GIVEN_UP_UNSEEN: usize = 200;
+/// Calls that a caller may give up before the sidecar has looked at them, and so many may wait for that: a third of a second
+/// in which the thread is busy with a large message brings that many of a caller with short deadlines, and more are an
+/// attack.
+const GIVEN_UP_UNSEEN: usize = 500;
 /// Calls that a caller may give up within a second, in multiples of those that it may have at once. Beyond that its
 /// connection is closed: a goodbye would not stop who does not listen.
 const GIVEN_UP: usize = 2;

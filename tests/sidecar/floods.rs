@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use faas_sidecar::proto::ListPackagesRequest;
 use faas_sidecar::proto::package_service_client::PackageServiceClient;
+use prost::Message as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tonic::transport::Endpoint;
 
 use crate::support::answer::content;
+use crate::support::bench::{hello, success};
 use crate::support::frames::*;
 use crate::support::spawned::Spawned;
 use crate::support::upstream::Upstream;
@@ -136,6 +138,45 @@ async fn rapid_reset_ends_the_connection_and_starts_no_call() {
     }
     // Only the calls of the other connections came through.
     assert_eq!(sidecar.upstream.received().len(), 3);
+}
+
+/// A caller with short deadlines gives up many calls while the sidecar is busy: all of them are there at once.
+#[tokio::test]
+async fn calls_that_are_given_up_in_a_busy_moment_do_not_end_the_others() {
+    let sidecar = Sidecar::start().await;
+    let mut stream = begin(&sidecar.process.address).await;
+    let message = hello().encode_to_vec();
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let data = [&[0][..], &length, &message].concat();
+    sidecar.upstream.push(success("{}").after(Duration::from_secs(1)));
+    let fields = invoke();
+    let call = [frame(HEADERS, END_HEADERS, 1, &fields), frame(DATA, 1, 1, &data)];
+    stream.write_all(&call.concat()).await.unwrap();
+    sidecar.upstream.wait_received(2).await;
+    let signal = |name: &str| {
+        let id = sidecar.process.id().to_string();
+        let sent = std::process::Command::new("kill").args([name, &id]).status();
+        assert!(sent.unwrap().success());
+    };
+    let given_up = (1..=450).flat_map(|number| {
+        let stream = 2 * number + 1;
+        [
+            frame(HEADERS, END_HEADERS, stream, &fields),
+            frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()),
+        ]
+        .concat()
+    });
+    let given_up: Vec<u8> = given_up.collect();
+    signal("-STOP");
+    stream.write_all(&given_up).await.unwrap();
+    signal("-CONT");
+    loop {
+        let (kind, _, payload) = timeout(SOON, next(&mut stream)).await.unwrap().unwrap();
+        assert_ne!(kind, GOAWAY, "{payload:?}");
+        if kind == DATA {
+            return;
+        }
+    }
 }
 
 #[tokio::test]
