@@ -1,5 +1,7 @@
 //! Checks and writing that every provider's operations share.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -64,6 +66,12 @@ pub(super) fn spell(duration: &prost_types::Duration) -> String {
     } else {
         format!("{seconds} s and {nanos} ns")
     }
+}
+
+/// The bytes of base64, which may be written in lines.
+pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let one_line: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD.decode(one_line).ok()
 }
 
 /// A JSON document to send.

@@ -780,6 +780,34 @@ async fn parameters_that_are_no_object_do_not_keep_an_action_from_being_put_back
     }
 }
 
+/// Base64 may be written in lines, and what is none is no source text that a put would send instead.
+#[tokio::test]
+async fn an_archive_is_put_back_byte_for_byte_or_not_at_all() {
+    let clouds = Clouds::new().await;
+    let archive = |code: &str| {
+        let mut document = documents(Ncp21).remove(2);
+        document.document["exec"]["code"] = code.into();
+        document
+    };
+    let sent = there_and_back(&clouds, Ncp21, &archive("UEsD\r\nBA==\n")).await;
+    assert_eq!(
+        (&sent[0]["exec"]["code"], &sent[0]["exec"]["binary"]),
+        (&json!("UEsDBA=="), &json!(true))
+    );
+    let broken = archive("not base64!");
+    let message = broken.get(&clouds, Ncp21).await;
+    let told = broken.put(&clouds, Ncp21, &message).await.unwrap_err();
+    assert_eq!(told.fields, ["action.exec.code"]);
+    let code = json!({"code_type": "zip", "code_filename": "index.zip", "func_code": {"file": "UEsD\nBA=="}});
+    let document = Document::coded(function(&json!({})).document, &code, &json!({}));
+    let sent = there_and_back(&clouds, FunctionGraph, &document).await;
+    let files: Vec<_> = sent
+        .iter()
+        .filter_map(|body| body["func_code"].get("file"))
+        .collect();
+    assert_eq!(files, ["UEsDBA==", "UEsDBA=="]);
+}
+
 /// A function as the cloud answers it, with this in it.
 fn function(more: &Value) -> Document {
     let function = json!({"func_name": "hello", "runtime": "Node.js18.15", "handler": "index.handler", "timeout": 30,
@@ -877,6 +905,51 @@ async fn an_update_of_a_function_with_logs_names_the_log_that_it_has() {
             .json();
         assert_eq!(update["enable_lts_log"], json!(true));
         assert_eq!(update["log_config"], expected, "{given}");
+    }
+}
+
+/// A caller who says nothing of logs does not know that the account switches them on.
+#[tokio::test]
+async fn an_update_that_says_nothing_of_logs_keeps_those_that_the_function_has() {
+    let clouds = Clouds::new().await;
+    for (logs, detail, expected) in [
+        (
+            true,
+            r#"{"group_id":"g","stream_id":"s"}"#,
+            json!({"group_id": "g", "stream_id": "s"}),
+        ),
+        (true, "{}", Value::Null),
+        (false, r#"{"group_id":"g","stream_id":"s"}"#, Value::Null),
+    ] {
+        let config = function(&json!({"enable_lts_log": logs})).document.to_string();
+        clouds.answer_by(move |request| {
+            let asked = request.target().ends_with("/lts-log-detail");
+            http(200, if asked { detail } else { &config })
+        });
+        let bytes = crate::operations::action(FunctionGraph).encode_to_vec();
+        let (told, requests) = clouds
+            .requests_of(put(&clouds, FunctionGraph, Object::Action, &bytes))
+            .await;
+        told.unwrap();
+        let targets: Vec<_> = requests
+            .iter()
+            .map(|request| (request.method(), request.target()))
+            .collect();
+        let asked = targets
+            .iter()
+            .any(|(_, target)| target.ends_with("/lts-log-detail"));
+        assert_eq!(asked, logs);
+        let update = targets
+            .iter()
+            .position(|(method, target)| method == "PUT" && target.ends_with("/config"));
+        let update = requests[update.unwrap()].json();
+        assert_eq!(update["log_config"], expected, "{detail}");
+        let flag = if expected.is_null() {
+            Value::Null
+        } else {
+            json!(true)
+        };
+        assert_eq!(update["enable_lts_log"], flag, "{detail}");
     }
 }
 

@@ -10,6 +10,7 @@ mod boundaries;
 mod functiongraph;
 mod functions;
 mod house;
+mod there_and_back;
 mod time;
 mod triggers;
 

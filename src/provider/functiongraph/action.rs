@@ -206,7 +206,10 @@ impl FunctionGraph {
             .await
             .map_err(|error| Unfinished::of(error, races::is_taken))?;
         let made = if put.has_later() {
-            self.complete_log(call, place, function, put).await?;
+            let logs = self
+                .function(&made)
+                .is_ok_and(|made| made.enable_lts_log.0 == Some(true));
+            self.complete_log(call, place, function, put, logs).await?;
             let url = function.url(place, "/config", vec![])?;
             let request = self.request(Method::PUT, url, put.update(function.name())?, true);
             self.send_when_visible(call, place, request)
@@ -244,7 +247,8 @@ impl FunctionGraph {
             );
             return Err(Error::new(Kind::FailedPrecondition, "RUNTIME_CANNOT_CHANGE", message).into());
         }
-        self.complete_log(call, place, function, put).await?;
+        let logs = present.enable_lts_log.0 == Some(true);
+        self.complete_log(call, place, function, put, logs).await?;
         let url = function.url(place, "/config", vec![])?;
         let changed = self
             .put_body(call, place, Method::PUT, url, put.update(function.name())?)
@@ -286,7 +290,7 @@ impl FunctionGraph {
         Ok(action_read::action(found, code, function, encoding)?)
     }
 
-    /// Adds what an update must say of the log and the caller did not. Where the cloud does not tell, as before the first
+    /// Adds what an update must say of the log and the caller did not; `logs` says whether the function logs now. Where the cloud does not tell, as before the first
     /// run, the update goes without, and what the cloud says of that counts.
     async fn complete_log(
         &self,
@@ -294,8 +298,9 @@ impl FunctionGraph {
         place: &Place,
         function: &Function,
         put: &mut Put,
+        logs: bool,
     ) -> Result<()> {
-        if !put.wants_log() {
+        if !put.wants_log(logs) {
             return Ok(());
         }
         let url = function.url(place, "/lts-log-detail", vec![])?;

@@ -75,10 +75,11 @@ impl Put {
 
     /// True when an update needs more of the log than the caller said: with logs switched on the cloud refuses one that
     /// does not name the log, and shows no names in the configuration (terraform-provider-huaweicloud, pull request 6987).
-    pub(super) fn wants_log(&self) -> bool {
+    /// Where the caller does not say whether, the function's present state counts (INFERRED).
+    pub(super) fn wants_log(&self, logs: bool) -> bool {
         let log = self.graph.log_config.as_ref();
         let is_whole = |log: &FunctionGraphLogConfig| texts(log).iter().all(|text| !text.is_empty());
-        self.graph.enable_lts_log == Some(true) && !log.is_some_and(is_whole)
+        self.graph.enable_lts_log.unwrap_or(logs) && !log.is_some_and(is_whole)
     }
 
     /// Completes what the caller said of the log by where the function logs, unless that is somewhere else.
@@ -101,6 +102,7 @@ impl Put {
             }
         }
         self.graph.log_config = Some(log);
+        self.graph.enable_lts_log = Some(true);
     }
 
     /// The body of an update of the configuration.

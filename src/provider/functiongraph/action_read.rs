@@ -1,8 +1,6 @@
 //! Function objects in our words. Secrets stay out: of the encrypted variables the cloud shows blanks, which nobody
 //! should write back.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -14,6 +12,7 @@ use crate::json;
 use crate::names::FunctionUrn;
 use crate::proto::exec::Code;
 use crate::proto::*;
+use crate::provider::checks::from_base64;
 use crate::provider::lenient::{Seconds, Words};
 use crate::provider::status::about;
 
@@ -147,10 +146,7 @@ fn leave_own(graph: &mut FunctionGraphAction, source: &mut Option<Code>, image: 
 /// Inline source is plain text, and everything else a file; some back ends zip inline source too.
 fn read_code(file: &RawValue, code_type: Option<&str>) -> Option<Code> {
     let text: std::borrow::Cow<'_, str> = serde_json::from_str(file.get()).ok()?;
-    let bytes = STANDARD
-        .decode(text.as_bytes())
-        .ok()
-        .filter(|bytes| !bytes.is_empty())?;
+    let bytes = from_base64(&text).filter(|bytes| !bytes.is_empty())?;
     if code_type == Some("inline") && !bytes.starts_with(b"PK\x03\x04") {
         return match String::from_utf8(bytes) {
             Ok(source) => Some(Code::Source(source)),

@@ -1,7 +1,5 @@
 //! Actions (NCP docs: getactionlist, getaction, putaction, deleteaction of both generations).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -13,7 +11,7 @@ use crate::error::{Faults, Result};
 use crate::names::{NcpName, NcpPackage};
 use crate::proto::exec::Code;
 use crate::proto::*;
-use crate::provider::checks::same_action;
+use crate::provider::checks::{from_base64, same_action};
 use crate::provider::lenient::Millis;
 use crate::provider::status::about;
 
@@ -293,8 +291,9 @@ fn component(name: String) -> String {
 
 fn read_code(raw: &RawValue, binary: bool) -> Option<Code> {
     let text = serde_json::from_str::<String>(raw.get()).ok()?;
-    if binary && let Ok(bytes) = STANDARD.decode(&text) {
-        return Some(Code::Archive(Bytes::from(bytes)));
+    if binary {
+        // What is no base64 is no archive, and no source text either.
+        return from_base64(&text).map(|bytes| Code::Archive(Bytes::from(bytes)));
     }
     Some(Code::Source(text))
 }
