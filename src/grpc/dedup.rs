@@ -399,19 +399,14 @@ impl State {
             self.bytes -= oldest.size;
             oldest.size = 0;
             if let Some(entry) = self.entries.get_mut(&oldest.key) {
-                let Progress {
-                    started,
-                    outcome: kept,
-                } = entry.progress.borrow().clone();
-                let emptied = if oldest.key == newest {
-                    Some(outcome.emptied())
-                } else {
-                    kept.map(|kept| kept.emptied())
+                let mut progress = entry.progress.borrow().clone();
+                let emptied = match &progress.outcome {
+                    _ if oldest.key == newest => outcome.emptied(),
+                    Some(kept) => kept.emptied(),
+                    None => continue,
                 };
-                if let Some(emptied) = emptied {
-                    let outcome = Some(Arc::new(emptied));
-                    entry.progress = watch::channel(Progress { started, outcome }).1;
-                }
+                progress.outcome = Some(Arc::new(emptied));
+                entry.progress = watch::channel(progress).1;
             }
         }
     }
