@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use protox::prost::Message as _;
+
 const PROTOS: [&str; 6] = [
     "faas/v1/action.proto",
     "faas/v1/common.proto",
@@ -23,11 +25,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(PROTOS)?;
-    // With the source info, although the set would be smaller without: reflection shows the comments to users.
-    std::fs::write(
-        out.join("faas_v1_descriptor.bin"),
-        compiler.encode_file_descriptor_set(),
-    )?;
+    // Reflection shows the comments to users, and of the source info these alone: where a word stands in a file they do not
+    // have says nothing to them, and each answer is held until it is read.
+    let mut shown = compiler.file_descriptor_set();
+    for info in shown
+        .file
+        .iter_mut()
+        .filter_map(|file| file.source_code_info.as_mut())
+    {
+        info.location.retain(|place| {
+            let comments = [&place.leading_comments, &place.trailing_comments];
+            !place.leading_detached_comments.is_empty() || comments.iter().any(|comment| comment.is_some())
+        });
+    }
+    std::fs::write(out.join("faas_v1_descriptor.bin"), shown.encode_to_vec())?;
     tonic_prost_build::configure()
         .extern_path(".google.protobuf.Value", "crate::json::Value")
         .bytes(".faas.v1.Activation.result_bytes")

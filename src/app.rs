@@ -315,7 +315,7 @@ impl Worker {
             // Ends with the thread.
             tokio::spawn(reload::follow(self.updates, Arc::clone(&targets), built));
             let services = Services::new(targets, Arc::clone(&self.dedup));
-            let router = Router::new(&services, &self.health, self.limits, self.telemetry);
+            let router = Router::new(&services, &self.health, &self.limits, self.telemetry);
             let mut stop = self.stop.clone();
             for (bound, scope) in self.listening_pages {
                 // Not awaited: the pages answer until the thread ends.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::{Component, Error, Execution, Kind};
-use crate::memory::Held;
+use crate::memory::{Held, Memory};
 
 mod record;
 mod unsent;
@@ -26,6 +26,8 @@ pub struct Call {
     pub config_generation: u64,
     /// The connection that the call came on, so that callers take turns in queues; 0 = unknown.
     pub caller: u64,
+    /// The bound on memory as the caller sees it; none for a call of nobody's, which the target's own bounds.
+    pub room: Option<Memory>,
     /// How often the caller's own retry policy has sent this call before (gRFC A6, `grpc-previous-rpc-attempts`);
     /// 0 = this is the first time.
     pub previous_attempts: u32,
@@ -62,6 +64,7 @@ impl Call {
             trace: Vec::new(),
             config_generation: 0,
             caller: 0,
+            room: None,
             previous_attempts: 0,
             retry_paid: false,
             attempts: 0,

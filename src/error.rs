@@ -13,7 +13,7 @@ mod faults;
 mod short;
 
 pub use faults::{Faults, Violation};
-pub use short::{NAME, short};
+pub use short::{NAME, short, short_id};
 
 /// A call's result with our own error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -14,6 +14,7 @@ mod action;
 mod answer;
 mod arriving;
 mod auth;
+mod caller;
 mod deadline;
 mod dedup;
 mod early;
@@ -37,10 +38,11 @@ mod trigger;
 
 pub use answer::PIECE;
 pub use auth::{Proof, Tokens};
+pub use caller::{Limits, Shares};
 pub use dedup::{Dedup, Running, Window};
-pub use early::Pending;
+pub use early::{Answered, Pending};
 pub use health::Health;
-pub use router::{Answered, Limits, Router};
+pub use router::Router;
 pub use status::{DOMAIN, code_name};
 
 /// The four services of `faas.v1` over the configured targets.

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 
 use bytes::Bytes;
+use prost::Message as _;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
@@ -34,6 +35,13 @@ pub fn set_largest_answer(bytes: usize) {
     LARGEST_ANSWER.set(bytes);
 }
 
+/// Bytes that may be built of one answer of a cloud, beside the answer itself: what an answer of the largest size takes at
+/// most, four times its size as everywhere. A list of very short items would become far more.
+#[must_use]
+pub fn largest_build() -> usize {
+    LARGEST_ANSWER.get().saturating_mul(4)
+}
+
 /// Which arm an answer uses: what the request asked for, else the arm its own JSON used, else `value`.
 #[must_use]
 pub fn answer_encoding(asked: i32, request: Option<&Json>) -> JsonEncoding {
@@ -44,6 +52,21 @@ pub fn answer_encoding(asked: i32, request: Option<&Json>) -> JsonEncoding {
             Some(Encoding::Text(_)) => JsonEncoding::Text,
             _ => JsonEncoding::Value,
         },
+    }
+}
+
+/// Values up to this many bytes are not looked at beforehand.
+const SMALL: usize = 8 << 10;
+
+/// By how many bytes the JSON text will be longer than it came. A value may grow: a control character is six characters of
+/// JSON, and a number up to twice as long as its bits.
+#[must_use]
+pub fn grows_by(json: &Json) -> usize {
+    match &json.encoding {
+        Some(Encoding::Value(value)) if value.encoded_len() > SMALL => {
+            value.json_length().saturating_sub(value.encoded_len())
+        }
+        _ => 0,
     }
 }
 

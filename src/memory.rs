@@ -7,8 +7,11 @@
 //!
 //! A request that finds no room is refused, since nothing has been done for it. An answer is the only trace of work that
 //! is done, so it waits for room instead. Answers that wait for each other would wait for ever; so one of them at a time
-//! may overdraw. The true bound is therefore: the limit, and one answer of the largest size, and what lies in sockets
-//! and flow-control windows (`docs/operations.md`, "Memory").
+//! may overdraw. The true bound is therefore: the limit, an eighth more, one answer of the largest size, and what lies in
+//! sockets and flow-control windows (`docs/operations.md`, "Memory").
+//!
+//! One peer alone may have the whole limit. An eighth more is there for the others: of that a peer takes no more than one
+//! part in [`FAIR`] of what it leaves free, with what it holds already, so that whoever holds little finds room.
 //!
 //! Knows nothing of what the bodies are.
 
@@ -29,19 +32,51 @@ pub const SMALL: usize = 8 << 10;
 /// Measured: an open call without headers of its own takes 6 KiB, and a small body comes to that.
 pub const CALL: usize = 16 << 10;
 
+/// What an exchange with a cloud over HTTP/1.1 takes, which has a connection to itself. Measured: 20 KiB.
+pub const EXCHANGE: usize = 20 << 10;
+
 /// What a byte of a call's headers takes, as HTTP/2 counts them, while the call goes on. Measured: 2.1.
 pub const HEADER_FACTOR: usize = 2;
 
-/// The bound that all calls share.
+/// The room beside the limit, as a part of it; and what a peer that takes of it may hold, as a part of what it leaves free.
+const FAIR: usize = 8;
+
+/// The part of the limit that one alone has beside it, so that a message of the largest size has room with its call.
+const BESIDE: usize = 64;
+
+/// Of the room, what peers of the network leave to callers on Unix sockets, however many they are: one part in so many.
+const LOCAL: usize = 32;
+
+/// The bound that all calls share, as one peer sees it.
 #[derive(Clone, Debug)]
-pub struct Memory(Arc<Pool>);
+pub struct Memory(Arc<View>);
+
+#[derive(Debug)]
+struct View {
+    pool: Arc<Pool>,
+    /// What the peer holds; none for one that is alone.
+    share: Option<Share>,
+    /// Bytes that it always leaves free.
+    leaves: usize,
+}
+
+/// What one peer holds of one bound.
+#[derive(Clone, Debug, Default)]
+pub struct Share(Arc<AtomicUsize>);
 
 #[derive(Debug)]
 struct Pool {
     limit: usize,
+    /// All the room that there is.
+    size: usize,
+    /// The part of it that is for those who hold little.
+    kept: usize,
     used: AtomicUsize,
-    /// An answer is beyond the limit.
+    /// An answer is beyond the limit, and by how much: others find the room that they would have without it.
     overdrawn: AtomicBool,
+    beyond: AtomicUsize,
+    /// What was counted whatever the bound: it leaves less to those who hold much.
+    apart: AtomicUsize,
     /// Answers that wait.
     waiting: AtomicUsize,
     freed: Notify,
@@ -53,13 +88,16 @@ struct Pool {
 #[derive(Debug, Default)]
 pub struct Held {
     /// Where it was taken from; none as long as nothing was.
-    pool: Option<Arc<Pool>>,
+    memory: Option<Memory>,
     /// Size of the body so far.
     size: usize,
     /// Bytes taken for it.
     taken: usize,
-    /// Bytes taken beside it.
+    /// Bytes taken beside it, and those counted whatever the bound.
     beside: usize,
+    apart: usize,
+    /// Of those taken, bytes beyond the limit.
+    beyond: usize,
     overdraws: bool,
 }
 
@@ -68,7 +106,7 @@ pub struct Held {
 pub struct MemoryStats {
     /// The bound in bytes.
     pub limit: usize,
-    /// Bytes taken now; above the limit by at most one answer.
+    /// Bytes taken now; above the limit by at most an eighth and one answer.
     pub used: usize,
     /// Answers that wait for room now.
     pub waiting: usize,
@@ -91,24 +129,44 @@ impl Memory {
     /// A bound of `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self(Arc::new(Pool {
+        let pool = Pool {
             limit,
+            size: limit.saturating_add(limit / FAIR + limit / BESIDE),
+            kept: limit / FAIR,
             used: AtomicUsize::new(0),
             overdrawn: AtomicBool::new(false),
+            beyond: AtomicUsize::new(0),
+            apart: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
             refused: AtomicU64::new(0),
             waited: AtomicU64::new(0),
+        };
+        Self(Arc::new(View {
+            pool: Arc::new(pool),
+            share: None,
+            leaves: 0,
+        }))
+    }
+
+    /// The same bound for a peer whose share this is: one of the network, or a `local` one.
+    #[must_use]
+    pub fn shared(&self, share: &Share, local: bool) -> Self {
+        let pool = Arc::clone(&self.0.pool);
+        Self(Arc::new(View {
+            leaves: if local { 0 } else { pool.size / LOCAL },
+            pool,
+            share: Some(share.clone()),
         }))
     }
 
     /// How things stand now.
     #[must_use]
     pub fn stats(&self) -> MemoryStats {
-        let pool = &*self.0;
+        let pool = &*self.0.pool;
         MemoryStats {
             limit: pool.limit,
-            used: pool.used.load(SeqCst),
+            used: pool.used.load(SeqCst) + pool.beyond.load(SeqCst) + pool.apart.load(SeqCst),
             waiting: pool.waiting.load(SeqCst),
             refused: pool.refused.load(SeqCst),
             waited: pool.waited.load(SeqCst),
@@ -118,11 +176,102 @@ impl Memory {
 
 impl Memory {
     fn refuse(&self, wanted: usize) -> NoRoom {
-        self.0.refused.fetch_add(1, SeqCst);
+        let pool = &self.0.pool;
+        pool.refused.fetch_add(1, SeqCst);
         NoRoom {
             wanted,
-            limit: self.0.limit,
+            limit: pool.limit,
         }
+    }
+
+    /// Takes it if the peer may and there is room.
+    fn take(&self, wanted: usize) -> bool {
+        let View { pool, share, leaves } = &*self.0;
+        let own = share.as_ref().map(|share| share.add(wanted));
+        let apart = pool.apart.load(SeqCst);
+        let fits = |used: usize| {
+            let sum = used.checked_add(wanted)?;
+            let free = pool.size.checked_sub(sum)?;
+            let fair = match own {
+                None => sum.saturating_add(apart) <= pool.limit,
+                Some(own) => free >= pool.kept.saturating_add(apart) || own <= free / FAIR,
+            };
+            (fair && free >= *leaves).then_some(sum)
+        };
+        let taken = pool.used.fetch_update(SeqCst, SeqCst, fits).is_ok();
+        if let Some(share) = share
+            && !taken
+        {
+            share.0.fetch_sub(wanted, SeqCst);
+        }
+        taken
+    }
+
+    /// Takes it whatever the bound.
+    fn add(&self, bytes: usize) {
+        self.0.pool.apart.fetch_add(bytes, SeqCst);
+        self.note(bytes);
+    }
+
+    /// Takes it beyond the limit.
+    fn overdraw(&self, bytes: usize) {
+        self.0.pool.beyond.fetch_add(bytes, SeqCst);
+        self.note(bytes);
+    }
+
+    fn note(&self, bytes: usize) {
+        if let Some(share) = &self.0.share {
+            share.add(bytes);
+        }
+    }
+
+    /// Waits for room; true = nothing was taken, and it may be taken beyond the limit.
+    async fn wait(&self, wanted: usize) -> bool {
+        let pool = &*self.0.pool;
+        pool.waited.fetch_add(1, SeqCst);
+        pool.waiting.fetch_add(1, SeqCst);
+        let _waiting = Waiting(&pool.waiting);
+        loop {
+            // Made before looking: what is freed between the look and the wait wakes it, too.
+            let freed = pool.freed.notified();
+            if self.take(wanted) {
+                return false;
+            }
+            if pool
+                .overdrawn
+                .compare_exchange(false, true, SeqCst, SeqCst)
+                .is_ok()
+            {
+                return true;
+            }
+            freed.await;
+        }
+    }
+
+    fn give_back(&self, held: &Held) {
+        let pool = &*self.0.pool;
+        let taken = held.taken + held.beside;
+        pool.used.fetch_sub(taken - held.beyond, SeqCst);
+        if held.apart > 0 {
+            pool.apart.fetch_sub(held.apart, SeqCst);
+        }
+        if let Some(share) = &self.0.share {
+            share.0.fetch_sub(taken + held.apart, SeqCst);
+        }
+        if held.overdraws {
+            pool.beyond.fetch_sub(held.beyond, SeqCst);
+            pool.overdrawn.store(false, SeqCst);
+        }
+        if pool.waiting.load(SeqCst) > 0 {
+            pool.freed.notify_waiters();
+        }
+    }
+}
+
+impl Share {
+    /// Adds to it; what it comes to.
+    fn add(&self, bytes: usize) -> usize {
+        self.0.fetch_add(bytes, SeqCst).saturating_add(bytes)
     }
 }
 
@@ -143,7 +292,7 @@ impl Held {
     /// # Errors
     /// When there is none.
     pub fn take(&mut self, memory: &Memory, bytes: usize) -> Result<(), NoRoom> {
-        if !memory.0.take(bytes) {
+        if !memory.take(bytes) {
             return Err(memory.refuse(bytes));
         }
         self.beside += bytes;
@@ -153,8 +302,8 @@ impl Held {
 
     /// Counts `bytes` that are held already, whatever the bound.
     pub fn add(&mut self, memory: &Memory, bytes: usize) {
-        memory.0.used.fetch_add(bytes, SeqCst);
-        self.beside += bytes;
+        memory.add(bytes);
+        self.apart += bytes;
         self.from(memory);
     }
 
@@ -166,7 +315,7 @@ impl Held {
         let size = self.size.saturating_add(bytes);
         let wanted = self.wanted(size);
         if wanted > 0 {
-            if !memory.0.take(wanted) {
+            if !memory.take(wanted) {
                 return Err(memory.refuse(wanted));
             }
             self.took(memory, wanted);
@@ -181,10 +330,12 @@ impl Held {
         let size = self.size.saturating_add(bytes);
         let wanted = self.wanted(size);
         if wanted > 0 {
+            if !self.overdraws && !memory.take(wanted) {
+                self.overdraws = memory.wait(wanted).await;
+            }
             if self.overdraws {
-                memory.0.used.fetch_add(wanted, SeqCst);
-            } else if !memory.0.take(wanted) {
-                self.overdraws = memory.0.wait(wanted).await;
+                memory.overdraw(wanted);
+                self.beyond += wanted;
             }
             self.took(memory, wanted);
         }
@@ -197,8 +348,8 @@ impl Held {
     }
 
     fn from(&mut self, memory: &Memory) {
-        if self.pool.is_none() {
-            self.pool = Some(Arc::clone(&memory.0));
+        if self.memory.is_none() {
+            self.memory = Some(memory.clone());
         }
     }
 
@@ -220,8 +371,8 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(pool) = &self.pool {
-            pool.give_back(self.taken + self.beside, self.overdraws);
+        if let Some(memory) = &self.memory {
+            memory.give_back(self);
         }
     }
 }
@@ -232,49 +383,6 @@ struct Waiting<'a>(&'a AtomicUsize);
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, SeqCst);
-    }
-}
-
-impl Pool {
-    fn take(&self, wanted: usize) -> bool {
-        self.used
-            .fetch_update(SeqCst, SeqCst, |used| {
-                used.checked_add(wanted).filter(|sum| *sum <= self.limit)
-            })
-            .is_ok()
-    }
-
-    /// Waits for room; true = taken beyond the limit.
-    async fn wait(&self, wanted: usize) -> bool {
-        self.waited.fetch_add(1, SeqCst);
-        self.waiting.fetch_add(1, SeqCst);
-        let _waiting = Waiting(&self.waiting);
-        loop {
-            // Made before looking: what is freed between the look and the wait wakes it, too.
-            let freed = self.freed.notified();
-            if self.take(wanted) {
-                return false;
-            }
-            if self
-                .overdrawn
-                .compare_exchange(false, true, SeqCst, SeqCst)
-                .is_ok()
-            {
-                self.used.fetch_add(wanted, SeqCst);
-                return true;
-            }
-            freed.await;
-        }
-    }
-
-    fn give_back(&self, taken: usize, overdrawn: bool) {
-        self.used.fetch_sub(taken, SeqCst);
-        if overdrawn {
-            self.overdrawn.store(false, SeqCst);
-        }
-        if self.waiting.load(SeqCst) > 0 {
-            self.freed.notify_waiters();
-        }
     }
 }
 

@@ -71,7 +71,9 @@ pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut sto
             continue;
         };
         let (router, door, mut stop, alive) = (
-            router.clone().on_connection(place.number(), place.proof.clone()),
+            router
+                .clone()
+                .on_connection(place.number(), &place.shares, place.proof.clone()),
             Arc::clone(&door),
             stop.clone(),
             alive.clone(),

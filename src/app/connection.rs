@@ -289,9 +289,14 @@ impl Answers {
         if *self.seat.borrow() == Seat::Sits || Router::is_health(&request) {
             return self.router.answer(request);
         }
+        let Some(held) = self.router.hold_back(&request) else {
+            return self.router.refuse_crowded(request);
+        };
         let (router, mut seat) = (self.router.clone(), self.seat.clone());
         Pending::after(async move {
-            match seat.wait_for(|seat| *seat != Seat::Waits).await.map(|seat| *seat) {
+            let came = seat.wait_for(|seat| *seat != Seat::Waits).await.map(|seat| *seat);
+            drop(held);
+            match came {
                 Ok(Seat::Sits) => router.answer(request).await,
                 _ => router.refuse_crowded(request).await,
             }

@@ -28,6 +28,7 @@ use super::serve::{runtime, second};
 use super::watch::Watch;
 use crate::config::{Tls, digest};
 use crate::inject::Template;
+use crate::telemetry::log::REFUSALS;
 
 /// Connections at once; the API server keeps a few, and probes come and go.
 const MAX_CONNECTIONS: usize = 256;
@@ -177,8 +178,12 @@ impl Shared {
         };
         if let Some(why) = &trouble
             && self.told.load().as_ref().as_ref() != Some(why)
+            && let Some(left_out) = REFUSALS.pass()
         {
-            error!("certificate: refused, and the one before stays in use: {why}");
+            error!(
+                left_out,
+                "certificate: refused, and the one before stays in use: {why}"
+            );
         }
         self.told.store(Arc::new(trouble));
 
@@ -201,7 +206,9 @@ impl Shared {
                 }
             }
             Err(why) if before.is_some() || now.is_some() => {
-                error!(file = %file.display(), "template: refused, and the one before stays in use: {why}");
+                if let Some(left_out) = REFUSALS.pass() {
+                    error!(left_out, file = %file.display(), "template: refused, and the one before stays in use: {why}");
+                }
             }
             Err(_) => {}
         }

@@ -2,17 +2,17 @@
 //!
 //! TCP and Unix sockets have places of their own, so that peers of the network never lock out a pod's own callers and
 //! its probes. A connection beyond the bound is heard all the same: its health checks are answered, and its calls wait for
-//! a place. A few such connections may wait; the one that has waited longest goes when another comes. Where callers must
-//! show a token or a certificate, the oldest connection that has shown none gives its place to the next caller.
+//! a place. A few such connections may wait; the one that has waited longest goes when another comes. An address of the
+//! machine itself may have all places as long as no other address wants one. Where callers must show a token or a certificate, the oldest connection that has shown none gives its place to the next caller.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::grpc::Proof;
+use crate::grpc::{Proof, Shares};
 
 /// Connections of each kind that may wait for a place.
 const MAX_WAITING: usize = 16;
@@ -49,6 +49,7 @@ struct Table {
 #[derive(Debug)]
 struct Guest {
     peer: Option<IpAddr>,
+    shares: Shares,
     proof: Proof,
     seat: watch::Sender<Seat>,
 }
@@ -70,6 +71,8 @@ pub(super) struct Place {
     places: Arc<Places>,
     arrival: u64,
     local: bool,
+    /// What its peer holds of the bounds on memory.
+    pub(super) shares: Shares,
     pub(super) proof: Proof,
     pub(super) seat: watch::Receiver<Seat>,
 }
@@ -92,7 +95,7 @@ impl Places {
         let arrival = state.arrivals;
         let table = state.table(local);
         if let Some(peer) = peer
-            && table.of(peer) >= self.max_per_peer
+            && table.of(peer).count() >= self.max_per_peer
             // Its own oldest connection that has shown nothing goes, if there is one.
             && !(self.asks_proof && table.dismiss(|guest| guest.peer == Some(peer)))
         {
@@ -101,12 +104,16 @@ impl Places {
             );
             return None;
         }
+        let shares = peer.and_then(|peer| table.shares(peer)).unwrap_or_default();
         let proof = Proof::default();
         let full = table.seated.len() >= self.max;
-        let sits = !full || (!local && self.asks_proof && table.dismiss(|_| true));
+        let sits = !full
+            || (!local && self.asks_proof && table.dismiss(|_| true))
+            || peer.is_some_and(|peer| table.call_back(peer, self.max_per_peer));
         let (seat, receiver) = watch::channel(if sits { Seat::Sits } else { Seat::Waits });
         let guest = Guest {
             peer,
+            shares: shares.clone(),
             proof: proof.clone(),
             seat,
         };
@@ -125,6 +132,7 @@ impl Places {
             places: Arc::clone(self),
             arrival,
             local,
+            shares,
             proof,
             seat: receiver,
         })
@@ -143,14 +151,17 @@ impl State {
 }
 
 impl Table {
-    /// Connections of one peer. Those of the machine itself are not counted: many callers share its address.
-    fn of(&self, peer: IpAddr) -> usize {
-        if peer.to_canonical().is_loopback() {
-            return 0;
-        }
+    /// Connections of one peer. Those of the machine itself are peers of their own: many callers share its address.
+    fn of(&self, peer: IpAddr) -> impl Iterator<Item = &Guest> {
         let waiting = self.waiting.iter().map(|(_, guest)| guest);
         let all = self.seated.values().chain(waiting);
-        all.filter(|guest| guest.peer == Some(peer)).count()
+        let alone = peer.to_canonical().is_loopback();
+        all.filter(move |guest| !alone && guest.peer == Some(peer))
+    }
+
+    /// What that peer holds already.
+    fn shares(&self, peer: IpAddr) -> Option<Shares> {
+        self.of(peer).next().map(|guest| guest.shares.clone())
     }
 
     /// Sends away the oldest of these connections that has shown nothing; false when there is none.
@@ -162,10 +173,33 @@ impl Table {
         let Some(arrival) = oldest.map(|(arrival, _)| *arrival) else {
             return false;
         };
+        self.send_away(arrival);
+        true
+    }
+
+    /// Sends away the youngest connection of an address that has more than one may have, which the machine's own can, for
+    /// one of an address that has fewer; false when there is none.
+    fn call_back(&mut self, newcomer: IpAddr, most: usize) -> bool {
+        let mut counts = HashMap::<_, usize>::new();
+        for guest in self.seated.values() {
+            *counts.entry(guest.peer).or_default() += 1;
+        }
+        let many = |peer| counts.get(&peer).is_some_and(|count| *count > most);
+        let youngest = self.seated.iter().rev().find(|(_, guest)| many(guest.peer));
+        let Some(arrival) = youngest
+            .map(|(arrival, _)| *arrival)
+            .filter(|_| !many(Some(newcomer)))
+        else {
+            return false;
+        };
+        self.send_away(arrival);
+        true
+    }
+
+    fn send_away(&mut self, arrival: u64) {
         if let Some(guest) = self.seated.remove(&arrival) {
             guest.seat.send_replace(Seat::Goes);
         }
-        true
     }
 
     fn leave(&mut self, arrival: u64, max: usize) {
@@ -226,6 +260,36 @@ mod tests {
         assert_eq!(seat(&held[1]), Seat::Sits);
         assert_eq!(seat(&held[2]), Seat::Waits);
         assert_eq!(seat(&places.take(None).unwrap()), Seat::Sits);
+    }
+
+    #[test]
+    fn an_address_of_the_machine_gives_back_what_it_has_beyond_its_share() {
+        let other = Some(IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2)));
+        let places = Places::new(4, 2, false);
+        let held: Vec<_> = (0..4).map(|_| places.take(SELF).unwrap()).collect();
+        assert_eq!(seat(&places.take(SELF).unwrap()), Seat::Waits);
+        let others: Vec<_> = (0..3).map(|_| places.take(other).unwrap()).collect();
+        let seats: Vec<_> = held.iter().chain(&others).map(seat).collect();
+        assert_eq!(seats[..4], [Seat::Sits, Seat::Sits, Seat::Goes, Seat::Goes]);
+        assert_eq!(seats[4..], [Seat::Sits, Seat::Sits, Seat::Waits]);
+    }
+
+    #[test]
+    fn connections_of_one_address_share_what_they_may_hold_and_those_of_the_machine_do_not() {
+        let memory = crate::memory::Memory::new(1 << 20);
+        let room = |(place, size): (&Place, usize)| {
+            let mut held = crate::memory::Held::default();
+            held.take(&memory.shared(&place.shares.calls, true), size)
+                .is_ok()
+                .then_some(held)
+        };
+        for (peer, both) in [(PEER, false), (SELF, true), (None, true)] {
+            let places = Places::new(4, 4, false);
+            let held = [places.take(peer).unwrap(), places.take(peer).unwrap()];
+            let rooms = [(&held[0], (1 << 20) + (8 << 10)), (&held[1], 10 << 10)].map(room);
+            assert!(rooms[0].is_some());
+            assert_eq!(rooms[1].is_some(), both, "{peer:?}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::config::{Config, Difference, diff, effective_json};
 use crate::env::Env;
 use crate::target::Targets;
 use crate::telemetry::Log;
+use crate::telemetry::log::REFUSALS;
 use crate::telemetry::metrics::{Metrics, names};
 
 /// The subject under which a refused configuration is reported.
@@ -156,8 +157,12 @@ impl Sidecar {
         };
         if let Some(why) = &problem
             && !self.state.knows(subject, why)
+            && let Some(left_out) = REFUSALS.pass()
         {
-            error!("{subject}: refused, and those before stay in use: {why}");
+            error!(
+                left_out,
+                "{subject}: refused, and those before stay in use: {why}"
+            );
         }
         self.report(subject, problem);
     }

@@ -14,6 +14,7 @@ use super::watch::Watch;
 use super::{Sidecar, StartError, announce};
 use crate::config::{Config, Sources, digest, load};
 use crate::env::Env;
+use crate::telemetry::log::REFUSALS;
 
 /// A second signal that comes within this time of the first is the same one: some senders signal a process and its group.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
@@ -156,10 +157,13 @@ impl<A: AsyncFnMut(Config) -> Result<Config, StartError>> Keeper<'_, A> {
             }
             Err(why) => {
                 self.sidecar.configured(REFUSED, Some(why.clone()));
-                error!(
-                    config_generation = generation,
-                    "the configuration was refused, and the one before stays in use:\n{why}"
-                );
+                if let Some(left_out) = REFUSALS.pass() {
+                    error!(
+                        left_out,
+                        config_generation = generation,
+                        "the configuration was refused, and the one before stays in use:\n{why}"
+                    );
+                }
             }
         }
     }

@@ -18,6 +18,12 @@ pub fn short(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
+/// An id in ASCII that an upstream gave, in the length in which all of them are kept and shown.
+#[must_use]
+pub fn short_id(id: &str) -> String {
+    id.get(..NAME).unwrap_or(id).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
@@ -20,6 +19,10 @@ use super::status::code;
 use crate::call::{Call, StartListener};
 use crate::error::{Error, Execution, Facts, Faults, Kind};
 use crate::telemetry::metrics::Repeats;
+
+mod key;
+
+pub(super) use key::{Key, fingerprint, usable};
 
 /// How long, how many, how much.
 #[derive(Clone, Copy, Debug)]
@@ -52,10 +55,6 @@ pub struct Running {
     /// The first digits of its key's hash; tells calls with different request ids apart without showing the ids.
     pub key: String,
 }
-
-/// A hash of operation, target and id: ids may be of any length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key([u8; 32]);
 
 /// What a call came to, as each of its callers gets it.
 #[derive(Clone, Debug)]
@@ -122,18 +121,6 @@ struct InFlight {
     ended: bool,
 }
 
-impl Key {
-    pub(super) fn new(operation: &str, target: &str, id: &str) -> Self {
-        let mut hash = Sha256::new();
-        for part in [operation, target, id] {
-            // With their lengths, so that two different triples are never the same bytes.
-            hash.update(part.len().to_le_bytes());
-            hash.update(part);
-        }
-        Self(hash.finalize().into())
-    }
-}
-
 impl Dedup {
     /// Remembers calls within `window`.
     #[must_use]
@@ -175,13 +162,13 @@ impl Dedup {
         running
     }
 
-    /// Joins the call with this key, or starts it with `work`, which tells its listener of its run. `message` is the whole
-    /// request: another one under the same id is refused. `about` says in the log what the call is. `caller` hears of the
-    /// run as soon as it is known, whoever started it.
+    /// Joins the call with this key, or starts it with `work`, which tells its listener of its run. `fingerprint` is that of
+    /// the whole request: another one under the same id is refused. `about` says in the log what the call is. `caller`
+    /// hears of the run as soon as it is known, whoever started it.
     pub(super) async fn run<F>(
         self: &Arc<Self>,
         key: Key,
-        message: &[u8],
+        fingerprint: [u8; 32],
         deadline: Instant,
         about: String,
         caller: Option<&dyn StartListener>,
@@ -190,7 +177,7 @@ impl Dedup {
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let mut progress = self.enter(key, message, about, work)?;
+        let mut progress = self.enter(key, fingerprint, about, work)?;
         let outcome = async {
             loop {
                 let Progress { started, outcome } = progress.borrow_and_update().clone();
@@ -213,14 +200,13 @@ impl Dedup {
     fn enter<F>(
         self: &Arc<Self>,
         key: Key,
-        message: &[u8],
+        fingerprint: [u8; 32],
         about: String,
         work: impl FnOnce(Arc<dyn StartListener>) -> F,
     ) -> Result<watch::Receiver<Progress>, Error>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let fingerprint = Sha256::digest(message).into();
         let mut state = self.lock();
         state.forget(Instant::now(), &self.window, 0);
         if let Some(entry) = state.entries.get(&key) {
@@ -308,7 +294,8 @@ impl Outcome {
             .is_err_and(|error| error.execution == Execution::NotStarted || error.may_retry(self.idempotent))
     }
 
-    fn size(&self) -> usize {
+    /// Bytes that it takes.
+    pub(super) fn size(&self) -> usize {
         let content = match &self.result {
             Ok(answer) => answer.len(),
             Err(error) => size_of::<Facts>() + error.message.len() + error.reason.len(),

@@ -11,15 +11,24 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
+use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::deadline::MARGIN;
 use super::observe::Observed;
-use super::router::Answered;
 
 /// The metadata that names the run of a call, in the head that leaves early and in the trailers after it.
 pub(super) const ACTIVATION_ID: HeaderName = HeaderName::from_static("faas-activation-id");
+
+/// The answer to one request.
+#[derive(Debug)]
+pub struct Answered {
+    /// The answer itself.
+    pub response: http::Response<Body>,
+    /// When what has not been sent of it is of no use to the caller any more; `None` = never.
+    pub send_by: Option<Instant>,
+}
 
 type Work = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
@@ -88,6 +97,14 @@ impl Future for Pending {
             None => Poll::Pending,
         }
     }
+}
+
+/// An answer that is made when its caller takes it: descriptors are large, and nobody needs to read them.
+pub(super) fn later(work: impl Future<Output = Answered> + Send + 'static) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::new(ToCome::Work(Box::pin(work))));
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(CONTENT_TYPE, grpc);
+    response
 }
 
 impl fmt::Debug for Pending {

@@ -4,10 +4,13 @@ use std::any::Any;
 use std::mem;
 use std::sync::Arc;
 
+use tokio::time::timeout_at;
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Response, Status};
 
 use super::Services;
+use super::caller::Caller;
+use super::intake::no_room;
 use super::lent::Lent;
 use super::needs::Needs;
 use super::observe::{CallFacts, Observed, Seen, failure};
@@ -15,7 +18,8 @@ use super::status::{Context, status};
 use super::subject::told;
 use super::{deadline, trace};
 use crate::call::Call;
-use crate::error::{Error, Result};
+use crate::error::{Error, Execution, Result};
+use crate::json::grows_by;
 use crate::target::Target;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::InFlight;
@@ -47,7 +51,7 @@ impl Edge {
     ) -> Result<Self, Status> {
         let observed = extensions
             .remove::<Observed>()
-            .unwrap_or_else(|| Observed::new(&Telemetry::off(), "_OTHER", 0));
+            .unwrap_or_else(|| Observed::new(&Telemetry::off(), "_OTHER", &Caller::nobody()));
         let traces = observed.telemetry().traces();
         let begun = traces.begin(trace::incoming(metadata, traces.propagation()));
         let targets = services.targets.load();
@@ -77,6 +81,7 @@ impl Edge {
         let mut call = Call::new(deadline::deadline(extensions, target.request_timeout));
         observed.due(call.deadline);
         call.caller = observed.caller();
+        call.room = Some(observed.memory().clone());
         call.trace = begun.headers;
         call.config_generation = targets.config_generation;
         call.previous_attempts = previous_attempts(metadata);
@@ -93,6 +98,10 @@ impl Edge {
             idempotent,
             seen,
         };
+        let grows = message.json().map_or(0, grows_by);
+        if grows > 0 {
+            edge.observed.take(grows).map_err(no_room)?;
+        }
         let allowed = edge.target.allow.as_ref().map(|allow| message.check(allow));
         match allowed {
             Some(Err(refused)) => Err(edge.status(&refused)),
@@ -112,6 +121,17 @@ impl Edge {
             }
             Err(error) => Err(self.status(&error)),
         }
+    }
+
+    /// Waits for room for an answer of so many bytes that another task has got.
+    ///
+    /// # Errors
+    /// When the call's time is over before.
+    pub(super) async fn room(&mut self, bytes: usize) -> Result<()> {
+        let growth = self.call.memory.grow(self.observed.memory(), bytes);
+        timeout_at(self.call.deadline, growth)
+            .await
+            .map_err(|_| Call::out_of_time(Execution::Completed))
     }
 
     /// Takes over what another task made of the call, for the caller's answer.
@@ -144,6 +164,7 @@ impl Edge {
         let mut call = Call::new(self.call.deadline);
         call.config_generation = self.call.config_generation;
         call.caller = self.call.caller;
+        call.room.clone_from(&self.call.room);
         call.previous_attempts = self.call.previous_attempts;
         call.retry_paid = self.call.retry_paid;
         call.trace.clone_from(&self.call.trace);

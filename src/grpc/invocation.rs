@@ -23,8 +23,11 @@ macro_rules! once {
         let (metadata, mut extensions, message) = $request.into_parts();
         let mut edge =
             $crate::grpc::edge::Edge::open($services, &metadata, &mut extensions, &message, $idempotent)?;
+        if let Err(unusable) = $crate::grpc::dedup::usable(&$id) {
+            return Err(edge.status(&unusable));
+        }
         let key = $crate::grpc::dedup::Key::new($label, &edge.target.name, &$id);
-        let bytes = message.encode_to_vec();
+        let fingerprint = $crate::grpc::dedup::fingerprint(&message.encode_to_vec());
         let (target, deadline, mut lent) = (
             std::sync::Arc::clone(&edge.target),
             edge.call.deadline,
@@ -40,8 +43,12 @@ macro_rules! once {
         let caller = edge.call.listener.as_deref();
         let outcome = $services
             .dedup
-            .run(key, &bytes, deadline, about, caller, work)
+            .run(key, fingerprint, deadline, about, caller, work)
             .await;
+        let outcome = match outcome {
+            Ok(outcome) => edge.room(outcome.size()).await.map(|()| outcome),
+            Err(late) => Err(late),
+        };
         let result = outcome.and_then(|outcome| {
             edge.deliver(&outcome.facts);
             let answer = outcome.result.clone()?;

@@ -4,7 +4,7 @@
 //! once, after all that it did, however it ended: with an answer, with a panic, with a caller that went away.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
@@ -12,10 +12,11 @@ use http::HeaderValue;
 use tokio::time::Instant;
 use tonic::Code;
 
+use super::caller::Caller;
 use super::status::code_name;
 use crate::call::{Record, StartListener};
 use crate::error::{Component, Error, Execution};
-use crate::memory::Held;
+use crate::memory::{FACTOR, Held, Memory, NoRoom};
 use crate::target::Target;
 use crate::telemetry::trace::Context;
 use crate::telemetry::{Failure, Finished, Place, Telemetry};
@@ -28,14 +29,15 @@ pub(super) struct Observed(Arc<Inner>);
 struct Inner {
     telemetry: Arc<Telemetry>,
     method: &'static str,
-    /// The connection that it came on.
-    caller: u64,
+    caller: Arc<Caller>,
     started: Instant,
     /// When its answer must be with the caller.
     due: OnceLock<Instant>,
     seen: OnceLock<Seen>,
     carried: OnceLock<Carried>,
     record: OnceLock<Box<Record>>,
+    /// What the request takes of the bound on memory, as long as anybody has to do with it.
+    held: Mutex<Held>,
     end: OnceLock<(Instant, &'static str)>,
     /// The id of the run that it waits for, and whoever waits to pass it on.
     run: OnceLock<HeaderValue>,
@@ -90,16 +92,17 @@ pub(super) struct CallFacts {
 pub(super) struct Guard(Observed);
 
 impl Observed {
-    pub(super) fn new(telemetry: &Arc<Telemetry>, method: &'static str, caller: u64) -> Self {
+    pub(super) fn new(telemetry: &Arc<Telemetry>, method: &'static str, caller: &Arc<Caller>) -> Self {
         Self(Arc::new(Inner {
             telemetry: Arc::clone(telemetry),
             method,
-            caller,
+            caller: Arc::clone(caller),
             started: Instant::now(),
             due: OnceLock::new(),
             seen: OnceLock::new(),
             carried: OnceLock::new(),
             record: OnceLock::new(),
+            held: Mutex::default(),
             end: OnceLock::new(),
             run: OnceLock::new(),
             waiting: AtomicWaker::new(),
@@ -129,7 +132,27 @@ impl Observed {
 
     /// The connection that the call came on.
     pub(super) fn caller(&self) -> u64 {
-        self.0.caller
+        self.0.caller.number
+    }
+
+    /// The bound on memory as the caller sees it.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.0.caller.memory
+    }
+
+    /// Keeps what the request takes.
+    pub(super) fn hold(&self, held: Held) {
+        *self.held() = held;
+    }
+
+    /// Takes room for what becomes larger than it came, by so many bytes.
+    pub(super) fn take(&self, bytes: usize) -> Result<(), NoRoom> {
+        self.held().take(self.memory(), bytes.saturating_mul(FACTOR))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Nothing panics while it is held.
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes when the answer must be with the caller.

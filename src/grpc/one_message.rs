@@ -139,8 +139,11 @@ impl http_body::Body for OneMessage {
                     Ok(taken) => Ok(Frame::data(data.slice(..taken))),
                     Err(status) => Err(status),
                 },
-                // Trailers are an end, too.
-                Err(trailers) => self.end().map_or(Ok(trailers), Err),
+                // Trailers are an end, too. A request of gRPC has none, and what came is not kept.
+                Err(_trailers) => {
+                    self.over = true;
+                    return Poll::Ready(self.end().map(Err));
+                }
             };
             self.over = looked.is_err();
             return Poll::Ready(Some(looked));
@@ -177,6 +180,25 @@ mod tests {
             .await
             .map(|body| body.to_bytes().len())
             .map_err(|status| (status.code(), status.message().starts_with("Nothing was started")))
+    }
+
+    #[tokio::test]
+    async fn trailers_end_a_request_and_are_not_kept() {
+        for (data, whole) in [(&b"\0\0\0\0\x03abc"[..], true), (b"\0\0\0", false)] {
+            let frames = [
+                Frame::data(Bytes::copy_from_slice(data)),
+                Frame::trailers(http::HeaderMap::from_iter([(
+                    http::header::COOKIE,
+                    http::HeaderValue::from_static("kept"),
+                )])),
+            ];
+            let body = Body::new(StreamBody::new(futures_util::stream::iter(
+                frames.map(Ok::<_, Infallible>),
+            )));
+            let collected = OneMessage::new(body).collect().await;
+            assert_eq!(collected.is_ok(), whole);
+            assert!(collected.is_ok_and(|body| body.trailers().is_none()) || !whole);
+        }
     }
 
     #[tokio::test]

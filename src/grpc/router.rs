@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue};
-use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
@@ -18,8 +17,9 @@ use tower::Service;
 use super::answer::Answer;
 use super::arriving::Arriving;
 use super::auth::{Proof, Tokens};
+use super::caller::{Caller, Limits, Rooms, Shares};
 use super::deadline::{Asked, MARGIN};
-use super::early::{ACTIVATION_ID, Pending};
+use super::early::{ACTIVATION_ID, Answered, Pending, later};
 use super::edge::PREVIOUS_ATTEMPTS;
 use super::intake::{Accepted, Intake, no_room};
 use super::methods::{self, Method};
@@ -50,33 +50,12 @@ const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
-/// Memory of its own that each of three kinds of questions about health has, on each thread: checks, watches, and both over
-/// a Unix socket. They are asked without a token, so that they take no room from calls, nor calls from them.
-const FOR_HEALTH: usize = 2 << 20;
 /// The largest question about health or the API: names are short.
 pub(super) const MAX_QUESTION: usize = 8 << 10;
 /// What a stream of reflection may hold: descriptors, some of them twice.
 const REFLECTION: usize = 256 << 10;
 
-/// Bounds of the edge.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Largest message either way, in bytes.
-    pub max_message_size: usize,
-    /// Room for the messages in flight, shared with the answers of all targets.
-    pub memory: Memory,
-}
-
 type Response = http::Response<Body>;
-
-/// The answer to one request.
-#[derive(Debug)]
-pub struct Answered {
-    /// The answer itself.
-    pub response: Response,
-    /// When what has not been sent of it is of no use to the caller any more; `None` = never.
-    pub send_by: Option<Instant>,
-}
 
 /// All services of one listener; clones are the same services.
 #[derive(Clone, Debug)]
@@ -84,8 +63,7 @@ pub struct Router {
     services: Arc<All>,
     tokens: Option<Arc<Tokens>>,
     telemetry: Arc<Telemetry>,
-    /// The connection whose calls these are; 0 = none in particular.
-    caller: u64,
+    caller: Arc<Caller>,
     proof: Proof,
     /// Calls come over a Unix socket.
     local: bool,
@@ -99,10 +77,8 @@ struct All {
     trigger: TriggerServiceServer<Services>,
     health: HealthServer<Health>,
     reflection: Reflection,
-    limits: Limits,
-    health_checks: Memory,
-    health_watches: Memory,
-    local_health: Memory,
+    rooms: Rooms,
+    max_message_size: usize,
     unsent: Arc<Unsent>,
 }
 
@@ -117,7 +93,7 @@ enum Own {
 impl Router {
     /// Puts the services behind one path match, within `limits`; `telemetry` sees every call.
     #[must_use]
-    pub fn new(services: &Services, health: &Health, limits: Limits, telemetry: Arc<Telemetry>) -> Self {
+    pub fn new(services: &Services, health: &Health, limits: &Limits, telemetry: Arc<Telemetry>) -> Self {
         let size = limits.max_message_size;
         macro_rules! limited {
             ($server:ident) => {
@@ -135,17 +111,15 @@ impl Router {
             trigger: limited!(TriggerServiceServer),
             health: HealthServer::new(health.clone()).max_decoding_message_size(MAX_QUESTION),
             reflection: Reflection::default(),
-            limits,
-            health_checks: Memory::new(FOR_HEALTH),
-            health_watches: Memory::new(FOR_HEALTH),
-            local_health: Memory::new(FOR_HEALTH),
+            rooms: Rooms::new(limits.memory.clone()),
+            max_message_size: size,
             unsent: Arc::clone(&services.unsent),
         };
         Self {
+            caller: services.rooms.caller(0, &Shares::default(), false),
             services: Arc::new(services),
             tokens: None,
             telemetry,
-            caller: 0,
             proof: Proof::default(),
             local: false,
         }
@@ -160,14 +134,15 @@ impl Router {
     /// The bound on memory that its calls share.
     #[must_use]
     pub fn memory(&self) -> &Memory {
-        &self.services.limits.memory
+        &self.caller.memory
     }
 
-    /// The same, for the calls of one connection: its number, and what notes that a call on it showed a good token.
+    /// The same, for the calls of one connection: its number, what its peer holds, and what notes that a call on it showed
+    /// a good token.
     #[must_use]
-    pub fn on_connection(self, caller: u64, proof: Proof) -> Self {
+    pub fn on_connection(self, number: u64, shares: &Shares, proof: Proof) -> Self {
         Self {
-            caller,
+            caller: self.services.rooms.caller(number, shares, self.local),
             proof,
             ..self
         }
@@ -186,7 +161,7 @@ impl Router {
             Method::Other => "_OTHER",
             Method::Unwatched => return None,
         };
-        let observed = Observed::new(&self.telemetry, method, self.caller);
+        let observed = Observed::new(&self.telemetry, method, &self.caller);
         request.extensions_mut().insert(observed.clone());
         Some(observed.guard())
     }
@@ -215,13 +190,13 @@ impl Router {
         }
         let mut held = Held::default();
         let refused = refused.or_else(|| self.hold(&request, &mut held).err());
-        let services = Arc::clone(&self.services);
+        let (services, caller) = (Arc::clone(&self.services), Arc::clone(&self.caller));
         let (observed, packs) = (request.extensions().get().cloned(), packs(request.headers()));
         let work = async move {
             if let Some(refused) = refused {
                 return finish(refused.into_http(), guard, Held::default());
             }
-            match AssertUnwindSafe(services.dispatch(request, held))
+            match AssertUnwindSafe(services.dispatch(request, held, &caller.memory))
                 .catch_unwind()
                 .await
             {
@@ -243,11 +218,9 @@ impl Router {
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len() + 32);
         let mut bytes = CALL + HEADER_FACTOR * headers.sum::<usize>();
-        let services = &self.services;
         let memory = match service(request.uri()) {
-            HEALTH if self.local => &services.local_health,
-            HEALTH if request.uri().path().ends_with("/Watch") => &services.health_watches,
-            HEALTH => &services.health_checks,
+            HEALTH if request.uri().path().ends_with("/Watch") => &self.caller.health_watches,
+            HEALTH => &self.caller.health_checks,
             REFLECTION_V1 | REFLECTION_V1ALPHA => {
                 bytes += REFLECTION;
                 self.memory()
@@ -264,6 +237,12 @@ impl Router {
     #[must_use]
     pub fn is_health<B>(request: &http::Request<B>) -> bool {
         service(request.uri()) == HEALTH
+    }
+
+    /// Room for a call that must wait before it is answered, or none.
+    pub fn hold_back(&self, request: &http::Request<Body>) -> Option<Held> {
+        let mut held = Held::default();
+        self.hold(request, &mut held).ok().map(|()| held)
     }
 
     /// The answer to a call on a connection that gets no place.
@@ -295,6 +274,7 @@ impl All {
         &self,
         request: http::Request<Body>,
         mut held: Held,
+        memory: &Memory,
     ) -> Result<(Response, Held), Infallible> {
         let own = match service(request.uri()) {
             "faas.v1.InvocationService" => Own::Invocation,
@@ -304,6 +284,7 @@ impl All {
             _ => return Ok((self.other(request).await?, held)),
         };
         let (mut head, body) = request.into_parts();
+        let observed = head.extensions.get::<Observed>().cloned();
         let gzip = match head.headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
             Some(b"gzip") => true,
             // Most libraries say that they can read gzip, whoever asked. On one machine time is worth more than bytes:
@@ -315,16 +296,19 @@ impl All {
             Some(other) => return Ok((packed_otherwise(other).into_http(), Held::default())),
         };
         let accepted = Accepted {
-            max_size: self.limits.max_message_size,
+            max_size: self.max_message_size,
             gzip,
         };
-        let body = match Intake::read(body, &self.limits.memory, &mut held, accepted).await {
+        let body = match Intake::read(body, memory, &mut held, accepted).await {
             Ok(body) => body,
             Err(refusal) => {
                 self.note_unsent(&head.headers);
                 return Ok((refusal.into_http(), Held::default()));
             }
         };
+        if let Some(observed) = observed {
+            observed.hold(std::mem::take(&mut held));
+        }
         let request = http::Request::from_parts(head, body);
         let answer = match own {
             Own::Invocation => self.invocation.clone().call(request),
@@ -348,8 +332,20 @@ impl All {
                 let request = request.map(|body| Body::new(OneMessage::new(body)));
                 self.health.clone().call(request).await
             }
-            REFLECTION_V1 => self.reflection.v1(request).await,
-            REFLECTION_V1ALPHA => self.reflection.v1alpha(request).await,
+            name @ (REFLECTION_V1 | REFLECTION_V1ALPHA) => {
+                let (reflection, older) = (self.reflection.clone(), name == REFLECTION_V1ALPHA);
+                Ok(later(async move {
+                    let answer = if older {
+                        reflection.v1alpha(request).await
+                    } else {
+                        reflection.v1(request).await
+                    };
+                    match answer {
+                        Ok(response) => finish(response, None, Held::default()),
+                        Err(never) => match never {},
+                    }
+                }))
+            }
             _ => {
                 let message = format!("There is no method {} here.", request.uri().path());
                 Ok(bare(Code::Unimplemented, &message).into_http())

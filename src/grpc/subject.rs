@@ -16,6 +16,11 @@ pub(super) trait Subject {
     fn activation_id(&self) -> &str {
         ""
     }
+
+    /// The JSON in it.
+    fn json(&self) -> Option<&Json> {
+        None
+    }
 }
 
 /// Joins the two halves as `idempotent_actions` and the other patterns spell them.
@@ -52,13 +57,30 @@ macro_rules! about {
             }
         } }
     )*};
+    ($($request:ident)* => |$this:ident| $subject:expr, json $json:expr) => {$(
+        about! { @one $request |$this| $subject, {
+            fn json(&self) -> Option<&Json> {
+                let $this = self;
+                $json
+            }
+        } }
+    )*};
 }
 
 about! {
-    GetActionRequest PutActionRequest DeleteActionRequest PublishActionVersionRequest ListActionVersionsRequest
+    GetActionRequest DeleteActionRequest PublishActionVersionRequest ListActionVersionsRequest
     PutActionAliasRequest ListActionAliasesRequest DeleteActionAliasRequest GetAsyncInvokeConfigRequest
-    PutAsyncInvokeConfigRequest DeleteAsyncInvokeConfigRequest InvokeRequest InvokeAsyncRequest ListActivationsRequest
+    PutAsyncInvokeConfigRequest DeleteAsyncInvokeConfigRequest ListActivationsRequest
     => |this| action(&this.package_name, &this.action_name)
+}
+about! {
+    InvokeRequest InvokeAsyncRequest
+    => |this| action(&this.package_name, &this.action_name), json this.arguments.as_ref()
+}
+about! {
+    PutActionRequest
+    => |this| action(&this.package_name, &this.action_name),
+    json this.action.as_ref().and_then(|action| action.parameters.as_ref())
 }
 about! {
     GetActivationRequest WatchActivationRequest CancelActivationRequest
@@ -68,11 +90,18 @@ about! {
     GetTriggerActivationRequest => |this| this.trigger_name.clone(), run
 }
 about! {
-    ListActionsRequest GetPackageRequest PutPackageRequest DeletePackageRequest
+    ListActionsRequest GetPackageRequest DeletePackageRequest
     => |this| this.package_name.clone()
 }
+about! { PutPackageRequest => |this| this.package_name.clone(), json this.parameters.as_ref() }
+about! { FireTriggerRequest => |this| this.trigger_name.clone(), json this.arguments.as_ref() }
 about! {
-    GetTriggerRequest PutTriggerRequest DeleteTriggerRequest FireTriggerRequest LinkActionRequest UnlinkActionRequest
+    PutTriggerRequest
+    => |this| this.trigger_name.clone(),
+    json this.trigger.as_ref().and_then(|trigger| trigger.parameters.as_ref())
+}
+about! {
+    GetTriggerRequest DeleteTriggerRequest LinkActionRequest UnlinkActionRequest
     ListTriggerActivationsRequest
     => |this| this.trigger_name.clone()
 }

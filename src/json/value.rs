@@ -4,7 +4,7 @@
 //! walks the bytes straight to JSON text, [`Value::from_json`] streams JSON text straight to wire bytes.
 //! Field numbers: `google/protobuf/struct.proto` (null 1, number 2, string 3, bool 4, struct 5, list 6).
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 
@@ -52,6 +52,11 @@ impl Value {
     /// As [`Value::to_json`], and when the text is longer.
     pub fn to_json_within(&self, limit: usize) -> Result<Bytes, Unwritable> {
         write::to_json(&self.0, limit)
+    }
+
+    /// How long its JSON text is; of what has none, how far it goes.
+    pub(super) fn json_length(&self) -> usize {
+        write::length(&self.0)
     }
 
     /// The value of a JSON text, and whether some number (or a repeated key) could not be held exactly.
@@ -113,14 +118,14 @@ impl Message for Value {
                 let bytes = take_bytes(buf)?;
                 // A message field that comes twice is merged, and merging repeated fields is concatenation.
                 self.0 = match std::mem::take(&mut self.0) {
-                    Kind::Struct(first) => Kind::Struct([first, bytes].concat().into()),
+                    Kind::Struct(first) => Kind::Struct(joined(first, &bytes)),
                     _ => Kind::Struct(bytes),
                 };
             }
             (6, WireType::LengthDelimited) => {
                 let bytes = take_bytes(buf)?;
                 self.0 = match std::mem::take(&mut self.0) {
-                    Kind::List(first) => Kind::List([first, bytes].concat().into()),
+                    Kind::List(first) => Kind::List(joined(first, &bytes)),
                     _ => Kind::List(bytes),
                 };
             }
@@ -143,6 +148,15 @@ impl Message for Value {
     fn clear(&mut self) {
         self.0 = Kind::Unset;
     }
+}
+
+/// Both in one, such that a message of a thousand pieces is copied as it grows, and not with each of them.
+fn joined(first: Bytes, more: &[u8]) -> Bytes {
+    let mut whole = first
+        .try_into_mut()
+        .unwrap_or_else(|first| BytesMut::from(&*first));
+    whole.extend_from_slice(more);
+    whole.freeze()
 }
 
 fn put_bytes(tag: u32, bytes: &Bytes, buf: &mut impl BufMut) {

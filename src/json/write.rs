@@ -64,22 +64,31 @@ const TOO_LONG: &str = "is too long as JSON.";
 
 /// The text so far, of at most `limit` bytes.
 struct Out {
-    text: Vec<u8>,
+    /// None where its length alone is asked for.
+    text: Option<Vec<u8>>,
+    length: usize,
     limit: usize,
 }
 
 impl Out {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Unwritable> {
-        if bytes.len() > self.limit - self.text.len() {
+        if bytes.len() > self.limit - self.length {
             return Err(Unwritable::new(TOO_LONG));
         }
-        self.text.extend_from_slice(bytes);
+        self.add(bytes);
         Ok(())
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.length += bytes.len();
+        if let Some(text) = &mut self.text {
+            text.extend_from_slice(bytes);
+        }
     }
 
     /// Why `serde_json` could not write on.
     fn stopped(&self, otherwise: &'static str) -> Unwritable {
-        Unwritable::new(if self.text.len() == self.limit {
+        Unwritable::new(if self.length == self.limit {
             TOO_LONG
         } else {
             otherwise
@@ -90,8 +99,8 @@ impl Out {
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // As much as fits: a text of exactly the limit tells that more was to come.
-        let length = bytes.len().min(self.limit - self.text.len());
-        self.text.extend_from_slice(&bytes[..length]);
+        let length = bytes.len().min(self.limit - self.length);
+        self.add(&bytes[..length]);
         Ok(length)
     }
 
@@ -112,7 +121,35 @@ enum Part<'a> {
 }
 
 pub(super) fn to_json(kind: &Kind, limit: usize) -> Result<Bytes, Unwritable> {
-    let (part, hint) = match kind {
+    let (part, mut hint) = part(kind);
+    // A large text is not copied while it grows.
+    if hint > super::SMALL {
+        hint = length(kind);
+    }
+    let mut out = Out {
+        text: Some(Vec::with_capacity(hint.min(limit) + 16)),
+        length: 0,
+        limit,
+    };
+    value(&part, &mut out, 0)?;
+    Ok(out.text.unwrap_or_default().into())
+}
+
+/// The length of the text, or how far it goes.
+pub(super) fn length(kind: &Kind) -> usize {
+    let mut out = Out {
+        text: None,
+        length: 0,
+        limit: usize::MAX,
+    };
+    // Whoever writes it says what is wrong.
+    let _ = value(&part(kind).0, &mut out, 0);
+    out.length
+}
+
+/// As its parts are, and about how long its text is.
+fn part(kind: &Kind) -> (Part<'_>, usize) {
+    match kind {
         Kind::Unset => (Part::Unset, 0),
         Kind::Null => (Part::Null, 4),
         Kind::Number(number) => (Part::Number(*number), 24),
@@ -120,13 +157,7 @@ pub(super) fn to_json(kind: &Kind, limit: usize) -> Result<Bytes, Unwritable> {
         Kind::String(bytes) => (Part::String(bytes), bytes.len() + 2),
         Kind::Struct(bytes) => (Part::Struct(bytes), bytes.len()),
         Kind::List(bytes) => (Part::List(bytes), bytes.len()),
-    };
-    let mut out = Out {
-        text: Vec::with_capacity(hint.min(limit) + 16),
-        limit,
-    };
-    value(&part, &mut out, 0)?;
-    Ok(out.text.into())
+    }
 }
 
 fn value(part: &Part<'_>, out: &mut Out, depth: usize) -> Result<(), Unwritable> {

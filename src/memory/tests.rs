@@ -34,6 +34,52 @@ fn a_call_counts_as_it_is_and_what_is_held_already_whatever_the_bound() {
 }
 
 #[test]
+fn one_alone_has_the_limit_and_many_others_find_room_beside_it() {
+    let memory = Memory::new(24 << 20);
+    let peer = |local| memory.shared(&Share::default(), local);
+    let fill = |peer: &Memory| {
+        let before = memory.stats().used;
+        let mut held = Held::default();
+        while held.take(peer, CALL).is_ok() {}
+        (memory.stats().used - before, held)
+    };
+    let (alone, mut held) = (peer(false), Vec::new());
+    let (took, all) = fill(&alone);
+    assert!((24 << 20..25 << 20).contains(&took), "{took}");
+    held.push(all);
+    // Each of them has less than the one before, and leaves some for whoever comes next.
+    let mut before = usize::MAX;
+    for _ in 0..8 {
+        let (took, all) = fill(&peer(false));
+        assert!((4 * CALL..=before).contains(&took), "{took}");
+        before = took;
+        held.push(all);
+    }
+    // However many they are, callers of the machine itself find room.
+    held.extend((0..1000).map(|_| fill(&peer(false)).1));
+    assert!(Held::default().take(&alone, KIB).is_err());
+    assert!(fill(&peer(true)).0 >= 4 * CALL);
+    drop(held);
+    assert_eq!(memory.stats().used, 0);
+    // A message of the largest size, with its call.
+    let mut call = Held::default();
+    call.take(&alone, 2 * CALL).unwrap();
+    call.try_grow(&alone, 6 << 20).unwrap();
+}
+
+#[test]
+fn connections_of_one_peer_have_one_share() {
+    let memory = Memory::new(1 << 20);
+    let share = Share::default();
+    let connections = [memory.shared(&share, false), memory.shared(&share, false)];
+    let mut held = Held::default();
+    held.take(&connections[0], (1 << 20) + 8 * KIB).unwrap();
+    assert!(Held::default().take(&connections[1], 10 * KIB).is_err());
+    let other = memory.shared(&Share::default(), false);
+    assert!(Held::default().take(&other, 10 * KIB).is_ok());
+}
+
+#[test]
 fn json_weighs_what_it_becomes_as_a_value() {
     for (json, least) in [("[1,1,1,1]", 9 + 4 * 6), ("{\"a\":[]}", 8 + 6), ("\"text\"", 6)] {
         assert!(weight(json.as_bytes()) >= least, "{json}");

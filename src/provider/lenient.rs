@@ -8,7 +8,7 @@
 use serde::de::IgnoredAny;
 use tracing::debug;
 
-use super::status::json_fault;
+use super::status::{TOO_MUCH, json_fault};
 use crate::telemetry::metrics::TargetMetrics;
 
 mod kinds;
@@ -56,7 +56,10 @@ pub(super) fn read<'a, T: Member<'a>>(
     };
     let found = read
         .and_then(|found| place.end().map(|()| found))
-        .map_err(|NotJson| not_json(json))?;
+        .map_err(|NotJson| match notes.too_much() {
+            true => TOO_MUCH.to_owned(),
+            false => not_json(json),
+        })?;
     let found = found.ok_or_else(|| match under {
         None => "it is of another kind than documented".to_owned(),
         Some(name) => format!("its {name} is missing or of another kind than documented"),

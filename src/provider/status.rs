@@ -58,10 +58,16 @@ pub fn by_http_status(status: StatusCode) -> Error {
     .with(|facts| facts.http_status = Some(status.as_u16()))
 }
 
+/// What is wrong with an answer of so many items that they are not built.
+pub const TOO_MUCH: &str = "it has more items than the sidecar may hold";
+
 /// The error for an answer that arrived and cannot be understood: `unknown`, as it may be anybody's word.
 #[must_use]
 pub fn not_understood(response: &Response, what: &str) -> Error {
     let status = response.status;
+    if what == TOO_MUCH {
+        return too_many_items().with(|facts| facts.http_status = Some(status.as_u16()));
+    }
     Error::new(
         Kind::Internal,
         "RESPONSE_NOT_UNDERSTOOD",
@@ -73,6 +79,20 @@ pub fn not_understood(response: &Response, what: &str) -> Error {
     .component(Component::Service)
     .execution(Execution::Unknown)
     .with(|facts| facts.http_status = Some(status.as_u16()))
+}
+
+/// The error for an answer whose items take more memory than one answer may.
+#[must_use]
+pub fn too_many_items() -> Error {
+    Error::new(
+        Kind::ResourceExhausted,
+        "RESPONSE_TOO_LARGE",
+        format!(
+            "The upstream's answer is not passed on, for {TOO_MUCH}; raise max_message_size if that is right."
+        ),
+    )
+    .component(Component::Sidecar)
+    .execution(Execution::Unknown)
 }
 
 /// Refuses an answer that is about another resource than `asked`: the cloud, or something before it, mixed two answers up.

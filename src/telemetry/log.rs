@@ -17,7 +17,7 @@ mod writer;
 
 pub use access::Lines;
 pub use level::{LEVELS, Level, Shown};
-pub use limit::LineLimit;
+pub use limit::{LineLimit, REFUSALS};
 pub use writer::Writer;
 
 /// How a line is written.

@@ -22,7 +22,7 @@ use super::tls::Tls;
 use super::{Request, Response};
 use crate::call::Call;
 use crate::error::{Error, Result};
-use crate::memory::{Held, Memory};
+use crate::memory::{EXCHANGE, Held, Memory};
 use crate::telemetry::metrics::TargetMetrics;
 
 mod connect;
@@ -175,6 +175,8 @@ impl Client {
             pool: Arc::clone(&origin.pool),
             began: Instant::now(),
         };
+        let mut held = Held::default();
+        held.add(self.room(outgoing.call), EXCHANGE);
         let (reused, body) = (connection.reused, &outgoing.request.body);
         let answer = match connection.exchange(outgoing.http1(origin)?, body.len()).await {
             Ok(answer) => answer,
@@ -182,7 +184,7 @@ impl Client {
             Err(fault) => return Err(fault::lost_http1(progress, &fault)),
         };
         let (head, body) = answer.into_parts();
-        let response = self.rest(head, body, progress).await?;
+        let response = self.rest(outgoing.call, head, body, progress).await?;
         origin.pool.give_back(connection, &response.headers);
         Ok(Some(response))
     }
@@ -235,12 +237,13 @@ impl Client {
         if head.headers.len() > http1::MAX_HEADERS {
             return Err(fault::head_too_large(progress));
         }
-        self.rest(head, body, progress).await.map(Some)
+        self.rest(outgoing.call, head, body, progress).await.map(Some)
     }
 
     /// Reads the rest of an answer whose head came.
     async fn rest(
         &self,
+        call: &Call,
         head: http::response::Parts,
         body: impl read::Chunks,
         progress: &mut Progress,
@@ -249,7 +252,7 @@ impl Client {
         let status = head.status;
         progress.head = Some((status, head.headers));
         let mut held = Held::default();
-        let room = (&self.memory, &mut held);
+        let room = (self.room(call), &mut held);
         let body = read::whole(body, expected, self.max_response_size, progress, room).await?;
         progress.held = held;
         let headers = progress.head.take().map(|(_, headers)| headers);
@@ -258,6 +261,11 @@ impl Client {
             headers: headers.unwrap_or_default(),
             body,
         })
+    }
+
+    /// The bound on memory that the call is counted in.
+    fn room<'a>(&'a self, call: &'a Call) -> &'a Memory {
+        call.room.as_ref().unwrap_or(&self.memory)
     }
 
     fn origin(&self, url: &Url) -> Result<Arc<Origin>> {

@@ -146,13 +146,16 @@ async fn open_calls_and_their_headers_are_counted_and_probes_find_room_all_the_s
     tokio::time::timeout(patience, refused)
         .await
         .expect("no call was refused");
-    let told = bare(&bench.invoke(hello()).await.unwrap_err());
+    // Who fills the memory keeps nobody else from calling.
+    bench.upstream.push(success("{}"));
+    bench.invoke(hello()).await.unwrap();
+    let told = bare(&bench.invoke(run_with(60_000)).await.unwrap_err());
     told.assert(Code::ResourceExhausted, "MEMORY_LIMIT", "not_started", "sidecar");
     bench.health().check(HealthCheckRequest::default()).await.unwrap();
     drop(stream);
     bench.upstream.push(success("{}"));
     let answered = async {
-        while bench.invoke(hello()).await.is_err() {
+        while bench.invoke(run_with(60_000)).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -160,7 +160,7 @@ pub(super) static KEYS: &[Key] = &[
         "connections.max_per_peer",
         Kind::Integer(1, 1_000_000),
         Default::Depends("half of connections.max"),
-        "Connections open at once from one address, other than the machine's own; its next one is closed.",
+        "Connections open at once from one address; its next one is closed. The machine's own addresses may have more as long as no other address wants the places.",
     ),
     key(
         "connections.max_streams",
@@ -250,7 +250,7 @@ pub(super) static KEYS: &[Key] = &[
         "max_body_memory",
         Kind::Size(1 << 18, 1 << 40),
         Default::Depends("four times max_message_size, and 24MiB at least"),
-        "The memory for calls in flight, of all targets together; a call takes 16 KiB, and a larger body four times its size. A call that finds no room is refused, an answer waits. Keep it below the container's memory limit.",
+        "The memory for calls in flight, of all targets together; a call takes 16 KiB, and a larger body four times its size. A call that finds no room is refused, an answer waits; one peer alone may take all of it, and an eighth more is there for the others. Keep it below the container's memory limit.",
     ),
     live(key(
         "drain_timeout",

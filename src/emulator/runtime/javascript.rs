@@ -7,6 +7,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::thread;
 use std::time::Duration;
 
@@ -30,7 +32,64 @@ const NAP: Duration = Duration::from_millis(10);
 /// How long a thread may stay inside one native call past its limit before the run is given up.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Memory that given-up runs may still take, in MB. Beyond it no run begins: each of them can hold all that it was allowed.
+const STRAYS_MAX: u64 = 256;
+static STRAYS: AtomicU64 = AtomicU64::new(0);
+
+/// What becomes of the thread of a run.
+#[derive(Debug)]
+struct Fate {
+    memory_mb: u64,
+    state: AtomicU8,
+}
+
+const RUNNING: u8 = 0;
+const GIVEN_UP: u8 = 1;
+const ENDED: u8 = 2;
+
+impl Fate {
+    /// Nobody waits for it any more; while it goes on, it counts.
+    fn give_up(&self) {
+        STRAYS.fetch_add(self.memory_mb, SeqCst);
+        if self
+            .state
+            .compare_exchange(RUNNING, GIVEN_UP, SeqCst, SeqCst)
+            .is_err()
+        {
+            STRAYS.fetch_sub(self.memory_mb, SeqCst);
+        }
+    }
+}
+
+/// Ends with the thread.
+struct Going(Arc<Fate>);
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        if self.0.state.swap(ENDED, SeqCst) == GIVEN_UP {
+            STRAYS.fetch_sub(self.0.memory_mb, SeqCst);
+        }
+    }
+}
+
 pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
+    let strays = STRAYS.load(SeqCst);
+    if strays >= STRAYS_MAX {
+        return Outcome {
+            result: Err(Failure::Internal(format!(
+                "runs that were given up inside one native call go on and may hold {strays} MB; try again when they have ended, \
+                 or start the emulator anew"
+            ))),
+            logs: Vec::new(),
+            logs_cut: false,
+            memory_used: None,
+        };
+    }
+    let fate = Arc::new(Fate {
+        memory_mb: job.memory_mb,
+        state: AtomicU8::new(RUNNING),
+    });
+    let going = Going(Arc::clone(&fate));
     let logs = Logs::new(job.max_log_bytes, clock);
     let (sender, receiver) = oneshot::channel();
     let limit = job.time_limit;
@@ -39,6 +98,7 @@ pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
         .name("action".into())
         .stack_size(THREAD_STACK)
         .spawn(move || {
+            let _going = going;
             // The receiver is gone when the run was given up.
             let _ = sender.send(execute(&job, &thread_logs, &thread_stop));
         });
@@ -48,7 +108,10 @@ pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
         Ok(_) => match tokio::time::timeout(limit.saturating_add(GRACE), receiver).await {
             Ok(Ok((result, memory_used))) => (result, memory_used),
             Ok(Err(_)) => lost(Failure::Internal("the engine ended without a result".into())),
-            Err(_) => lost(Failure::OutOfTime { loading: false }),
+            Err(_) => {
+                fate.give_up();
+                lost(Failure::OutOfTime { loading: false })
+            }
         },
     };
     let (logs, logs_cut) = logs.take();

@@ -55,7 +55,7 @@ impl Bench {
             .dedup
             .run(
                 key,
-                message.as_bytes(),
+                fingerprint(message.as_bytes()),
                 Instant::now() + 60 * SECOND,
                 String::new(),
                 None,
@@ -220,7 +220,7 @@ async fn a_call_that_was_lost_may_have_run_and_does_not_run_again() {
     };
     let outcome = bench
         .dedup
-        .run(key(), b"m", deadline, String::new(), None, panics)
+        .run(key(), fingerprint(b"m"), deadline, String::new(), None, panics)
         .await
         .unwrap();
     assert_eq!(outcome.result.as_ref().unwrap_err().reason, "SIDECAR_BUG");

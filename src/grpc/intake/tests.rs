@@ -112,6 +112,36 @@ async fn a_compressed_message_takes_what_it_unpacks_to_as_well() {
 }
 
 #[tokio::test]
+async fn a_packed_message_that_does_not_come_whole_takes_nothing_beside_its_size() {
+    let memory = Memory::new(LIMIT);
+    let sent = message(true, &gzip(&vec![0; LIMIT]));
+    let half = Frame::data(Bytes::copy_from_slice(&sent[..sent.len() / 2]));
+    let stalled = tokio_stream::iter([Ok::<_, Status>(half)]);
+    let stalled = futures_util::StreamExt::chain(stalled, futures_util::stream::pending());
+    let body = Body::new(http_body_util::StreamBody::new(stalled));
+    let reading = read(body, &memory, LIMIT);
+    let patience = std::time::Duration::from_millis(50);
+    assert!(tokio::time::timeout(patience, reading).await.is_err());
+    assert_eq!((memory.stats().used, memory.stats().refused), (0, 0));
+}
+
+#[tokio::test]
+async fn others_have_their_turn_while_a_message_is_unpacked() {
+    let memory = Memory::new(16 * LIMIT);
+    let sent = message(true, &gzip(&vec![0; LIMIT]));
+    let turns = async {
+        let mut turns = 0;
+        while memory.stats().used < 3 * LIMIT {
+            turns += 1;
+            tokio::task::yield_now().await;
+        }
+        turns
+    };
+    let (done, turns) = tokio::join!(read(frames(&sent, sent.len()), &memory, LIMIT), turns);
+    assert!(done.is_ok() && turns > 4, "{turns}");
+}
+
+#[tokio::test]
 async fn what_the_library_refuses_by_itself_is_left_to_it() {
     let memory = Memory::new(LIMIT);
     let large = message(false, &[0; 70_000]);

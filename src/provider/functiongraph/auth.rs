@@ -20,7 +20,7 @@ use super::{envelope, errors};
 use crate::clock::epoch_millis;
 use crate::credentials::token::Renewing;
 use crate::credentials::{Credentials, KeyPair, LoginSource};
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Component, Error, Kind, Result, short_id};
 use crate::transport::{Protocol, Request, Response, signed_off_by};
 
 pub(super) static HOST: HeaderName = header::HOST;
@@ -309,7 +309,7 @@ impl Protocol for Sealed<'_> {
 
 /// The gateway's id; that of a run is another.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
-    headers.get("x-request-id")?.to_str().ok().map(ToOwned::to_owned)
+    headers.get("x-request-id")?.to_str().ok().map(short_id)
 }
 
 /// A header whose value is shown nowhere.

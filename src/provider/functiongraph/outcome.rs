@@ -16,13 +16,14 @@ use super::envelope::{ErrorCode, Form, Returned, Run, header_code, run_id};
 use super::errors::{self, Fault, fault_of};
 use super::{header_text, wire};
 use crate::error::{Error, Execution, Kind, Result, Scope};
+use crate::json;
 use crate::names::AsyncRequestId;
 use crate::proto::json::Encoding;
 use crate::proto::{Activation, ActivationStatus, Json, JsonEncoding};
 use crate::provider::inner_error;
 use crate::provider::lenient::{self, Clock, times};
 use crate::provider::runs::set_json;
-use crate::provider::status::not_understood;
+use crate::provider::status::{not_understood, too_many_items};
 use crate::telemetry::metrics::TargetMetrics;
 use crate::transport::Response;
 
@@ -30,6 +31,8 @@ const IS_FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-is-func-err");
 const SUMMARY: HeaderName = HeaderName::from_static("x-cff-invoke-summary");
 const BILLED: HeaderName = HeaderName::from_static("x-cff-billing-duration");
 const LOG: HeaderName = HeaderName::from_static("x-cff-function-log");
+/// What a line of the log takes beside its characters: its place in a list that grows, and a text of its own.
+const LINE: usize = 2 * size_of::<String>() + 16;
 
 /// Accepts every answer that proves a run, a failed one included, whatever its status; the rest is a failure of the call.
 /// Neither a good status nor a good-looking body is a proof: gateways and proxies answer so, too.
@@ -90,7 +93,7 @@ pub(super) fn read(
     activation.activation_id = id.unwrap_or_default().to_owned();
     figures(response, &mut activation, metrics);
     if logs {
-        activation.logs = log_lines(response, envelope.as_ref());
+        activation.logs = log_lines(response, envelope.as_ref())?;
     }
     let (status, words) = verdict(response, envelope.as_ref())?;
     activation.status = status.into();
@@ -232,14 +235,19 @@ fn figures(response: &Response, activation: &mut Activation, metrics: &TargetMet
 }
 
 /// The last 4 KB from the body, else the last 2,000 bytes from the header.
-fn log_lines(response: &Response, envelope: Option<&Run<'_>>) -> Vec<String> {
+fn log_lines(response: &Response, envelope: Option<&Run<'_>>) -> Result<Vec<String>> {
     let in_body = envelope.and_then(|run| run.log.0.as_deref());
     let log = in_body.map(ToOwned::to_owned).or_else(|| {
         let bytes = STANDARD.decode(header_text(response, &LOG)?).ok()?;
         // Cut at a byte count, so the first character may be half of one.
         Some(String::from_utf8_lossy(&bytes).into_owned())
     });
-    log.unwrap_or_default().lines().map(ToOwned::to_owned).collect()
+    let log = log.unwrap_or_default();
+    // An empty line is one character, and a text of its own.
+    if log.lines().count().saturating_mul(LINE) > json::largest_build() {
+        return Err(too_many_items().execution(Execution::Completed));
+    }
+    Ok(log.lines().map(ToOwned::to_owned).collect())
 }
 
 /// What a function returned, from its text: JSON if it is JSON, else the text as a JSON string.

@@ -186,6 +186,7 @@ impl<'a, T: Member<'a>> Member<'a> for Vec<T> {
         let mut items = Self::new();
         let mut item = |place: &mut Place<'a>, notes: &mut Notes| -> Result<(), NotJson> {
             notes.enter(list);
+            notes.item::<T>()?;
             let before = notes.count();
             let found = T::read(place, notes)?;
             notes.enter(list);
@@ -212,6 +213,7 @@ impl<'a, T: Member<'a>> Member<'a> for BTreeMap<String, T> {
         let mut members = Self::new();
         let is_object = place.object(notes, |key, place, notes| {
             notes.enter(map);
+            notes.item::<(String, T)>()?;
             let before = notes.count();
             let found = T::read(place, notes)?;
             notes.enter(map);

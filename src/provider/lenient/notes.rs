@@ -1,6 +1,7 @@
 //! What could not be read of one document.
 
-use super::Clock;
+use super::{Clock, NotJson};
+use crate::json;
 
 /// Notes while a document is read.
 #[derive(Debug)]
@@ -11,6 +12,8 @@ pub(in crate::provider) struct Notes {
     member: &'static str,
     /// Names are those that the code has for members, so they are few.
     unreadable: Vec<(&'static str, u64)>,
+    /// Bytes that may still be built; none when more would have been.
+    room: Option<usize>,
 }
 
 impl Notes {
@@ -20,6 +23,7 @@ impl Notes {
             clock,
             member: "",
             unreadable: Vec::new(),
+            room: Some(json::largest_build()),
         }
     }
 
@@ -44,6 +48,21 @@ impl Notes {
             Some((_, times)) => *times = times.saturating_add(1),
             None => self.unreadable.push((self.member, 1)),
         }
+    }
+
+    /// One more item of this kind is built: itself, twice as lists grow, what is made of it, and a text of its own.
+    ///
+    /// # Errors
+    /// When that is more than one answer may take; the reading ends there.
+    pub(super) fn item<T>(&mut self) -> Result<(), NotJson> {
+        let bytes = 3 * size_of::<T>() + 16;
+        self.room = self.room.and_then(|room| room.checked_sub(bytes));
+        self.room.map(drop).ok_or(NotJson)
+    }
+
+    /// The reading ended for want of room.
+    pub(super) fn too_much(&self) -> bool {
+        self.room.is_none()
     }
 
     /// The members that could not be read, and how often.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::json;
 
 object! {
     struct Inner, identity: name {
@@ -204,4 +205,17 @@ fn depth_is_no_danger() {
         "}".repeat(50_000)
     );
     assert_eq!(outer(deep.as_bytes()).0.count, Some(1));
+}
+
+#[test]
+fn items_are_not_built_beyond_what_an_answer_may_take() {
+    let list = |items: usize| format!(r#"{{"words":[{}"x"]}}"#, r#""x","#.repeat(items));
+    json::set_largest_answer(4 << 10);
+    let mut notes = Notes::new(Clock::UTC);
+    let read = |json: &str, notes: &mut Notes| Outer::read(&mut Place::new(json.as_bytes()), notes).map(drop);
+    assert_eq!(read(&list(100), &mut notes), Ok(()));
+    assert!(!notes.too_much());
+    assert_eq!(read(&list(1000), &mut notes), Err(NotJson));
+    assert!(notes.too_much());
+    json::set_largest_answer(usize::MAX);
 }

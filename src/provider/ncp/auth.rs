@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::{Signer, errors};
 use crate::clock::epoch_millis;
 use crate::credentials::{Credentials, KeyPair};
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Component, Error, Kind, Result, short_id};
 use crate::provider::inner_error;
 use crate::transport::{Protocol, Request, Response, Transport, retry_after};
 
@@ -190,7 +190,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     ["x-ncp-apigw-request-id", "x-ncp-trace-id"]
         .iter()
         .find_map(|name| headers.get(*name)?.to_str().ok())
-        .map(ToOwned::to_owned)
+        .map(short_id)
 }
 
 fn unusable(why: impl std::fmt::Display) -> Error {

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 
 use super::Said;
 use crate::error::{Component, Error, Execution, Kind, Result};
+use crate::json;
+use crate::provider::status::too_many_items;
 
 /// Most pages read of one list.
 const PAGES_MAX: usize = 250;
@@ -97,7 +99,10 @@ impl<T> WholeList<T> {
         let Some(at) = following else {
             return Ok(false);
         };
-        if self.pages >= PAGES_MAX || self.bytes > BYTES_MAX {
+        if self.bytes > BYTES_MAX.min(json::largest_build()) {
+            return Err(too_many_items());
+        }
+        if self.pages >= PAGES_MAX {
             return Err(without_end());
         }
         self.at = at;

@@ -5,9 +5,9 @@
 
 use serde_json::Value as Tree;
 
-use crate::error::Violation;
+use crate::error::{NAME, Violation};
 use crate::provider::error_body::{self, Body};
-use crate::provider::status::plain;
+use crate::provider::status::plain_within;
 
 /// Code, words and request id, as far as they are there.
 #[derive(Debug, Default, PartialEq)]
@@ -48,7 +48,7 @@ pub(crate) fn read(body: &[u8]) -> Said {
     let tree = body.tree.as_ref();
     Said {
         code: tree.and_then(|tree| find(tree, 0)),
-        request_id: tree.and_then(|tree| tree.get("request_id")?.as_str().map(plain)),
+        request_id: tree.and_then(|tree| tree.get("request_id")?.as_str().map(|id| plain_within(id, NAME))),
         message: body.words,
         violations: body.violations,
     }
