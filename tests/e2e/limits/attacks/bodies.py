@@ -181,28 +181,28 @@ def result(document: bytes):
 
 @attack
 def answers_that_are_trees_of_numbers():
-    return large_answers(result(b"[" + b"1," * 3_500_000 + b"1]"), "InvocationService/Invoke", {"action_name": "large", "result_encoding": "JSON_ENCODING_VALUE"}, 2)
+    return large_answers(result(b"[" + b"1," * 3_000_000 + b"1]"), "InvocationService/Invoke", {"action_name": "large", "result_encoding": "JSON_ENCODING_VALUE"}, 2)
 
 
 @attack
 def answers_that_are_trees_of_empty_objects():
-    return large_answers(result(b"[" + b"{}," * 2_300_000 + b"{}]"), "InvocationService/Invoke", {"action_name": "large", "result_encoding": "JSON_ENCODING_VALUE"}, 3)
+    return large_answers(result(b"[" + b"{}," * 2_000_000 + b"{}]"), "InvocationService/Invoke", {"action_name": "large", "result_encoding": "JSON_ENCODING_VALUE"}, 3)
 
 
 @attack
 def answers_of_many_keys():
-    keys = b"{" + b",".join(b'"%x":0' % number for number in range(700_000)) + b"}"
+    keys = b"{" + b",".join(b'"%x":0' % number for number in range(580_000)) + b"}"
     return large_answers(result(keys), "InvocationService/Invoke", {"target": "functiongraph", "action_name": "large", "result_encoding": "JSON_ENCODING_VALUE"}, 3)
 
 
 @attack
 def answers_as_text():
-    return large_answers(result(b'"' + b"x" * 7_000_000 + b'"'), "InvocationService/Invoke", {"action_name": "large", "result_encoding": "JSON_ENCODING_TEXT"}, 12)
+    return large_answers(result(b'"' + b"x" * 6_000_000 + b'"'), "InvocationService/Invoke", {"action_name": "large", "result_encoding": "JSON_ENCODING_TEXT"}, 12)
 
 
 @attack
 def answers_of_escapes():
-    return large_answers(result(b'"' + rb"\u00e9" * 1_300_000 + b'"'), "InvocationService/Invoke", {"action_name": "large", "result_encoding": "JSON_ENCODING_VALUE"}, 6)
+    return large_answers(result(b'"' + rb"\u00e9" * 1_000_000 + b'"'), "InvocationService/Invoke", {"action_name": "large", "result_encoding": "JSON_ENCODING_VALUE"}, 6)
 
 
 @attack
@@ -213,13 +213,21 @@ def answers_beyond_the_largest_message():
 @attack
 def answers_of_many_log_lines():
     record = b'{"content":{"activationId":"%s","name":"large","logs":[%s"x"],"response":{"result":{},"status":"success","success":true}}}'
-    return large_answers(lambda _: answer(200, record % (ACTIVATION.encode(), b'"x",' * 1_700_000)), "InvocationService/GetActivation",
+    return large_answers(lambda _: answer(200, record % (ACTIVATION.encode(), b'"x",' * 1_500_000)), "InvocationService/GetActivation",
                          {"action_name": "large", "activation_id": ACTIVATION}, 3)
 
 
 @attack
+def answers_of_many_empty_log_lines():
+    """As functiongraph tells them: one text, each line of which is one character."""
+    document = json.dumps({"body": "1", "log": "\n" * 3_000_000, "status": 200}).encode()
+    return large_answers(lambda _: answer(200, document, {"x-cff-request-id": "0f" * 16, "x-cff-response-version": "v1"}), "InvocationService/Invoke",
+                         {"target": "functiongraph", "action_name": "large", "include_logs": True}, 3)
+
+
+@attack
 def answers_with_a_large_archive():
-    code = base64.b64encode(bytes(5_000_000)).decode()
+    code = base64.b64encode(bytes(4_500_000)).decode()
     document = {"content": {"name": "large", "exec": {"kind": "nodejs:22", "binary": True, "code": code, "main": "main"}, "limits": {"timeout": 1000, "memory": 128}}}
     return large_answers(lambda _: answer(200, json.dumps(document).encode()), "ActionService/GetAction", {"action_name": "large", "include_code": True}, 6)
 
@@ -278,6 +286,25 @@ def arguments_that_grow_on_their_way():
         bystander.answered()
         sidecar.clean()
         return f"3 calls each of {', '.join(f'{name} {len(body) / MIB:.1f} MiB' for name, body in kinds.items())}: {sidecar.used()}"
+
+
+@attack
+def arguments_that_come_again_and_again():
+    """One object of a million pieces, each of which is merged into those before."""
+    piece = b"\x2a\x07\x0a\x05\x0a\x01k\x12\x00"
+    value = piece * 600_000
+    size = bytes([len(value) & 127 | 128, len(value) >> 7 & 127 | 128, len(value) >> 14 & 127 | 128, len(value) >> 21])
+    arguments = b"\x0a" + size + value
+    size = bytes([len(arguments) & 127 | 128, len(arguments) >> 7 & 127 | 128, len(arguments) >> 14 & 127 | 128, len(arguments) >> 21])
+    with Upstream() as upstream, Sidecar(upstream.port) as sidecar, Bystander(f"unix:{sidecar.socket}") as bystander:
+        connection = Connection(("127.0.0.1", sidecar.port))
+        end = connection.finish([connection.open(INVOKE, (), message(b"\x22\x05hello\x32" + size + arguments))], 15)[0]
+        must(end.over, "the call is answered or refused")
+        bystander.answered()
+        must(bystander.slowest < 2, f"other callers wait for less than 2 s: {bystander.slowest:.1f} s")
+        sidecar.clean()
+        connection.close()
+        return f"{len(arguments) / MIB:.1f} MiB, others waited at most {bystander.slowest:.2f} s: {sidecar.used()}"
 
 
 @attack

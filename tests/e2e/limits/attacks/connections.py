@@ -142,6 +142,25 @@ def silent_connections_before_client_certificates():
 
 
 @attack
+def calls_that_wait_for_a_place():
+    """Connections beyond connections.max are heard; what their calls hold while they wait is counted all the same."""
+    with Upstream() as upstream, Sidecar(upstream.port, connections={"max": 20}) as sidecar, Bystander(f"unix:{sidecar.socket}") as bystander:
+        opened = [Connection(("127.0.0.1", sidecar.port)) for _ in range(36)]
+        for connection in opened[20:]:
+            for number in range(300):
+                connection.open(INVOKE, [("x-0", "A" * 7000), ("x-1", "A" * 7000)], None, end=False)
+                if number % 50 == 0:
+                    connection.read()
+                    sidecar.alive()
+        sidecar.probe()
+        bystander.answered()
+        sidecar.clean()
+        for connection in opened:
+            connection.close()
+        return f"16 × 300 streams: {sidecar.used()}"
+
+
+@attack
 def quiet_clients_and_a_probe():
     """As many healthy, quiet clients as there are places: the probe at the same TCP address is answered all the same."""
     with Upstream() as upstream, Sidecar(upstream.port, connections={"max": 10}) as sidecar:

@@ -170,6 +170,53 @@ def answers_that_nobody_reads():
 
 
 @attack
+def answers_of_one_id_that_nobody_reads():
+    """Repetitions join a call, and each of them has an answer of its own."""
+    document = b'"' + b"x" * 3_000_000 + b'"'
+    with Upstream(lambda request: ran(request, document if "large" in request.target else b"1")) as upstream, Sidecar(upstream.port) as sidecar, Bystander(f"unix:{sidecar.socket}") as bystander:
+        opened = []
+        for _ in range(4):
+            connection = Connection(("127.0.0.1", sidecar.port), window=0)
+            opened.append(connection)
+            for _ in range(50):
+                connection.open(INVOKE, [("grpc-timeout", "4S")], message(b"\x22\x05large\x52\x03one"))
+        for _ in range(20):
+            threading.Event().wait(0.2)
+            sidecar.alive()
+        bystander.answered()
+        sidecar.clean()
+        for connection in opened:
+            connection.close()
+        return sidecar.used()
+
+
+@attack
+def calls_with_ids_that_are_given_up():
+    """A call with an id goes on when its caller has gone, and so does what it holds."""
+    async def slow(request):
+        if "slow" in request.target:
+            await asyncio.sleep(5)
+        return ran(request)
+
+    arguments = b'{"pad":"' + b"x" * 900_000 + b'"}'
+    with Upstream(slow) as upstream, Sidecar(upstream.port) as sidecar, Bystander(f"unix:{sidecar.socket}") as bystander:
+        def varint(number: int) -> bytes:
+            return bytes([number & 127 | 128, number >> 7 & 127 | 128, number >> 14])
+
+        text = b"\x12" + varint(len(arguments)) + arguments
+        for number in range(120):
+            connection = Connection(("127.0.0.1", sidecar.port))
+            stream = connection.open(INVOKE, [("grpc-timeout", "8S")], message(b"\x22\x04slow\x52\x03%03d\x32" % number + varint(len(text)) + text))
+            connection.read(0.03)
+            connection.reset(stream)
+            connection.close()
+            sidecar.alive()
+        bystander.answered()
+        sidecar.clean()
+        return f"{upstream.counts}: {sidecar.used()}"
+
+
+@attack
 def cancels_that_are_honest():
     """A client that gives up 200 calls at once keeps its connection: its other calls go on."""
     async def slow(request):
