@@ -11,7 +11,7 @@ WHOLE   := target/image/emulator/faas-sidecar
 help: ## Show the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
 
-ci: test certainty fmt clippy doc deny release size demo e2e ## All checks, in CI's order
+ci: test certainty fmt clippy doc deny release limits size demo e2e ## All checks, in CI's order
 
 test: ## Unit, socket, conformance, journey and architecture tests
 	cargo test

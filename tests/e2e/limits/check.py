@@ -11,7 +11,7 @@ import attacks
 from memory_group import controller
 from rig import BINARY, Broken
 
-AT_ONCE = int(os.environ.get("FAAS_LIMITS_AT_ONCE", "2"))
+AT_ONCE = int(os.environ.get("FAAS_LIMITS_AT_ONCE", "3"))
 
 
 def main(words: list[str]) -> int:
@@ -22,7 +22,7 @@ def main(words: list[str]) -> int:
     if not chosen:
         sys.exit(f"no attack is named like {' '.join(words)}")
     print(f"{len(chosen)} attacks on {BINARY}, memory cgroups of version {version}, {AT_ONCE} at once")
-    # Most of an attack is waiting, so two go on at once.
+    # Most of an attack is waiting, so three go on at once.
     with ThreadPoolExecutor(AT_ONCE) as pool:
         withstood = sum(pool.map(withstands, chosen))
     print(f"limits: {withstood} of {len(chosen)} attacks were withstood")
