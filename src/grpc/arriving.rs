@@ -1,7 +1,8 @@
 //! The body of a request on its way in: it may not take longer than the caller gave its call.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -9,22 +10,26 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 use tonic::body::Body;
 
+use super::dedup::Dedup;
 use super::status::late;
 
-/// A body that ends with `DEADLINE_EXCEEDED` when it has not come by then. Nobody has seen the request yet, so nothing was
-/// started.
+/// A body that ends with `DEADLINE_EXCEEDED` when it has not come by then. Nobody has seen the request yet, so it started
+/// nothing; where ids of other calls are remembered, it may be one of several under a `request_id`, and an earlier one may have.
 pub(super) struct Arriving {
     inner: Body,
     deadline: Instant,
+    /// The ids that are remembered, if the method has them.
+    ids: Option<Arc<Dedup>>,
     /// Made when the body first keeps us waiting, which few do.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Arriving {
-    pub(super) fn new(inner: Body, deadline: Instant) -> Self {
+    pub(super) fn new(inner: Body, deadline: Instant, ids: Option<Arc<Dedup>>) -> Self {
         Self {
             inner,
             deadline,
+            ids,
             sleep: None,
         }
     }
@@ -44,7 +49,9 @@ impl http_body::Body for Arriving {
         }
         let deadline = this.deadline;
         let sleep = this.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        sleep.as_mut().poll(context).map(|()| Some(Err(late())))
+        ready!(sleep.as_mut().poll(context));
+        let may_repeat = this.ids.as_ref().is_some_and(|ids| ids.remembers_any());
+        Poll::Ready(Some(Err(late(may_repeat))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -133,6 +133,11 @@ impl Dedup {
         }
     }
 
+    /// True when a call with a `request_id` is in flight, or its answer remembered.
+    pub(super) fn remembers_any(&self) -> bool {
+        !self.lock().entries.is_empty()
+    }
+
     /// The same, counted.
     #[must_use]
     pub fn counted(self, counts: Repeats) -> Self {

@@ -57,6 +57,17 @@ pub(super) fn find(path: &str) -> Method {
     }
 }
 
+/// True for the methods whose requests have a `request_id`.
+pub(super) fn takes_request_id(path: &str) -> bool {
+    [
+        "InvocationService/Invoke",
+        "InvocationService/InvokeAsync",
+        "TriggerService/FireTrigger",
+    ]
+    .iter()
+    .any(|method| path.strip_prefix("/faas.v1.") == Some(*method))
+}
+
 #[cfg(test)]
 mod tests {
     use prost::Message as _;
@@ -82,6 +93,33 @@ mod tests {
             .collect();
         paths.sort();
         assert_eq!(paths, KNOWN);
+    }
+
+    #[test]
+    fn the_methods_with_a_request_id_are_those_of_the_protos() {
+        let files = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+        let ours: Vec<_> = files
+            .file
+            .iter()
+            .filter(|file| file.package() == "faas.v1")
+            .collect();
+        let has_id = |name: &str| {
+            let message = ours
+                .iter()
+                .flat_map(|file| &file.message_type)
+                .find(|message| name.ends_with(&format!(".{}", message.name())));
+            message
+                .unwrap()
+                .field
+                .iter()
+                .any(|field| field.name() == "request_id")
+        };
+        for service in ours.iter().flat_map(|file| &file.service) {
+            for method in &service.method {
+                let path = format!("/faas.v1.{}/{}", service.name(), method.name());
+                assert_eq!(takes_request_id(&path), has_id(method.input_type()), "{path}");
+            }
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::arriving::Arriving;
 use super::auth::{Proof, Tokens};
 use super::caller::{Caller, Limits, Rooms, Shares};
 use super::deadline::{Asked, MARGIN};
+use super::dedup::Dedup;
 use super::early::{ACTIVATION_ID, Answered, Pending, later};
 use super::edge::PREVIOUS_ATTEMPTS;
 use super::intake::{Accepted, Intake, no_room};
@@ -78,6 +79,7 @@ struct All {
     health: HealthServer<Health>,
     reflection: Reflection,
     rooms: Rooms,
+    ids: Arc<Dedup>,
     max_message_size: usize,
     unsent: Arc<Unsent>,
 }
@@ -112,6 +114,7 @@ impl Router {
             health: HealthServer::new(health.clone()).max_decoding_message_size(MAX_QUESTION),
             reflection: Reflection::default(),
             rooms: Rooms::new(limits.memory.clone()),
+            ids: Arc::clone(&services.dedup),
             max_message_size: size,
             unsent: Arc::clone(&services.unsent),
         };
@@ -184,7 +187,9 @@ impl Router {
             Ok(None) => {}
             Ok(Some(asked)) => {
                 request.extensions_mut().insert(asked);
-                request = request.map(|body| Body::new(Arriving::new(body, asked.0)));
+                let ids =
+                    methods::takes_request_id(request.uri().path()).then(|| Arc::clone(&self.services.ids));
+                request = request.map(|body| Body::new(Arriving::new(body, asked.0, ids)));
             }
             Err(malformed) => refused = refused.or(Some(malformed)),
         }

@@ -7,6 +7,7 @@ use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::call::Call;
 use crate::error::{Component, Error, Execution, Kind, NAME, short};
 
 /// Domain of every `ErrorInfo.reason`.
@@ -119,12 +120,19 @@ pub(super) fn unsendable(message: &str, attempts: u32, upstream_request_id: Opti
     )
 }
 
-/// The status of a call whose time was over before its request had come in.
-pub(super) fn late() -> Status {
-    status(
-        &crate::call::Call::out_of_time(Execution::NotStarted),
-        &Context::default(),
-    )
+/// The status of a call whose time was over before its request had come in. `may_repeat`: it may be one of several under a
+/// `request_id`, which nobody has read.
+pub(super) fn late(may_repeat: bool) -> Status {
+    let mut error = Call::out_of_time(Execution::NotStarted);
+    if may_repeat {
+        error = error.with(|facts| {
+            facts.execution = Execution::Unknown;
+            facts
+                .message
+                .push_str(" An earlier attempt under its request_id may have been carried out.");
+        });
+    }
+    status(&error, &Context::default())
 }
 
 /// The status of a call on a connection that gets no place.

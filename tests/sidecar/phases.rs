@@ -49,6 +49,21 @@ async fn while_the_request_itself_comes_in(cloud: Cloud) {
         "sidecar",
     );
     assert!(began.elapsed() < Duration::from_secs(5));
+    // Where calls have ids, one that nobody has read may repeat one that ran.
+    let named = InvokeRequest {
+        request_id: "order-1".to_owned(),
+        ..hello()
+    };
+    bench.upstream.push(steps([Step::Stall]));
+    bench
+        .invocations()
+        .invoke(within(SHORT, named.clone()))
+        .await
+        .unwrap_err();
+    let status = raw::call(address, INVOKE, "200m", &named, Duration::from_secs(30)).await;
+    let told = bare(&status);
+    told.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+    assert!(told.message.contains("under its request_id"), "{}", told.message);
     // Time that went by on the way in is gone.
     bench.upstream.push(steps([Step::Stall]));
     let began = Instant::now();
@@ -59,7 +74,7 @@ async fn while_the_request_itself_comes_in(cloud: Cloud) {
         "{:?}",
         began.elapsed()
     );
-    assert_eq!(bench.upstream.received().len(), 1);
+    assert_eq!(bench.upstream.received().len(), 2);
 }
 
 #[tokio::test]
