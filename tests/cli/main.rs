@@ -144,7 +144,9 @@ fn the_schema_is_json_and_the_table_is_markdown() {
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert!(schema["$defs"]["ncp"]["properties"]["site"].is_object());
     let output = sidecar(&["schema", "--format", "markdown"], &[]);
-    assert!(text(&output.stdout).starts_with("| key | value | default | change | meaning |\n"));
+    let tables = text(&output.stdout);
+    assert!(tables.starts_with("### The process\n\n| key | value | default | change | meaning |\n"));
+    assert!(tables.contains("\n### `targets.<name>.retry`\n"));
 }
 
 #[test]
