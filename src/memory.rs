@@ -11,7 +11,7 @@
 //! sockets and flow-control windows (`docs/operations.md`, "Memory").
 //!
 //! One peer alone may have the whole limit. An eighth more is there for the others: of that a peer takes no more than one
-//! part in [`FAIR`] of what it leaves free, with what it holds already, so that whoever holds little finds room.
+//! part in `FAIR` of what it leaves free, with what it holds already, so that whoever holds little finds room.
 //!
 //! Knows nothing of what the bodies are.
 
