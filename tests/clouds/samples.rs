@@ -150,13 +150,7 @@ fn functiongraph() -> Vec<(&'static str, Value)> {
         "additional_version_strategy": {"3.0": {"combine_type": "and",
             "rules": [{"rule_type": "Header", "param": "p", "op": "=", "value": "v"}]}},
     });
-    let config = json!({
-        "func_urn": urn, "max_async_event_age_in_seconds": 3600, "max_async_retry_attempts": 3,
-        "destination_config": {"on_success": {"destination": "OBS", "param": "{\"bucket\":\"b\"}"},
-            "on_failure": {"destination": "SMN", "param": "{\"topic_urn\":\"t\"}"}},
-        "enable_async_status_log": true, "log_group_id": "g", "log_group_name": "n", "log_stream_id": "s",
-        "log_stream_name": "m", "created_time": "2021-05-25 16:41:24", "last_modified": "2021-05-25 16:41:24",
-    });
+    let config = async_config(&urn);
     let records = json!({
         "invocations": [{"request_id": ID, "status": "SUCCESS", "error_message": "", "error_code": 0,
             "start_time": "2019-10-25T15:37:27", "end_time": "2019-10-25T15:37:28"}],
@@ -181,4 +175,15 @@ fn functiongraph() -> Vec<(&'static str, Value)> {
         ("GetActivation", records.clone()),
         ("ListActivations", records),
     ]
+}
+
+/// The settings of asynchronous runs of the function of that URN, all of them.
+pub fn async_config(urn: &str) -> Value {
+    json!({
+        "func_urn": urn, "max_async_event_age_in_seconds": 3600, "max_async_retry_attempts": 3,
+        "destination_config": {"on_success": {"destination": "OBS", "param": "{\"bucket\":\"b\"}"},
+            "on_failure": {"destination": "SMN", "param": "{\"topic_urn\":\"t\"}"}},
+        "enable_async_status_log": true, "log_group_id": "g", "log_group_name": "n", "log_stream_id": "s",
+        "log_stream_name": "m", "created_time": "2021-05-25 16:41:24", "last_modified": "2021-05-25 16:41:24",
+    })
 }

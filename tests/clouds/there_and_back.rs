@@ -14,6 +14,7 @@ use prost_reflect::{
 use serde_json::{Value, json};
 
 use crate::bench::{Cloud, Clouds, PROJECT};
+use crate::samples::async_config;
 use crate::support::answer::{Http, http};
 use crate::support::details::{Told, bare};
 use crate::support::upstream::Received;
@@ -689,13 +690,7 @@ fn functiongraph() -> Vec<Document> {
         "additional_version_strategy": {"3.0": {"combine_type": "or",
             "rules": [{"rule_type": "Header", "param": "p", "op": "in", "value": "v,w"}]}},
     });
-    let config = json!({
-        "func_urn": urn, "max_async_event_age_in_seconds": 3600, "max_async_retry_attempts": 3,
-        "destination_config": {"on_success": {"destination": "OBS", "param": "{\"bucket\":\"b\"}"},
-            "on_failure": {"destination": "SMN", "param": "{\"topic_urn\":\"t\"}"}},
-        "enable_async_status_log": true, "log_group_id": "g", "log_group_name": "n", "log_stream_id": "s",
-        "log_stream_name": "m", "created_time": "2021-05-25 16:41:24", "last_modified": "2021-05-25 16:41:24",
-    });
+    let config = async_config(&urn);
     vec![
         Document::coded(
             function.clone(),

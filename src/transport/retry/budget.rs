@@ -8,8 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 /// Seconds that count: long enough to be steady, short enough to forget an outage (linkerd and finagle use 10 s).
-const WINDOW: u64 = 10;
-const SLOTS: usize = 10;
+const WINDOW: u32 = 10;
 
 /// What one retry costs. A call earns its ratio of it, so a ratio is exact to a millionth.
 const RETRY: i64 = 1_000_000;
@@ -22,7 +21,7 @@ pub(super) struct Budget {
     reserve: i64,
     began: Instant,
     /// Earned less spent, by second; each with the second that it is of.
-    seconds: Mutex<[(u64, i64); SLOTS]>,
+    seconds: Mutex<[(u64, i64); WINDOW as usize]>,
 }
 
 impl Budget {
@@ -35,7 +34,7 @@ impl Budget {
         let share = (ratio * 1_000_000.0).round() as i64;
         Self {
             share,
-            reserve: i64::from(min_per_second) * WINDOW.cast_signed() * RETRY,
+            reserve: i64::from(min_per_second) * i64::from(WINDOW) * RETRY,
             began: Instant::now(),
             seconds: Mutex::default(),
         }
@@ -61,9 +60,9 @@ impl Budget {
     fn change<T>(&self, f: impl FnOnce(&mut (u64, i64), i64) -> T) -> T {
         let now = self.began.elapsed().as_secs();
         let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = seconds.iter().filter(|(at, _)| now - at < WINDOW);
+        let counted = seconds.iter().filter(|(at, _)| now - at < u64::from(WINDOW));
         let earned = counted.map(|(_, net)| net).sum();
-        let second = &mut seconds[usize::try_from(now % WINDOW).unwrap_or_default()];
+        let second = &mut seconds[usize::try_from(now % u64::from(WINDOW)).unwrap_or_default()];
         if second.0 != now {
             *second = (now, 0);
         }

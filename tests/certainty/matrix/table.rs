@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tonic::Code;
+use faas_sidecar::grpc::code_name;
 
 use crate::answers::Cloud;
 use crate::call::Answer;
@@ -30,7 +30,7 @@ pub struct Row {
 impl Cell {
     pub fn new(answer: &Answer, executions: usize) -> Self {
         Self {
-            code: name(answer.code),
+            code: code_name(answer.code),
             reasons: vec![answer.reason.clone()],
             execution: answer.execution.clone().unwrap_or_else(|| "-".to_owned()),
             attempts: answer.attempts,
@@ -152,27 +152,4 @@ pub fn assert_same(docs: &str, proven: &str) {
         missing(docs, proven).join("\n"),
         missing(proven, docs).join("\n")
     );
-}
-
-/// The code as the protocol spells it.
-fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
 }
