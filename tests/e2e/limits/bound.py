@@ -250,7 +250,7 @@ def main() -> int:
     held.sort(key=lambda pair: -pair[0])
     for cost, measured in held[:3]:
         print(f"an open stream: {cost:.1f} KiB beside ten times its bytes, the bound is {constants['open stream'] // KIB}: {measured.what}")
-    ratio, measured = max((one.held / one.came, one) for one in found if one.came > 30_000 * one.streams)
+    ratio, measured = max(((one.held / one.came, one) for one in found if one.came > 30_000 * one.streams), key=lambda pair: pair[0])
     print(f"bytes that came: {ratio:.1f} times, the bound is {FACTOR}: {measured.what}")
     broken += [f"{one.what}: {over(one, constants) / MIB:.1f} MiB beyond the bound; {one.held / MIB:.1f} MiB are held for {one.came / MIB:.1f} MiB that came" for one in found
                if over(one, constants) > 0]
