@@ -1,6 +1,7 @@
 //! Compiles `proto/` without `protoc`: protox parses, tonic-prost-build generates.
 //!
-//! `google.protobuf.Value` is mapped to our own type, which keeps the wire bytes (see `src/json/value.rs`).
+//! `google.protobuf.Value` is mapped to our own type, which keeps the wire bytes (see
+//! `src/json/value.rs`).
 
 use std::path::PathBuf;
 
@@ -25,8 +26,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(PROTOS)?;
-    // Reflection shows the comments to users, and of the source info these alone: where a word stands in a file they do not
-    // have says nothing to them, and each answer is held until it is read.
+    // Reflection shows the comments to users, and of the source info these alone: where a word
+    // stands in a file they do not have says nothing to them, and each answer is held until it is
+    // read.
     let mut shown = compiler.file_descriptor_set();
     for info in shown
         .file
@@ -35,7 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         info.location.retain(|place| {
             let comments = [&place.leading_comments, &place.trailing_comments];
-            !place.leading_detached_comments.is_empty() || comments.iter().any(|comment| comment.is_some())
+            !place.leading_detached_comments.is_empty()
+                || comments.iter().any(|comment| comment.is_some())
         });
     }
     std::fs::write(out.join("faas_v1_descriptor.bin"), shown.encode_to_vec())?;

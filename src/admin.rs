@@ -1,11 +1,13 @@
-//! Pages for operators over plain HTTP, on listeners of their own: `/livez`, `/readyz`, `/startupz`, `/config`,
-//! `/credentials`, `/metrics`, `/loglevel`, `/quitquitquit`.
+//! Pages for operators over plain HTTP, on listeners of their own: `/livez`, `/readyz`,
+//! `/startupz`, `/config`, `/credentials`, `/metrics`, `/loglevel`, `/quitquitquit`.
 //!
-//! It is handed what it shows, and knows telemetry: its numbers, and the log's level to change it. Liveness never depends
-//! on an upstream, and no page holds a secret. A listener that other machines may reach shows numbers and probes alone.
+//! It is handed what it shows, and knows telemetry: its numbers, and the log's level to change it.
+//! Liveness never depends on an upstream, and no page holds a secret. A listener that other
+//! machines may reach shows numbers and probes alone.
 //!
-//! Everything about a connection is bounded: one request, so many bytes of head, no body, so much time, so many at once;
-//! beyond that the oldest is closed, so that silent ones never keep a probe out.
+//! Everything about a connection is bounded: one request, so many bytes of head, no body, so much
+//! time, so many at once; beyond that the oldest is closed, so that silent ones never keep a probe
+//! out.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -88,7 +90,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// `page` is the state of all as JSON, `unready` one sentence on why the default target has none.
+    /// `page` is the state of all as JSON, `unready` one sentence on why the default target has
+    /// none.
     pub fn new(
         page: impl Fn() -> String + Send + Sync + 'static,
         unready: impl Fn() -> Option<String> + Send + Sync + 'static,
@@ -210,7 +213,12 @@ impl Listener {
 }
 
 impl Pages {
-    fn answer<B>(&self, request: &Request<B>, scope: Scope, loopback: bool) -> Response<Full<Bytes>> {
+    fn answer<B>(
+        &self,
+        request: &Request<B>,
+        scope: Scope,
+        loopback: bool,
+    ) -> Response<Full<Bytes>> {
         if let Some(why) = sender::refusal(request, loopback) {
             return page(StatusCode::FORBIDDEN, "text/plain", why);
         }
@@ -226,11 +234,17 @@ impl Pages {
             ("/livez" | "/startupz", _) => page(StatusCode::OK, "text/plain", "ok\n"),
             ("/readyz", _) => match self.unready() {
                 None => page(StatusCode::OK, "text/plain", &self.config.borrow().ready()),
-                Some(why) => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", &format!("{why}\n")),
+                Some(why) => page(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "text/plain",
+                    &format!("{why}\n"),
+                ),
             },
             ("/metrics", _) => {
                 let accept = request.headers().get(header::ACCEPT);
-                let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let accept = accept
+                    .and_then(|value| value.to_str().ok())
+                    .unwrap_or_default();
                 let format = Format::accepted(accept);
                 page(
                     StatusCode::OK,
@@ -238,10 +252,16 @@ impl Pages {
                     &self.metrics.render(format),
                 )
             }
-            ("/credentials", Scope::All) => {
-                page(StatusCode::OK, "application/json", &(self.credentials.page)())
-            }
-            ("/config", Scope::All) => page(StatusCode::OK, "application/json", &self.config.borrow().page()),
+            ("/credentials", Scope::All) => page(
+                StatusCode::OK,
+                "application/json",
+                &(self.credentials.page)(),
+            ),
+            ("/config", Scope::All) => page(
+                StatusCode::OK,
+                "application/json",
+                &self.config.borrow().page(),
+            ),
             (_, Scope::All) => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",

@@ -1,8 +1,9 @@
-//! The composition root: configuration → targets → listeners → drain. The only room that knows all others.
+//! The composition root: configuration → targets → listeners → drain. The only room that knows all
+//! others.
 //!
-//! One single-threaded runtime a serving thread, each with its own upstream connections (a third less CPU a call than a
-//! shared multi-threaded one, `docs/performance.md`); what must be one for the whole process — keys, slots, retry budget,
-//! request ids, health — is shared.
+//! One single-threaded runtime a serving thread, each with its own upstream connections (a third
+//! less CPU a call than a shared multi-threaded one, `docs/performance.md`); what must be one for
+//! the whole process — keys, slots, retry budget, request ids, health — is shared.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -167,7 +168,8 @@ impl Sidecar {
             .collect();
         let addresses = bound.iter().map(|bound| bound.address().clone()).collect();
         let health = Health::default();
-        let dedup = Dedup::new(window(&config.request_ids)).counted(Repeats::new(telemetry.metrics()));
+        let dedup =
+            Dedup::new(window(&config.request_ids)).counted(Repeats::new(telemetry.metrics()));
         let dedup = Arc::new(dedup);
         let (stop, _) = watched::channel(Stop::Not);
         let limits = Limits {
@@ -208,7 +210,9 @@ impl Sidecar {
             let thread = std::thread::Builder::new()
                 .name(format!("serve-{number}"))
                 .spawn(move || worker.run())
-                .map_err(|fault| StartError(format!("a serving thread cannot be started ({fault})")))?;
+                .map_err(|fault| {
+                    StartError(format!("a serving thread cannot be started ({fault})"))
+                })?;
             threads.push(thread);
         }
         Ok(Self {
@@ -253,16 +257,18 @@ impl Sidecar {
         tcp(self.metrics.as_ref()?)
     }
 
-    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain timeout, those whose
-    /// caller has left too; then what is left to export is exported, within a bound of its own.
+    /// Health turns `NOT_SERVING`, connections get GOAWAY, calls in flight finish within the drain
+    /// timeout, those whose caller has left too; then what is left to export is exported, within a
+    /// bound of its own.
     ///
     /// Answers true when all of them did.
     pub async fn drain(mut self) -> bool {
         self.health.stop_serving();
         self.stop.send_replace(Stop::Drain);
         let threads = std::mem::take(&mut self.threads);
-        let joined =
-            tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
+        let joined = tokio::task::spawn_blocking(move || {
+            threads.into_iter().for_each(|thread| drop(thread.join()))
+        });
         let mut joined = std::pin::pin!(joined);
         let finished = tokio::time::timeout(self.config.drain_timeout, &mut joined)
             .await
@@ -301,7 +307,10 @@ struct Worker {
 
 impl Worker {
     fn run(self) {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let runtime = match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
             Ok(runtime) => runtime,
             Err(fault) => return warn!("a serving thread cannot run: {fault}"),
         };
@@ -321,13 +330,18 @@ impl Worker {
                 // Not awaited: the pages answer until the thread ends.
                 tokio::spawn(serve_pages(bound, scope, self.pages.clone()));
             }
-            let serving = self
-                .listeners
-                .into_iter()
-                .map(|bound| accept::serve(bound, router.clone(), Arc::clone(&self.door), self.stop.clone()));
+            let serving = self.listeners.into_iter().map(|bound| {
+                accept::serve(
+                    bound,
+                    router.clone(),
+                    Arc::clone(&self.door),
+                    self.stop.clone(),
+                )
+            });
             let served = async {
                 futures_util::future::join_all(serving).await;
-                // Calls with a request_id go on without their callers, and on the thread that began them.
+                // Calls with a request_id go on without their callers, and on the thread that began
+                // them.
                 self.dedup.ended().await;
             };
             tokio::select! {
@@ -384,7 +398,8 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// Names the calls with a request id that a shutdown does not wait for any longer. They may go on in the cloud.
+/// Names the calls with a request id that a shutdown does not wait for any longer. They may go on
+/// in the cloud.
 fn tell_left(left: &[Running]) {
     const MOST: usize = 20;
     for call in left.iter().take(MOST) {

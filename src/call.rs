@@ -1,4 +1,5 @@
-//! One caller's call on its way through the rooms: its deadline, its trace context, and what it has cost so far.
+//! One caller's call on its way through the rooms: its deadline, its trace context, and what it has
+//! cost so far.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,22 +23,26 @@ pub struct Call {
     pub deadline: Instant,
     /// W3C trace headers to pass on, already checked: (name, value).
     pub trace: Vec<(&'static str, String)>,
-    /// Which configuration the call sees from beginning to end: 1 for the one at the start, one more with each reload.
+    /// Which configuration the call sees from beginning to end: 1 for the one at the start, one
+    /// more with each reload.
     pub config_generation: u64,
     /// The connection that the call came on, so that callers take turns in queues; 0 = unknown.
     pub caller: u64,
-    /// The bound on memory as the caller sees it; none for a call of nobody's, which the target's own bounds.
+    /// The bound on memory as the caller sees it; none for a call of nobody's, which the target's
+    /// own bounds.
     pub room: Option<Memory>,
-    /// How often the caller's own retry policy has sent this call before (gRFC A6, `grpc-previous-rpc-attempts`);
-    /// 0 = this is the first time.
+    /// How often the caller's own retry policy has sent this call before (gRFC A6,
+    /// `grpc-previous-rpc-attempts`); 0 = this is the first time.
     pub previous_attempts: u32,
     /// Whether this call, being a retry, has been paid for from a retry budget.
     pub retry_paid: bool,
     /// Signed HTTP requests sent so far.
     pub attempts: u32,
-    /// Whether the latest request may be repeated without harm: by its nature, the caller's word or the configuration.
+    /// Whether the latest request may be repeated without harm: by its nature, the caller's word or
+    /// the configuration.
     pub idempotent: bool,
-    /// What the reads that were answered so far have done: an operation of several reads is begun with the first.
+    /// What the reads that were answered so far have done: an operation of several reads is begun
+    /// with the first.
     pub reads: Execution,
     /// Memory that the latest answer takes; kept until the caller has its own.
     pub memory: Held,

@@ -1,4 +1,5 @@
-//! The command line: arguments → one command → an exit code. Printing happens here and nowhere else.
+//! The command line: arguments → one command → an exit code. Printing happens here and nowhere
+//! else.
 //!
 //! Each command has its file: the arguments it takes, what they mean, and how its outcome is shown.
 //! `dispatch` joins each to the code that runs it.
@@ -63,8 +64,7 @@ Exit codes:
   78  bad configuration";
 
 #[cfg(feature = "emulator")]
-const DEMO: &str =
-    "\n  faas-sidecar demo                                    everything at once, on this machine alone";
+const DEMO: &str = "\n  faas-sidecar demo                                    everything at once, on this machine alone";
 #[cfg(not(feature = "emulator"))]
 const DEMO: &str = "";
 

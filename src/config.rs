@@ -1,8 +1,9 @@
 //! The configuration: one YAML file, environment variables and flags → one checked [`Config`].
 //!
-//! Flags win over variables, variables over the file, the file over defaults. Every mistake is found and
-//! told in one go, with its path and line. Secrets never pass through here: settings say where they are.
-//! This room knows how nothing runs; the composition root turns these plain settings into each room's own.
+//! Flags win over variables, variables over the file, the file over defaults. Every mistake is
+//! found and told in one go, with its path and line. Secrets never pass through here: settings say
+//! where they are. This room knows how nothing runs; the composition root turns these plain
+//! settings into each room's own.
 
 mod build;
 mod callers;
@@ -43,8 +44,8 @@ pub(crate) use sources::parse_text;
 pub use sources::{CONFIG_VARIABLE, Sources, load};
 pub(crate) use suggest::nearest;
 pub use target::{
-    ApiVersion, BaseKey, Breaker, Budget, Cloud, CredentialSource, Credentials, FunctionGraph, Limits, Ncp,
-    Platform, Region, Retry, Site, TargetConfig, Timeouts,
+    ApiVersion, BaseKey, Breaker, Budget, Cloud, CredentialSource, Credentials, FunctionGraph,
+    Limits, Ncp, Platform, Region, Retry, Site, TargetConfig, Timeouts,
 };
 
 /// What a byte of a message costs in memory while its call goes on.
@@ -154,7 +155,8 @@ pub enum AccessLog {
     All,
 }
 
-/// What is exported of calls that sampling left out; where traces go the standard `OTEL_*` variables say.
+/// What is exported of calls that sampling left out; where traces go the standard `OTEL_*`
+/// variables say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tracing {
     /// Calls that failed, and calls with a repeated request.

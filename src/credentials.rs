@@ -1,8 +1,8 @@
 //! Keys: where they come from, and the current ones behind a handle.
 //!
-//! Knows neither gRPC nor which cloud is called: what a cloud gives keys by is an [`Issuer`], how it is asked whether it
-//! takes a key is a [`Trial`], and both are written in the cloud's own folder. A [`Secret`] cannot be printed, logged or
-//! serialised.
+//! Knows neither gRPC nor which cloud is called: what a cloud gives keys by is an [`Issuer`], how
+//! it is asked whether it takes a key is a [`Trial`], and both are written in the cloud's own
+//! folder. A [`Secret`] cannot be printed, logged or serialised.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -54,7 +54,8 @@ pub trait Issuer: Send + Sync + 'static {
     /// Asks for keys, within a time of its own.
     ///
     /// # Errors
-    /// Why there are none. Kind `Unauthenticated` with an HTTP status is a refusal, and is not repeated soon.
+    /// Why there are none. Kind `Unauthenticated` with an HTTP status is a refusal, and is not
+    /// repeated soon.
     async fn issue(&self) -> Result<Issued>;
 
     /// Where the keys come from, in a few words, without any value.
@@ -100,7 +101,8 @@ pub enum Origin {
 pub struct Keeping {
     /// Whether new keys are tried before they take the place of good ones.
     pub verify: bool,
-    /// How they are tried; without it a key that was refused in a call stays out until the source changes.
+    /// How they are tried; without it a key that was refused in a call stays out until the source
+    /// changes.
     pub trial: Option<Arc<dyn Trial>>,
     /// The times.
     pub pace: Pace,
@@ -117,7 +119,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Reads a source once and for all; absent keys are no error here, but of each call that needs them.
+    /// Reads a source once and for all; absent keys are no error here, but of each call that needs
+    /// them.
     #[must_use]
     pub fn load(source: impl Borrow<Source>) -> Self {
         let source = source.borrow();
@@ -141,9 +144,13 @@ impl Credentials {
         }
     }
 
-    /// Reads a source and keeps up with it. The future does the keeping: it must run for as long as there is a handle,
-    /// and ends by itself after that. Keys of this machine are there at once; issued ones when their issuer has answered.
-    pub fn keep(origin: Origin, keeping: Keeping) -> (Self, impl Future<Output = ()> + Send + 'static) {
+    /// Reads a source and keeps up with it. The future does the keeping: it must run for as long as
+    /// there is a handle, and ends by itself after that. Keys of this machine are there at once;
+    /// issued ones when their issuer has answered.
+    pub fn keep(
+        origin: Origin,
+        keeping: Keeping,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (credentials, keeper) = Self::kept(origin, keeping);
         (credentials, keeper.run())
     }
@@ -160,17 +167,21 @@ impl Credentials {
             store,
             wake: Some(wake),
             issued,
-            ask_again: if issued { pace.ask_again } else { pace.poll_missing },
+            ask_again: if issued {
+                pace.ask_again
+            } else {
+                pace.poll_missing
+            },
         };
         (credentials, keeper)
     }
 
-    /// Waits for keys until `deadline`, if there are none and someone is about to give some. With keys at hand this
-    /// costs a look.
+    /// Waits for keys until `deadline`, if there are none and someone is about to give some. With
+    /// keys at hand this costs a look.
     ///
     /// # Errors
-    /// `Unauthenticated` with reason `CREDENTIALS_MISSING` when the source has none, whatever a failed issuer said, or
-    /// `DeadlineExceeded`. Nothing was sent.
+    /// `Unauthenticated` with reason `CREDENTIALS_MISSING` when the source has none, whatever a
+    /// failed issuer said, or `DeadlineExceeded`. Nothing was sent.
     pub async fn ready(&self, deadline: Instant) -> Result<()> {
         if self.store.usable() {
             return Ok(());
@@ -204,13 +215,14 @@ impl Credentials {
         Err(self.store.missing())
     }
 
-    /// Notes that the cloud took a signature of this generation. Cheap: nearly always that is known.
+    /// Notes that the cloud took a signature of this generation. Cheap: nearly always that is
+    /// known.
     pub fn accepted(&self, generation: u64) {
         self.store.accepted(generation);
     }
 
-    /// Other keys to sign a refused request with, once: newer ones, or those before, or those that the source has now.
-    /// Only for a request that did nothing.
+    /// Other keys to sign a refused request with, once: newer ones, or those before, or those that
+    /// the source has now. Only for a request that did nothing.
     pub async fn alternative(&self, refused: u64, deadline: Instant) -> Option<Arc<Snapshot>> {
         if let Some(other) = self.store.alternative(refused) {
             return Some(other);
@@ -226,8 +238,8 @@ impl Credentials {
         self.store.alternative(refused)
     }
 
-    /// Notes that the cloud refused `refused` and took `taken` for the same request: the keys before come back into use
-    /// and the refused ones are tried again later.
+    /// Notes that the cloud refused `refused` and took `taken` for the same request: the keys
+    /// before come back into use and the refused ones are tried again later.
     pub fn fell_back(&self, refused: u64, taken: u64) {
         if self.store.fall_back(refused, taken) {
             self.wake();

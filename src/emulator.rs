@@ -1,7 +1,9 @@
-//! The clouds on loopback: strict REST servers that verify every signature and really run the code they are given.
+//! The clouds on loopback: strict REST servers that verify every signature and really run the code
+//! they are given.
 //!
-//! They stand in for a cloud in tests, in `demo`, in `serve --emulator` and behind the `emulator` command. Nothing here
-//! uses `provider` or `transport`: a mistake there must meet an independent reader of the same documents.
+//! They stand in for a cloud in tests, in `demo`, in `serve --emulator` and behind the `emulator`
+//! command. Nothing here uses `provider` or `transport`: a mistake there must meet an independent
+//! reader of the same documents.
 //!
 //! | room | what it holds |
 //! | --- | --- |
@@ -31,5 +33,4 @@ pub use faults::{Fault, FaultPlan, Faults};
 pub use http::{RecordedRequest, Running};
 
 /// What a person who starts an emulator has to know.
-pub const NO_SANDBOX: &str =
-    "deployed code runs on this machine as your own account, with all its rights: the emulator is no sandbox";
+pub const NO_SANDBOX: &str = "deployed code runs on this machine as your own account, with all its rights: the emulator is no sandbox";

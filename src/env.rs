@@ -42,8 +42,9 @@ impl Env {
         self
     }
 
-    /// The variable's value. An empty variable counts as absent, since that is how shells and manifests
-    /// "unset" one; bytes that are not UTF-8 become U+FFFD, so that a check refuses them by name later.
+    /// The variable's value. An empty variable counts as absent, since that is how shells and
+    /// manifests "unset" one; bytes that are not UTF-8 become U+FFFD, so that a check refuses them
+    /// by name later.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match &self.fixed {

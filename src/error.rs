@@ -1,9 +1,10 @@
-//! What went wrong, in words every room understands: kind, who failed, whether the function may have run.
+//! What went wrong, in words every room understands: kind, who failed, whether the function may
+//! have run.
 //!
-//! Knows no gRPC and no HTTP library. [`Error`] is what a provider or the transport returns; `grpc/status.rs` is the
-//! only place that turns it into a `google.rpc.Status`. What each fact means to a caller stands in `docs/operations.md`
-//! ("Errors and what to do"): retry decisions follow from [`Error::transient`] and
-//! [`Error::execution`], never from a status code.
+//! Knows no gRPC and no HTTP library. [`Error`] is what a provider or the transport returns;
+//! `grpc/status.rs` is the only place that turns it into a `google.rpc.Status`. What each fact
+//! means to a caller stands in `docs/operations.md` ("Errors and what to do"): retry decisions
+//! follow from [`Error::transient`] and [`Error::execution`], never from a status code.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -101,8 +102,8 @@ pub struct Facts {
     pub scope: Scope,
     /// True when the cause may pass by itself, so that the same request may succeed later.
     pub transient: bool,
-    /// True when the upstream said that it did not process the request (RFC 9113 §8.7): it works, and one repetition asks
-    /// no more of it than the first request did.
+    /// True when the upstream said that it did not process the request (RFC 9113 §8.7): it works,
+    /// and one repetition asks no more of it than the first request did.
     pub unprocessed: bool,
     /// True when the target's retries are spent: the caller's own retry policy must stop, too.
     pub retries_spent: bool,
@@ -120,7 +121,8 @@ pub struct Facts {
     pub resource: Option<(&'static str, String)>,
     /// The quota exceeded: subject and description.
     pub quota: Option<(String, String)>,
-    /// The cause of a refusal by its symbol (`provider::diagnosis::Cause`), where the answer itself proves it.
+    /// The cause of a refusal by its symbol (`provider::diagnosis::Cause`), where the answer itself
+    /// proves it.
     pub cause: Option<&'static str>,
     /// What to do: text and link.
     pub help: Option<(&'static str, &'static str)>,
@@ -128,7 +130,11 @@ pub struct Facts {
 
 impl Error {
     /// A failure of our own before anything left: `component = sidecar`, `execution = not_started`.
-    pub fn new(kind: Kind, reason: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+    pub fn new(
+        kind: Kind,
+        reason: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self(Box::new(Facts {
             kind,
             reason: reason.into(),
@@ -193,14 +199,15 @@ impl Error {
         self
     }
 
-    /// True when the very same request may be sent again: the cause may pass, and either nothing happened or the
-    /// operation is idempotent.
+    /// True when the very same request may be sent again: the cause may pass, and either nothing
+    /// happened or the operation is idempotent.
     #[must_use]
     pub fn may_retry(&self, idempotent: bool) -> bool {
         self.0.transient
             && match self.0.execution {
                 Execution::NotStarted => true,
-                // Even a second run does no harm then, and it is the only way to an answer that was lost.
+                // Even a second run does no harm then, and it is the only way to an answer that was
+                // lost.
                 Execution::Unknown | Execution::Completed => idempotent,
             }
     }

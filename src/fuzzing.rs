@@ -1,8 +1,9 @@
 //! One function a fuzz target: bytes that nobody chose, and what must hold for all of them.
 //!
-//! Built for tests and with the feature `fuzzing`, never into the program. Two drivers run the very same functions:
-//! `fuzz/` under libFuzzer, which looks for new paths through the code, and `tests.rs` here in every `cargo test`, which
-//! mutates the seeds of `fuzz/corpus` a fixed number of times. A target panics when its property does not hold.
+//! Built for tests and with the feature `fuzzing`, never into the program. Two drivers run the very
+//! same functions: `fuzz/` under libFuzzer, which looks for new paths through the code, and
+//! `tests.rs` here in every `cargo test`, which mutates the seeds of `fuzz/corpus` a fixed number
+//! of times. A target panics when its property does not hold.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -21,8 +22,8 @@ use serde_json::Value as Tree;
 use crate::error::Faults;
 use crate::json::Value;
 use crate::names::{
-    AliasName, AsyncRequestId, FunctionName, FunctionPackage, FunctionUrn, FunctionVersion, NcpActivationId,
-    NcpName, NcpPackage, Pattern, Qualifier,
+    AliasName, AsyncRequestId, FunctionName, FunctionPackage, FunctionUrn, FunctionVersion,
+    NcpActivationId, NcpName, NcpPackage, Pattern, Qualifier,
 };
 use crate::transport;
 use crate::transport::survey::certificate;
@@ -52,7 +53,8 @@ pub const TARGETS: &[Target] = &[
     ("manifests", manifests),
 ];
 
-/// JSON text → protobuf wire bytes → JSON text: the same document, and a second time the same bytes.
+/// JSON text → protobuf wire bytes → JSON text: the same document, and a second time the same
+/// bytes.
 pub fn json_text(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -87,9 +89,12 @@ fn doubles(tree: Tree) -> Tree {
     }
 }
 
-/// Wire bytes of a `google.protobuf.Value` → JSON text: refused or well-formed, and kept byte for byte meanwhile.
+/// Wire bytes of a `google.protobuf.Value` → JSON text: refused or well-formed, and kept byte for
+/// byte meanwhile.
 pub fn value_wire(data: &[u8]) {
-    let Ok(value) = Value::decode(data) else { return };
+    let Ok(value) = Value::decode(data) else {
+        return;
+    };
     let encoded = value.encode_to_vec();
     assert_eq!(encoded.len(), value.encoded_len());
     let again = Value::decode(encoded.as_slice()).expect("what was encoded can be decoded");
@@ -147,7 +152,8 @@ pub fn names(data: &[u8]) {
     }
 }
 
-/// A configuration is refused with reasons, or means the same when its effective form is read again.
+/// A configuration is refused with reasons, or means the same when its effective form is read
+/// again.
 pub fn config_text(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -156,7 +162,8 @@ pub fn config_text(data: &[u8]) {
         Err(faults) => assert!(!faults.is_empty() && !faults.to_string().is_empty()),
         Ok(config) => {
             let shown = config::effective(&config);
-            let again = config::parse_text(&shown).unwrap_or_else(|faults| panic!("{faults}\n{shown}"));
+            let again =
+                config::parse_text(&shown).unwrap_or_else(|faults| panic!("{faults}\n{shown}"));
             assert_eq!(again, config, "{shown}");
         }
     }
@@ -209,7 +216,8 @@ pub fn certificate_der(data: &[u8]) {
     }
 }
 
-/// A caller's bytes on a Unix socket: the same whatever the pieces, and nothing but delimiters changes.
+/// A caller's bytes on a Unix socket: the same whatever the pieces, and nothing but delimiters
+/// changes.
 pub fn authority(data: &[u8]) {
     app::fuzz_authority(data);
 }

@@ -1,7 +1,8 @@
 //! The gRPC edge: one file a service, and what all calls share.
 //!
-//! Picks the target, sets the deadline, reads the trace context, turns an [`Error`](crate::error::Error) into a status
-//! with details. Knows neither HTTP upstreams nor signatures nor clouds.
+//! Picks the target, sets the deadline, reads the trace context, turns an
+//! [`Error`](crate::error::Error) into a status with details. Knows neither HTTP upstreams nor
+//! signatures nor clouds.
 
 use std::sync::Arc;
 
@@ -56,7 +57,8 @@ pub struct Services {
 }
 
 impl Services {
-    /// Serves what `targets` holds when a call begins; `dedup` is shared by all listeners and threads.
+    /// Serves what `targets` holds when a call begins; `dedup` is shared by all listeners and
+    /// threads.
     #[must_use]
     pub fn new(targets: Arc<ArcSwap<Targets>>, dedup: Arc<Dedup>) -> Self {
         Self {

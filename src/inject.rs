@@ -1,8 +1,10 @@
-//! The sidecar put into a pod that asks for it: a pod, its annotations and a template → a JSON Patch, or every mistake.
+//! The sidecar put into a pod that asks for it: a pod, its annotations and a template → a JSON
+//! Patch, or every mistake.
 //!
-//! Nothing here reads a file or a socket. What it knows of a pod is what it changes; everything else passes through as it
-//! came, in its order. The template holds the sidecar's parts as the Helm chart renders them, so that a policy of the
-//! cluster, the webhook and the command line make the same pod.
+//! Nothing here reads a file or a socket. What it knows of a pod is what it changes; everything
+//! else passes through as it came, in its order. The template holds the sidecar's parts as the Helm
+//! chart renders them, so that a policy of the cluster, the webhook and the command line make the
+//! same pod.
 
 mod change;
 mod check;

@@ -1,7 +1,8 @@
 //! The `Json` message and JSON text: exact both ways, and no tree for either arm.
 //!
-//! `text` passes through as it stands, checked for well-formedness only. `value` keeps its protobuf wire bytes and is
-//! walked straight to JSON text; an answer's JSON is streamed straight into wire bytes (see [`Value`]).
+//! `text` passes through as it stands, checked for well-formedness only. `value` keeps its protobuf
+//! wire bytes and is walked straight to JSON text; an answer's JSON is streamed straight into wire
+//! bytes (see [`Value`]).
 
 use std::cell::Cell;
 
@@ -29,20 +30,23 @@ thread_local! {
     static LARGEST_ANSWER: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// Sets the size of the largest [`answer`] in the `value` arm, in bytes, for all calls that this thread serves. A serving
-/// thread belongs to one sidecar, and an answer that its edge would refuse need not be built.
+/// Sets the size of the largest [`answer`] in the `value` arm, in bytes, for all calls that this
+/// thread serves. A serving thread belongs to one sidecar, and an answer that its edge would refuse
+/// need not be built.
 pub fn set_largest_answer(bytes: usize) {
     LARGEST_ANSWER.set(bytes);
 }
 
-/// Bytes that may be built of one answer of a cloud, beside the answer itself: what an answer of the largest size takes at
-/// most, four times its size as everywhere. A list of very short items would become far more.
+/// Bytes that may be built of one answer of a cloud, beside the answer itself: what an answer of
+/// the largest size takes at most, four times its size as everywhere. A list of very short items
+/// would become far more.
 #[must_use]
 pub fn largest_build() -> usize {
     LARGEST_ANSWER.get().saturating_mul(4)
 }
 
-/// Which arm an answer uses: what the request asked for, else the arm its own JSON used, else `value`.
+/// Which arm an answer uses: what the request asked for, else the arm its own JSON used, else
+/// `value`.
 #[must_use]
 pub fn answer_encoding(asked: i32, request: Option<&Json>) -> JsonEncoding {
     match JsonEncoding::try_from(asked) {
@@ -58,8 +62,8 @@ pub fn answer_encoding(asked: i32, request: Option<&Json>) -> JsonEncoding {
 /// Values up to this many bytes are not looked at beforehand.
 const SMALL: usize = 8 << 10;
 
-/// By how many bytes the JSON text will be longer than it came. A value may grow: a control character is six characters of
-/// JSON, and a number up to twice as long as its bits.
+/// By how many bytes the JSON text will be longer than it came. A value may grow: a control
+/// character is six characters of JSON, and a number up to twice as long as its bits.
 #[must_use]
 pub fn grows_by(json: &Json) -> usize {
     match &json.encoding {
@@ -70,10 +74,16 @@ pub fn grows_by(json: &Json) -> usize {
     }
 }
 
-/// The JSON text of a request field that must hold an object of at most `limit` bytes; absent means `None`.
+/// The JSON text of a request field that must hold an object of at most `limit` bytes; absent means
+/// `None`.
 ///
 /// Whatever is wrong is noted in `faults` under `field`.
-pub fn object_text(json: Option<Json>, field: &str, limit: usize, faults: &mut Faults) -> Option<Bytes> {
+pub fn object_text(
+    json: Option<Json>,
+    field: &str,
+    limit: usize,
+    faults: &mut Faults,
+) -> Option<Bytes> {
     let text = match json?.encoding {
         None => return None,
         Some(Encoding::Text(text)) => {
@@ -102,25 +112,32 @@ pub fn object_text(json: Option<Json>, field: &str, limit: usize, faults: &mut F
         },
     };
     if text.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        faults.add(field, "must be a JSON object, such as {\"name\": \"value\"}.");
+        faults.add(
+            field,
+            "must be a JSON object, such as {\"name\": \"value\"}.",
+        );
         return None;
     }
     if text.len() > limit {
         faults.add(
             field,
-            format!("is {} bytes of JSON; the limit is {limit} bytes.", text.len()),
+            format!(
+                "is {} bytes of JSON; the limit is {limit} bytes.",
+                text.len()
+            ),
         );
         return None;
     }
     Some(text)
 }
 
-/// An upstream's JSON in the encoding asked for, and whether it could not be held exactly: a number, a repeated key, or a
-/// lone surrogate, which a `value` holds as the six characters of its escape.
+/// An upstream's JSON in the encoding asked for, and whether it could not be held exactly: a
+/// number, a repeated key, or a lone surrogate, which a `value` holds as the six characters of its
+/// escape.
 ///
 /// # Errors
-/// `Internal` when the text cannot be held as a `value` (nesting beyond 100 levels), `ResourceExhausted` when the value is
-/// larger than any answer may be; `text` never fails.
+/// `Internal` when the text cannot be held as a `value` (nesting beyond 100 levels),
+/// `ResourceExhausted` when the value is larger than any answer may be; `text` never fails.
 pub fn answer(raw: &RawValue, encoding: JsonEncoding) -> Result<(Json, bool), Error> {
     if encoding == JsonEncoding::Text {
         return Ok((

@@ -1,17 +1,21 @@
-//! Memory for what callers and clouds make the process hold: one bound for the whole process, counted in bytes.
+//! Memory for what callers and clouds make the process hold: one bound for the whole process,
+//! counted in bytes.
 //!
-//! A call is counted with [`CALL`] and its headers from their arrival until its answer is with the caller. A body is
-//! counted from before it is read until then, and with [`FACTOR`] times its size, because on its way it exists as frames,
-//! as a message, as JSON and as the message sent on. Bodies up to [`SMALL`] are part of the call. A body that translation
-//! makes larger counts as what it becomes.
+//! A call is counted with [`CALL`] and its headers from their arrival until its answer is with the
+//! caller. A body is counted from before it is read until then, and with [`FACTOR`] times its size,
+//! because on its way it exists as frames, as a message, as JSON and as the message sent on. Bodies
+//! up to [`SMALL`] are part of the call. A body that translation makes larger counts as what it
+//! becomes.
 //!
-//! A request that finds no room is refused, since nothing has been done for it. An answer is the only trace of work that
-//! is done, so it waits for room instead. Answers that wait for each other would wait for ever; so one of them at a time
-//! may overdraw. The true bound is therefore: the limit, an eighth more, one answer of the largest size, and what lies in
-//! sockets and flow-control windows (`docs/operations.md`, "Memory").
+//! A request that finds no room is refused, since nothing has been done for it. An answer is the
+//! only trace of work that is done, so it waits for room instead. Answers that wait for each other
+//! would wait for ever; so one of them at a time may overdraw. The true bound is therefore: the
+//! limit, an eighth more, one answer of the largest size, and what lies in sockets and flow-control
+//! windows (`docs/operations.md`, "Memory").
 //!
-//! One peer alone may have the whole limit. An eighth more is there for the others: of that a peer takes no more than one
-//! part in `FAIR` of what it leaves free, with what it holds already, so that whoever holds little finds room.
+//! One peer alone may have the whole limit. An eighth more is there for the others: of that a peer
+//! takes no more than one part in `FAIR` of what it leaves free, with what it holds already, so
+//! that whoever holds little finds room.
 //!
 //! Knows nothing of what the bodies are.
 
@@ -21,30 +25,37 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use tokio::sync::Notify;
 
-/// What a byte of a body costs in all while its call goes on: the frames it came in, the message, its JSON and the message
-/// sent on, of which not all live at once. An estimate from above; the chart's advice on memory uses the same.
+/// What a byte of a body costs in all while its call goes on: the frames it came in, the message,
+/// its JSON and the message sent on, of which not all live at once. An estimate from above; the
+/// chart's advice on memory uses the same.
 pub const FACTOR: usize = 4;
 
 /// Bodies up to this many bytes are not counted.
 pub const SMALL: usize = 8 << 10;
 
-/// What a call takes beside its headers and larger bodies: its task, its stream, buffers of the libraries and a small body.
-/// Measured: an open call without headers of its own takes 6 KiB, and a small body comes to that.
+/// What a call takes beside its headers and larger bodies: its task, its stream, buffers of the
+/// libraries and a small body. Measured: an open call without headers of its own takes 6 KiB, and a
+/// small body comes to that.
 pub const CALL: usize = 16 << 10;
 
-/// What an exchange with a cloud over HTTP/1.1 takes, which has a connection to itself. Measured: 20 KiB.
+/// What an exchange with a cloud over HTTP/1.1 takes, which has a connection to itself. Measured:
+/// 20 KiB.
 pub const EXCHANGE: usize = 20 << 10;
 
-/// What a byte of a call's headers takes, as HTTP/2 counts them, while the call goes on. Measured: 2.1.
+/// What a byte of a call's headers takes, as HTTP/2 counts them, while the call goes on. Measured:
+/// 2.1.
 pub const HEADER_FACTOR: usize = 2;
 
-/// The room beside the limit, as a part of it; and what a peer that takes of it may hold, as a part of what it leaves free.
+/// The room beside the limit, as a part of it; and what a peer that takes of it may hold, as a part
+/// of what it leaves free.
 const FAIR: usize = 8;
 
-/// The part of the limit that one alone has beside it, so that a message of the largest size has room with its call.
+/// The part of the limit that one alone has beside it, so that a message of the largest size has
+/// room with its call.
 const BESIDE: usize = 64;
 
-/// Of the room, what peers of the network leave to callers on Unix sockets, however many they are: one part in so many.
+/// Of the room, what peers of the network leave to callers on Unix sockets, however many they are:
+/// one part in so many.
 const LOCAL: usize = 32;
 
 /// The bound that all calls share, as one peer sees it.
@@ -72,7 +83,8 @@ struct Pool {
     /// The part of it that is for those who hold little.
     kept: usize,
     used: AtomicUsize,
-    /// An answer is beyond the limit, and by how much: others find the room that they would have without it.
+    /// An answer is beyond the limit, and by how much: others find the room that they would have
+    /// without it.
     overdrawn: AtomicBool,
     beyond: AtomicUsize,
     /// What was counted whatever the bound: it leaves less to those who hold much.
@@ -186,7 +198,11 @@ impl Memory {
 
     /// Takes it if the peer may and there is room.
     fn take(&self, wanted: usize) -> bool {
-        let View { pool, share, leaves } = &*self.0;
+        let View {
+            pool,
+            share,
+            leaves,
+        } = &*self.0;
         let own = share.as_ref().map(|share| share.add(wanted));
         let apart = pool.apart.load(SeqCst);
         let fits = |used: usize| {
@@ -275,8 +291,9 @@ impl Share {
     }
 }
 
-/// What a piece of JSON counts as: its length, and what its numbers and brackets become as a protobuf value. A `1,` makes
-/// eleven bytes, twice: as the value and as the message that holds it; [`FACTOR`] covers as much as six for each.
+/// What a piece of JSON counts as: its length, and what its numbers and brackets become as a
+/// protobuf value. A `1,` makes eleven bytes, twice: as the value and as the message that holds it;
+/// [`FACTOR`] covers as much as six for each.
 #[must_use]
 pub fn weight(json: &[u8]) -> usize {
     let separators = json
@@ -324,8 +341,8 @@ impl Held {
         Ok(())
     }
 
-    /// Room for `bytes` more of a body, as soon as there is some: when other bodies are done, or when this is the one
-    /// that may overdraw. May be cancelled; then the growth has not happened.
+    /// Room for `bytes` more of a body, as soon as there is some: when other bodies are done, or
+    /// when this is the one that may overdraw. May be cancelled; then the growth has not happened.
     pub async fn grow(&mut self, memory: &Memory, bytes: usize) {
         let size = self.size.saturating_add(bytes);
         let wanted = self.wanted(size);

@@ -1,7 +1,8 @@
 //! Names, parsed once at the edge and correct from then on.
 //!
-//! NCP names are `[A-Za-z0-9_][A-Za-z0-9_-]{0,49}` (NCP docs: compute-cloudfunctions-v2-putpackage, -putaction,
-//! -puttrigger), so they never need percent-encoding and can never name another API path.
+//! NCP names are `[A-Za-z0-9_][A-Za-z0-9_-]{0,49}` (NCP docs: compute-cloudfunctions-v2-putpackage,
+//! -putaction, -puttrigger), so they never need percent-encoding and can never name another API
+//! path.
 
 use std::fmt;
 
@@ -25,7 +26,8 @@ pub struct NcpName(String);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NcpPackage(String);
 
-/// An activation id of NCP: letters, digits and `-` (32 hex digits as documented, open as ids are the cloud's).
+/// An activation id of NCP: letters, digits and `-` (32 hex digits as documented, open as ids are
+/// the cloud's).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NcpActivationId(String);
 
@@ -77,7 +79,8 @@ impl NcpActivationId {
         read
     }
 
-    /// Reads an id that the cloud says: it goes into URLs and to callers, so that nothing else may be in it.
+    /// Reads an id that the cloud says: it goes into URLs and to callers, so that nothing else may
+    /// be in it.
     #[must_use]
     pub fn read(id: &str) -> Option<Self> {
         is_run_id(id).then(|| Self(id.to_owned()))
@@ -104,7 +107,9 @@ impl Pattern {
     /// One sentence when the text has not exactly one slash or an empty half.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once('/') {
-            Some((package, action)) if !package.is_empty() && !action.is_empty() && !action.contains('/') => {
+            Some((package, action))
+                if !package.is_empty() && !action.is_empty() && !action.contains('/') =>
+            {
                 Ok(Self {
                     package: package.to_owned(),
                     action: action.to_owned(),
@@ -148,7 +153,8 @@ impl NamePattern {
     }
 }
 
-/// Whether `name` is `pattern` with each `*` filled in: the first part a prefix, the last a suffix, the rest in order.
+/// Whether `name` is `pattern` with each `*` filled in: the first part a prefix, the last a suffix,
+/// the rest in order.
 fn covers(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|prefix| name.strip_prefix(prefix)) else {
@@ -195,7 +201,8 @@ fn ncp_fault(name: &str) -> Option<String> {
             "holds {bad:?}; only letters, digits, _ and - are allowed."
         ));
     }
-    name.starts_with('-').then(|| "must not begin with -.".to_owned())
+    name.starts_with('-')
+        .then(|| "must not begin with -.".to_owned())
 }
 
 impl fmt::Display for NcpName {
@@ -223,7 +230,10 @@ mod tests {
     fn fault(name: &str) -> Option<String> {
         let mut faults = Faults::new();
         NcpName::parse(name, "action_name", &mut faults);
-        faults.into_result().err().map(|error| error.message.clone())
+        faults
+            .into_result()
+            .err()
+            .map(|error| error.message.clone())
     }
 
     #[test]

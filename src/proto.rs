@@ -22,9 +22,11 @@ pub mod health {
 }
 
 /// All files with their comments, for server reflection.
-pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/faas_v1_descriptor.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/faas_v1_descriptor.bin"));
 
-// Messages that may carry a secret (a GitHub token, environment variables, arguments) print none of it.
+// Messages that may carry a secret (a GitHub token, environment variables, arguments) print none of
+// it.
 
 impl fmt::Debug for GithubSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,7 +38,8 @@ impl fmt::Debug for GithubSource {
 
 impl fmt::Debug for FunctionGraphAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FunctionGraphAction").finish_non_exhaustive()
+        f.debug_struct("FunctionGraphAction")
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,8 +1,8 @@
-//! What a functions cloud can do: one method an operation of the API contract. An operation that a target does not have
-//! is refused by name.
+//! What a functions cloud can do: one method an operation of the API contract. An operation that a
+//! target does not have is refused by name.
 //!
-//! A provider checks a request completely before a byte leaves, builds one HTTP request, hands it to its transport, and
-//! decodes the answer tolerantly. It knows neither gRPC nor the other cloud.
+//! A provider checks a request completely before a byte leaves, builds one HTTP request, hands it
+//! to its transport, and decodes the answer tolerantly. It knows neither gRPC nor the other cloud.
 
 use async_trait::async_trait;
 
@@ -41,7 +41,10 @@ pub(crate) fn fuzz_page_token(text: &str) {
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'),
         "{token}"
     );
-    assert_eq!(paging::read(&token, scope, &mut faults).as_deref(), Some(text));
+    assert_eq!(
+        paging::read(&token, scope, &mut faults).as_deref(),
+        Some(text)
+    );
     assert_eq!(paging::read(&token, scope ^ 1, &mut faults), None);
 }
 
@@ -62,7 +65,9 @@ impl Absence {
     #[must_use]
     pub fn of(self, operation: &str) -> Error {
         let message = match self {
-            Self::NotInCloud(instead) => format!("The cloud has no operation {operation}: {instead}."),
+            Self::NotInCloud(instead) => {
+                format!("The cloud has no operation {operation}: {instead}.")
+            }
             Self::NotOffered(instead) => format!(
                 "The sidecar does not offer {operation} for this target, although the cloud has such an operation: \
                  {instead}."
@@ -88,7 +93,8 @@ macro_rules! operations {
                 Err(self.absence($label).of($label))
             })*
 
-            /// Reports an activation at once and at each change of state, until it has ended or `call` is out of time.
+            /// Reports an activation at once and at each change of state, until it has ended or
+            /// `call` is out of time.
             async fn watch_activation(
                 &self,
                 _call: &mut Call,

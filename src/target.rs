@@ -17,7 +17,8 @@ pub use allow::{Allow, Operation, Rule, Subject};
 pub struct Target {
     /// Its name in the configuration.
     pub name: String,
-    /// Its cloud. Shared by the targets of two configurations when nothing of it changed between them.
+    /// Its cloud. Shared by the targets of two configurations when nothing of it changed between
+    /// them.
     pub provider: Arc<dyn Provider>,
     /// The calls that are allowed; `None` = all.
     pub allow: Option<Allow>,

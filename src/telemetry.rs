@@ -16,7 +16,8 @@ pub use log::{Format, Lines, Log};
 use metrics::{Calls, Export, Metrics};
 pub use trace::{Begun, Incoming, Keep, Parent, Propagation, Traces};
 
-/// What the standard `OTEL_*` variables say that cannot be used and is ignored, one sentence each; starts nothing.
+/// What the standard `OTEL_*` variables say that cannot be used and is ignored, one sentence each;
+/// starts nothing.
 #[must_use]
 pub fn check(read: otlp::Read<'_>) -> Vec<String> {
     let mut warnings = Vec::new();

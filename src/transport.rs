@@ -1,8 +1,9 @@
-//! The outbound stack of one target: slot → retry budget → loop of (learnt rate → circuit → sign → send → classify)
-//! while verdict, attempts, budget and deadline allow.
+//! The outbound stack of one target: slot → retry budget → loop of (learnt rate → circuit → sign →
+//! send → classify) while verdict, attempts, budget and deadline allow.
 //!
-//! Knows no cloud: a provider hands in a [`Protocol`]. Signing and classification stand inside the loop, because an old
-//! signature is refused and the retry decision needs a classified error, not an HTTP status.
+//! Knows no cloud: a provider hands in a [`Protocol`]. Signing and classification stand inside the
+//! loop, because an old signature is refused and the retry decision needs a classified error, not
+//! an HTTP status.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -72,10 +73,13 @@ pub struct Response {
 }
 
 impl Response {
-    /// The body as JSON text begins: without the byte order mark that some writers put before it (RFC 8259 §8.1).
+    /// The body as JSON text begins: without the byte order mark that some writers put before it
+    /// (RFC 8259 §8.1).
     #[must_use]
     pub fn json(&self) -> &[u8] {
-        self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body)
+        self.body
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(&self.body)
     }
 }
 
@@ -87,7 +91,8 @@ pub trait Protocol: Send + Sync {
     /// When there are no credentials; nothing is sent then.
     fn sign(&self, request: &Request, now: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>>;
 
-    /// The request as it must be for a call with so much time `left`; `None` = as it is. Asked before each attempt.
+    /// The request as it must be for a call with so much time `left`; `None` = as it is. Asked
+    /// before each attempt.
     ///
     /// # Errors
     /// When no request makes sense any more; nothing is sent then.
@@ -101,8 +106,9 @@ pub trait Protocol: Send + Sync {
     /// The classified failure: code table first, HTTP status second.
     fn classify(&self, request: &Request, response: &Response) -> Result<()>;
 
-    /// True when the head of an answer proves by itself that the request was carried out, whatever becomes of the body. A
-    /// good status alone proves nothing: an error, or a proxy's page, may stand under it.
+    /// True when the head of an answer proves by itself that the request was carried out, whatever
+    /// becomes of the body. A good status alone proves nothing: an error, or a proxy's page, may
+    /// stand under it.
     fn proves_execution(&self, _status: StatusCode, _headers: &HeaderMap) -> bool {
         false
     }
@@ -110,12 +116,13 @@ pub trait Protocol: Send + Sync {
     /// The upstream's own id of a request, from its answer's headers.
     fn request_id(&self, headers: &HeaderMap) -> Option<String>;
 
-    /// Whether a wrong time in the signature may be why `error` was answered, and how far off it must have been for
-    /// that; `None` = no other time would have helped.
+    /// Whether a wrong time in the signature may be why `error` was answered, and how far off it
+    /// must have been for that; `None` = no other time would have helped.
     fn clock_fault(&self, error: &Error) -> Option<Duration>;
 }
 
-/// One target's way to its upstream, on one thread: connections belong to the thread that made them.
+/// One target's way to its upstream, on one thread: connections belong to the thread that made
+/// them.
 #[derive(Debug)]
 pub struct Transport {
     client: Client,
@@ -124,7 +131,8 @@ pub struct Transport {
     metrics: Arc<TargetMetrics>,
 }
 
-/// What one target's transports share across threads: slots, retry budget, circuit, learnt rate and the upstream's clock.
+/// What one target's transports share across threads: slots, retry budget, circuit, learnt rate and
+/// the upstream's clock.
 #[derive(Debug)]
 pub struct Shared {
     limiter: Limiter,
@@ -147,8 +155,8 @@ impl Shared {
         })
     }
 
-    /// How far the machine's clock is ahead of the upstream's, in milliseconds (negative: behind); `None` until an answer
-    /// has shown it. Signatures are corrected by it.
+    /// How far the machine's clock is ahead of the upstream's, in milliseconds (negative: behind);
+    /// `None` until an answer has shown it. Signatures are corrected by it.
     #[must_use]
     pub fn skew_ms(&self) -> Option<i64> {
         self.skew.machine_ahead_ms()
@@ -173,7 +181,8 @@ impl Shared {
 
     /// Leave for one attempt: the learnt rate's, then the circuit's.
     async fn pass(&self, call: &Call) -> Result<Pass<'_>> {
-        // A token that comes when the call's time is nearly over is of no use: the call is refused at once instead.
+        // A token that comes when the call's time is nearly over is of no use: the call is refused
+        // at once instead.
         let patience = self.limiter.patience(call).min(call.remaining() * 9 / 10);
         self.throttle.take(patience)?.wait().await;
         self.breaker.pass()
@@ -201,7 +210,8 @@ impl Transport {
     /// Sends `request` until it succeeds, surely fails, or may not be repeated.
     ///
     /// # Errors
-    /// The last attempt's classified error; `call` holds how many attempts were made. Or what the load rules refuse.
+    /// The last attempt's classified error; `call` holds how many attempts were made. Or what the
+    /// load rules refuse.
     pub async fn send(
         &self,
         call: &mut Call,
@@ -212,8 +222,13 @@ impl Transport {
         let shared = &*self.shared;
         // A read of several requests was begun with the first of them.
         let reads = request.method == Method::GET;
-        let mut execution = if reads { call.reads } else { Execution::NotStarted };
-        self.in_time(call).map_err(|error| after(error, execution))?;
+        let mut execution = if reads {
+            call.reads
+        } else {
+            Execution::NotStarted
+        };
+        self.in_time(call)
+            .map_err(|error| after(error, execution))?;
         let (_slot, mut pass) = match shared.admit(call, request).await {
             Ok(admitted) => admitted,
             Err(refusal) => {
@@ -244,7 +259,10 @@ impl Transport {
                 return Err(not_before(error, &refusal));
             }
             let left = call.remaining();
-            match shared.policy.next(attempt, request.idempotent, &error, left) {
+            match shared
+                .policy
+                .next(attempt, request.idempotent, &error, left)
+            {
                 Next::Retry(pause) => {
                     call.pauses(Why::BackOff, Instant::now(), pause);
                     tokio::time::sleep(pause).await;
@@ -265,8 +283,9 @@ impl Transport {
         self.timeouts.attempt
     }
 
-    /// How far the machine's clock is ahead of that of `url`'s host, in milliseconds, by the `Date` of one unsigned answer,
-    /// whatever else it says; `None` when it shows no usable one. True to a second or two.
+    /// How far the machine's clock is ahead of that of `url`'s host, in milliseconds, by the `Date`
+    /// of one unsigned answer, whatever else it says; `None` when it shows no usable one. True to a
+    /// second or two.
     ///
     /// # Errors
     /// When the host cannot be reached `within` this time.
@@ -293,18 +312,21 @@ impl Transport {
     }
 }
 
-/// How far the time of a signature made for `signed` was from the upstream's, by the `Date` of its answer.
+/// How far the time of a signature made for `signed` was from the upstream's, by the `Date` of its
+/// answer.
 #[must_use]
 pub fn signed_off_by(signed: SystemTime, headers: &HeaderMap) -> Option<Duration> {
     skew::off_by(signed, headers)
 }
 
-/// A retry that the load rules refuse: the last error stays the truth, and their pause holds for the caller, too.
+/// A retry that the load rules refuse: the last error stays the truth, and their pause holds for
+/// the caller, too.
 fn not_before(error: Error, refusal: &Error) -> Error {
     error.with(|facts| facts.retry_after = facts.retry_after.max(refusal.retry_after))
 }
 
-/// What an earlier attempt may have done stays true when a later one is refused, and the message must not deny it.
+/// What an earlier attempt may have done stays true when a later one is refused, and the message
+/// must not deny it.
 fn after(error: Error, execution: Execution) -> Error {
     if error.execution == execution {
         return error;
@@ -318,11 +340,16 @@ fn after(error: Error, execution: Execution) -> Error {
     })
 }
 
-/// `Retry-After` as seconds or as a date (RFC 9110 §10.2.3); nonsense is as if it were absent. A date counts from the
-/// answer's own `Date`, since the machine's clock may be wrong; `now` stands in for one that is missing.
+/// `Retry-After` as seconds or as a date (RFC 9110 §10.2.3); nonsense is as if it were absent. A
+/// date counts from the answer's own `Date`, since the machine's clock may be wrong; `now` stands
+/// in for one that is missing.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let text = headers
+        .get(http::header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim();
     if let Ok(seconds) = text.parse::<u32>() {
         return Some(Duration::from_secs(u64::from(seconds)));
     }

@@ -1,10 +1,12 @@
-//! Who may import whom, file sizes and module docs: the house rules of `docs/architecture.md`, enforced.
+//! Who may import whom, file sizes and module docs: the house rules of `docs/architecture.md`,
+//! enforced.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Rooms and the rooms that each may use. Arrows point down only; `app`, `cli` and `main` may use all.
+/// Rooms and the rooms that each may use. Arrows point down only; `app`, `cli` and `main` may use
+/// all.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("admin", &["telemetry"]),
     ("call", &["error", "memory"]),
@@ -60,7 +62,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &["call", "clock", "error"]),
     (
         "transport",
-        &["call", "clock", "credentials", "error", "memory", "telemetry"],
+        &[
+            "call",
+            "clock",
+            "credentials",
+            "error",
+            "memory",
+            "telemetry",
+        ],
     ),
 ];
 
@@ -90,7 +99,13 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let inner = path.strip_prefix(&root).unwrap().to_owned();
-                let first = inner.components().next().unwrap().as_os_str().to_str().unwrap();
+                let first = inner
+                    .components()
+                    .next()
+                    .unwrap()
+                    .as_os_str()
+                    .to_str()
+                    .unwrap();
                 let text = std::fs::read_to_string(&path).unwrap();
                 found.push(Source {
                     room: first.trim_end_matches(".rs").to_owned(),
@@ -100,7 +115,11 @@ fn sources() -> Vec<Source> {
             }
         }
     }
-    assert!(found.len() > 50, "the scan found only {} files", found.len());
+    assert!(
+        found.len() > 50,
+        "the scan found only {} files",
+        found.len()
+    );
     found
 }
 
@@ -164,12 +183,18 @@ fn rooms_use_only_what_the_table_allows() {
         .filter(|source| !KNOW_ALL.contains(&source.room.as_str()))
     {
         let Some(allowed) = table.get(source.room.as_str()) else {
-            wrong.push(format!("{} is in no room of the table", source.path.display()));
+            wrong.push(format!(
+                "{} is in no room of the table",
+                source.path.display()
+            ));
             continue;
         };
         for used in used_rooms(&source.text) {
             if used != source.room && !allowed.contains(used.as_str()) {
-                wrong.push(format!("{} must not use crate::{used}", source.path.display()));
+                wrong.push(format!(
+                    "{} must not use crate::{used}",
+                    source.path.display()
+                ));
             }
         }
     }
@@ -181,7 +206,8 @@ fn the_clouds_do_not_know_each_other() {
     for source in sources() {
         let path = source.path.to_str().unwrap();
         for (mine, other) in [(CLOUDS[0], CLOUDS[1]), (CLOUDS[1], CLOUDS[0])] {
-            if path.starts_with(&format!("provider/{mine}")) || path.starts_with(&format!("emulator/{mine}"))
+            if path.starts_with(&format!("provider/{mine}"))
+                || path.starts_with(&format!("emulator/{mine}"))
             {
                 let code = source
                     .text
@@ -221,7 +247,10 @@ fn the_edge_knows_no_cloud_and_no_http_client() {
                 "reqwest is known in one file only, off the data path"
             );
         }
-        if source.room != "grpc" && !KNOW_ALL.contains(&source.room.as_str()) && source.room != "proto" {
+        if source.room != "grpc"
+            && !KNOW_ALL.contains(&source.room.as_str())
+            && source.room != "proto"
+        {
             assert!(
                 !uses("tonic::Status") && !uses("tonic::Code"),
                 "{} knows gRPC",
@@ -254,7 +283,8 @@ fn files_are_small_and_say_what_lives_in_them() {
 
 #[test]
 fn the_documents_hold_the_keys_as_the_program_knows_them_and_the_two_commands() {
-    let read = |page| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+    let read =
+        |page| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     assert!(
         read("docs/configuration.md").contains(faas_sidecar::config::reference().trim()),
         "renew docs/configuration.md by `make keys`"
@@ -267,7 +297,10 @@ fn the_documents_hold_the_keys_as_the_program_knows_them_and_the_two_commands() 
     );
     for command in ["cargo run --release -- demo", "cargo test"] {
         let first_screen = readme.lines().take(40).any(|line| line == command);
-        assert!(first_screen, "{command} must stay in the README's first screen");
+        assert!(
+            first_screen,
+            "{command} must stay in the README's first screen"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! The metrics and what is written about them: reference, runbooks, dashboard and alert rules name what the program has,
-//! and leave nothing out.
+//! The metrics and what is written about them: reference, runbooks, dashboard and alert rules name
+//! what the program has, and leave nothing out.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -117,7 +117,9 @@ fn every_alert_has_a_runbook_with_cause_and_remedy() {
     for (at, _) in alerts.match_indices("- alert: ") {
         count += 1;
         let rule = &alerts[at..];
-        let rule = &rule[..rule[1..].find("- alert: ").map_or(rule.len(), |end| end + 1)];
+        let rule = &rule[..rule[1..]
+            .find("- alert: ")
+            .map_or(rule.len(), |end| end + 1)];
         let name = rule["- alert: ".len()..].lines().next().unwrap();
         for part in ["summary: ", "description: ", "severity: "] {
             assert!(rule.contains(part), "{name} has a {part}");
@@ -125,7 +127,8 @@ fn every_alert_has_a_runbook_with_cause_and_remedy() {
         let link = format!("runbook_url: docs/operations.md#{}", name.to_lowercase());
         assert!(rule.contains(&link), "{name} links to its runbook: {link}");
         let section = operations.split(&format!("\n### {name}\n")).nth(1);
-        let section = section.unwrap_or_else(|| panic!("docs/operations.md has a section ### {name}"));
+        let section =
+            section.unwrap_or_else(|| panic!("docs/operations.md has a section ### {name}"));
         let section = section.split("\n#").next().unwrap();
         assert!(
             section.len() > 150,

@@ -1,7 +1,9 @@
-//! The whole path of `Invoke`: gRPC client → the real `serve` process → a fixed HTTP upstream, all over loopback sockets.
+//! The whole path of `Invoke`: gRPC client → the real `serve` process → a fixed HTTP upstream, all
+//! over loopback sockets.
 //!
-//! Prints calls/s, CPU of the sidecar process a call, latency, memory, start-up time, and with `--instructions` (needs
-//! valgrind) user-space instructions a call, which is the only figure steady enough to compare across days.
+//! Prints calls/s, CPU of the sidecar process a call, latency, memory, start-up time, and with
+//! `--instructions` (needs valgrind) user-space instructions a call, which is the only figure
+//! steady enough to compare across days.
 //!
 //! `cargo bench --bench whole_path` · `-- --quick` · `-- --instructions` · `-- --case text-189B`
 //!
@@ -92,9 +94,13 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// A call of FunctionGraph with an access key, whose signature holds the hash of a body of this size.
+/// A call of FunctionGraph with an access key, whose signature holds the hash of a body of this
+/// size.
 fn signed(name: &'static str, size: usize, seldom: u64, result: &str) -> Case {
-    let arguments = format!("{{\"fill\":\"{}\"}}", "x".repeat(size - r#"{"fill":""}"#.len()));
+    let arguments = format!(
+        "{{\"fill\":\"{}\"}}",
+        "x".repeat(size - r#"{"fill":""}"#.len())
+    );
     Case {
         cloud: Cloud::FunctionGraph,
         seldom,
@@ -131,7 +137,12 @@ fn value(json: &str) -> Json {
     }
 }
 
-fn measure(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstream::Upstream, calls: u64) {
+fn measure(
+    runtime: &tokio::runtime::Runtime,
+    case: &Case,
+    upstream: &upstream::Upstream,
+    calls: u64,
+) {
     let sidecar = Sidecar::start(case.cloud, &upstream.url, &[]);
     let idle = sidecar.rss_mib();
     let clients = runtime.block_on(connect(sidecar.port));
@@ -162,8 +173,10 @@ fn measure(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstream::
 /// The slope between two loads takes start-up out.
 fn instructions(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstream::Upstream) {
     let count = |calls: u64| {
-        let file =
-            std::env::temp_dir().join(format!("faas-sidecar-callgrind-{}-{calls}", std::process::id()));
+        let file = std::env::temp_dir().join(format!(
+            "faas-sidecar-callgrind-{}-{calls}",
+            std::process::id()
+        ));
         let tool = [
             "valgrind".to_owned(),
             "--tool=callgrind".to_owned(),
@@ -180,7 +193,11 @@ fn instructions(runtime: &tokio::runtime::Runtime, case: &Case, upstream: &upstr
     let few = 500 / case.seldom;
     let more = few * 4;
     let (start, end) = (count(few), count(few + more));
-    println!("{:<14} {:>8} instructions/call", case.name, (end - start) / more);
+    println!(
+        "{:<14} {:>8} instructions/call",
+        case.name,
+        (end - start) / more
+    );
 }
 
 async fn connect(port: u16) -> Vec<InvocationServiceClient<Channel>> {
@@ -196,22 +213,33 @@ async fn connect(port: u16) -> Vec<InvocationServiceClient<Channel>> {
     clients
 }
 
-async fn load(clients: &[InvocationServiceClient<Channel>], case: &Case, calls: u64) -> Vec<Duration> {
+async fn load(
+    clients: &[InvocationServiceClient<Channel>],
+    case: &Case,
+    calls: u64,
+) -> Vec<Duration> {
     let left = Arc::new(AtomicU64::new(calls));
     let mut tasks = tokio::task::JoinSet::new();
     for client in clients {
         for _ in 0..STREAMS {
-            let (mut client, request, left) = (client.clone(), case.request.clone(), Arc::clone(&left));
+            let (mut client, request, left) =
+                (client.clone(), case.request.clone(), Arc::clone(&left));
             tasks.spawn(async move {
                 let mut latencies = Vec::new();
                 while left
-                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                        left.checked_sub(1)
+                    })
                     .is_ok()
                 {
                     let began = Instant::now();
                     let answer = client.invoke(request.clone()).await.unwrap().into_inner();
                     latencies.push(began.elapsed());
-                    assert!(answer.activation.is_some_and(|activation| activation.success));
+                    assert!(
+                        answer
+                            .activation
+                            .is_some_and(|activation| activation.success)
+                    );
                 }
                 latencies
             });

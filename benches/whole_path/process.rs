@@ -17,7 +17,8 @@ pub(crate) struct Sidecar {
 impl Sidecar {
     /// Starts it under `tool` (a command line in front, perhaps empty) against `upstream`.
     pub(crate) fn start(cloud: Cloud, upstream: &str, tool: &[String]) -> Self {
-        let directory = std::env::temp_dir().join(format!("faas-sidecar-bench-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("faas-sidecar-bench-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let config = directory.join("config.yaml");
         let provider = match cloud {
@@ -31,9 +32,13 @@ impl Sidecar {
             format!("listen: 127.0.0.1:0\nlog: {{format: json}}\ntargets:\n  bench:\n    provider: {provider}\n    base_url: {upstream}\n"),
         )
         .unwrap();
-        let binary =
-            std::env::var("FAAS_SIDECAR").unwrap_or_else(|_| env!("CARGO_BIN_EXE_faas-sidecar").to_owned());
-        let line: Vec<String> = tool.iter().cloned().chain([binary, "serve".to_owned()]).collect();
+        let binary = std::env::var("FAAS_SIDECAR")
+            .unwrap_or_else(|_| env!("CARGO_BIN_EXE_faas-sidecar").to_owned());
+        let line: Vec<String> = tool
+            .iter()
+            .cloned()
+            .chain([binary, "serve".to_owned()])
+            .collect();
         let began = Instant::now();
         let mut child = Command::new(&line[0])
             .args(&line[1..])
@@ -45,7 +50,10 @@ impl Sidecar {
                 "ncp_iam_BENCHSECRETKEY0123456789abcdef",
             )
             .env("HUAWEICLOUD_SDK_AK", "BENCHACCESSKEY000001")
-            .env("HUAWEICLOUD_SDK_SK", "benchsecretkey0123456789abcdef0000000000")
+            .env(
+                "HUAWEICLOUD_SDK_SK",
+                "benchsecretkey0123456789abcdef0000000000",
+            )
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -68,7 +76,12 @@ impl Sidecar {
     /// User and system time so far.
     pub(crate) fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let fields: Vec<&str> = stat
+            .rsplit_once(')')
+            .unwrap()
+            .1
+            .split_whitespace()
+            .collect();
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         // Linux counts these in USER_HZ, which is 100 on every architecture in use.
         Duration::from_millis(ticks * 10)
@@ -76,8 +89,16 @@ impl Sidecar {
 
     pub(crate) fn rss_mib(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
+            / 1024.0
     }
 
     /// Ends it the way Kubernetes does.

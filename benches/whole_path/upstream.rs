@@ -1,4 +1,5 @@
-//! An HTTP/1.1 server with one answer, in a thread of its own, cheap enough never to be the bottleneck.
+//! An HTTP/1.1 server with one answer, in a thread of its own, cheap enough never to be the
+//! bottleneck.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,7 +72,11 @@ pub(crate) async fn start(cloud: Cloud, result: &str) -> Upstream {
             sender.send(listener.local_addr().unwrap()).unwrap();
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
-                tokio::spawn(connection(socket, Arc::clone(&answer), Arc::clone(&counter)));
+                tokio::spawn(connection(
+                    socket,
+                    Arc::clone(&answer),
+                    Arc::clone(&counter),
+                ));
             }
         });
     });
@@ -92,7 +97,11 @@ async fn connection(mut socket: TcpStream, answer: Arc<[u8]>, requests: Arc<Atom
                 return;
             }
         }
-        if !socket.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {
+        if !socket
+            .read_buf(&mut buffer)
+            .await
+            .is_ok_and(|read| read > 0)
+        {
             return;
         }
     }
@@ -100,10 +109,15 @@ async fn connection(mut socket: TcpStream, answer: Arc<[u8]>, requests: Arc<Atom
 
 fn whole_request(buffer: &[u8]) -> Option<usize> {
     let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&buffer[..head]).unwrap().to_ascii_lowercase();
-    let body = text
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    let text = std::str::from_utf8(&buffer[..head])
+        .unwrap()
+        .to_ascii_lowercase();
+    let body = text.lines().find_map(|line| {
+        line.strip_prefix("content-length:")?
+            .trim()
+            .parse::<usize>()
+            .ok()
+    });
     let length = head + body.unwrap_or(0);
     (buffer.len() >= length).then_some(length)
 }

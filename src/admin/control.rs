@@ -43,7 +43,11 @@ impl Control {
                 _ => refused("use GET, or PUT with ?level=debug&duration=10m\n"),
             }),
             "/quitquitquit" => Some(match (&self.quit, method) {
-                (None, _) => page(StatusCode::NOT_FOUND, "text/plain", "off: set admin_quit: true\n"),
+                (None, _) => page(
+                    StatusCode::NOT_FOUND,
+                    "text/plain",
+                    "off: set admin_quit: true\n",
+                ),
                 (Some(quit), &Method::POST) => {
                     info!("an admin request ends the process");
                     quit.notify_one();
@@ -64,7 +68,9 @@ fn change(level: &Level, query: &str) -> Response<Full<Bytes>> {
             "duration" => match duration(&value) {
                 Some(duration) => hold = duration,
                 None => {
-                    return wrong("duration is a whole number of s, m or h, from 1s to 24h, such as 10m\n");
+                    return wrong(
+                        "duration is a whole number of s, m or h, from 1s to 24h, such as 10m\n",
+                    );
                 }
             },
             _ => return wrong("the parameters are level and duration\n"),
@@ -128,7 +134,11 @@ mod tests {
             ("é", None),
             ("99999999999999999999h", None),
         ] {
-            assert_eq!(duration(text).map(|hold| hold.as_secs()), expected, "{text:?}");
+            assert_eq!(
+                duration(text).map(|hold| hold.as_secs()),
+                expected,
+                "{text:?}"
+            );
         }
     }
 
@@ -138,8 +148,9 @@ mod tests {
             let request = Request::builder().method(method).uri("/quitquitquit");
             request.body(()).unwrap()
         };
-        let status =
-            |control: &Control, request: &Request<()>| control.answer(request).unwrap().status().as_u16();
+        let status = |control: &Control, request: &Request<()>| {
+            control.answer(request).unwrap().status().as_u16()
+        };
         let off = Control::default();
         assert_eq!(status(&off, &request(Method::POST)), 404);
         let on = Control {

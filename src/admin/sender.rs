@@ -1,15 +1,16 @@
 //! Who may ask for a page: programs, and people by their own browser; no page of another site.
 //!
-//! A site can send requests from the browser of whoever visits it, and with a name that it points at 127.0.0.1 (DNS
-//! rebinding) it reads the answers too. Such requests bear the site's name as `Host`, its origin as `Origin`, or say that
-//! they come from elsewhere in `Sec-Fetch-Site`.
+//! A site can send requests from the browser of whoever visits it, and with a name that it points
+//! at 127.0.0.1 (DNS rebinding) it reads the answers too. Such requests bear the site's name as
+//! `Host`, its origin as `Origin`, or say that they come from elsewhere in `Sec-Fetch-Site`.
 
 use std::net::IpAddr;
 
 use http::uri::Authority;
 use http::{HeaderMap, Request, header};
 
-/// Why a request is refused; `None` when it is not. At an address of loopback the host must be one of loopback.
+/// Why a request is refused; `None` when it is not. At an address of loopback the host must be one
+/// of loopback.
 pub(super) fn refusal<B>(request: &Request<B>, loopback: bool) -> Option<&'static str> {
     let headers = request.headers();
     let foreign = headers
@@ -30,7 +31,10 @@ fn names_loopback(target: Option<&Authority>, headers: &HeaderMap) -> bool {
     let hosts = headers.get_all(header::HOST).iter();
     target
         && hosts.into_iter().all(|host| {
-            let authority = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
+            let authority = host
+                .to_str()
+                .ok()
+                .and_then(|host| host.parse::<Authority>().ok());
             authority.is_some_and(|authority| is_loopback(authority.host()))
         })
 }
@@ -40,7 +44,10 @@ fn is_loopback(host: &str) -> bool {
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
-    host.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -86,7 +93,11 @@ mod tests {
             &[("host", "localhost"), ("host", "evil.example")],
             true
         ));
-        assert!(!asked("http://evil.example/", &[("host", "localhost")], true));
+        assert!(!asked(
+            "http://evil.example/",
+            &[("host", "localhost")],
+            true
+        ));
         for (name, value) in [
             ("origin", "http://localhost:9901"),
             ("origin", "null"),

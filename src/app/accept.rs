@@ -1,4 +1,5 @@
-//! Callers come in: accepted within the bound of connections, with TLS where it is asked for, each in a task of its own.
+//! Callers come in: accepted within the bound of connections, with TLS where it is asked for, each
+//! in a task of its own.
 
 use std::fmt;
 use std::io;
@@ -35,7 +36,12 @@ enum Caller {
 }
 
 /// Serves one address until told to drain, then until the last call in flight has ended.
-pub(super) async fn serve(bound: Bound, router: Router, door: Arc<Door>, mut stop: watch::Receiver<Stop>) {
+pub(super) async fn serve(
+    bound: Bound,
+    router: Router,
+    door: Arc<Door>,
+    mut stop: watch::Receiver<Stop>,
+) {
     let address = bound.address().clone();
     let (listener, _file) = match bound.open() {
         Ok(open) => open,
@@ -133,7 +139,8 @@ async fn secured(
     handshake(socket, tls, patience).await.map(Some)
 }
 
-/// Tells of a handshake that failed, one in a while. Whoever connects and goes looks whether somebody listens.
+/// Tells of a handshake that failed, one in a while. Whoever connects and goes looks whether
+/// somebody listens.
 fn unshaken(peer: Option<SocketAddr>, why: &io::Error) {
     if why.kind() == io::ErrorKind::UnexpectedEof {
         return debug!("a caller's TLS handshake failed: {why}");
@@ -144,7 +151,8 @@ fn unshaken(peer: Option<SocketAddr>, why: &io::Error) {
     }
 }
 
-/// Tells that a connection cannot be taken, one in a while. For want of file descriptors it is this process's own doing.
+/// Tells that a connection cannot be taken, one in a while. For want of file descriptors it is this
+/// process's own doing.
 pub(super) fn cannot_accept(why: &io::Error, address: Option<impl fmt::Display>) {
     // EMFILE and ENFILE (errno(3)).
     const PROCESS_FULL: i32 = 24;

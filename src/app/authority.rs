@@ -1,17 +1,19 @@
 //! The authority of calls, put in a form that HTTP/2 takes.
 //!
-//! Clients built on gRPC's C core (Python, C++, Ruby, PHP) name as `:authority` what their target names: over a Unix socket
-//! its path, percent-encoded, such as `run%2Ffaas.sock`; over TCP the whole list of a target such as
-//! `ipv4:10.0.0.1:50051,10.0.0.2:50051`. grpcurl sends `unix:%2Frun%2Ffaas.sock`. No host has such a name, so that the
-//! HTTP/2 library refuses the call before any of our code sees it (<https://github.com/hyperium/h2/pull/487> would end
-//! that). There is one server here and the authority says nothing: in the bytes on their way in, what a host's name cannot
-//! hold becomes something that it can.
+//! Clients built on gRPC's C core (Python, C++, Ruby, PHP) name as `:authority` what their target
+//! names: over a Unix socket its path, percent-encoded, such as `run%2Ffaas.sock`; over TCP the
+//! whole list of a target such as `ipv4:10.0.0.1:50051,10.0.0.2:50051`. grpcurl sends
+//! `unix:%2Frun%2Ffaas.sock`. No host has such a name, so that the HTTP/2 library refuses the call
+//! before any of our code sees it (<https://github.com/hyperium/h2/pull/487> would end that). There
+//! is one server here and the authority says nothing: in the bytes on their way in, what a host's
+//! name cannot hold becomes something that it can.
 //!
-//! One byte becomes one byte, so that neither lengths, nor frames, nor the compression of headers change: an entry of
-//! HPACK's dynamic table (RFC 7541) has the size that the caller counts with, and what refers to it later gets the text
-//! that was put there. Nothing is kept but the place in the stream, whatever comes; what cannot be followed is
-//! passed on as it is, for the library to judge. So is an authority whose name is a reference to the dynamic table: no
-//! such client writes one.
+//! One byte becomes one byte, so that neither lengths, nor frames, nor the compression of headers
+//! change: an entry of HPACK's dynamic table (RFC 7541) has the size that the caller counts with,
+//! and what refers to it later gets the text that was put there. Nothing is kept but the place in
+//! the stream, whatever comes; what cannot be followed is passed on as it is, for the library to
+//! judge. So is an authority whose name is a reference to the dynamic table: no such client writes
+//! one.
 
 /// Length of the text that begins an HTTP/2 connection (RFC 9113 §3.4).
 const PREFACE: usize = 24;
@@ -315,11 +317,12 @@ impl Fields {
     }
 }
 
-/// A symbol of Huffman code that is being read (RFC 7541 appendix B), and what the text held before it.
+/// A symbol of Huffman code that is being read (RFC 7541 appendix B), and what the text held before
+/// it.
 ///
-/// To become another symbol of the same length, a bit must be changed before the byte that holds it is gone, and it is
-/// gone with the last piece that was read. `%` and `/`, all that paths need, and `:`, which lists have too many of, each
-/// have a bit that suffices as soon as it comes.
+/// To become another symbol of the same length, a bit must be changed before the byte that holds it
+/// is gone, and it is gone with the last piece that was read. `%` and `/`, all that paths need, and
+/// `:`, which lists have too many of, each have a bit that suffices as soon as it comes.
 #[derive(Default)]
 struct Symbol {
     code: u16,
@@ -331,8 +334,11 @@ struct Symbol {
 }
 
 impl Symbol {
-    /// For each number of bits from 5: codes below this end there. The code is canonical, so that no table is needed.
-    const ENDS: [u16; 11] = [10, 46, 124, 254, 508, 1021, 2045, 4092, 8190, 16_382, 32_767];
+    /// For each number of bits from 5: codes below this end there. The code is canonical, so that
+    /// no table is needed.
+    const ENDS: [u16; 11] = [
+        10, 46, 124, 254, 508, 1021, 2045, 4092, 8190, 16_382, 32_767,
+    ];
     const SHORTEST: usize = 5;
     /// Nothing that a host or a path is made of is longer: the rest of the text is left alone.
     const LONGEST: usize = Self::SHORTEST + Self::ENDS.len() - 1;
@@ -345,8 +351,8 @@ impl Symbol {
             self.code = self.code << 1 | u16::from(*byte >> bit & 1);
             self.bits += 1;
             let wrong = match (self.bits, self.code) {
-                // `%` is 010101 and becomes `.`, 010111; the one other symbol that begins like it is a space.
-                // `/` is 011000 and becomes `3`, 011001.
+                // `%` is 010101 and becomes `.`, 010111; the one other symbol that begins like it
+                // is a space. `/` is 011000 and becomes `3`, 011001.
                 (5, 0b01010) | (6, 0b01_1000) => true,
                 // `:` is 1011100; a second one becomes `B`, 1011101.
                 (7, 0b101_1100) => std::mem::replace(&mut self.colon, true) && !self.bracket,
@@ -361,7 +367,10 @@ impl Symbol {
                 self.code |= 1;
                 *byte |= 1 << bit;
             }
-            let ends = self.bits.checked_sub(Self::SHORTEST).map(|at| Self::ENDS[at]);
+            let ends = self
+                .bits
+                .checked_sub(Self::SHORTEST)
+                .map(|at| Self::ENDS[at]);
             if ends.is_some_and(|ends| self.code < ends) {
                 (self.code, self.bits) = (0, 0);
             }
@@ -374,7 +383,8 @@ fn is_delimiter(byte: u8) -> bool {
     b"%:/?#[]@".contains(&byte)
 }
 
-/// Pieces of any length have the effect of the whole, and nothing changes but delimiters and single bits of codes.
+/// Pieces of any length have the effect of the whole, and nothing changes but delimiters and single
+/// bits of codes.
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(
     clippy::missing_panics_doc,

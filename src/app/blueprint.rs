@@ -1,8 +1,9 @@
 //! What all threads' targets are made of, and what of it the next configuration keeps.
 //!
-//! Connections belong to the thread that made them, so each thread builds its own targets from the blueprint. A target
-//! whose configuration is the same stays the very same; one whose rules for callers changed keeps its way to the cloud;
-//! one whose way changed keeps its keys, slots, budget and certificates where they are the same.
+//! Connections belong to the thread that made them, so each thread builds its own targets from the
+//! blueprint. A target whose configuration is the same stays the very same; one whose rules for
+//! callers changed keeps its way to the cloud; one whose way changed keeps its keys, slots, budget
+//! and certificates where they are the same.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -100,7 +101,8 @@ impl Blueprint {
         })
     }
 
-    /// Has the numbers of these targets shown from now on, in the place of those of the configuration before.
+    /// Has the numbers of these targets shown from now on, in the place of those of the
+    /// configuration before.
     pub(super) fn watched(&self) {
         for plan in &self.plans {
             let (cloud, region) = build::place(&plan.config.cloud);
@@ -134,7 +136,11 @@ impl Blueprint {
 
     /// What is served from them.
     pub(super) fn targets(&self, built: &Built) -> Targets {
-        let targets = built.0.iter().map(|(_, target)| Arc::clone(target)).collect();
+        let targets = built
+            .0
+            .iter()
+            .map(|(_, target)| Arc::clone(target))
+            .collect();
         Targets::new(targets, &self.default, self.generation)
     }
 
@@ -144,7 +150,8 @@ impl Blueprint {
         tls.flat_map(Tls::files).map(Path::to_path_buf).collect()
     }
 
-    /// Reads those files again: for each target that has some, whether they had changed, or what is wrong.
+    /// Reads those files again: for each target that has some, whether they had changed, or what is
+    /// wrong.
     pub(super) fn refresh(&self) -> impl Iterator<Item = (&str, Result<bool, String>)> {
         self.plans.iter().filter_map(|plan| {
             let tls = plan.way.tls.as_ref()?;
@@ -189,7 +196,10 @@ impl Plan {
         }))
     }
 
-    fn target(self: &Arc<Self>, old: Option<&(Arc<Self>, Arc<Target>)>) -> Result<Arc<Target>, StartError> {
+    fn target(
+        self: &Arc<Self>,
+        old: Option<&(Arc<Self>, Arc<Target>)>,
+    ) -> Result<Arc<Target>, StartError> {
         if let Some((plan, target)) = old
             && Arc::ptr_eq(plan, self)
         {
@@ -197,7 +207,9 @@ impl Plan {
         }
         let fault = |why: String| StartError(format!("target {}: {why}", self.name));
         let provider = match old {
-            Some((plan, target)) if Arc::ptr_eq(&plan.way, &self.way) => Arc::clone(&target.provider),
+            Some((plan, target)) if Arc::ptr_eq(&plan.way, &self.way) => {
+                Arc::clone(&target.provider)
+            }
             _ => build::provider(&self.way).map_err(fault)?,
         };
         let (cloud, region) = build::place(&self.config.cloud);

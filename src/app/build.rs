@@ -24,7 +24,8 @@ use crate::transport::{self, ClientFiles, Shared, Tls, TlsFiles, Transport};
 // Two rooms that do not know each other speak of the same cost.
 const _: () = assert!(config::MESSAGE_COST == memory::FACTOR as u64);
 
-/// A target's way to its cloud, which keeps of `old` what is the same. The configuration has no rules for callers.
+/// A target's way to its cloud, which keeps of `old` what is the same. The configuration has no
+/// rules for callers.
 pub(super) fn way(
     config: TargetConfig,
     env: &Env,
@@ -33,7 +34,8 @@ pub(super) fn way(
     old: Option<&Way>,
 ) -> Result<Way, String> {
     // What was learnt of another upstream says nothing about this one.
-    let old = old.filter(|old| old.config.cloud == config.cloud && old.config.base_url == config.base_url);
+    let old = old
+        .filter(|old| old.config.cloud == config.cloud && old.config.base_url == config.base_url);
     let tls = tls(&config, old)?;
     let transport = transport_settings(&config, tls.as_ref(), metrics, lasting);
     let shared = old
@@ -56,7 +58,9 @@ pub(super) fn way(
         background: &lasting.background,
     };
     let cloud = match (&config.cloud, old.map(|old| (&old.config, &old.cloud))) {
-        (Cloud::Ncp(_), Some((was, Prepared::Ncp(keys)))) if was.credentials == config.credentials => {
+        (Cloud::Ncp(_), Some((was, Prepared::Ncp(keys))))
+            if was.credentials == config.credentials =>
+        {
             Prepared::Ncp(keys.clone())
         }
         (Cloud::Ncp(place), _) => Prepared::Ncp(keys::ncp(place, &config, &aside)?),
@@ -113,7 +117,11 @@ pub(super) fn allow(target: &str, rules: &[AllowRule]) -> Result<Allow, String> 
                 .iter()
                 .map(|text| Pattern::parse(text))
                 .collect::<Result<_, String>>()?,
-            triggers: rule.triggers.iter().map(|text| NamePattern::new(text)).collect(),
+            triggers: rule
+                .triggers
+                .iter()
+                .map(|text| NamePattern::new(text))
+                .collect(),
             operations: rule
                 .operations
                 .iter()
@@ -125,7 +133,8 @@ pub(super) fn allow(target: &str, rules: &[AllowRule]) -> Result<Allow, String> 
     Ok(Allow::new(format!("targets.{target}.allow"), rules))
 }
 
-/// Whether one `Access` (token, held-back key, project, way to IAM) serves both: they differ in the functions' part alone.
+/// Whether one `Access` (token, held-back key, project, way to IAM) serves both: they differ in the
+/// functions' part alone.
 fn same_account(was: &TargetConfig, is: &TargetConfig) -> bool {
     let account = |config: &TargetConfig| TargetConfig {
         wait: Duration::ZERO,
@@ -137,7 +146,8 @@ fn same_account(was: &TargetConfig, is: &TargetConfig) -> bool {
     account(was) == account(is)
 }
 
-/// The process's telemetry. What is wrong with it is told and never keeps the sidecar from starting.
+/// The process's telemetry. What is wrong with it is told and never keeps the sidecar from
+/// starting.
 pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
     let slower_than = config.tracing.keep_slower_than;
     let keep = Keep {
@@ -152,7 +162,13 @@ pub(super) fn telemetry(config: &Config, env: &Env) -> Arc<Telemetry> {
     let mut warnings = Vec::new();
     let metrics = Metrics::new(config.metrics.max_actions);
     let baggage = &config.tracing.baggage;
-    let traces = Traces::start(&|name| env.get(name), keep, baggage, &metrics, &mut warnings);
+    let traces = Traces::start(
+        &|name| env.get(name),
+        keep,
+        baggage,
+        &metrics,
+        &mut warnings,
+    );
     let export = Export::start(&metrics, &|name| env.get(name), &mut warnings);
     for warning in without_repetitions(warnings) {
         warn!("{warning}");
@@ -178,7 +194,13 @@ pub(super) fn endpoint(place: &config::Ncp, config: &TargetConfig) -> Result<End
         vpc_no: vpc.vpc_no,
         subnet_no: vpc.subnet_no,
     });
-    let endpoint = Endpoint::new(site(place), region, version, config.base_url.as_ref(), platform)?;
+    let endpoint = Endpoint::new(
+        site(place),
+        region,
+        version,
+        config.base_url.as_ref(),
+        platform,
+    )?;
     Ok(endpoint.with_default_vpc(default_vpc))
 }
 
@@ -190,8 +212,8 @@ pub(super) fn site(place: &config::Ncp) -> ncp::Site {
     }
 }
 
-/// Cloud and region for spans. The conventions list neither cloud yet; the names follow those of the others
-/// (`alibaba_cloud`, `tencent_cloud`).
+/// Cloud and region for spans. The conventions list neither cloud yet; the names follow those of
+/// the others (`alibaba_cloud`, `tencent_cloud`).
 pub(super) fn place(cloud: &Cloud) -> (&'static str, String) {
     match cloud {
         Cloud::Ncp(place) => {
@@ -216,8 +238,8 @@ fn patterns(config: &TargetConfig) -> Result<Vec<Pattern>, String> {
         .collect()
 }
 
-/// One handle for all of a target's connections, so that one reading of the files is good for all; `None` = everything is
-/// plain HTTP.
+/// One handle for all of a target's connections, so that one reading of the files is good for all;
+/// `None` = everything is plain HTTP.
 pub(super) fn tls(config: &TargetConfig, old: Option<&Way>) -> Result<Option<Tls>, String> {
     let beside = match &config.cloud {
         Cloud::FunctionGraph(place) => is_https(place.iam_url.as_ref()),

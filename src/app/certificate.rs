@@ -89,7 +89,8 @@ impl Loaded {
         let chain_pem = bytes(names.cert_file, &files.cert_file)?;
         let key_pem = bytes(names.key_file, &files.key_file)?;
         let authorities = files.client_ca_file.as_deref();
-        let authorities = authorities.map(|file| Ok::<_, String>((file, bytes(names.client_ca_file, file)?)));
+        let authorities =
+            authorities.map(|file| Ok::<_, String>((file, bytes(names.client_ca_file, file)?)));
         let authorities = authorities.transpose()?;
         let mut hash = Sha256::new();
         for part in [
@@ -108,19 +109,24 @@ impl Loaded {
             .map_err(|fault| format!("TLS: {fault}"))?;
         let builder = match &authorities {
             Some((file, pem)) => {
-                let broken = |why: String| format!("{} {}: {why}", names.client_ca_file, file.display());
+                let broken =
+                    |why: String| format!("{} {}: {why}", names.client_ca_file, file.display());
                 let mut roots = RootCertStore::empty();
                 for certificate in certificates(pem).map_err(broken)? {
-                    roots.add(certificate).map_err(|why| broken(why.to_string()))?;
+                    roots
+                        .add(certificate)
+                        .map_err(|why| broken(why.to_string()))?;
                 }
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                    .build()
-                    .map_err(|why| broken(why.to_string()))?;
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                        .build()
+                        .map_err(|why| broken(why.to_string()))?;
                 builder.with_client_cert_verifier(verifier)
             }
             None => builder.with_no_client_auth(),
         };
-        let broken = |why: String| format!("{} {}: {why}", names.cert_file, files.cert_file.display());
+        let broken =
+            |why: String| format!("{} {}: {why}", names.cert_file, files.cert_file.display());
         let chain = certificates(&chain_pem).map_err(broken)?;
         if chain.is_empty() {
             return Err(broken("holds no certificate".to_owned()));

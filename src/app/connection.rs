@@ -1,8 +1,9 @@
 //! One caller's connection: HTTP/2 within bounds, from its first byte to its last call.
 //!
-//! Many cheap frames (resets, pings, settings, continuations) are the HTTP/2 library's to bound, and it ends such a
-//! connection; slowness and idleness are bounded here. The library looks at a call's answer only when the caller takes
-//! more of it, so that the task of each call ends the sending at the call's deadline.
+//! Many cheap frames (resets, pings, settings, continuations) are the HTTP/2 library's to bound,
+//! and it ends such a connection; slowness and idleness are bounded here. The library looks at a
+//! call's answer only when the caller takes more of it, so that the task of each call ends the
+//! sending at the call's deadline.
 
 use std::convert::Infallible;
 use std::io;
@@ -33,21 +34,23 @@ mod life;
 
 use life::{Calling, Carrier, Life, SendBy};
 
-/// Flow-control windows: a code archive of tens of megabytes must not wait for a round trip every 64 KiB.
+/// Flow-control windows: a code archive of tens of megabytes must not wait for a round trip every
+/// 64 KiB.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-/// Bytes of an answer that wait in the connection for a caller that does not read; the rest waits with the answer.
+/// Bytes of an answer that wait in the connection for a caller that does not read; the rest waits
+/// with the answer.
 const SEND_BUFFER: usize = 64 << 10;
 /// Length of the text that begins an HTTP/2 connection.
 const PREFACE: usize = greeting::PREFACE.len();
 /// The least time between two looks at whether a connection is in use.
 const LOOK: Duration = Duration::from_millis(100);
-/// Calls that a caller may give up before the sidecar has looked at them, and so many may wait for that: a third of a second
-/// in which the thread is busy with a large message brings that many of a caller with short deadlines, and more are an
-/// attack.
+/// Calls that a caller may give up before the sidecar has looked at them, and so many may wait for
+/// that: a third of a second in which the thread is busy with a large message brings that many of a
+/// caller with short deadlines, and more are an attack.
 const GIVEN_UP_UNSEEN: usize = 500;
-/// Calls that a caller may give up within a second, in multiples of those that it may have at once. Beyond that its
-/// connection is closed: a goodbye would not stop who does not listen.
+/// Calls that a caller may give up within a second, in multiples of those that it may have at once.
+/// Beyond that its connection is closed: a goodbye would not stop who does not listen.
 const GIVEN_UP: usize = 2;
 static FLOODS: LineLimit = LineLimit::new(Duration::from_secs(5));
 /// How long a connection that was told to go may take to say so to its caller.
@@ -58,8 +61,8 @@ pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 
-/// Serves a caller whose preface has been read until it goes, falls silent for too long, or is sent away. What comes in
-/// goes through the
+/// Serves a caller whose preface has been read until it goes, falls silent for too long, or is sent
+/// away. What comes in goes through the
 /// filter, if there is one.
 pub(super) async fn serve(
     socket: Box<dyn Socket>,
@@ -155,7 +158,8 @@ pub(super) async fn serve(
                 if seen != total || life.calls.load(Ordering::Relaxed) > 0 {
                     (idle_since, seen) = (Instant::now(), total);
                 } else if !leaving && idle_since.elapsed() >= bounds.idle_timeout {
-                    // GOAWAY: streams that are still open go on, the caller's next call makes a new connection.
+                    // GOAWAY: streams that are still open go on, the caller's next call makes a new
+                    // connection.
                     leaving = true;
                     connection.as_mut().graceful_shutdown();
                 }
@@ -294,7 +298,10 @@ impl Answers {
         };
         let (router, mut seat) = (self.router.clone(), self.seat.clone());
         Pending::after(async move {
-            let came = seat.wait_for(|seat| *seat != Seat::Waits).await.map(|seat| *seat);
+            let came = seat
+                .wait_for(|seat| *seat != Seat::Waits)
+                .await
+                .map(|seat| *seat);
             drop(held);
             match came {
                 Ok(Seat::Sits) => router.answer(request).await,

@@ -1,4 +1,5 @@
-//! What guards the TCP addresses: TLS, callers' certificates, tokens; and how many connections there may be.
+//! What guards the TCP addresses: TLS, callers' certificates, tokens; and how many connections
+//! there may be.
 //!
 //! The files are read again when told so. What cannot be used never replaces what works.
 
@@ -28,12 +29,13 @@ pub(super) struct Door {
 impl Door {
     pub(super) fn load(config: &Config) -> Result<Self, StartError> {
         let certificate = config.tls.as_ref().map(|files| {
-            Certificate::load(files.clone(), &certificate::OF_THE_CONFIGURATION, &[b"h2"]).map_err(StartError)
+            Certificate::load(files.clone(), &certificate::OF_THE_CONFIGURATION, &[b"h2"])
+                .map_err(StartError)
         });
         let tokens = config.auth.as_ref().map(|auth| {
             let text = text(&auth.token_file).map_err(StartError)?;
-            let tokens =
-                Tokens::read(&text).map_err(|why| StartError(token_fault(&auth.token_file, &why)))?;
+            let tokens = Tokens::read(&text)
+                .map_err(|why| StartError(token_fault(&auth.token_file, &why)))?;
             Ok::<_, StartError>((auth.token_file.clone(), Arc::new(tokens)))
         });
         let asks_certificate = config
@@ -81,8 +83,8 @@ impl Door {
             .as_ref()
             .map(|certificate| ("certificates of tls", certificate.refresh()));
         let tokens = self.tokens.as_ref().map(|(file, tokens)| {
-            let outcome =
-                text(file).and_then(|text| tokens.replace(&text).map_err(|why| token_fault(file, &why)));
+            let outcome = text(file)
+                .and_then(|text| tokens.replace(&text).map_err(|why| token_fault(file, &why)));
             ("tokens of auth", outcome)
         });
         tls.into_iter().chain(tokens)

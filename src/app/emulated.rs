@@ -1,4 +1,5 @@
-//! The sidecar with the clouds it calls inside the same process: for `serve --emulator`, `demo` and tests.
+//! The sidecar with the clouds it calls inside the same process: for `serve --emulator`, `demo` and
+//! tests.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -32,7 +33,8 @@ pub struct Emulators {
 }
 
 impl Emulators {
-    /// Starts them on free ports of loopback, on the present runtime, and points `config`'s targets at them.
+    /// Starts them on free ports of loopback, on the present runtime, and points `config`'s targets
+    /// at them.
     ///
     /// # Errors
     /// When no port can be had.
@@ -47,7 +49,11 @@ impl Emulators {
     }
 
     /// The same for a further configuration: places that are new get emulators, the others go on.
-    async fn adapt(&mut self, mut config: Config, clouds: &EmulatedClouds) -> Result<Config, StartError> {
+    async fn adapt(
+        &mut self,
+        mut config: Config,
+        clouds: &EmulatedClouds,
+    ) -> Result<Config, StartError> {
         for target in config.targets.values_mut() {
             let place = place(&target.cloud);
             if !self.running.contains_key(&place) {
@@ -82,12 +88,16 @@ impl Emulators {
     }
 }
 
-/// Serves like [`serve`](super::serve), with emulators in place of all clouds. `processes` is whether functions may run that
-/// need a process of their own.
+/// Serves like [`serve`](super::serve), with emulators in place of all clouds. `processes` is
+/// whether functions may run that need a process of their own.
 ///
 /// # Errors
 /// When it cannot start.
-pub fn serve_emulated(config: &Config, sources: &Sources, processes: bool) -> Result<(), StartError> {
+pub fn serve_emulated(
+    config: &Config,
+    sources: &Sources,
+    processes: bool,
+) -> Result<(), StartError> {
     runtime()?.block_on(async {
         let clouds = EmulatedClouds {
             ncp: ncp::Options {
@@ -155,7 +165,11 @@ fn lead(target: &mut TargetConfig, base_url: &str) -> Result<(), StartError> {
         place.iam_url = Some(url.clone());
     }
     target.base_url = Some(url);
-    (target.ca_file, target.client_cert_file, target.client_key_file) = (None, None, None);
+    (
+        target.ca_file,
+        target.client_cert_file,
+        target.client_key_file,
+    ) = (None, None, None);
     target.credentials = CredentialSource::Env.into();
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! The first bytes of a caller's connection: those of HTTP/2 with prior knowledge (RFC 9113 §3.4), or of something else.
+//! The first bytes of a caller's connection: those of HTTP/2 with prior knowledge (RFC 9113 §3.4),
+//! or of something else.
 //!
-//! What is something else gets an answer if it speaks HTTP/1, and one line in a while tells the operator: a wrong port, a
-//! wrong scheme, a load balancer's check over HTTP/1.1 are found by it.
+//! What is something else gets an answer if it speaks HTTP/1, and one line in a while tells the
+//! operator: a wrong port, a wrong scheme, a load balancer's check over HTTP/1.1 are found by it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +27,8 @@ const FAREWELL_BYTES: u64 = 64 << 10;
 
 static LINES: LineLimit = LineLimit::new(Duration::from_secs(5));
 
-const NOT_HTTP2: &str = "This is a gRPC port: it takes HTTP/2 alone. Try grpcurl, or faas-sidecar invoke.\n";
+const NOT_HTTP2: &str =
+    "This is a gRPC port: it takes HTTP/2 alone. Try grpcurl, or faas-sidecar invoke.\n";
 const NOT_TLS: &str = "This port takes TLS alone. Try https, and a client of gRPC.\n";
 
 /// What a caller began with.
@@ -71,7 +73,8 @@ impl Greeting {
     }
 }
 
-/// Reads the first bytes; false when the caller does not speak HTTP/2, and was told so where it can be told.
+/// Reads the first bytes; false when the caller does not speak HTTP/2, and was told so where it can
+/// be told.
 pub(super) async fn is_http2(
     socket: &mut Box<dyn Socket>,
     peer: Option<SocketAddr>,
@@ -105,7 +108,8 @@ pub(super) async fn is_http2(
     false
 }
 
-/// Whether the caller of a port with TLS begins with it; if not, it was told so where it can be told.
+/// Whether the caller of a port with TLS begins with it; if not, it was told so where it can be
+/// told.
 pub(super) async fn is_tls(socket: &mut TcpStream, peer: Option<SocketAddr>) -> io::Result<bool> {
     let mut first = [0; PREFACE.len()];
     let length = socket.peek(&mut first).await?;
@@ -138,8 +142,8 @@ fn tell(peer: Option<SocketAddr>, greeting: Greeting, expected: &str) {
     }
 }
 
-/// Answers as HTTP/1.1 does, and closes. What the caller still sends is read for a while: a socket that is closed before
-/// resets the connection, and the answer is lost with it.
+/// Answers as HTTP/1.1 does, and closes. What the caller still sends is read for a while: a socket
+/// that is closed before resets the connection, and the answer is lost with it.
 async fn refuse<S: Socket + ?Sized>(socket: &mut S, status: &str, sentence: &str) {
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{sentence}",

@@ -1,6 +1,8 @@
-//! The `injector` command's life: a webhook of the Kubernetes API server over HTTPS, until it is told to stop.
+//! The `injector` command's life: a webhook of the Kubernetes API server over HTTPS, until it is
+//! told to stop.
 //!
-//! Certificates and template are read again when they change; what cannot be used never replaces what works.
+//! Certificates and template are read again when they change; what cannot be used never replaces
+//! what works.
 
 mod pages;
 
@@ -34,7 +36,8 @@ use crate::telemetry::log::REFUSALS;
 const MAX_CONNECTIONS: usize = 256;
 /// A caller that has not shaken hands by then is sent away.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// A caller that has not sent the head of its next request by then is sent away; it connects again by itself.
+/// A caller that has not sent the head of its next request by then is sent away; it connects again
+/// by itself.
 const IDLE: Duration = Duration::from_secs(60);
 /// Answers in flight may go on for this long; each takes milliseconds.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -80,7 +83,8 @@ struct Shared {
     room: Semaphore,
 }
 
-/// Answers until SIGTERM or SIGINT, then goes on for `shutdown_delay` and drains; a second signal a second later ends it at once.
+/// Answers until SIGTERM or SIGINT, then goes on for `shutdown_delay` and drains; a second signal a
+/// second later ends it at once.
 ///
 /// # Errors
 /// When it cannot start.
@@ -89,8 +93,9 @@ pub fn inject(injector: Injector) -> Result<(), StartError> {
 }
 
 async fn until_signal(injector: Injector) -> Result<(), StartError> {
-    let handler =
-        |kind| signal(kind).map_err(|why| StartError(format!("signals cannot be received ({why})")));
+    let handler = |kind| {
+        signal(kind).map_err(|why| StartError(format!("signals cannot be received ({why})")))
+    };
     let (mut terminate, mut interrupt) = (
         handler(SignalKind::terminate())?,
         handler(SignalKind::interrupt())?,
@@ -109,7 +114,8 @@ async fn until_signal(injector: Injector) -> Result<(), StartError> {
         client_ca_file: None,
     };
     let shared = Arc::new(Shared {
-        // The API server speaks no HTTP/2 to webhooks, so that its requests spread over their replicas.
+        // The API server speaks no HTTP/2 to webhooks, so that its requests spread over their
+        // replicas.
         certificate: Certificate::load(files, &FLAGS, &[b"http/1.1"]).map_err(StartError)?,
         // Read once more below: what changed since is not lost.
         seen: ArcSwap::default(),

@@ -1,7 +1,7 @@
 //! Configuration → where a target's keys come from → keys that keep up with it.
 //!
-//! Keys are kept by one thread of their own for all targets, so that a slow issuer or disk holds no call up. It runs only
-//! if some target's keys can change.
+//! Keys are kept by one thread of their own for all targets, so that a slow issuer or disk holds no
+//! call up. It runs only if some target's keys can change.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,8 @@ use url::Url;
 use super::build;
 use crate::config::{self, BaseKey, CredentialSource, TargetConfig};
 use crate::credentials::{
-    Agency, Credentials, Exec, Issuer, Keeping, KeyNames, LoginSource, Origin, Pace, Source, Status, Trial,
+    Agency, Credentials, Exec, Issuer, Keeping, KeyNames, LoginSource, Origin, Pace, Source,
+    Status, Trial,
 };
 use crate::env::Env;
 use crate::provider::functiongraph::{self, Access, Asker, Auth, TemporaryKeys};
@@ -31,7 +32,8 @@ const NCP_KEYS: KeyNames = KeyNames {
     security_token: &[],
 };
 
-/// Names of Huawei Cloud's environment variables (`huaweicloudsdkcore` 3.1.219, `auth/provider.py`).
+/// Names of Huawei Cloud's environment variables (`huaweicloudsdkcore` 3.1.219,
+/// `auth/provider.py`).
 const HUAWEI_KEYS: KeyNames = KeyNames {
     access_key: &["HUAWEICLOUD_SDK_AK"],
     secret_key: &["HUAWEICLOUD_SDK_SK"],
@@ -93,7 +95,8 @@ impl Background {
 
 impl Running {
     fn start() -> Result<Self, String> {
-        let fault = |why: std::io::Error| format!("the credentials thread cannot be started ({why})");
+        let fault =
+            |why: std::io::Error| format!("the credentials thread cannot be started ({why})");
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -108,7 +111,10 @@ impl Running {
                 runtime.shutdown_background();
             })
             .map_err(fault)?;
-        Ok(Self { handle, _stop: stop })
+        Ok(Self {
+            handle,
+            _stop: stop,
+        })
     }
 }
 
@@ -137,9 +143,8 @@ pub(super) fn ncp(
             CredentialSource::Sts { base, duration } => {
                 let url = match &place.sts_url {
                     Some(url) => url.clone(),
-                    None => {
-                        Url::parse(ncp::sts_host(build::site(place))).map_err(|fault| fault.to_string())?
-                    }
+                    None => Url::parse(ncp::sts_host(build::site(place)))
+                        .map_err(|fault| fault.to_string())?,
                 };
                 Box::new(ncp::Sts {
                     transport: (aside.transport)(Some(&url)),
@@ -168,8 +173,9 @@ pub(super) fn access(
 ) -> Result<Access, String> {
     let env = aside.env;
     let (project, iam_url) = (place.project_id.as_deref(), place.iam_url.as_ref());
-    let endpoint = functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam_url)?
-        .with_project_name(place.project_name.as_deref());
+    let endpoint =
+        functiongraph::Endpoint::new(&place.region, project, config.base_url.as_ref(), iam_url)?
+            .with_project_name(place.project_name.as_deref());
     let iam = || (aside.transport)(iam_url);
     let source = &config.credentials.source;
     let temporary = |asker, duration| -> Box<dyn Issuer> {
@@ -180,9 +186,17 @@ pub(super) fn access(
         (_, Some(local)) => Some(Origin::Local(local)),
         (CredentialSource::EcsMetadata { metadata_url }, None) => {
             let url = metadata_at(metadata_url.as_ref(), functiongraph::EcsMetadata::URL)?;
-            Some(Origin::Issued(Box::new(functiongraph::EcsMetadata::new(&url)?)))
+            Some(Origin::Issued(Box::new(functiongraph::EcsMetadata::new(
+                &url,
+            )?)))
         }
-        (CredentialSource::TemporaryKeys { directory, duration }, None) => {
+        (
+            CredentialSource::TemporaryKeys {
+                directory,
+                duration,
+            },
+            None,
+        ) => {
             let asker = Asker::Login(login(directory));
             Some(Origin::Issued(temporary(asker, *duration)))
         }
@@ -287,8 +301,14 @@ fn metadata_at(given: Option<&Url>, documented: &str) -> Result<Url, String> {
 impl Reports {
     /// Why the default target cannot be used yet; `None` = it can.
     pub(super) fn unready(&self) -> Option<String> {
-        let (name, report) = self.targets.iter().find(|(name, _)| *name == self.default)?;
-        report().ready.err().map(|why| format!("target {name}: {why}"))
+        let (name, report) = self
+            .targets
+            .iter()
+            .find(|(name, _)| *name == self.default)?;
+        report()
+            .ready
+            .err()
+            .map(|why| format!("target {name}: {why}"))
     }
 
     /// The state of all credentials as JSON.

@@ -52,7 +52,8 @@ impl Bound {
                         path.display()
                     ))
                 })?;
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(file.mode)).map_err(fault)?;
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(file.mode))
+                    .map_err(fault)?;
                 let file = Arc::new(SocketFile(path.clone()));
                 Ok(Self {
                     address: address.clone(),
@@ -66,7 +67,8 @@ impl Bound {
         &self.address
     }
 
-    /// The same listening socket for another thread; the system gives each connection to one of them.
+    /// The same listening socket for another thread; the system gives each connection to one of
+    /// them.
     pub(super) fn share(&self) -> Result<Self, StartError> {
         let socket = match &self.socket {
             Socket::Tcp(listener) => listener.try_clone().map(Socket::Tcp),
@@ -74,7 +76,8 @@ impl Bound {
                 .try_clone()
                 .map(|listener| Socket::Unix(listener, Arc::clone(file))),
         };
-        let socket = socket.map_err(|why| StartError(format!("cannot share {} ({why})", self.address)))?;
+        let socket =
+            socket.map_err(|why| StartError(format!("cannot share {} ({why})", self.address)))?;
         Ok(Self {
             address: self.address.clone(),
             socket,
@@ -84,16 +87,16 @@ impl Bound {
     /// The listening socket on the present runtime, and the file to be taken away with it.
     pub(super) fn open(self) -> std::io::Result<(Listener, Option<Arc<SocketFile>>)> {
         match self.socket {
-            Socket::Tcp(listener) => {
-                tokio::net::TcpListener::from_std(listener).map(|listener| (Listener::Tcp(listener), None))
-            }
+            Socket::Tcp(listener) => tokio::net::TcpListener::from_std(listener)
+                .map(|listener| (Listener::Tcp(listener), None)),
             Socket::Unix(listener, file) => tokio::net::UnixListener::from_std(listener)
                 .map(|listener| (Listener::Unix(listener), Some(file))),
         }
     }
 }
 
-/// A socket file that nobody listens on is what a killed process leaves behind; anything else is not ours to remove.
+/// A socket file that nobody listens on is what a killed process leaves behind; anything else is
+/// not ours to remove.
 fn remove_stale(path: &Path) -> Result<(), StartError> {
     let Ok(found) = std::fs::symlink_metadata(path) else {
         return Ok(());

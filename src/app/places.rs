@@ -1,9 +1,11 @@
 //! Places for callers' connections: how many there may be, and who goes first when they are short.
 //!
-//! TCP and Unix sockets have places of their own, so that peers of the network never lock out a pod's own callers and
-//! its probes. A connection beyond the bound is heard all the same: its health checks are answered, and its calls wait for
-//! a place. A few such connections may wait; the one that has waited longest goes when another comes. An address of the
-//! machine itself may have all places as long as no other address wants one. Where callers must show a token or a certificate, the oldest connection that has shown none gives its place to the next caller.
+//! TCP and Unix sockets have places of their own, so that peers of the network never lock out a
+//! pod's own callers and its probes. A connection beyond the bound is heard all the same: its
+//! health checks are answered, and its calls wait for a place. A few such connections may wait; the
+//! one that has waited longest goes when another comes. An address of the machine itself may have
+//! all places as long as no other address wants one. Where callers must show a token or a
+//! certificate, the oldest connection that has shown none gives its place to the next caller.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -87,7 +89,8 @@ impl Places {
         })
     }
 
-    /// Takes in a connection: of `peer`, or of a Unix socket. `None` = its peer has as many as one may have.
+    /// Takes in a connection: of `peer`, or of a Unix socket. `None` = its peer has as many as one
+    /// may have.
     pub(super) fn take(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Place> {
         let local = peer.is_none();
         let mut state = self.lock();
@@ -151,7 +154,8 @@ impl State {
 }
 
 impl Table {
-    /// Connections of one peer. Those of the machine itself are peers of their own: many callers share its address.
+    /// Connections of one peer. Those of the machine itself are peers of their own: many callers
+    /// share its address.
     fn of(&self, peer: IpAddr) -> impl Iterator<Item = &Guest> {
         let waiting = self.waiting.iter().map(|(_, guest)| guest);
         let all = self.seated.values().chain(waiting);
@@ -177,8 +181,8 @@ impl Table {
         true
     }
 
-    /// Sends away the youngest connection of an address that has more than one may have, which the machine's own can, for
-    /// one of an address that has fewer; false when there is none.
+    /// Sends away the youngest connection of an address that has more than one may have, which the
+    /// machine's own can, for one of an address that has fewer; false when there is none.
     fn call_back(&mut self, newcomer: IpAddr, most: usize) -> bool {
         let mut counts = HashMap::<_, usize>::new();
         for guest in self.seated.values() {
@@ -296,11 +300,16 @@ mod tests {
     fn who_waits_gets_the_next_place_and_the_longest_waiting_goes_for_the_newest() {
         let places = Places::new(1, 1, false);
         let first = places.take(SELF).unwrap();
-        let waiting: Vec<_> = (0..=MAX_WAITING).map(|_| places.take(SELF).unwrap()).collect();
+        let waiting: Vec<_> = (0..=MAX_WAITING)
+            .map(|_| places.take(SELF).unwrap())
+            .collect();
         assert_eq!(seat(&waiting[0]), Seat::Goes);
         assert!(waiting[1..].iter().all(|place| seat(place) == Seat::Waits));
         drop(first);
-        assert_eq!((seat(&waiting[1]), seat(&waiting[2])), (Seat::Sits, Seat::Waits));
+        assert_eq!(
+            (seat(&waiting[1]), seat(&waiting[2])),
+            (Seat::Sits, Seat::Waits)
+        );
         drop(waiting);
         let state = places.lock();
         assert_eq!((state.tcp.seated.len(), state.tcp.waiting.len()), (0, 0));

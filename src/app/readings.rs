@@ -1,4 +1,5 @@
-//! What other rooms know anyway, read at each scrape: no room counts twice, and none but this one knows both sides.
+//! What other rooms know anyway, read at each scrape: no room counts twice, and none but this one
+//! knows both sides.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,10 @@ pub(super) fn of_target(metrics: &TargetMetrics, shared: &Arc<Shared>) {
         };
         let labels = [&*metrics.name, label.unwrap_or_default()];
         let labels = &labels[..description.labels.len()];
-        metrics.metrics.family(description).read(labels, Box::new(reader));
+        metrics
+            .metrics
+            .family(description)
+            .read(labels, Box::new(reader));
     };
     read(&names::SLOTS, None, |stats| size(stats.in_flight));
     read(&names::QUEUE, None, |stats| size(stats.queued));
@@ -47,7 +51,9 @@ pub(super) fn of_target(metrics: &TargetMetrics, shared: &Arc<Shared>) {
     for (reason, figure) in SHED {
         read(&names::SHED, Some(reason), figure);
     }
-    read(&names::RETRIES, Some("sidecar"), |stats| count(stats.retries));
+    read(&names::RETRIES, Some("sidecar"), |stats| {
+        count(stats.retries)
+    });
     read(&names::RETRIES, Some("caller"), |stats| {
         count(stats.caller_retries)
     });
@@ -99,15 +105,24 @@ pub(super) fn of_memory(metrics: &Metrics, memory: &Memory) {
 
 /// Has the state of a target's credentials read for as long as its way to the cloud lives.
 pub(super) fn of_credentials(metrics: &TargetMetrics, way: &Arc<Way>) {
-    let read = |description: &'static Description, label: Option<&str>, figure: Box<CredentialFigure>| {
-        let way = Arc::downgrade(way);
-        let reader = move || way.upgrade().map_or(Reading::Gone, |way| figure(&way.status()));
-        let labels = [&*metrics.name, label.unwrap_or_default()];
-        let labels = &labels[..description.labels.len()];
-        metrics.metrics.family(description).read(labels, Box::new(reader));
-    };
+    let read =
+        |description: &'static Description, label: Option<&str>, figure: Box<CredentialFigure>| {
+            let way = Arc::downgrade(way);
+            let reader = move || {
+                way.upgrade()
+                    .map_or(Reading::Gone, |way| figure(&way.status()))
+            };
+            let labels = [&*metrics.name, label.unwrap_or_default()];
+            let labels = &labels[..description.labels.len()];
+            metrics
+                .metrics
+                .family(description)
+                .read(labels, Box::new(reader));
+        };
     let length = |length: Option<Duration>| {
-        length.map_or(Reading::Absent, |length| Reading::Value(length.as_secs_f64()))
+        length.map_or(Reading::Absent, |length| {
+            Reading::Value(length.as_secs_f64())
+        })
     };
     read(
         &names::CREDENTIALS_READY,
@@ -130,7 +145,13 @@ pub(super) fn of_credentials(metrics: &TargetMetrics, way: &Arc<Way>) {
         Box::new(|status| count(status.generation)),
     );
     for (at, outcome) in Outcome::ALL.into_iter().enumerate() {
-        let figure = move |status: &Status| status.refreshes.get(at).copied().map_or(Reading::Absent, count);
+        let figure = move |status: &Status| {
+            status
+                .refreshes
+                .get(at)
+                .copied()
+                .map_or(Reading::Absent, count)
+        };
         read(
             &names::CREDENTIALS_REFRESHES,
             Some(outcome.as_str()),
@@ -148,7 +169,10 @@ fn count(number: u64) -> Reading {
     Reading::Value(number as f64)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "calls at once are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "calls at once are far below 2^53"
+)]
 fn size(number: usize) -> Reading {
     Reading::Value(number as f64)
 }

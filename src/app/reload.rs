@@ -1,4 +1,5 @@
-//! A new configuration for a sidecar that runs: taken up whole or not at all, while calls in flight finish on the old.
+//! A new configuration for a sidecar that runs: taken up whole or not at all, while calls in flight
+//! finish on the old.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -55,12 +56,13 @@ pub(super) struct State {
 }
 
 impl Sidecar {
-    /// Takes up a checked configuration: each thread builds its targets from it and puts them in the place of the old
-    /// ones at once. What did not change keeps its connections, budgets and keys. Keys that the key table marks
-    /// `restart` keep their values.
+    /// Takes up a checked configuration: each thread builds its targets from it and puts them in
+    /// the place of the old ones at once. What did not change keeps its connections, budgets and
+    /// keys. Keys that the key table marks `restart` keep their values.
     ///
     /// # Errors
-    /// When it cannot be used after all (a certificate file cannot be read, say); everything is then as before.
+    /// When it cannot be used after all (a certificate file cannot be read, say); everything is
+    /// then as before.
     pub async fn reload(&mut self, config: Config, env: &Env) -> Result<Reloaded, StartError> {
         let next = self.config.reloaded(config.clone());
         let waiting = differences(&next, &config);
@@ -121,8 +123,8 @@ impl Sidecar {
         self.report(CONFIGURATION, refused);
     }
 
-    /// Notes what is wrong with one thing that is read again and again (`configuration`, `tls`), or that it is well. The
-    /// sidecar stays ready: it serves what was good last.
+    /// Notes what is wrong with one thing that is read again and again (`configuration`, `tls`), or
+    /// that it is well. The sidecar stays ready: it serves what was good last.
     pub fn report(&self, subject: &str, problem: Option<String>) {
         self.state.report(subject, problem);
     }
@@ -134,7 +136,8 @@ impl Sidecar {
         files
     }
 
-    /// Reads certificates and tokens again. What cannot be used never replaces what works, and is told by the pages.
+    /// Reads certificates and tokens again. What cannot be used never replaces what works, and is
+    /// told by the pages.
     pub fn refresh(&self) {
         for (subject, outcome) in self.door.refresh() {
             self.refreshed(subject, outcome);
@@ -182,7 +185,8 @@ pub(super) async fn follow(
 ) {
     while let Some(Update { blueprint, done }) = updates.recv().await {
         let outcome = blueprint.build(&built).map(|next| {
-            // Old targets end, and with them their connections, when the last call that holds them has ended.
+            // Old targets end, and with them their connections, when the last call that holds them
+            // has ended.
             targets.store(Arc::new(blueprint.targets(&next)));
             built = next;
         });
@@ -215,7 +219,10 @@ impl State {
             reloads.counter(&[outcome]).add(1);
         }
         let good = i64::from(outcome != REFUSED);
-        self.metrics.family(&names::CONFIG_RELOADED).gauge(&[]).set(good);
+        self.metrics
+            .family(&names::CONFIG_RELOADED)
+            .gauge(&[])
+            .set(good);
     }
 
     pub(super) fn shown(&self) -> watch::Receiver<Arc<Shown>> {

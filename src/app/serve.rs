@@ -16,18 +16,22 @@ use crate::config::{Config, Sources, digest, load};
 use crate::env::Env;
 use crate::telemetry::log::REFUSALS;
 
-/// A second signal that comes within this time of the first is the same one: some senders signal a process and its group.
+/// A second signal that comes within this time of the first is the same one: some senders signal a
+/// process and its group.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
 
-/// Serves until SIGTERM or SIGINT, then drains; a second signal a second later ends the drain at once. On SIGHUP, and when the file
-/// changes, `sources` is read again.
+/// Serves until SIGTERM or SIGINT, then drains; a second signal a second later ends the drain at
+/// once. On SIGHUP, and when the file changes, `sources` is read again.
 ///
 /// # Errors
 /// When it cannot start.
 pub fn serve(config: &Config, sources: &Sources) -> Result<(), StartError> {
-    runtime()?.block_on(until_signal(config, sources, &sources.env, async |config| {
-        Ok(config)
-    }))
+    runtime()?.block_on(until_signal(
+        config,
+        sources,
+        &sources.env,
+        async |config| Ok(config),
+    ))
 }
 
 /// The runtime of the main thread, which serves no calls.
@@ -38,15 +42,17 @@ pub(super) fn runtime() -> Result<Runtime, StartError> {
         .map_err(|fault| StartError(format!("the runtime cannot be started ({fault})")))
 }
 
-/// `env` holds the keys; `adapt` is asked about each configuration that was read, before it is taken up.
+/// `env` holds the keys; `adapt` is asked about each configuration that was read, before it is
+/// taken up.
 pub(super) async fn until_signal(
     config: &Config,
     sources: &Sources,
     env: &Env,
     adapt: impl AsyncFnMut(Config) -> Result<Config, StartError>,
 ) -> Result<(), StartError> {
-    let handler =
-        |kind| signal(kind).map_err(|fault| StartError(format!("signals cannot be received ({fault})")));
+    let handler = |kind| {
+        signal(kind).map_err(|fault| StartError(format!("signals cannot be received ({fault})")))
+    };
     let (mut terminate, mut interrupt, mut hangup) = (
         handler(SignalKind::terminate())?,
         handler(SignalKind::interrupt())?,
@@ -94,7 +100,8 @@ struct Keeper<'a, A> {
     sources: &'a Sources,
     env: &'a Env,
     adapt: A,
-    /// The configuration file as it was read last, good or bad: the same text is not taken up, nor complained of, twice.
+    /// The configuration file as it was read last, good or bad: the same text is not taken up, nor
+    /// complained of, twice.
     seen: Option<[u8; 32]>,
 }
 
@@ -214,7 +221,11 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let write = |wait: &str| {
             let target = format!("targets: {{main: {{provider: ncp, wait: {wait}}}}}");
-            std::fs::write(&file, format!("listen: \"127.0.0.1:0\"\nadmin: off\n{target}")).unwrap();
+            std::fs::write(
+                &file,
+                format!("listen: \"127.0.0.1:0\"\nadmin: off\n{target}"),
+            )
+            .unwrap();
         };
         let env = Env::fixed([
             ("NCLOUD_ACCESS_KEY_ID", "id"),

@@ -1,7 +1,9 @@
-//! When to read files again: soon after something changes in their directories, and every now and then in any case.
+//! When to read files again: soon after something changes in their directories, and every now and
+//! then in any case.
 //!
-//! Directories are watched, not files: editors replace a file, and Kubernetes swaps the link `..data` beside it. The slow
-//! look is for what no notification comes for: network file systems, links further up, a directory that was replaced.
+//! Directories are watched, not files: editors replace a file, and Kubernetes swaps the link
+//! `..data` beside it. The slow look is for what no notification comes for: network file systems,
+//! links further up, a directory that was replaced.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -47,8 +49,8 @@ impl Watch {
         }
     }
 
-    /// Watches the directories of these files, and no others any more. Those that cannot be watched now are tried again
-    /// with the next call.
+    /// Watches the directories of these files, and no others any more. Those that cannot be watched
+    /// now are tried again with the next call.
     pub(super) fn files(&mut self, files: impl IntoIterator<Item = PathBuf>) {
         let Some(watcher) = &mut self.watcher else {
             return;
@@ -60,7 +62,9 @@ impl Watch {
         self.watched.retain(|directory| wanted.contains(directory));
         for directory in wanted {
             if !self.watched.contains(&directory)
-                && watcher.watch(&directory, RecursiveMode::NonRecursive).is_ok()
+                && watcher
+                    .watch(&directory, RecursiveMode::NonRecursive)
+                    .is_ok()
             {
                 self.watched.insert(directory);
             }
@@ -77,7 +81,9 @@ impl Watch {
 
     async fn rest(&mut self) {
         let ends = Instant::now() + PATIENCE;
-        while let Ok(Some(())) = timeout_at((Instant::now() + QUIET).min(ends), self.events.recv()).await {}
+        while let Ok(Some(())) =
+            timeout_at((Instant::now() + QUIET).min(ends), self.events.recv()).await
+        {}
     }
 }
 

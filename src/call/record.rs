@@ -1,7 +1,8 @@
 //! What one call did upstream, noted while it runs, so that its spans can be built when it is over.
 //!
-//! Facts only: times, URL, status, reason. Whether a call's spans are wanted is often known at its end alone (it failed,
-//! it was repeated), so that nothing is built before. A call that nobody may want to see has no record at all.
+//! Facts only: times, URL, status, reason. Whether a call's spans are wanted is often known at its
+//! end alone (it failed, it was repeated), so that nothing is built before. A call that nobody may
+//! want to see has no record at all.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -20,8 +21,8 @@ const MOST: usize = 128;
 /// What one call did upstream.
 #[derive(Debug, Default)]
 pub struct Record {
-    /// The trace that each attempt is the upstream's parent in; `None` when it was not sampled, since then the caller's
-    /// own context travels on.
+    /// The trace that each attempt is the upstream's parent in; `None` when it was not sampled,
+    /// since then the caller's own context travels on.
     pub sampled: Option<TraceId>,
     /// In order; the last one is open when the caller went away in its midst.
     pub attempts: Vec<Attempt>,
@@ -92,15 +93,22 @@ impl Record {
 }
 
 impl Call {
-    /// Notes that an attempt begins, and names it to the upstream as the parent of what it does there.
+    /// Notes that an attempt begins, and names it to the upstream as the parent of what it does
+    /// there.
     pub fn attempt_begins(&mut self, method: &Method, url: &Url, request_size: usize) {
-        let Some(record) = &mut self.record else { return };
+        let Some(record) = &mut self.record else {
+            return;
+        };
         let resend = record.sent;
         record.sent += 1;
         let span_id = match record.sampled {
             Some(trace) => {
                 let span = SpanId::from(fastrand::u64(1..));
-                if let Some((_, parent)) = self.trace.iter_mut().find(|(name, _)| *name == "traceparent") {
+                if let Some((_, parent)) = self
+                    .trace
+                    .iter_mut()
+                    .find(|(name, _)| *name == "traceparent")
+                {
                     *parent = traceparent(trace, span, true);
                 }
                 span
@@ -125,9 +133,12 @@ impl Call {
         });
     }
 
-    /// Notes how the attempt that began last has ended: the answer's status and body size, or the failure.
+    /// Notes how the attempt that began last has ended: the answer's status and body size, or the
+    /// failure.
     pub fn attempt_ended(&mut self, outcome: Result<(u16, usize), &Error>) {
-        let Some(record) = &mut self.record else { return };
+        let Some(record) = &mut self.record else {
+            return;
+        };
         let Some(attempt) = record
             .attempts
             .last_mut()
@@ -136,7 +147,9 @@ impl Call {
             return;
         };
         attempt.ended = Some(Instant::now());
-        attempt.upstream_request_id.clone_from(&self.upstream_request_id);
+        attempt
+            .upstream_request_id
+            .clone_from(&self.upstream_request_id);
         match outcome {
             Ok((status, size)) => attempt.answer = Some((status, Some(size))),
             Err(error) => {
@@ -167,12 +180,18 @@ impl Call {
 
     /// Notes a time in which nothing is sent.
     pub fn pauses(&mut self, why: Why, started: Instant, lasts: Duration) {
-        let Some(record) = &mut self.record else { return };
+        let Some(record) = &mut self.record else {
+            return;
+        };
         if record.pauses.len() >= MOST {
             record.omitted += 1;
             return;
         }
-        record.pauses.push(Pause { why, started, lasts });
+        record.pauses.push(Pause {
+            why,
+            started,
+            lasts,
+        });
     }
 }
 
@@ -226,7 +245,14 @@ mod tests {
         let mut call_ = call(true);
         for _ in 0..2 {
             call_.attempt_begins(&Method::POST, &url(), 3);
-            let span = call_.record.as_ref().unwrap().attempts.last().unwrap().span_id;
+            let span = call_
+                .record
+                .as_ref()
+                .unwrap()
+                .attempts
+                .last()
+                .unwrap()
+                .span_id;
             assert_eq!(
                 call_.trace[0].1,
                 format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{span}-01")

@@ -1,4 +1,5 @@
-//! Calls that the sidecar refused before it sent anything: repeating one costs the upstream no more than a first try.
+//! Calls that the sidecar refused before it sent anything: repeating one costs the upstream no more
+//! than a first try.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,12 +8,13 @@ use tokio::time::Instant;
 
 use super::Call;
 
-/// A refused caller comes back within this time or twice as much, or not at all. A storm of refusals must not pay for
-/// retries in an outage later on.
+/// A refused caller comes back within this time or twice as much, or not at all. A storm of
+/// refusals must not pay for retries in an outage later on.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// First tries that were refused unsent, and not yet repeated. Each lets one retry of a caller pass without charge: all
-/// requests together stay at most the calls made plus what the retry budget pays.
+/// First tries that were refused unsent, and not yet repeated. Each lets one retry of a caller pass
+/// without charge: all requests together stay at most the calls made plus what the retry budget
+/// pays.
 #[derive(Debug)]
 pub struct Unsent(Mutex<Counts>);
 
@@ -35,8 +37,8 @@ impl Default for Unsent {
 }
 
 impl Unsent {
-    /// Notes that a call was refused, if it was a first try of which nothing was sent: a retry that is refused as well
-    /// stays entitled to one repetition, not to two.
+    /// Notes that a call was refused, if it was a first try of which nothing was sent: a retry that
+    /// is refused as well stays entitled to one repetition, not to two.
     pub fn note(&self, call: &Call) {
         if call.previous_attempts == 0 && call.attempts == 0 {
             self.note_first_try();

@@ -59,7 +59,9 @@ impl FromStr for Address {
         }
         // Plain gRPC has no scheme, but people copy one along.
         let secure = text.strip_prefix("https://");
-        let bare = secure.or_else(|| text.strip_prefix("http://")).unwrap_or(text);
+        let bare = secure
+            .or_else(|| text.strip_prefix("http://"))
+            .unwrap_or(text);
         let bare = bare.trim_end_matches('/');
         let (host, port) = bare.rsplit_once(':').ok_or_else(refused)?;
         let bracketed = host.starts_with('[') && host.ends_with(']');
@@ -90,7 +92,12 @@ mod tests {
 
     #[test]
     fn hosts_and_sockets_are_addresses() {
-        for text in ["127.0.0.1:1", "localhost:50051", "[::1]:1", "faas.default.svc:80"] {
+        for text in [
+            "127.0.0.1:1",
+            "localhost:50051",
+            "[::1]:1",
+            "faas.default.svc:80",
+        ] {
             assert_eq!(text.parse(), Ok(Address::Tcp(text.into())));
         }
         assert_eq!("http://h:1/".parse(), Ok(Address::Tcp("h:1".into())));

@@ -47,7 +47,8 @@ pub struct CheckArgs {
     /// How the configuration is printed
     #[arg(long, value_enum, default_value_t = CheckFormat::Yaml)]
     pub format: CheckFormat,
-    /// Print what differs from a running sidecar (the address or socket of its admin pages) or from another file
+    /// Print what differs from a running sidecar (the address or socket of its admin pages) or from
+    /// another file
     #[arg(long, value_name = "ADDRESS|FILE", conflicts_with = "online")]
     pub diff: Option<Base>,
     /// Ask each target's host for its time, and compare it with this machine's

@@ -28,11 +28,13 @@ use crate::transport::Tls;
 
 pub(super) use failure::failure;
 
-/// The largest message accepted and sent: more than a sidecar's own default, so that its limit is what speaks.
+/// The largest message accepted and sent: more than a sidecar's own default, so that its limit is
+/// what speaks.
 pub(super) const MAX_MESSAGE: usize = 64 << 20;
 /// A sidecar is near: one that takes longer to accept a connection is not there.
 const CONNECT: Duration = Duration::from_secs(5);
-/// A server speaks first on HTTP/2 (RFC 9113 §3.4); one that does not within this time is believed to let us in.
+/// A server speaks first on HTTP/2 (RFC 9113 §3.4); one that does not within this time is believed
+/// to let us in.
 const WELCOME: Duration = Duration::from_secs(1);
 
 /// A client of one of our services, with the message limits of this program.
@@ -61,7 +63,9 @@ impl Client {
         let address = &reach.address;
         let token = reach.token().map_err(misconfigured)?;
         let endpoint = match address {
-            Address::Tcp(host) | Address::Tls(host) => Endpoint::from_shared(format!("http://{host}")),
+            Address::Tcp(host) | Address::Tls(host) => {
+                Endpoint::from_shared(format!("http://{host}"))
+            }
             Address::Unix(path) => Endpoint::from_shared(format!("unix:{}", path.display())),
         }
         .map_err(|why| absent(address, &why))?
@@ -85,7 +89,10 @@ impl Client {
                 token,
             }),
             Ok(Ok(Err(why))) => Err(absent(address, &why)),
-            Err(_) => Err(unreachable(address, &format!("no answer within {patience:?}"))),
+            Err(_) => Err(unreachable(
+                address,
+                &format!("no answer within {patience:?}"),
+            )),
         }
     }
 
@@ -96,7 +103,9 @@ impl Client {
             request.set_timeout(deadline.saturating_duration_since(Instant::now()));
         }
         if let Some(token) = &self.token {
-            request.metadata_mut().insert("authorization", token.clone());
+            request
+                .metadata_mut()
+                .insert("authorization", token.clone());
         }
         request
     }
@@ -138,8 +147,9 @@ fn secure(tls: &Tls, host: &str) -> Result<Secure, String> {
 type Stream = BufReader<TlsStream<TcpStream>>;
 type Secure = BoxCloneService<http::Uri, TokioIo<Stream>, io::Error>;
 
-/// Waits for the server's first word. With TLS 1.3 it judges a client's certificate when the client's handshake is over:
-/// a refusal comes in place of that word, and whoever asked before would try again and again.
+/// Waits for the server's first word. With TLS 1.3 it judges a client's certificate when the
+/// client's handshake is over: a refusal comes in place of that word, and whoever asked before
+/// would try again and again.
 async fn welcomed(stream: TlsStream<TcpStream>) -> io::Result<Stream> {
     let mut stream = BufReader::new(stream);
     match timeout(WELCOME, stream.fill_buf()).await {

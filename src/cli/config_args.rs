@@ -73,9 +73,11 @@ impl Args for ConfigArgs {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .help("The YAML file [env: FAAS_SIDECAR_CONFIG]");
-        FLAGS.iter().fold(command.arg(file), |command, (flag, key)| {
-            command.arg(argument(flag, key))
-        })
+        FLAGS
+            .iter()
+            .fold(command.arg(file), |command, (flag, key)| {
+                command.arg(argument(flag, key))
+            })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -92,12 +94,17 @@ fn argument(flag: &'static str, key: &'static Key) -> Arg {
         Kind::Word(words) => format!(" One of {}.", words.join(", ")),
         _ => String::new(),
     };
-    // Texts, not typed values: the configuration room checks flags as it checks the file, all at once.
+    // Texts, not typed values: the configuration room checks flags as it checks the file, all at
+    // once.
     let argument = Arg::new(key.path)
         .long(flag)
         .value_name(value_name(key.kind))
         .help_heading("Settings (they win over the environment, that over the file)")
-        .help(format!("{}{words} [env: {}]{default}", key.doc, key.variable()));
+        .help(format!(
+            "{}{words} [env: {}]{default}",
+            key.doc,
+            key.variable()
+        ));
     match key.kind {
         Kind::Bool => argument
             .num_args(0..=1)
@@ -118,9 +125,12 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Word(_) => "WORD",
         Kind::Path => "PATH",
         Kind::Url => "URL",
-        Kind::Text(_) | Kind::Section | Kind::Targets | Kind::Patterns | Kind::Texts(_) | Kind::Allow => {
-            "NAME"
-        }
+        Kind::Text(_)
+        | Kind::Section
+        | Kind::Targets
+        | Kind::Patterns
+        | Kind::Texts(_)
+        | Kind::Allow => "NAME",
     }
 }
 

@@ -1,5 +1,5 @@
-//! `demo`: a tour of everything, in one process: emulated clouds, a sidecar, and an application that calls it over a
-//! real socket. Each step is checked, not only shown.
+//! `demo`: a tour of everything, in one process: emulated clouds, a sidecar, and an application
+//! that calls it over a real socket. Each step is checked, not only shown.
 //!
 //! A cloud is one [`Scenario`] of [`SCENARIOS`].
 

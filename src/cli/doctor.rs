@@ -1,6 +1,8 @@
-//! `doctor`: what is wrong, in a fixed order, each step with what was seen and the fix in one sentence.
+//! `doctor`: what is wrong, in a fixed order, each step with what was seen and the fix in one
+//! sentence.
 //!
-//! Changes nothing anywhere: it resolves, connects, shakes hands, reads a list, reads the named actions.
+//! Changes nothing anywhere: it resolves, connects, shakes hands, reads a list, reads the named
+//! actions.
 
 mod examine;
 mod network;
@@ -119,7 +121,9 @@ pub(super) fn run(args: DoctorArgs, env: &Env, io: &mut Io<'_>) -> Exit {
             return Exit::BadConfig;
         }
     };
-    let unknown = names.iter().find(|name| !config.targets.contains_key(*name));
+    let unknown = names
+        .iter()
+        .find(|name| !config.targets.contains_key(*name));
     if let Some(name) = unknown {
         let known = config
             .targets
@@ -165,7 +169,10 @@ mod tests {
             package: package.to_owned(),
             name: name.to_owned(),
         };
-        assert_eq!(parse_action("reports/daily"), Ok(action("reports", "daily")));
+        assert_eq!(
+            parse_action("reports/daily"),
+            Ok(action("reports", "daily"))
+        );
         assert_eq!(parse_action("-/hello"), Ok(action("-", "hello")));
         assert_eq!(parse_action("hello"), Ok(action("-", "hello")));
         for text in ["", "/", "a/", "/b", "a/b/c"] {

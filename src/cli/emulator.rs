@@ -59,7 +59,8 @@ pub struct EmulatorArgs {
     /// Where REST requests are accepted; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
-    /// A further name that the Host and Origin of requests may have, besides localhost and addresses; may be given again
+    /// A further name that the Host and Origin of requests may have, besides localhost and
+    /// addresses; may be given again
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub allow_host: Vec<String>,
     /// Run no code that needs a process of its own, as Python does
@@ -143,11 +144,13 @@ pub(super) fn run(args: &EmulatorArgs, env: &Env, io: &mut Io<'_>) -> Exit {
         Ok(plan) => plan,
         Err(fault) => return io.misused(&fault),
     };
-    block_on(io, async |io| match until_signal(args.listen, plan, io).await {
-        Ok(()) => Exit::Clean,
-        Err(why) => {
-            io.complain(&format!("faas-sidecar emulator: {why}"));
-            Exit::Failed
+    block_on(io, async |io| {
+        match until_signal(args.listen, plan, io).await {
+            Ok(()) => Exit::Clean,
+            Err(why) => {
+                io.complain(&format!("faas-sidecar emulator: {why}"));
+                Exit::Failed
+            }
         }
     })
 }
@@ -192,8 +195,9 @@ fn ncp_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
         None => {
             let key = ncp::KeyPair::random();
             let (id, secret) = (&key.access_key, &key.secret_key);
-            let shown =
-                format!("NCLOUD_ACCESS_KEY_ID={id} and NCLOUD_SECRET_ACCESS_KEY={secret} in its environment");
+            let shown = format!(
+                "NCLOUD_ACCESS_KEY_ID={id} and NCLOUD_SECRET_ACCESS_KEY={secret} in its environment"
+            );
             (key, shown)
         }
     };
@@ -220,14 +224,20 @@ fn ncp_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
 
 fn functiongraph_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
     if args.site.is_some() || args.activation_lag.is_some() {
-        return Err("--site and --activation-lag are for --cloud ncp; Huawei Cloud has --region".into());
+        return Err(
+            "--site and --activation-lag are for --cloud ncp; Huawei Cloud has --region".into(),
+        );
     }
     let (key, hint) = match keys(&args.keys, env, HUAWEI)? {
-        Some((access_key, secret_key, shown)) => (functiongraph::KeyPair::new(access_key, secret_key), shown),
+        Some((access_key, secret_key, shown)) => {
+            (functiongraph::KeyPair::new(access_key, secret_key), shown)
+        }
         None => {
             let key = functiongraph::KeyPair::random();
             let (id, secret) = (&key.access_key, &key.secret_key);
-            let shown = format!("HUAWEICLOUD_SDK_AK={id} and HUAWEICLOUD_SDK_SK={secret} in its environment");
+            let shown = format!(
+                "HUAWEICLOUD_SDK_AK={id} and HUAWEICLOUD_SDK_SK={secret} in its environment"
+            );
             (key, shown)
         }
     };
@@ -239,7 +249,10 @@ fn functiongraph_plan(args: &EmulatorArgs, env: &Env) -> Result<Plan, String> {
         }
         None => format!("{hint}; the password of {} is {}", user.name, user.password),
     };
-    let region = args.region.as_deref().unwrap_or(functiongraph::DEFAULT_REGION);
+    let region = args
+        .region
+        .as_deref()
+        .unwrap_or(functiongraph::DEFAULT_REGION);
     let project = args
         .project_id
         .as_deref()
@@ -270,13 +283,20 @@ async fn until_signal(listen: SocketAddr, plan: Plan, io: &mut Io<'_>) -> Result
         handler(SignalKind::terminate())?,
         handler(SignalKind::interrupt())?,
     );
-    let Plan { options, name, hint } = plan;
-    let cannot =
-        |why: io::Error| format!("cannot start on {listen} ({why}); another --listen or --data-dir may help");
+    let Plan {
+        options,
+        name,
+        hint,
+    } = plan;
+    let cannot = |why: io::Error| {
+        format!("cannot start on {listen} ({why}); another --listen or --data-dir may help")
+    };
     let running = options.start().await.map_err(cannot)?;
     let url = running.base_url();
     if !listen.ip().is_loopback() {
-        io.complain("warning: whoever reaches this address and knows the keys can run code on this machine");
+        io.complain(
+            "warning: whoever reaches this address and knows the keys can run code on this machine",
+        );
     }
     io.complain(NO_SANDBOX);
     io.print(&format!(
@@ -300,7 +320,11 @@ fn host_name(text: &str) -> Result<String, String> {
 }
 
 /// The user's own pair, and how to tell of it without the secret; `None` when there is none.
-fn keys(args: &KeyArgs, env: &Env, variables: Variables) -> Result<Option<(String, String, String)>, String> {
+fn keys(
+    args: &KeyArgs,
+    env: &Env,
+    variables: Variables,
+) -> Result<Option<(String, String, String)>, String> {
     if !args.any(env, variables) {
         return Ok(None);
     }
@@ -336,7 +360,14 @@ mod tests {
         assert_eq!((id.as_str(), secret.as_str()), ("mine", "hunter2"));
         assert!(shown.contains("mine") && !shown.contains("hunter2"));
         assert_eq!(keys(&none, &env, HUAWEI), Ok(None));
-        assert!(keys(&none, &Env::fixed([("NCLOUD_ACCESS_KEY_ID", "mine")]), NCLOUD).is_err());
+        assert!(
+            keys(
+                &none,
+                &Env::fixed([("NCLOUD_ACCESS_KEY_ID", "mine")]),
+                NCLOUD
+            )
+            .is_err()
+        );
         assert!(keys(&none, &Env::fixed([("HUAWEICLOUD_SDK_AK", "mine")]), HUAWEI).is_err());
     }
 
@@ -348,7 +379,8 @@ mod tests {
             let crate::cli::Command::Emulator(args) = cli.command else {
                 panic!("another command")
             };
-            plan(&args, &Env::fixed::<String, String>([])).map(|plan| format!("{} {}", plan.name, plan.hint))
+            plan(&args, &Env::fixed::<String, String>([]))
+                .map(|plan| format!("{} {}", plan.name, plan.hint))
         };
         let ncp = planned(&[]).unwrap();
         assert!(
@@ -368,7 +400,11 @@ mod tests {
                 .unwrap_err()
                 .contains("functiongraph")
         );
-        assert!(planned(&["--region", "eu-de"]).unwrap_err().contains("--site"));
+        assert!(
+            planned(&["--region", "eu-de"])
+                .unwrap_err()
+                .contains("--site")
+        );
         assert!(
             planned(&["--cloud", "functiongraph", "--site", "kr"])
                 .unwrap_err()
@@ -386,14 +422,16 @@ mod tests {
             .lines()
             .skip_while(|line| !line.starts_with("Faults:"))
             .skip(1);
-        let listed = listed.take_while(|line| line.starts_with("  ")).flat_map(|line| {
-            line.trim()
-                .split("  ")
-                .next()
-                .unwrap_or_default()
-                .split(", ")
-                .map(|text| text.replace("URL", "http://h/"))
-        });
+        let listed = listed
+            .take_while(|line| line.starts_with("  "))
+            .flat_map(|line| {
+                line.trim()
+                    .split("  ")
+                    .next()
+                    .unwrap_or_default()
+                    .split(", ")
+                    .map(|text| text.replace("URL", "http://h/"))
+            });
         let all: Vec<String> = examples.map(str::to_owned).chain(listed).collect();
         assert!(all.len() > 10, "{all:?}");
         for text in all {

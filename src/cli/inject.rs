@@ -38,13 +38,15 @@ pub struct InjectArgs {
     /// The manifests; - or nothing is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     pub file: PathBuf,
-    /// The sidecar's parts: template.yaml of the ConfigMap RELEASE-template, which the Helm chart makes
+    /// The sidecar's parts: template.yaml of the ConfigMap RELEASE-template, which the Helm chart
+    /// makes
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
     /// Take every pod for one that asks, unless it says inject: "false"
     #[arg(long)]
     pub all: bool,
-    /// An annotation, without faas-sidecar.io/, for pods that ask and do not have it; may be given again
+    /// An annotation, without faas-sidecar.io/, for pods that ask and do not have it; may be given
+    /// again
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
 }
@@ -91,8 +93,8 @@ pub(super) fn template(file: Option<&Path>) -> Result<Template, String> {
         return Template::built_in().map_err(|faults| faults.to_string());
     };
     let shown = file.display();
-    let text =
-        std::fs::read_to_string(file).map_err(|why| format!("--template {shown}: cannot be read ({why})"))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|why| format!("--template {shown}: cannot be read ({why})"))?;
     Template::read(&text).map_err(|faults| format!("--template {shown}:\n{faults}"))
 }
 

@@ -1,5 +1,5 @@
-//! `invoke`: a function called from a shell. Here are its arguments and what they add up to; the call
-//! itself takes an [`InvokeInput`] and answers with a [`Report`] or a [`Failure`].
+//! `invoke`: a function called from a shell. Here are its arguments and what they add up to; the
+//! call itself takes an [`InvokeInput`] and answers with a [`Report`] or a [`Failure`].
 
 mod arguments;
 mod call;
@@ -186,7 +186,10 @@ mod tests {
 
     #[test]
     fn an_action_may_have_a_package() {
-        let name = |text: &str| text.parse::<ActionName>().map(|name| (name.package, name.action));
+        let name = |text: &str| {
+            text.parse::<ActionName>()
+                .map(|name| (name.package, name.action))
+        };
         assert_eq!(name("ping"), Ok((String::new(), "ping".to_owned())));
         assert_eq!(name("-/ping"), Ok(("-".to_owned(), "ping".to_owned())));
         assert_eq!(name("a/b"), Ok(("a".to_owned(), "b".to_owned())));

@@ -16,7 +16,8 @@ pub struct Io<'s> {
 }
 
 impl Io<'_> {
-    /// Prints a result, ending its last line. A reader that has had enough (`| head`) is no failure.
+    /// Prints a result, ending its last line. A reader that has had enough (`| head`) is no
+    /// failure.
     pub fn print(&mut self, text: &str) -> Exit {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         self.print_as_it_is(&format!("{text}{end}"))
@@ -32,7 +33,9 @@ impl Io<'_> {
             Ok(()) => Exit::Clean,
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Clean,
             Err(error) => {
-                self.complain(&format!("faas-sidecar: the result cannot be written ({error})"));
+                self.complain(&format!(
+                    "faas-sidecar: the result cannot be written ({error})"
+                ));
                 Exit::Failed
             }
         }
@@ -45,7 +48,9 @@ impl Io<'_> {
 
     /// Prints a complaint about the arguments.
     pub fn misused(&mut self, text: &str) -> Exit {
-        self.complain(&format!("error: {text}\n\nFor more information, try '--help'."));
+        self.complain(&format!(
+            "error: {text}\n\nFor more information, try '--help'."
+        ));
         Exit::Usage
     }
 }

@@ -1,5 +1,5 @@
-//! Keys for `sign` and `emulator`: from files or from the environment, never from an argument, where
-//! every process of the machine could read the secret.
+//! Keys for `sign` and `emulator`: from files or from the environment, never from an argument,
+//! where every process of the machine could read the secret.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,9 @@ pub(super) const HUAWEI: Variables = Variables {
 pub struct KeyArgs {
     /// The access key id.
     #[arg(long, value_name = "ID", conflicts_with = "access_key_file")]
-    #[arg(help = "The access key id [env: NCLOUD_ACCESS_KEY_ID; Huawei Cloud: HUAWEICLOUD_SDK_AK]")]
+    #[arg(
+        help = "The access key id [env: NCLOUD_ACCESS_KEY_ID; Huawei Cloud: HUAWEICLOUD_SDK_AK]"
+    )]
     pub access_key: Option<String>,
     /// A file that holds the access key id
     #[arg(long, value_name = "FILE")]
@@ -79,7 +81,11 @@ impl KeyArgs {
         let access_key = match (&self.access_key, &self.access_key_file) {
             (Some(id), _) => id.clone(),
             (None, Some(file)) => line(file)?,
-            (None, None) => variable(env, variables.access_key, "--access-key or --access-key-file")?,
+            (None, None) => variable(
+                env,
+                variables.access_key,
+                "--access-key or --access-key-file",
+            )?,
         };
         let secret_key = match &self.secret_key_file {
             Some(file) => line(file)?,
@@ -140,7 +146,10 @@ mod tests {
     fn arguments_win_over_variables_and_short_names_do() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "from-file\r\n").unwrap();
-        let env = Env::fixed([("NCLOUD_ACCESS_KEY", "id"), ("NCLOUD_SECRET_KEY", "from-env")]);
+        let env = Env::fixed([
+            ("NCLOUD_ACCESS_KEY", "id"),
+            ("NCLOUD_SECRET_KEY", "from-env"),
+        ]);
         let keys = args(None, None).read(&env).unwrap();
         assert_eq!(
             (keys.access_key.as_str(), keys.secret_key.as_str()),

@@ -41,14 +41,15 @@ pub struct ProbeArgs {
 }
 
 impl ProbeArgs {
-    /// How long one question may take: less than the three seconds that the chart gives a probe, so that its own word is
-    /// heard.
+    /// How long one question may take: less than the three seconds that the chart gives a probe, so
+    /// that its own word is heard.
     pub const PROBE_TIMEOUT: Duration = Duration::from_millis(2500);
     /// How long `wait` goes on asking.
     pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 }
 
-/// Pauses between the questions of `wait`: short at first, since a sidecar starts within milliseconds.
+/// Pauses between the questions of `wait`: short at first, since a sidecar starts within
+/// milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -63,9 +64,13 @@ struct Unhealthy {
 /// One question.
 pub(super) fn probe(args: &ProbeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     with_reach(args, env, io, async |reach| {
-        ask(args, reach, args.timeout.unwrap_or(ProbeArgs::PROBE_TIMEOUT))
-            .await
-            .map_err(|unhealthy| unhealthy.why)
+        ask(
+            args,
+            reach,
+            args.timeout.unwrap_or(ProbeArgs::PROBE_TIMEOUT),
+        )
+        .await
+        .map_err(|unhealthy| unhealthy.why)
     })
 }
 
@@ -79,7 +84,10 @@ pub(super) fn wait(args: &ProbeArgs, env: &Env, io: &mut Io<'_>) -> Exit {
             let left = deadline.saturating_duration_since(Instant::now());
             match ask(args, reach, left.min(ProbeArgs::PROBE_TIMEOUT)).await {
                 Ok(()) => return Ok(()),
-                Err(Unhealthy { why, for_good: true }) => return Err(why),
+                Err(Unhealthy {
+                    why,
+                    for_good: true,
+                }) => return Err(why),
                 Err(Unhealthy { why, .. }) if left <= pause => {
                     return Err(format!("{why} (waited {timeout:?})"));
                 }
@@ -122,7 +130,10 @@ async fn ask(args: &ProbeArgs, reach: &Reach, timeout: Duration) -> Result<(), U
             .await
             .map_err(|status| failure(&status))
     };
-    let not_now = |why: String| Unhealthy { why, for_good: false };
+    let not_now = |why: String| Unhealthy {
+        why,
+        for_good: false,
+    };
     match tokio::time::timeout(timeout, asked).await {
         Ok(Ok(answer)) => match answer.get_ref().status() {
             ServingStatus::Serving => Ok(()),

@@ -47,10 +47,13 @@ impl ReachArgs {
     /// Where and how.
     ///
     /// # Errors
-    /// A sentence, if the variable of the address holds none, or files of TLS are named for an address without it.
+    /// A sentence, if the variable of the address holds none, or files of TLS are named for an
+    /// address without it.
     pub fn resolve(&self, env: &Env) -> Result<Reach, String> {
         let address = Address::resolve(self.address.as_ref(), env)?;
-        if !matches!(address, Address::Tls(_)) && (self.ca_file.is_some() || self.cert_file.is_some()) {
+        if !matches!(address, Address::Tls(_))
+            && (self.ca_file.is_some() || self.cert_file.is_some())
+        {
             return Err(format!(
                 "--ca-file and --cert-file are for an address with TLS; write https:// before it ({address})"
             ));
@@ -103,10 +106,13 @@ fn token(file: &Path) -> Result<MetadataValue<Ascii>, String> {
     let mut lines = text.lines().map(str::trim);
     let token = lines
         .find(|line| !line.is_empty() && !line.starts_with('#'))
-        .ok_or_else(|| format!("--token-file {shown} holds no token; write one in a line of its own"))?;
+        .ok_or_else(|| {
+            format!("--token-file {shown} holds no token; write one in a line of its own")
+        })?;
     let value = Zeroizing::new(format!("Bearer {token}"));
-    let mut value = MetadataValue::<Ascii>::try_from(value.as_str())
-        .map_err(|_| format!("--token-file {shown}: the token holds characters that cannot be sent"))?;
+    let mut value = MetadataValue::<Ascii>::try_from(value.as_str()).map_err(|_| {
+        format!("--token-file {shown}: the token holds characters that cannot be sent")
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -10,7 +10,9 @@ pub(super) fn block_on(io: &mut Io<'_>, work: impl AsyncFnOnce(&mut Io<'_>) -> E
     match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work(io)),
         Err(why) => {
-            io.complain(&format!("faas-sidecar: the runtime cannot be started ({why})"));
+            io.complain(&format!(
+                "faas-sidecar: the runtime cannot be started ({why})"
+            ));
             Exit::Failed
         }
     }

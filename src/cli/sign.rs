@@ -173,9 +173,14 @@ pub fn run_with(
             };
             match other {
                 Some(other) => {
-                    let verdict = compare::compare(args.provider, &signed, &String::from_utf8_lossy(&other));
+                    let verdict =
+                        compare::compare(args.provider, &signed, &String::from_utf8_lossy(&other));
                     let shown = io.print(&verdict.render(args.output));
-                    if verdict.is_same() { shown } else { Exit::Failed }
+                    if verdict.is_same() {
+                        shown
+                    } else {
+                        Exit::Failed
+                    }
                 }
                 None if args.explain => io.print(&explain::render(&signed, args.output)),
                 None => io.print(&signed.render(args.output)),
@@ -211,7 +216,10 @@ impl Signed {
             if !text.is_empty() {
                 text.push('\n');
             }
-            let _ = writeln!(text, "{name} (each line end is one \\n, none after the last):");
+            let _ = writeln!(
+                text,
+                "{name} (each line end is one \\n, none after the last):"
+            );
             for line in lines.split('\n') {
                 let _ = writeln!(text, "  {line}");
             }
@@ -234,7 +242,8 @@ impl Signed {
             .iter()
             .map(|(name, value)| (name.clone(), value.as_str().into()))
             .collect();
-        let mut document = serde_json::json!({ "stringToSign": self.string_to_sign, "headers": headers });
+        let mut document =
+            serde_json::json!({ "stringToSign": self.string_to_sign, "headers": headers });
         if let Some(canonical) = &self.canonical_request {
             document["canonicalRequest"] = canonical.as_str().into();
         }
@@ -268,8 +277,8 @@ impl Signed {
         command
     }
 
-    /// NAVER Cloud's have no spaces inside an argument, so that an unquoted `$(…)` splits where it should; Huawei
-    /// Cloud's have, and are quoted for a shell.
+    /// NAVER Cloud's have no spaces inside an argument, so that an unquoted `$(…)` splits where it
+    /// should; Huawei Cloud's have, and are quoted for a shell.
     fn curl(&self) -> String {
         let mut arguments: Vec<_> = self
             .headers
@@ -318,7 +327,9 @@ fn parse_url(text: &str) -> Result<String, String> {
         return Err("a URL holds no spaces and no line ends; write %20 for a space".to_owned());
     }
     match url::Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Ok(text.to_owned())
+        }
         Ok(_) => Err("write a whole http or https URL".to_owned()),
         Err(error) => Err(format!(
             "{error}; write a whole URL, such as https://host.example/path?a=b"
@@ -366,7 +377,8 @@ mod tests {
             text.contains("  curl -X GET '") && text.ends_with(" --data-binary '@a b.json'\n"),
             "{text}"
         );
-        let json: serde_json::Value = serde_json::from_str(&signed().render(SignOutput::Json)).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&signed().render(SignOutput::Json)).unwrap();
         assert_eq!(json["stringToSign"], "GET /p?q=1\n15\nid");
         assert_eq!(json["headers"]["x-b"], "2=");
     }

@@ -44,7 +44,10 @@ fn the_definition_is_sound() {
 fn help_is_an_answer_and_misuse_is_64() {
     let (exit, out, err) = ran(&["--help"], &[]);
     assert!(
-        exit == Exit::Clean && out.contains("Exit codes:") && out.contains("wins over") && err.is_empty()
+        exit == Exit::Clean
+            && out.contains("Exit codes:")
+            && out.contains("wins over")
+            && err.is_empty()
     );
     assert_eq!(ran(&["--version"], &[]).0, Exit::Clean);
     for args in [
@@ -78,7 +81,8 @@ fn a_build_without_the_emulator_says_so() {
         );
     }
     assert!(
-        !ran(&["--help"], &[]).1.contains("demo") && !ran(&["serve", "--help"], &[]).1.contains("--emulator")
+        !ran(&["--help"], &[]).1.contains("demo")
+            && !ran(&["serve", "--help"], &[]).1.contains("--emulator")
     );
 }
 
@@ -88,7 +92,9 @@ fn every_command_teaches_by_example() {
         let name = command.get_name();
         let (exit, out, _) = ran(&[name, "--help"], &[]);
         assert!(
-            exit == Exit::Clean && out.contains("Example") && out.contains(&format!("faas-sidecar {name}")),
+            exit == Exit::Clean
+                && out.contains("Example")
+                && out.contains(&format!("faas-sidecar {name}")),
             "{name}"
         );
     }
@@ -118,7 +124,10 @@ fn flags_reach_the_configuration() {
             "--allow-remote-clients",
             "--log-level=debug",
         ],
-        &[("FAAS_SIDECAR_LOG_LEVEL", "error"), ("FAAS_SIDECAR_THREADS", "2")],
+        &[
+            ("FAAS_SIDECAR_LOG_LEVEL", "error"),
+            ("FAAS_SIDECAR_THREADS", "2"),
+        ],
     );
     assert_eq!((exit, err.as_str()), (Exit::Clean, ""));
     assert!(
@@ -133,7 +142,10 @@ fn flags_reach_the_configuration() {
 
 #[test]
 fn bad_settings_are_78() {
-    let (exit, out, err) = ran(&["check", "--threads", "many"], &[("FAAS_SIDECAR_ADMIN", "x")]);
+    let (exit, out, err) = ran(
+        &["check", "--threads", "many"],
+        &[("FAAS_SIDECAR_ADMIN", "x")],
+    );
     assert_eq!((exit, out.as_str()), (Exit::BadConfig, ""));
     assert!(
         err.starts_with("the configuration has 2 mistakes:\n1. threads (--threads): "),
@@ -203,7 +215,11 @@ fn signing_prints_what_the_signer_answers() {
         })
     });
     assert_eq!(exit, Exit::Clean);
-    assert!(String::from_utf8(out).unwrap().contains("  GET https://h/p?q\n"));
+    assert!(
+        String::from_utf8(out)
+            .unwrap()
+            .contains("  GET https://h/p?q\n")
+    );
 }
 
 #[test]
@@ -220,7 +236,10 @@ fn check_warns_of_what_a_sidecar_would_ignore_and_of_metrics_that_others_can_rea
         "--metrics-allow-remote-clients",
     ];
     let (exit, out, err) = ran(&[&["check"][..], &open].concat(), &env);
-    assert!(exit == Exit::Clean && out.contains("0.0.0.0:9902"), "{out}{err}");
+    assert!(
+        exit == Exit::Clean && out.contains("0.0.0.0:9902"),
+        "{out}{err}"
+    );
     for warning in [
         "OTEL_EXPORTER_OTLP_ENDPOINT is no http or https URL",
         "no traces are exported",

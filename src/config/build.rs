@@ -13,7 +13,9 @@ use super::suggest::nearest;
 use super::target::TargetConfig;
 use super::units::format_size;
 use super::walk::Found;
-use super::{AccessLog, Config, Log, LogFormat, LogLevel, MESSAGE_COST, Metrics, RequestIds, Tracing};
+use super::{
+    AccessLog, Config, Log, LogFormat, LogLevel, MESSAGE_COST, Metrics, RequestIds, Tracing,
+};
 use crate::env::Env;
 use reader::Reader;
 
@@ -163,7 +165,8 @@ fn max_body_memory(top: &mut Reader<'_>) -> u64 {
         return least.max(USUAL);
     };
     if given < least {
-        let (given, message, least) = (format_size(given), format_size(message), format_size(least));
+        let (given, message, least) =
+            (format_size(given), format_size(message), format_size(least));
         top.fault(
             "max_body_memory",
             format!(
@@ -178,7 +181,11 @@ fn max_body_memory(top: &mut Reader<'_>) -> u64 {
 fn default_target(found: &mut Found, faults: &mut Faults) -> Option<String> {
     let names: Vec<String> = found.targets.keys().cloned().collect();
     if names.is_empty() && !found.faulty.contains("targets") {
-        let place = found.places.get("targets").cloned().unwrap_or(Place::Nowhere);
+        let place = found
+            .places
+            .get("targets")
+            .cloned()
+            .unwrap_or(Place::Nowhere);
         found.fault(
             "targets",
             place,
@@ -208,7 +215,10 @@ fn default_target(found: &mut Found, faults: &mut Faults) -> Option<String> {
         None if names.len() > 1 => {
             top.missing(
                 "default_target",
-                &format!("there are several targets, so write one of {}", usable.join(", ")),
+                &format!(
+                    "there are several targets, so write one of {}",
+                    usable.join(", ")
+                ),
             );
             None
         }

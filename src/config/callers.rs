@@ -1,4 +1,5 @@
-//! What is told about callers: who may connect, how they say who they are, how much they may hold, what they may call.
+//! What is told about callers: who may connect, how they say who they are, how much they may hold,
+//! what they may call.
 
 use std::path::PathBuf;
 use std::time::Duration;

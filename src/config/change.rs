@@ -1,9 +1,11 @@
-//! A new configuration for a process that runs: what a reload takes up, and what waits for a restart.
+//! A new configuration for a process that runs: what a reload takes up, and what waits for a
+//! restart.
 
 use super::{Config, Log};
 
 impl Config {
-    /// What holds after a reload: the keys that the table marks `reload` from `new`, the others as they are here.
+    /// What holds after a reload: the keys that the table marks `reload` from `new`, the others as
+    /// they are here.
     #[must_use]
     pub fn reloaded(&self, new: Self) -> Self {
         Self {
@@ -23,8 +25,11 @@ impl Config {
     /// Whether addresses that other machines can reach are open to whoever reaches them.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        let identified =
-            self.auth.is_some() || self.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+        let identified = self.auth.is_some()
+            || self
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.client_ca_file.is_some());
         !identified && self.listen.iter().any(|address| !address.is_local())
     }
 

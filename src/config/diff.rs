@@ -1,4 +1,5 @@
-//! What differs between two configurations as they hold, key by key, and what a running sidecar makes of it.
+//! What differs between two configurations as they hold, key by key, and what a running sidecar
+//! makes of it.
 //!
 //! Compared are the shown forms, which name the sources of secrets and hold none.
 
@@ -25,7 +26,8 @@ pub struct Difference {
     pub restart: bool,
 }
 
-/// The differences between two effective configurations (as [`effective_json`](super::effective_json) writes them), by path.
+/// The differences between two effective configurations (as
+/// [`effective_json`](super::effective_json) writes them), by path.
 #[must_use]
 pub fn diff(before: &Value, after: &Value) -> Vec<Difference> {
     let (before, after) = (flat(before), flat(after));
@@ -105,7 +107,8 @@ fn needs_restart(path: &str) -> bool {
         Some((_, key)) => format!("targets.*.{key}"),
         None => path.to_owned(),
     };
-    // A key that this program does not know comes from another version: only that version can take it up.
+    // A key that this program does not know comes from another version: only that version can take
+    // it up.
     match keys::find(&pattern, None::<Provider>) {
         Lookup::Known(key) => key.change == Change::Restart,
         Lookup::Foreign(_) | Lookup::Unknown => true,
@@ -192,12 +195,17 @@ mod tests {
         choice.into_iter().find(|value| value != default).unwrap()
     }
 
-    /// Two files that differ in every key of the sidecar itself; the key table says which of them a reload takes up.
+    /// Two files that differ in every key of the sidecar itself; the key table says which of them a
+    /// reload takes up.
     #[test]
     fn a_reload_takes_up_what_the_table_says_and_nothing_else() {
         let before = good("targets: { a: { provider: ncp } }");
-        let flags: Vec<(&str, String)> = keys::scalars().map(|key| (key.path, other(key))).collect();
-        let flags: Vec<(&str, &str)> = flags.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let flags: Vec<(&str, String)> =
+            keys::scalars().map(|key| (key.path, other(key))).collect();
+        let flags: Vec<(&str, &str)> = flags
+            .iter()
+            .map(|(path, text)| (*path, text.as_str()))
+            .collect();
         let text = "targets: { b: { provider: ncp }, a: { provider: ncp, wait: 1s } }";
         let after = with(text, &[], &flags).unwrap_or_else(|faults| panic!("{faults}"));
         let all = diff(&shown(&before), &shown(&after));

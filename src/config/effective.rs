@@ -19,14 +19,21 @@ pub fn effective(config: &Config) -> String {
                 file.display()
             );
         }
-        None => text.push_str("# No file was given: one target of NAVER Cloud Functions is assumed.\n"),
+        None => {
+            text.push_str("# No file was given: one target of NAVER Cloud Functions is assumed.\n")
+        }
     }
     for (name, target) in &config.targets {
-        let _ = writeln!(text, "# Target {name} takes its keys from {}.", origin(target));
+        let _ = writeln!(
+            text,
+            "# Target {name} takes its keys from {}.",
+            origin(target)
+        );
     }
     match serde_saphyr::to_string(config) {
         Ok(yaml) => text.push_str(&yaml),
-        // Plain maps, lists and texts always serialise; should they not, say so rather than print half.
+        // Plain maps, lists and texts always serialise; should they not, say so rather than print
+        // half.
         Err(error) => {
             let _ = writeln!(text, "# cannot be shown: {error}");
         }
@@ -37,7 +44,8 @@ pub fn effective(config: &Config) -> String {
 /// As JSON.
 #[must_use]
 pub fn effective_json(config: &Config) -> String {
-    serde_json::to_string_pretty(config).unwrap_or_else(|error| format!("\"cannot be shown: {error}\""))
+    serde_json::to_string_pretty(config)
+        .unwrap_or_else(|error| format!("\"cannot be shown: {error}\""))
 }
 
 fn origin(target: &TargetConfig) -> String {
@@ -68,7 +76,10 @@ fn origin(target: &TargetConfig) -> String {
             "the metadata service, which gives those of the server's agency".to_owned()
         }
         CredentialSource::Sts { base: key, .. } => {
-            format!("the token service, which is asked with the key in {}", base(key))
+            format!(
+                "the token service, which is asked with the key in {}",
+                base(key)
+            )
         }
         CredentialSource::Agency {
             base: key,

@@ -32,7 +32,12 @@ pub struct Faults(Vec<Fault>);
 
 impl Faults {
     /// Adds a mistake.
-    pub(crate) fn push(&mut self, path: impl Into<String>, place: Place, message: impl Into<String>) {
+    pub(crate) fn push(
+        &mut self,
+        path: impl Into<String>,
+        place: Place,
+        message: impl Into<String>,
+    ) {
         let fault = Fault {
             path: path.into(),
             place,

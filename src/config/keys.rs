@@ -1,7 +1,9 @@
-//! The one table of keys: what may stand in the file, of which type, in which range, with which default.
+//! The one table of keys: what may stand in the file, of which type, in which range, with which
+//! default.
 //!
-//! Validation, the JSON Schema, the Markdown table, the flags and the environment variables all read it,
-//! so none of them can disagree. A new key is one row here and one line where the settings are built.
+//! Validation, the JSON Schema, the Markdown table, the flags and the environment variables all
+//! read it, so none of them can disagree. A new key is one row here and one line where the settings
+//! are built.
 
 mod credentials;
 mod target;
@@ -40,7 +42,9 @@ impl Provider {
     /// The provider of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|provider| provider.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|provider| provider.name() == name)
     }
 }
 
@@ -199,7 +203,10 @@ impl Key {
     /// The environment variable of a key: `log.format` → `FAAS_SIDECAR_LOG_FORMAT`.
     #[must_use]
     pub fn variable(&self) -> String {
-        format!("FAAS_SIDECAR_{}", self.path.replace('.', "_").to_uppercase())
+        format!(
+            "FAAS_SIDECAR_{}",
+            self.path.replace('.', "_").to_uppercase()
+        )
     }
 }
 

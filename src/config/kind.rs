@@ -72,7 +72,9 @@ pub(super) fn wanted(kind: Kind) -> String {
         Kind::Path => "a path".to_owned(),
         Kind::Patterns => "a list of package/action patterns".to_owned(),
         Kind::Texts(rule) => format!("a list, each {}", rule.says),
-        Kind::Allow => "a list of rules such as {actions: [\"reports/*\"], operations: [invoke]}".to_owned(),
+        Kind::Allow => {
+            "a list of rules such as {actions: [\"reports/*\"], operations: [invoke]}".to_owned()
+        }
     }
 }
 
@@ -88,7 +90,9 @@ fn one(kind: Kind, text: &str, scalar: Scalar) -> Result<Setting, String> {
         }
     };
     match kind {
-        Kind::Section | Kind::Targets => Err(format!("{shown} stands where {} belongs", wanted(kind))),
+        Kind::Section | Kind::Targets => {
+            Err(format!("{shown} stands where {} belongs", wanted(kind)))
+        }
         Kind::Text(rule) => (rule.obeys)(text)
             .then(|| Setting::Text(text.to_owned()))
             .ok_or_else(refused),
@@ -124,7 +128,9 @@ fn one(kind: Kind, text: &str, scalar: Scalar) -> Result<Setting, String> {
             size if (min..=max).contains(&size) => Ok(Setting::Integer(size)),
             _ => Err(refused()),
         },
-        Kind::Listen if scalar == Scalar::Untyped => addresses(text.split(',').map(str::trim).collect()),
+        Kind::Listen if scalar == Scalar::Untyped => {
+            addresses(text.split(',').map(str::trim).collect())
+        }
         Kind::Listen => addresses(vec![text]),
         Kind::Admin | Kind::Address if text == "off" => Ok(Setting::Admin(None)),
         Kind::Admin => text
@@ -141,9 +147,10 @@ fn one(kind: Kind, text: &str, scalar: Scalar) -> Result<Setting, String> {
             let texts: Vec<_> = text.split(',').map(str::trim).collect();
             each(rule, &texts)
         }
-        Kind::Patterns | Kind::Texts(_) => {
-            Err(format!("{shown} is one value; write {}: [{shown}]", wanted(kind)))
-        }
+        Kind::Patterns | Kind::Texts(_) => Err(format!(
+            "{shown} is one value; write {}: [{shown}]",
+            wanted(kind)
+        )),
         Kind::Allow => Err(format!("{shown} is one value; write {}", wanted(kind))),
     }
 }
@@ -188,7 +195,9 @@ fn patterns(texts: Vec<&str>) -> Result<Setting, String> {
     for text in &texts {
         pattern(text)?;
     }
-    Ok(Setting::Patterns(texts.into_iter().map(str::to_owned).collect()))
+    Ok(Setting::Patterns(
+        texts.into_iter().map(str::to_owned).collect(),
+    ))
 }
 
 /// Checks one `package/action` pattern.
@@ -205,10 +214,13 @@ fn pattern(text: &str) -> Result<(), String> {
 
 fn url(text: &str) -> Result<Url, String> {
     // The text itself is not repeated: it may hold a password before the @.
-    let url = Url::parse(text)
-        .map_err(|error| format!("is not a URL ({error}); write one such as https://host.example"))?;
+    let url = Url::parse(text).map_err(|error| {
+        format!("is not a URL ({error}); write one such as https://host.example")
+    })?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err("is not an http or https URL; write one such as https://host.example".to_owned());
+        return Err(
+            "is not an http or https URL; write one such as https://host.example".to_owned(),
+        );
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
@@ -218,7 +230,8 @@ fn url(text: &str) -> Result<Url, String> {
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(
-            "holds a query or a fragment; write scheme, host and, if needed, a path prefix".to_owned(),
+            "holds a query or a fragment; write scheme, host and, if needed, a path prefix"
+                .to_owned(),
         );
     }
     Ok(url)

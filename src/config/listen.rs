@@ -37,9 +37,9 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let Some(path) = text.strip_prefix("unix:") else {
-            return address(text)
-                .map(Self::Tcp)
-                .map_err(|fault| format!("{fault}, or unix: and a path such as unix:/run/faas.sock"));
+            return address(text).map(Self::Tcp).map_err(|fault| {
+                format!("{fault}, or unix: and a path such as unix:/run/faas.sock")
+            });
         };
         // gRPC's own spelling of an absolute path has three slashes: unix:///run/faas.sock.
         let path = path.strip_prefix("//").unwrap_or(path);
@@ -116,12 +116,18 @@ mod tests {
             "127.0.0.1:70000",
         ] {
             assert!(
-                text.parse::<Listen>().unwrap_err().contains("127.0.0.1:50051"),
+                text.parse::<Listen>()
+                    .unwrap_err()
+                    .contains("127.0.0.1:50051"),
                 "{text}"
             );
         }
         assert!("unix:".parse::<Listen>().is_err());
-        assert!(format!("unix:/{}", "x".repeat(107)).parse::<Listen>().is_err());
+        assert!(
+            format!("unix:/{}", "x".repeat(107))
+                .parse::<Listen>()
+                .is_err()
+        );
     }
 
     #[test]

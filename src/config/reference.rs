@@ -24,12 +24,15 @@ pub fn reference() -> String {
             format!("`{name}`")
         };
         let _ = writeln!(text, "### {title}\n");
-        let (heads, rows): (Vec<&Key>, Vec<&Key>) = keys.into_iter().partition(|key| written(key) == name);
+        let (heads, rows): (Vec<&Key>, Vec<&Key>) =
+            keys.into_iter().partition(|key| written(key) == name);
         for head in heads {
             let _ = writeln!(text, "{}\n", head.doc);
         }
         if !rows.is_empty() {
-            text.push_str("| key | value | default | change | meaning |\n| --- | --- | --- | --- | --- |\n");
+            text.push_str(
+                "| key | value | default | change | meaning |\n| --- | --- | --- | --- | --- |\n",
+            );
             rows.into_iter().for_each(|key| text.push_str(&row(key)));
             text.push('\n');
         }
@@ -123,10 +126,8 @@ mod tests {
                 .unwrap()
                 .contains("| `targets.<name>.retry.budget.ratio` |")
         );
-        assert!(
-            text.contains(
-                "| `targets.<name>.site` (ncp only) | `public`, `fin`, `gov` | `public` | reload |"
-            )
-        );
+        assert!(text.contains(
+            "| `targets.<name>.site` (ncp only) | `public`, `fin`, `gov` | `public` | reload |"
+        ));
     }
 }

@@ -1,7 +1,7 @@
 //! The key table as a JSON Schema (draft 2020-12), for editors and for pipelines that check files.
 //!
-//! It says what one key may hold and which keys a provider has; the rules that join several keys (sites
-//! and versions, timeouts within timeouts) are beyond it and are told by `check` alone.
+//! It says what one key may hold and which keys a provider has; the rules that join several keys
+//! (sites and versions, timeouts within timeouts) are beyond it and are told by `check` alone.
 
 use serde_json::{Map, Value, json};
 
@@ -132,7 +132,8 @@ fn of(kind: Kind) -> Value {
     }
 }
 
-/// The words, and those that look like numbers as numbers too: `api_version: 2.1` needs no quotes here.
+/// The words, and those that look like numbers as numbers too: `api_version: 2.1` needs no quotes
+/// here.
 fn spellings(words: &[&str]) -> Vec<Value> {
     let numbers = words
         .iter()

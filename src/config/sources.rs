@@ -17,7 +17,8 @@ pub const CONFIG_VARIABLE: &str = "FAAS_SIDECAR_CONFIG";
 /// With no file there is one target: the public NAVER Cloud with keys from the environment.
 const ASSUMED: &str = "targets: {default: {provider: ncp}}";
 
-/// Where settings come from. What is not said here comes from the environment, then the file, then defaults.
+/// Where settings come from. What is not said here comes from the environment, then the file, then
+/// defaults.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// The file named by a flag.

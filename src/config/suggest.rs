@@ -1,7 +1,10 @@
 //! "Did you mean …?": the nearest of a few words.
 
 /// The candidate nearest to what was written, if it is near enough to be meant.
-pub(crate) fn nearest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
     let written = plain(written);
     candidates

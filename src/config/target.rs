@@ -1,4 +1,5 @@
-//! What is told about one target. Which sites, regions and versions go together is checked in `build::ncp`.
+//! What is told about one target. Which sites, regions and versions go together is checked in
+//! `build::ncp`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,8 +17,8 @@ pub struct TargetConfig {
     /// What only this cloud has.
     #[serde(flatten)]
     pub cloud: Cloud,
-    /// Replaces scheme and host, and with a path the path prefix too; plain http was checked against
-    /// `allow_plaintext`. No user, query or fragment.
+    /// Replaces scheme and host, and with a path the path prefix too; plain http was checked
+    /// against `allow_plaintext`. No user, query or fragment.
     #[serde(serialize_with = "serialize_url")]
     pub base_url: Option<Url>,
     /// Whether plain http may leave the machine.
@@ -36,7 +37,8 @@ pub struct TargetConfig {
     /// How long an Invoke that does not say waits; at most `timeouts.request`.
     #[serde(serialize_with = "serialize_duration")]
     pub wait: Duration,
-    /// `package/action` patterns of actions that may run twice; `-` is "no package", `*` any characters.
+    /// `package/action` patterns of actions that may run twice; `-` is "no package", `*` any
+    /// characters.
     pub idempotent_actions: Vec<String>,
     /// The calls that are allowed; `None` = all, or none with `default_deny`.
     pub allow: Option<Vec<AllowRule>>,
@@ -80,7 +82,8 @@ pub struct Ncp {
     pub region: Region,
     /// Which generation of the API.
     pub api_version: ApiVersion,
-    /// The platform of a request that names none. On fin and gov it is the only one, and never sent.
+    /// The platform of a request that names none. On fin and gov it is the only one, and never
+    /// sent.
     pub platform: Platform,
     /// The subnet of actions on platform vpc whose put names none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,8 +167,8 @@ pub struct Credentials {
     /// The source.
     #[serde(flatten)]
     pub source: CredentialSource,
-    /// Whether new keys are tried before they replace good ones; `None` = the source's keys never change, or it gives a
-    /// token.
+    /// Whether new keys are tried before they replace good ones; `None` = the source's keys never
+    /// change, or it gives a token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify: Option<bool>,
 }

@@ -1,7 +1,7 @@
 //! YAML text → a tree whose every node knows its line. Nothing here knows a key.
 //!
-//! Numbers keep the text they were written as, so that `2.0` stays `2.0` and an identifier of digits
-//! stays itself. Duplicate keys, unknown tags and expansion bombs are refused by the parser.
+//! Numbers keep the text they were written as, so that `2.0` stays `2.0` and an identifier of
+//! digits stays itself. Duplicate keys, unknown tags and expansion bombs are refused by the parser.
 
 use std::fmt;
 
@@ -130,9 +130,10 @@ impl Raw {
         let value = match self {
             Self::Null => Value::Null,
             Self::Bool(value) => Value::Scalar(value.to_string(), Scalar::Bool),
-            Self::Number(text) => {
-                Value::Scalar(spelling(source, at).map_or(text, str::to_owned), Scalar::Number)
-            }
+            Self::Number(text) => Value::Scalar(
+                spelling(source, at).map_or(text, str::to_owned),
+                Scalar::Number,
+            ),
             Self::Text(text) => Value::Scalar(text, Scalar::Text),
             Self::List(items) => Value::List(
                 items

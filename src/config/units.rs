@@ -7,13 +7,19 @@ use serde::Serializer;
 /// The rule for durations, as a fault states it.
 pub const DURATION_RULE: &str = "write a whole number and a unit, such as 100ms, 3s, 2m or 1h";
 /// The rule for sizes, as a fault states it.
-pub const SIZE_RULE: &str = "write bytes, or a whole number and a unit, such as 512KiB, 64MiB or 1GiB";
+pub const SIZE_RULE: &str =
+    "write bytes, or a whole number and a unit, such as 512KiB, 64MiB or 1GiB";
 /// The pattern that both rules share in the JSON Schema.
 pub(super) const DURATION_PATTERN: &str = "^[0-9]+(ms|s|m|h)$";
 pub(super) const SIZE_PATTERN: &str = "^[0-9]+(B|KiB|MiB|GiB)?$";
 
 const DURATION_UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
-const SIZE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const SIZE_UNITS: [(&str, u64); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
 
 /// Reads `100ms`, `3s`, `2m` or `1h`.
 ///
@@ -60,7 +66,10 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-pub(super) fn serialize_duration<S: Serializer>(duration: &Duration, out: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize_duration<S: Serializer>(
+    duration: &Duration,
+    out: S,
+) -> Result<S::Ok, S::Error> {
     out.serialize_str(&format_duration(*duration))
 }
 

@@ -1,4 +1,5 @@
-//! The tree against the table: every key known, every value of its type. Collects settings and faults.
+//! The tree against the table: every key known, every value of its type. Collects settings and
+//! faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,10 @@
 //! The processes that a command leaves behind: ended with it, and reaped where nobody else does.
 //!
-//! A command leads a process group of its own, so that its children can be told from ours and end with it. As PID 1 of a
-//! container the sidecar adopts what outlives its parent; who has ended then stays a zombie until it is waited for. The
-//! group's members are waited for at once. A child that has left the group (`setsid`) is found in `/proc` later: a zombie
-//! of ours at two looks, a second or more apart, is one that nothing else in this process waits for.
+//! A command leads a process group of its own, so that its children can be told from ours and end
+//! with it. As PID 1 of a container the sidecar adopts what outlives its parent; who has ended then
+//! stays a zombie until it is waited for. The group's members are waited for at once. A child that
+//! has left the group (`setsid`) is found in `/proc` later: a zombie of ours at two looks, a second
+//! or more apart, is one that nothing else in this process waits for.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -94,7 +95,10 @@ fn zombies() -> Vec<Pid> {
         .filter(|id: &i32| {
             let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
             // The name before it stands in brackets and may hold anything (proc(5)).
-            let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+            let mut fields = stat
+                .rsplit_once(") ")
+                .map_or("", |(_, rest)| rest)
+                .split(' ');
             fields.next() == Some("Z") && fields.next() == Some(&ours)
         })
         .filter_map(Pid::from_raw)

@@ -1,9 +1,10 @@
 //! A JSON document that holds a key: one tolerant reader for every issuer.
 //!
-//! Metadata services, token services and commands give the same four facts under a dozen names, at the top or one level
-//! down: `AccessKeyId, SecretAccessKey, Expiration` (NCP server roles; `credential_process` of AWS tools), `accessKey,
-//! keySecret, createTime, expireTime` (NCP STS), `credential{access, secret, securitytoken, expires_at}` (Huawei ECS
-//! metadata and IAM), `status{…, expirationTimestamp}` (`ExecCredential` of kubectl). Case, `_` and `-` do not matter.
+//! Metadata services, token services and commands give the same four facts under a dozen names, at
+//! the top or one level down: `AccessKeyId, SecretAccessKey, Expiration` (NCP server roles;
+//! `credential_process` of AWS tools), `accessKey, keySecret, createTime, expireTime` (NCP STS),
+//! `credential{access, secret, securitytoken, expires_at}` (Huawei ECS metadata and IAM),
+//! `status{…, expirationTimestamp}` (`ExecCredential` of kubectl). Case, `_` and `-` do not matter.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,7 +19,8 @@ use time::format_description::well_known::{Rfc2822, Rfc3339};
 use super::{Issued, KeyPair, Secret};
 use crate::clock;
 
-/// Shortest life believed, so that an answer that makes no sense does not mean one fetch after the other.
+/// Shortest life believed, so that an answer that makes no sense does not mean one fetch after the
+/// other.
 const LIFE_MIN: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
@@ -30,8 +32,8 @@ struct Found {
     made: Option<Secret>,
 }
 
-/// Reads a document. Its end is counted from its own time of making if it has one, else from `now`, which is best the
-/// issuer's own clock.
+/// Reads a document. Its end is counted from its own time of making if it has one, else from `now`,
+/// which is best the issuer's own clock.
 ///
 /// # Errors
 /// One sentence that names what is missing or wrong, and never a value.
@@ -85,8 +87,9 @@ pub fn answered_at(headers: &HeaderMap) -> SystemTime {
         .map_or_else(clock::now, SystemTime::from)
 }
 
-/// RFC 3339, also with `+0000` for `Z` and with no zone at all, as some services write UTC; or seconds since the epoch,
-/// or milliseconds from thirteen digits on. A zero time, also Go's (year 1), says that there is none.
+/// RFC 3339, also with `+0000` for `Z` and with no zone at all, as some services write UTC; or
+/// seconds since the epoch, or milliseconds from thirteen digits on. A zero time, also Go's (year
+/// 1), says that there is none.
 fn instant(text: &str) -> Option<OffsetDateTime> {
     let text = text.trim();
     let bare = text.strip_suffix("+0000").unwrap_or(text);
@@ -135,7 +138,9 @@ impl<'de> Visitor<'de> for Below<'_> {
                 "accesskeyid" | "accesskey" | "access" => &mut self.0.access_key,
                 "secretaccesskey" | "secretkey" | "keysecret" | "secret" => &mut self.0.secret_key,
                 "securitytoken" | "sessiontoken" => &mut self.0.security_token,
-                "expiration" | "expiresat" | "expiretime" | "expirationtimestamp" => &mut self.0.expires,
+                "expiration" | "expiresat" | "expiretime" | "expirationtimestamp" => {
+                    &mut self.0.expires
+                }
                 "createtime" | "issuedat" => &mut self.0.made,
                 "credential" | "credentials" | "status" => {
                     let inner = map.next_value::<&RawValue>()?.get();
@@ -152,7 +157,8 @@ impl<'de> Visitor<'de> for Below<'_> {
                     continue;
                 }
             };
-            let is_time = plain.starts_with("expir") || matches!(plain.as_str(), "createtime" | "issuedat");
+            let is_time =
+                plain.starts_with("expir") || matches!(plain.as_str(), "createtime" | "issuedat");
             if let Some(text) = text(map.next_value()?, is_time) {
                 *place = Some(text);
             }
@@ -234,9 +240,13 @@ mod tests {
                 Some(60),
             ),
         ] {
-            let issued = decode(document.as_bytes(), now).unwrap_or_else(|why| panic!("{document}: {why}"));
+            let issued =
+                decode(document.as_bytes(), now).unwrap_or_else(|why| panic!("{document}: {why}"));
             assert_eq!(
-                (issued.keys.access_key.as_str(), issued.keys.secret_key.reveal()),
+                (
+                    issued.keys.access_key.as_str(),
+                    issued.keys.secret_key.reveal()
+                ),
                 ("id", "s")
             );
             assert_eq!(
@@ -252,9 +262,15 @@ mod tests {
     fn what_is_no_key_is_refused_without_a_word_of_it() {
         for (document, what) in [
             ("", "not a JSON document"),
-            (r#"{"AccessKeyId":"canary","SecretAcc"#, "not a JSON document"),
+            (
+                r#"{"AccessKeyId":"canary","SecretAcc"#,
+                "not a JSON document",
+            ),
             (r#"{"AccessKeyId":"canary"} {}"#, "not a JSON document"),
-            (r#"{"AccessKeyId":"canary"}"#, "no access key id with a secret"),
+            (
+                r#"{"AccessKeyId":"canary"}"#,
+                "no access key id with a secret",
+            ),
             (
                 r#"{"AccessKeyId":"id","SecretAccessKey":["canary"]}"#,
                 "no access key id with a secret",
@@ -270,7 +286,10 @@ mod tests {
             ),
         ] {
             let why = decode(document.as_bytes(), at("2026-11-21T10:00:00Z")).unwrap_err();
-            assert!(why.contains(what) && !why.contains("canary"), "{document}: {why}");
+            assert!(
+                why.contains(what) && !why.contains("canary"),
+                "{document}: {why}"
+            );
         }
     }
 }

@@ -1,8 +1,10 @@
-//! Keys that a command prints, as `credential_process` of AWS tools and `ExecCredential` of kubectl do.
+//! Keys that a command prints, as `credential_process` of AWS tools and `ExecCredential` of kubectl
+//! do.
 //!
-//! The command is run as it is named, without a shell, with the variables that the configuration lists and no others,
-//! and nothing to read. Its time and its output are bounded. What it writes to standard error may hold anything, so it
-//! is read away and never shown. It is over when it exits: its children are ended with it, whatever they hold open.
+//! The command is run as it is named, without a shell, with the variables that the configuration
+//! lists and no others, and nothing to read. Its time and its output are bounded. What it writes to
+//! standard error may hold anything, so it is read away and never shown. It is over when it exits:
+//! its children are ended with it, whatever they hold open.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -70,8 +72,8 @@ impl Issuer for Exec {
                 self.timeout.as_millis()
             ))
         })?;
-        let status =
-            status.map_err(|fault| self.failed(&format!("cannot be waited for ({})", fault.kind())))?;
+        let status = status
+            .map_err(|fault| self.failed(&format!("cannot be waited for ({})", fault.kind())))?;
         // First: a command whose output is read no further may end by that.
         let out = printed
             .text()
@@ -107,7 +109,11 @@ impl Exec {
 }
 
 /// Waits until the command has exited, and reads what it printed until then.
-async fn run(child: &mut Child, group: Group, printed: &mut Printed) -> std::io::Result<ExitStatus> {
+async fn run(
+    child: &mut Child,
+    group: Group,
+    printed: &mut Printed,
+) -> std::io::Result<ExitStatus> {
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let Printed {
         bytes,
@@ -123,7 +129,8 @@ async fn run(child: &mut Child, group: Group, printed: &mut Printed) -> std::io:
             _ = &mut reading, if open => open = false,
         }
     };
-    // With the children that held the pipes, these come to their end; what is in them stays readable.
+    // With the children that held the pipes, these come to their end; what is in them stays
+    // readable.
     drop(group);
     if open {
         let _ = timeout(REST, reading).await;
@@ -265,7 +272,10 @@ mod tests {
     #[tokio::test]
     async fn a_key_counts_when_the_command_has_exited_and_its_children_end_with_it() {
         let directory = tempfile::tempdir().unwrap();
-        let (inside, outside) = (directory.path().join("inside"), directory.path().join("outside"));
+        let (inside, outside) = (
+            directory.path().join("inside"),
+            directory.path().join("outside"),
+        );
         let script = format!(
             "sleep 60 & echo $! > {}; setsid sleep 60 & echo $! > {}; \
              echo '{{\"AccessKeyId\":\"id\",\"SecretAccessKey\":\"secret\"}}'",
@@ -275,7 +285,11 @@ mod tests {
         let began = tokio::time::Instant::now();
         let issued = shell(&script).issue().await.unwrap();
         assert_eq!(issued.keys.access_key, "id");
-        assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(8),
+            "{:?}",
+            began.elapsed()
+        );
         let id = std::fs::read_to_string(inside).unwrap();
         let mut patience = 500;
         while runs(id.trim()) {
@@ -294,7 +308,10 @@ mod tests {
     #[tokio::test]
     async fn a_sentence_about_what_was_printed_ends_once() {
         for printed in ["canary", "{}", "[1]"] {
-            let error = shell(&format!("echo '{printed}'")).issue().await.unwrap_err();
+            let error = shell(&format!("echo '{printed}'"))
+                .issue()
+                .await
+                .unwrap_err();
             assert!(
                 error.message.ends_with('.')
                     && !error.message.ends_with("..")

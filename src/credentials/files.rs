@@ -1,8 +1,9 @@
 //! Files that hold secrets: read into memory that is wiped, and several of them as of one moment.
 //!
-//! Kubernetes writes a mounted Secret into a new directory and then points the symbolic link `..data` at it
-//! (`kubernetes/kubernetes`, `pkg/volume/util/atomic_writer.go`); the visible files are links through `..data`. Reading
-//! each through the links may give halves of two Secrets, so `..data` is followed once and asked again afterwards.
+//! Kubernetes writes a mounted Secret into a new directory and then points the symbolic link
+//! `..data` at it (`kubernetes/kubernetes`, `pkg/volume/util/atomic_writer.go`); the visible files
+//! are links through `..data`. Reading each through the links may give halves of two Secrets, so
+//! `..data` is followed once and asked again afterwards.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -73,7 +74,8 @@ impl Directory {
 /// # Errors
 /// One sentence with the path and never the content.
 pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, String> {
-    let unreadable = |fault: std::io::Error| format!("{} cannot be read ({}).", path.display(), fault.kind());
+    let unreadable =
+        |fault: std::io::Error| format!("{} cannot be read ({}).", path.display(), fault.kind());
     let file = File::open(path).map_err(unreadable)?;
     // One buffer that never grows: growing would leave a copy of the secret in freed memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SIZE + 1));
@@ -81,7 +83,10 @@ pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, String> {
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
     if bytes.len() > MAX_SIZE {
-        return Err(format!("{} is larger than {MAX_SIZE} bytes.", path.display()));
+        return Err(format!(
+            "{} is larger than {MAX_SIZE} bytes.",
+            path.display()
+        ));
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),

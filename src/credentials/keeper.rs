@@ -1,8 +1,8 @@
 //! Keeps up with one source: looks when it changes, tries what is new, and hands on what is good.
 //!
-//! One keeper a source, one look at a time. A rotation is a transaction: whatever goes wrong between reading new keys
-//! and taking them into use leaves the old ones in use, and an empty, half-written, mixed or refused pair never gets
-//! that far.
+//! One keeper a source, one look at a time. A rotation is a transaction: whatever goes wrong
+//! between reading new keys and taking them into use leaves the old ones in use, and an empty,
+//! half-written, mixed or refused pair never gets that far.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,8 +70,8 @@ impl Keeper {
         }
     }
 
-    /// The first look at a source of this machine, before anyone calls. There are no good keys yet that could be lost,
-    /// so nothing is tried.
+    /// The first look at a source of this machine, before anyone calls. There are no good keys yet
+    /// that could be lost, so nothing is tried.
     pub(super) fn read_first(&mut self) {
         if let Origin::Local(source) = &self.origin {
             match source.read() {
@@ -126,7 +126,9 @@ impl Keeper {
             && let Ok(keys) = &suspect.keys
         {
             let now = Instant::now();
-            let life = suspect.ends().map(|ends| ends.saturating_duration_since(now));
+            let life = suspect
+                .ends()
+                .map(|ends| ends.saturating_duration_since(now));
             let digest = keys.digest();
             if self.keeping.trial.is_some() {
                 self.candidate = Some(Candidate {
@@ -304,7 +306,8 @@ impl Keeper {
             };
     }
 
-    /// Waits until nothing has changed for a while: writers of several files are given time, though not for ever.
+    /// Waits until nothing has changed for a while: writers of several files are given time, though
+    /// not for ever.
     async fn settle(&self) {
         for _ in 0..SETTLE_TRIES {
             if timeout(self.keeping.pace.settle, changed(self.watch.as_ref()))

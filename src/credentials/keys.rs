@@ -1,4 +1,5 @@
-//! An access key with its secret: what is well-formed, and how to tell two apart without showing either.
+//! An access key with its secret: what is well-formed, and how to tell two apart without showing
+//! either.
 
 use sha2::{Digest as _, Sha256};
 
@@ -22,9 +23,14 @@ impl KeyPair {
     /// Takes a pair whose parts can be sent.
     ///
     /// # Errors
-    /// One sentence naming the part (never its value): empty, or holding a character that no key has. A file that is
-    /// being written, an HTML page and a base64 blob with line ends all show so.
-    pub fn checked(access_key: &str, secret_key: &str, security_token: Option<&str>) -> Result<Self, String> {
+    /// One sentence naming the part (never its value): empty, or holding a character that no key
+    /// has. A file that is being written, an HTML page and a base64 blob with line ends all show
+    /// so.
+    pub fn checked(
+        access_key: &str,
+        secret_key: &str,
+        security_token: Option<&str>,
+    ) -> Result<Self, String> {
         for (name, text) in [
             ("access key id", Some(access_key)),
             ("secret key", Some(secret_key)),
@@ -47,7 +53,8 @@ impl KeyPair {
         })
     }
 
-    /// Names the key where it must be recognised and not shown: the first eight hex digits of SHA-256 of its id.
+    /// Names the key where it must be recognised and not shown: the first eight hex digits of
+    /// SHA-256 of its id.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.access_key)
@@ -66,14 +73,16 @@ impl KeyPair {
         hash.finalize().into()
     }
 
-    /// True when one half is that of `other` and the other half is not: clouds make both together, so such a pair is of
-    /// two generations, caught between the writing of two files.
+    /// True when one half is that of `other` and the other half is not: clouds make both together,
+    /// so such a pair is of two generations, caught between the writing of two files.
     pub(super) fn mixes_with(&self, other: &Self) -> bool {
-        (self.access_key == other.access_key) != (self.secret_key.reveal() == other.secret_key.reveal())
+        (self.access_key == other.access_key)
+            != (self.secret_key.reveal() == other.secret_key.reveal())
     }
 }
 
-/// Names a key by its id alone, which travels in every request anyway: the first eight hex digits of its SHA-256.
+/// Names a key by its id alone, which travels in every request anyway: the first eight hex digits
+/// of its SHA-256.
 #[must_use]
 pub fn fingerprint(access_key: &str) -> String {
     let mut text = hex::encode(Sha256::digest(access_key.as_bytes()));

@@ -8,8 +8,8 @@ use super::{Secret, files};
 /// Where a login is read from, afresh each time.
 #[derive(Clone)]
 pub enum LoginSource {
-    /// A directory with `username`, `password` and `domain`, and perhaps `agency-name` and `agency-domain`: a mounted
-    /// Kubernetes Secret.
+    /// A directory with `username`, `password` and `domain`, and perhaps `agency-name` and
+    /// `agency-domain`: a mounted Kubernetes Secret.
     Files {
         /// The directory.
         directory: PathBuf,
@@ -49,7 +49,10 @@ impl LoginSource {
         match self {
             Self::Fixed(login) => Ok(login.clone()),
             Self::Files { directory } => files::consistent(directory, |files| {
-                let agency = match (files.optional("agency-name")?, files.optional("agency-domain")?) {
+                let agency = match (
+                    files.optional("agency-name")?,
+                    files.optional("agency-domain")?,
+                ) {
                     (None, None) => None,
                     (Some(name), Some(domain)) => Some(Agency {
                         name: name.to_string(),
@@ -89,7 +92,8 @@ mod tests {
     #[test]
     fn a_directory_holds_a_login_and_perhaps_an_agency() {
         let directory = tempfile::tempdir().unwrap();
-        let put = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+        let put =
+            |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
         let source = LoginSource::Files {
             directory: directory.path().to_owned(),
         };

@@ -1,7 +1,9 @@
-//! A cloud's metadata service: plain HTTP to one link-local address. The only file of this room that knows reqwest.
+//! A cloud's metadata service: plain HTTP to one link-local address. The only file of this room
+//! that knows reqwest.
 //!
-//! Both clouds offer sessions: a PUT gives a token that later GETs carry ("v2"), and servers that do not know it are
-//! asked without ("v1"). Nothing is followed, no proxy is used, and the address never comes from an answer.
+//! Both clouds offer sessions: a PUT gives a token that later GETs carry ("v2"), and servers that
+//! do not know it are asked without ("v1"). Nothing is followed, no proxy is used, and the address
+//! never comes from an answer.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -109,7 +111,8 @@ impl Metadata {
             return Ok(Some(token.clone()));
         }
         *held = None;
-        // Behind one hop more than the service's answers may take (a container's bridge), the PUT alone gets no answer.
+        // Behind one hop more than the service's answers may take (a container's bridge), the PUT
+        // alone gets no answer.
         let Ok(page) = self.send(Method::PUT, self.session.path, None).await else {
             return Ok(None);
         };
@@ -126,18 +129,27 @@ impl Metadata {
         Ok(Some(token))
     }
 
-    async fn send(&self, method: Method, path: &str, session: Option<&HeaderValue>) -> Result<Page> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        session: Option<&HeaderValue>,
+    ) -> Result<Page> {
         let mut url = self.base.clone();
         url.set_path(path);
         let mut request = reqwest::Request::new(method, url);
         let headers = request.headers_mut();
         // Without this any coding of the answer is allowed (RFC 9110 §12.5.3).
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
         match session {
             Some(token) => headers.insert(self.session.token.clone(), token.clone()),
-            None if path == self.session.path => {
-                headers.insert(self.session.life.clone(), HeaderValue::from_static(SESSION_LIFE))
-            }
+            None if path == self.session.path => headers.insert(
+                self.session.life.clone(),
+                HeaderValue::from_static(SESSION_LIFE),
+            ),
             None => None,
         };
         let mut answer = self
@@ -152,7 +164,11 @@ impl Metadata {
         }
         // Never grows, so that no copy of a secret stays behind.
         let mut body = Zeroizing::new(Vec::with_capacity(ANSWER_MAX));
-        while let Some(chunk) = answer.chunk().await.map_err(|fault| self.unreachable(&fault))? {
+        while let Some(chunk) = answer
+            .chunk()
+            .await
+            .map_err(|fault| self.unreachable(&fault))?
+        {
             if body.len() + chunk.len() > ANSWER_MAX {
                 return Err(self.failed(&format!("answered more than {ANSWER_MAX} bytes")));
             }

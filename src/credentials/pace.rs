@@ -1,9 +1,10 @@
-//! When something that ends is fetched again, how long to wait after a failure, and how long an old key is kept.
+//! When something that ends is fetched again, how long to wait after a failure, and how long an old
+//! key is kept.
 
 use std::time::Duration;
 
-/// How long before its end a value is fetched again: a fifth of its life, at most this, and up to half as much again at
-/// random, so that many sidecars started together do not ask together.
+/// How long before its end a value is fetched again: a fifth of its life, at most this, and up to
+/// half as much again at random, so that many sidecars started together do not ask together.
 pub(super) const AHEAD_MAX: Duration = Duration::from_secs(30 * 60);
 /// Pause after a failed fetch; it doubles with each failure in a row.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -14,14 +15,20 @@ const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// How long before its end a value with this life is fetched again.
 pub(super) fn ahead(life: Duration) -> Duration {
-    (life / 5).min(AHEAD_MAX).mul_f64(1.0 + 0.5 * fastrand::f64())
+    (life / 5)
+        .min(AHEAD_MAX)
+        .mul_f64(1.0 + 0.5 * fastrand::f64())
 }
 
 /// How long to wait after the `in_row`th failure in a row (from 1).
 pub(super) fn pause(in_row: u32, refused: bool) -> Duration {
     let first = if refused { PAUSE_REFUSED } else { PAUSE };
     first
-        .saturating_mul(1_u32.checked_shl(in_row.saturating_sub(1)).unwrap_or(u32::MAX))
+        .saturating_mul(
+            1_u32
+                .checked_shl(in_row.saturating_sub(1))
+                .unwrap_or(u32::MAX),
+        )
         .min(PAUSE_MAX)
 }
 
@@ -38,8 +45,8 @@ pub struct Pace {
     pub refetch: Duration,
     /// A source is asked out of turn, since its key was refused, no more often than this.
     pub ask_again: Duration,
-    /// When a refused key is tried again, as the cloud may not know a new one everywhere at once. Few, since clouds
-    /// lock a key after five refusals (Huawei Cloud, API Gateway manual, 0301).
+    /// When a refused key is tried again, as the cloud may not know a new one everywhere at once.
+    /// Few, since clouds lock a key after five refusals (Huawei Cloud, API Gateway manual, 0301).
     pub trials: [Duration; 2],
     /// A key that cannot be tried (network, upstream failing) is taken as it is after this.
     pub patience: Duration,

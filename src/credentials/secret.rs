@@ -1,8 +1,8 @@
 //! A text that must not be seen.
 //!
-//! Wiped on drop, and so is every buffer of ours on the way to it: files and documents are read into memory that is
-//! wiped too and that never grows, since growing leaves a copy behind. What a library keeps (the HTTP client's read
-//! buffer, a header's value) is outside of that promise.
+//! Wiped on drop, and so is every buffer of ours on the way to it: files and documents are read
+//! into memory that is wiped too and that never grows, since growing leaves a copy behind. What a
+//! library keeps (the HTTP client's read buffer, a header's value) is outside of that promise.
 
 use std::fmt;
 

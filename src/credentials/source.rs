@@ -1,4 +1,5 @@
-//! Where keys are read from on this machine. What is fetched over the network is an [`Issuer`](super::Issuer).
+//! Where keys are read from on this machine. What is fetched over the network is an
+//! [`Issuer`](super::Issuer).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +31,8 @@ pub enum Source {
         /// Reads one variable.
         read: Reader,
     },
-    /// A directory with `access-key-id`, `secret-access-key` and perhaps `security-token`: a mounted Kubernetes Secret.
+    /// A directory with `access-key-id`, `secret-access-key` and perhaps `security-token`: a
+    /// mounted Kubernetes Secret.
     Files {
         /// The directory.
         directory: PathBuf,
@@ -79,9 +81,13 @@ impl Source {
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Env { names, .. } => write!(f, "env ({}, {})", names.access_key[0], names.secret_key[0]),
+            Self::Env { names, .. } => {
+                write!(f, "env ({}, {})", names.access_key[0], names.secret_key[0])
+            }
             Self::Files { directory } => write!(f, "files in {}", directory.display()),
-            Self::NcloudConfigure { file, profile } => write!(f, "[{profile}] of {}", file.display()),
+            Self::NcloudConfigure { file, profile } => {
+                write!(f, "[{profile}] of {}", file.display())
+            }
             Self::Fixed(_) => f.write_str("fixed"),
         }
     }
@@ -126,7 +132,10 @@ fn from_configure(file: &Path, profile: &str) -> Result<KeyPair, String> {
     let text = files::text(file)?;
     let (mut access_key, mut secret_key, mut section) = (None, None, None::<&str>);
     for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             section = Some(name.trim());
             continue;
         }

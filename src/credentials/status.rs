@@ -11,13 +11,15 @@ pub struct Status {
     pub source: String,
     /// Whether a call made now would have credentials; else why not, and what to do.
     pub ready: Result<(), String>,
-    /// The first eight hex digits of SHA-256 of the access key id; none for tokens, which have no id.
+    /// The first eight hex digits of SHA-256 of the access key id; none for tokens, which have no
+    /// id.
     pub fingerprint: Option<String>,
     /// How long the present ones have been in use.
     pub age: Option<Duration>,
     /// What is left of their life; none when they have no end.
     pub expires_in: Option<Duration>,
-    /// Names the present ones; 0 for none. A fall-back to the key before returns to its lower number.
+    /// Names the present ones; 0 for none. A fall-back to the key before returns to its lower
+    /// number.
     pub generation: u64,
     /// Whether the key before is at hand, should the present one be refused.
     pub previous_kept: bool,
@@ -51,7 +53,8 @@ pub enum Outcome {
     Refused,
     /// The new ones could not be tried yet; the last good ones stay meanwhile.
     Pending,
-    /// The cloud refused the present ones in a call and took the ones before, which are in use again.
+    /// The cloud refused the present ones in a call and took the ones before, which are in use
+    /// again.
     FellBack,
 }
 

@@ -1,8 +1,10 @@
-//! The keys in use, the key before them, and who waits for them: what calls read and the keeper writes.
+//! The keys in use, the key before them, and who waits for them: what calls read and the keeper
+//! writes.
 //!
-//! Two keys can be live at once. The *present* one signs. The *other* one is the last that the cloud is known to take;
-//! it stays at hand until the present one has proven itself for a while, so that a call whose signature is refused, and
-//! which therefore did nothing, can be signed with it once.
+//! Two keys can be live at once. The *present* one signs. The *other* one is the last that the
+//! cloud is known to take; it stays at hand until the present one has proven itself for a while, so
+//! that a call whose signature is refused, and which therefore did nothing, can be signed with it
+//! once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +19,8 @@ use super::status::{Looks, Outcome, Status};
 use super::{KeyPair, pace};
 use crate::error::{Component, Error, Kind};
 
-/// One pair of keys. `generation` changes whenever the keys do, so that what was prepared from them can be kept.
+/// One pair of keys. `generation` changes whenever the keys do, so that what was prepared from them
+/// can be kept.
 #[derive(Debug)]
 pub struct Snapshot {
     /// Names the pair; 0 when there is none.
@@ -45,7 +48,8 @@ pub(super) struct Store {
 struct State {
     generations: u64,
     other: Option<Other>,
-    /// A key that was refused in a call after it had been taken over: the keeper fetches it from here.
+    /// A key that was refused in a call after it had been taken over: the keeper fetches it from
+    /// here.
     suspect: Option<Arc<Snapshot>>,
     failed: Option<(Error, Instant)>,
     looks: Looks,
@@ -125,7 +129,10 @@ impl Store {
     /// True while a failure is too fresh to ask the source again.
     pub(super) fn pausing(&self) -> bool {
         let now = Instant::now();
-        self.lock().failed.as_ref().is_some_and(|(_, until)| now < *until)
+        self.lock()
+            .failed
+            .as_ref()
+            .is_some_and(|(_, until)| now < *until)
     }
 
     /// Wakes when the keeper has ended a look at the source; subscribe before asking.
@@ -160,10 +167,14 @@ impl Store {
             });
             let old = self.present.swap(fresh);
             let until = proven.then(|| now + self.keep_previous);
-            // A key that never proved itself does not push out one that did, and a refused one is no way back.
+            // A key that never proved itself does not push out one that did, and a refused one is
+            // no way back.
             let doubted = old.doubted.load(Ordering::Relaxed);
             if old.usable() && !doubted && (old.proven() || state.other.is_none()) {
-                state.other = Some(Other { snapshot: old, until });
+                state.other = Some(Other {
+                    snapshot: old,
+                    until,
+                });
             } else if let Some(other) = &mut state.other {
                 other.until = until;
             }
@@ -194,7 +205,8 @@ impl Store {
         self.report(Outcome::Unchanged, None);
     }
 
-    /// Notes a failed look at the source. Callers without keys are told `error` until `in_row`'s pause is over.
+    /// Notes a failed look at the source. Callers without keys are told `error` until `in_row`'s
+    /// pause is over.
     pub(super) fn fail(&self, error: Error, in_row: u32) -> Duration {
         let pause = pace::pause(
             in_row,
@@ -235,7 +247,8 @@ impl Store {
         // That the other key is good changes nothing until the present one is refused.
     }
 
-    /// The cloud refused the present keys, and there are no others: they are no way back from the next ones.
+    /// The cloud refused the present keys, and there are no others: they are no way back from the
+    /// next ones.
     pub(super) fn doubt(&self, refused: u64) {
         let present = self.present.load();
         if present.generation == refused {
@@ -249,8 +262,8 @@ impl Store {
         !present.usable() || present.doubted.load(Ordering::Relaxed)
     }
 
-    /// Another key than the one that was refused: the newer one, unless it is untried and there is one that is not; or
-    /// the one before.
+    /// Another key than the one that was refused: the newer one, unless it is untried and there is
+    /// one that is not; or the one before.
     pub(super) fn alternative(&self, refused: u64) -> Option<Arc<Snapshot>> {
         let now = Instant::now();
         let state = self.lock();
@@ -267,17 +280,17 @@ impl Store {
         before.map(|before| Arc::clone(&before.snapshot)).or(newer)
     }
 
-    /// The cloud refused `refused` and took `taken` for the same request: if `taken` is the key before, it is the
-    /// present one again, and the refused one is for the keeper to try later. True when that happened.
+    /// The cloud refused `refused` and took `taken` for the same request: if `taken` is the key
+    /// before, it is the present one again, and the refused one is for the keeper to try later.
+    /// True when that happened.
     pub(super) fn fall_back(&self, refused: u64, taken: u64) -> bool {
         let (bad, good);
         {
             let mut state = self.lock();
             let present = self.present.load_full();
-            let Some(other) = state
-                .other
-                .take_if(|other| present.generation == refused && other.snapshot.generation == taken)
-            else {
+            let Some(other) = state.other.take_if(|other| {
+                present.generation == refused && other.snapshot.generation == taken
+            }) else {
                 return false;
             };
             other.snapshot.proven.store(true, Ordering::Relaxed);
@@ -286,8 +299,7 @@ impl Store {
             self.present.store(other.snapshot);
             state.suspect = Some(present);
         }
-        let why =
-            "The cloud refused the newest key in a call and took the one before, which is in use again.";
+        let why = "The cloud refused the newest key in a call and took the one before, which is in use again.";
         warn!(source = %self.source, refused = bad, in_use = good, "credentials: fell back to the key before");
         self.report(Outcome::FellBack, Some(why.to_owned()));
         true
@@ -302,9 +314,9 @@ impl Store {
     pub(super) fn prune(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut state = self.lock();
-        state
-            .other
-            .take_if(|other| other.until.is_some_and(|until| now >= until) || other.snapshot.ended());
+        state.other.take_if(|other| {
+            other.until.is_some_and(|until| now >= until) || other.snapshot.ended()
+        });
         state.other.as_ref().and_then(|other| other.until)
     }
 

@@ -44,7 +44,12 @@ fn files_are_trimmed_and_an_empty_or_torn_one_is_named() {
     };
     put("access-key-id", "id\n");
     put("secret-access-key", "\n");
-    assert!(source.read().unwrap_err().contains("secret-access-key is empty"));
+    assert!(
+        source
+            .read()
+            .unwrap_err()
+            .contains("secret-access-key is empty")
+    );
     put("secret-access-key", "canary with\0hole");
     let why = source.read().unwrap_err();
     assert!(
@@ -95,7 +100,13 @@ fn nothing_prints_a_secret() {
     };
     let credentials = Credentials::load(Source::Fixed(keys.clone()));
     let status = credentials.status();
-    assert!(!format!("{keys:?}{credentials:?}{:?}{status:?}", credentials.current()).contains("canary"));
+    assert!(
+        !format!(
+            "{keys:?}{credentials:?}{:?}{status:?}",
+            credentials.current()
+        )
+        .contains("canary")
+    );
     assert_eq!((status.generation, status.ready), (1, Ok(())));
     assert_eq!(status.fingerprint.unwrap(), keys.fingerprint());
 }

@@ -1,7 +1,9 @@
-//! Something that is fetched, used for a while, and fetched again before it ends: tokens and temporary keys.
+//! Something that is fetched, used for a while, and fetched again before it ends: tokens and
+//! temporary keys.
 //!
-//! Knows no cloud. One fetch is in flight at a time, whoever asks; it runs by itself, so that a caller who goes away
-//! stops nobody else's. While the old value is good it is handed out and never waited for; a failed fetch keeps it.
+//! Knows no cloud. One fetch is in flight at a time, whoever asks; it runs by itself, so that a
+//! caller who goes away stops nobody else's. While the old value is good it is handed out and never
+//! waited for; a failed fetch keeps it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -122,13 +124,16 @@ impl<F: Fetch> Renewing<F> {
         }
     }
 
-    /// A value newer than `generation`, which was refused; or the same, when that one was new already.
+    /// A value newer than `generation`, which was refused; or the same, when that one was new
+    /// already.
     ///
     /// # Errors
     /// As [`Renewing::get`].
     pub async fn renew(&self, generation: u64, deadline: Instant) -> Result<Arc<Held<F::Value>>> {
         match self.0.held.load_full() {
-            Some(held) if held.generation > generation || held.fetched.elapsed() < TOO_YOUNG => Ok(held),
+            Some(held) if held.generation > generation || held.fetched.elapsed() < TOO_YOUNG => {
+                Ok(held)
+            }
             _ => self.fetched_after(generation, deadline).await,
         }
     }
@@ -158,7 +163,11 @@ impl<F: Fetch> Renewing<F> {
         }
     }
 
-    async fn fetched_after(&self, generation: u64, deadline: Instant) -> Result<Arc<Held<F::Value>>> {
+    async fn fetched_after(
+        &self,
+        generation: u64,
+        deadline: Instant,
+    ) -> Result<Arc<Held<F::Value>>> {
         // Subscribed before the look, so that a landing in between is not missed.
         let mut landed = self.0.landed.subscribe();
         {

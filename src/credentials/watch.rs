@@ -1,8 +1,9 @@
 //! Tells when something in a directory changes.
 //!
-//! The directory is watched and not its files: Kubernetes never writes to a mounted file, it swaps the link `..data`.
-//! A hint and no more: network file systems tell nothing, and a watch ends when its directory is replaced, so whoever
-//! waits here looks by itself every now and then, and [`Watch::renew`]s when it does.
+//! The directory is watched and not its files: Kubernetes never writes to a mounted file, it swaps
+//! the link `..data`. A hint and no more: network file systems tell nothing, and a watch ends when
+//! its directory is replaced, so whoever waits here looks by itself every now and then, and
+//! [`Watch::renew`]s when it does.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

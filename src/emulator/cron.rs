@@ -45,14 +45,16 @@ pub(super) fn parse(pattern: &str) -> Result<Cron, String> {
 impl Schedule {
     /// Adds or replaces a schedule; only times after `now` count.
     pub(super) fn set(&self, name: &str, cron: Cron, now: DateTime<FixedOffset>) {
-        self.lock().insert(name.to_owned(), Entry { cron, seen: now });
+        self.lock()
+            .insert(name.to_owned(), Entry { cron, seen: now });
     }
 
     pub(super) fn remove(&self, name: &str) {
         self.lock().remove(name);
     }
 
-    /// The names whose time has come since the last call. Several missed times count once, as after a pause.
+    /// The names whose time has come since the last call. Several missed times count once, as after
+    /// a pause.
     pub(super) fn due(&self, now: DateTime<FixedOffset>) -> Vec<String> {
         let mut due = Vec::new();
         for (name, entry) in self.lock().iter_mut() {
@@ -97,7 +99,9 @@ mod tests {
 
     #[test]
     fn a_date_that_never_comes_never_fires() {
-        let Ok(cron) = parse("0 0 30 2 *") else { return };
+        let Ok(cron) = parse("0 0 30 2 *") else {
+            return;
+        };
         let schedule = Schedule::default();
         schedule.set("never", cron, at("2026-01-01T00:00:00+09:00"));
         assert!(schedule.due(at("2027-01-01T00:00:00+09:00")).is_empty());
@@ -105,7 +109,14 @@ mod tests {
 
     #[test]
     fn five_fields_only() {
-        for pattern in ["", "* * * *", "* * * * * *", "@daily", "61 * * * *", "a b c d e"] {
+        for pattern in [
+            "",
+            "* * * *",
+            "* * * * * *",
+            "@daily",
+            "61 * * * *",
+            "a b c d e",
+        ] {
             assert!(parse(pattern).is_err(), "{pattern}");
         }
         for pattern in ["*/5 * * * *", "0 9-18 * * 1-5", "0 0 1,15 * *"] {

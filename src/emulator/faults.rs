@@ -1,7 +1,8 @@
 //! What may go wrong on purpose: a list of plans that can be changed while the server runs.
 //!
-//! A plan names a [`Fault`], how probable it is, how often it may still happen and which requests it is for. The text form
-//! that the command line takes stands at [`FaultPlan`]. Knows no cloud: bodies of errors come from the service.
+//! A plan names a [`Fault`], how probable it is, how often it may still happen and which requests
+//! it is for. The text form that the command line takes stands at [`FaultPlan`]. Knows no cloud:
+//! bodies of errors come from the service.
 
 mod parse;
 
@@ -19,7 +20,8 @@ pub enum Fault {
     Answer {
         /// HTTP status; without one, the status that belongs to `code`.
         status: Option<u16>,
-        /// A code of the cloud's error table, for example `80031` or `410`: the body is what the cloud sends with it.
+        /// A code of the cloud's error table, for example `80031` or `410`: the body is what the
+        /// cloud sends with it.
         code: Option<String>,
         /// The exact body; without one, the cloud's envelope for the code or the status.
         body: Option<String>,
@@ -28,7 +30,8 @@ pub enum Fault {
     },
     /// The connection is reset (`SO_LINGER` 0) instead of answering.
     Reset(Moment),
-    /// The request is carried out and the right `Content-Length` is sent, but the body ends after this many bytes.
+    /// The request is carried out and the right `Content-Length` is sent, but the body ends after
+    /// this many bytes.
     Cut(usize),
     /// An HTML page with this status, as a proxy on the way would send it.
     Html(u16),
@@ -62,7 +65,8 @@ pub enum Moment {
 /// | `redirect=https://example.com/` | `302` |
 /// | `silence`, `silence=after` | no answer |
 ///
-/// With each: `probability=0.2`, `count=3`, `method=POST`, `path=/actions/`. `body=` comes last: it takes the rest of the text.
+/// With each: `probability=0.2`, `count=3`, `method=POST`, `path=/actions/`. `body=` comes last: it
+/// takes the rest of the text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaultPlan {
     /// What happens.
@@ -164,7 +168,8 @@ impl Faults {
         self.lock().plans.clone()
     }
 
-    /// Latencies add up; the first other plan that strikes decides, and later plans keep their counts.
+    /// Latencies add up; the first other plan that strikes decides, and later plans keep their
+    /// counts.
     pub(super) fn decide(&self, method: &str, target: &str) -> Decision {
         let mut decision = Decision::default();
         let State { plans, random } = &mut *self.lock();
@@ -206,7 +211,10 @@ mod tests {
         let faults = Faults::new(vec![plan], 1);
         assert!(faults.decide("GET", "/p/actions/a").fault.is_none());
         assert!(faults.decide("PUT", "/p").fault.is_none());
-        assert_eq!(faults.decide("PUT", "/p/actions/a").fault, Some(Fault::Html(502)));
+        assert_eq!(
+            faults.decide("PUT", "/p/actions/a").fault,
+            Some(Fault::Html(502))
+        );
         assert!(faults.decide("PUT", "/p/actions/a").fault.is_none());
         assert!(faults.plans().is_empty());
     }

@@ -1,8 +1,9 @@
-//! Huawei Cloud FunctionGraph v2 on loopback, and beside it on the same port the IAM that its clients need.
+//! Huawei Cloud FunctionGraph v2 on loopback, and beside it on the same port the IAM that its
+//! clients need.
 //!
-//! It is strict: a request that the documents do not allow is refused with the documented code, so that a client that works
-//! here has no luck left to need. Where the documents are silent or contradict each other the choice is marked INFERRED
-//! beside the code.
+//! It is strict: a request that the documents do not allow is refused with the documented code, so
+//! that a client that works here has no luck left to need. Where the documents are silent or
+//! contradict each other the choice is marked INFERRED beside the code.
 //!
 //! | room | document |
 //! | --- | --- |
@@ -52,7 +53,8 @@ use cloud::Cloud;
 pub use options::{Access, Agency, EndOfList, KeyPair, Limits, Options, Project, User};
 pub use options::{DEFAULT_DOMAIN, DEFAULT_PROJECT_ID, DEFAULT_REGION, DEFAULT_USER};
 
-/// Starts the cloud on the current tokio runtime. FunctionGraph's and IAM's base URL are both [`Running::base_url`].
+/// Starts the cloud on the current tokio runtime. FunctionGraph's and IAM's base URL are both
+/// [`Running::base_url`].
 ///
 /// # Errors
 ///

@@ -1,7 +1,9 @@
-//! The HTTP/1.1 server below every emulated cloud: it records requests, plays faults and hands the rest to a `Service`.
+//! The HTTP/1.1 server below every emulated cloud: it records requests, plays faults and hands the
+//! rest to a `Service`.
 //!
-//! It reads the wire itself instead of through a general server, because a cloud that checks signatures must see the request
-//! target, the header order and the body bytes exactly as they came. Plain HTTP, for loopback only. Knows no cloud.
+//! It reads the wire itself instead of through a general server, because a cloud that checks
+//! signatures must see the request target, the header order and the body bytes exactly as they
+//! came. Plain HTTP, for loopback only. Knows no cloud.
 
 mod connection;
 mod guard;
@@ -51,7 +53,9 @@ impl Request {
 }
 
 fn find_header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let found = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    let found = headers
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name));
     found.map(|(_, value)| value.as_str())
 }
 
@@ -95,7 +99,8 @@ pub(super) trait Service: fmt::Debug + Send + Sync + 'static {
     /// Carries out one request.
     async fn answer(&self, request: &Request) -> Reply;
 
-    /// What this cloud sends for an error that a fault asks for: by its own code, else by HTTP status.
+    /// What this cloud sends for an error that a fault asks for: by its own code, else by HTTP
+    /// status.
     fn error(&self, status: Option<u16>, code: Option<&str>) -> Reply;
 
     /// Tells everything that still runs to end.
@@ -183,7 +188,8 @@ impl Running {
             // A cancelled task is what was asked for.
             let _ = task.await;
         }
-        // Connections and runs let go of the service when they notice, and only then is its store free to be opened again.
+        // Connections and runs let go of the service when they notice, and only then is its store
+        // free to be opened again.
         for _ in 0..SHUTDOWN_POLLS {
             if Arc::strong_count(&self.shared) == 1 && self.shared.service.is_idle() {
                 break;

@@ -1,7 +1,9 @@
-//! NAVER Cloud Functions on loopback: both generations of the REST API (`/api/v2` and `/ncf/api/v2`), all 21 operations.
+//! NAVER Cloud Functions on loopback: both generations of the REST API (`/api/v2` and
+//! `/ncf/api/v2`), all 21 operations.
 //!
-//! It is strict: a request that the documents do not allow is refused with the documented code, so that a client that works
-//! here has no luck left to need. Where the documents are silent the choice is marked INFERRED beside the code.
+//! It is strict: a request that the documents do not allow is refused with the documented code, so
+//! that a client that works here has no luck left to need. Where the documents are silent the
+//! choice is marked INFERRED beside the code.
 //!
 //! | room | NCP document |
 //! | --- | --- |
@@ -42,11 +44,12 @@ use super::random;
 use cloud::Cloud;
 pub use site::Site;
 
-/// Code may have 48 MB as text, which JSON may write with an escape for each byte (NCP docs v3: type-actioncode).
-/// INFERRED: the gateway's own limit is not published.
+/// Code may have 48 MB as text, which JSON may write with an escape for each byte (NCP docs v3:
+/// type-actioncode). INFERRED: the gateway's own limit is not published.
 const MAX_BODY: usize = 98 << 20;
 
-/// How the emulated cloud behaves. The default is a public Korean cloud on a free port, in memory, with a random key.
+/// How the emulated cloud behaves. The default is a public Korean cloud on a free port, in memory,
+/// with a random key.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
@@ -55,9 +58,11 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// The keys that may sign.
     pub keys: Vec<KeyPair>,
-    /// Where packages, actions, triggers, links and activations are kept, one file a site; `None` keeps them in memory.
+    /// Where packages, actions, triggers, links and activations are kept, one file a site; `None`
+    /// keeps them in memory.
     pub data_dir: Option<PathBuf>,
-    /// How long after the end of a run its detail still answers 404. The real cloud shows 30 to 40 seconds.
+    /// How long after the end of a run its detail still answers 404. The real cloud shows 30 to 40
+    /// seconds.
     pub activation_lag: Duration,
     /// Whose rules hold.
     pub site: Site,
@@ -67,11 +72,14 @@ pub struct Options {
     pub quotas: Quotas,
     /// Actions that may run at the same time (NCP docs: cloudfunctions-spec, 100).
     pub concurrency: usize,
-    /// The account's short name: the first part of paths, and `namespace` and `subject` of activations.
+    /// The account's short name: the first part of paths, and `namespace` and `subject` of
+    /// activations.
     pub namespace: String,
-    /// Answer 502 for a failed function and 202 when the wait is over, as Apache OpenWhisk does. NCP documents 200 alone.
+    /// Answer 502 for a failed function and 202 when the wait is over, as Apache OpenWhisk does.
+    /// NCP documents 200 alone.
     pub openwhisk_status: bool,
-    /// Whether actions may run that need a process of their own, as Python does; the process has the rights of this one.
+    /// Whether actions may run that need a process of their own, as Python does; the process has
+    /// the rights of this one.
     pub processes: bool,
     /// Lists of activations ignore `pageNo` and `pageSize` and give everything.
     pub ignore_paging: bool,
@@ -81,7 +89,8 @@ pub struct Options {
     pub fault_seed: u64,
     /// How many requests the recorder keeps.
     pub recorded_requests: usize,
-    /// A file that gets every request as a line of JSON: `time_ms`, `method`, `target`, `headers`, `body` in base64.
+    /// A file that gets every request as a line of JSON: `time_ms`, `method`, `target`, `headers`,
+    /// `body` in base64.
     pub record_file: Option<PathBuf>,
 }
 
@@ -135,7 +144,10 @@ impl KeyPair {
     #[must_use]
     pub fn random() -> Self {
         let id = random::text(random::CAPITALS, 12);
-        Self::new(format!("EMULATOR{id}"), random::text(random::ALPHANUMERIC, 40))
+        Self::new(
+            format!("EMULATOR{id}"),
+            random::text(random::ALPHANUMERIC, 40),
+        )
     }
 }
 
@@ -204,5 +216,10 @@ pub async fn start(options: Options) -> io::Result<Running> {
     };
     let cloud = Arc::new(Cloud::open(options, clock)?);
     let schedule = tokio::spawn(fire::keep_schedule(Arc::clone(&cloud)));
-    http::serve(settings, Arc::new(gateway::Gateway::new(cloud)), vec![schedule]).await
+    http::serve(
+        settings,
+        Arc::new(gateway::Gateway::new(cloud)),
+        vec![schedule],
+    )
+    .await
 }

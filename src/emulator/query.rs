@@ -29,7 +29,13 @@ impl Query {
     }
 
     /// A whole number from `min` to `max`, or `default` when absent.
-    pub(super) fn integer(&self, name: &str, default: i64, min: i64, max: i64) -> Result<i64, String> {
+    pub(super) fn integer(
+        &self,
+        name: &str,
+        default: i64,
+        min: i64,
+        max: i64,
+    ) -> Result<i64, String> {
         let Some(text) = self.get(name) else {
             return Ok(default);
         };

@@ -3,12 +3,13 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 /// Letters and digits.
-pub(super) const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+pub(super) const ALPHANUMERIC: &[u8] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// Capitals and digits, as access keys have them.
 pub(super) const CAPITALS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-/// So many characters of an alphabet. The hasher of the standard library is keyed by the system's randomness, and its
-/// key never leaves this function.
+/// So many characters of an alphabet. The hasher of the standard library is keyed by the system's
+/// randomness, and its key never leaves this function.
 pub(super) fn text(alphabet: &[u8], length: usize) -> String {
     let state = RandomState::new();
     let count = alphabet.len().max(1) as u64;

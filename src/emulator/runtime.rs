@@ -1,8 +1,10 @@
-//! Runs the code of an action under its time and memory limits and hands back what it returned and logged.
+//! Runs the code of an action under its time and memory limits and hands back what it returned and
+//! logged.
 //!
-//! JavaScript runs in QuickJS on a thread of its own, Python in a `python3` process. Limits are enforced, but this is no
-//! sandbox: Python code may do whatever the user who started the emulator may do, unless [`Job::processes`] is off. Knows no
-//! cloud: how a [`Failure`] reads to a caller is the business of the cloud that is emulated.
+//! JavaScript runs in QuickJS on a thread of its own, Python in a `python3` process. Limits are
+//! enforced, but this is no sandbox: Python code may do whatever the user who started the emulator
+//! may do, unless [`Job::processes`] is off. Knows no cloud: how a [`Failure`] reads to a caller is
+//! the business of the cloud that is emulated.
 
 mod archive;
 mod convention;
@@ -31,8 +33,9 @@ pub struct Job {
     pub runtime: String,
     /// The code.
     pub code: Code,
-    /// The file that holds the entry function, without its ending; source text becomes this file. `None`: the source as it
-    /// stands, or the file with which an archive of Apache OpenWhisk begins.
+    /// The file that holds the entry function, without its ending; source text becomes this file.
+    /// `None`: the source as it stands, or the file with which an archive of Apache OpenWhisk
+    /// begins.
     pub file: Option<String>,
     /// The entry function.
     pub entry: String,
@@ -90,8 +93,9 @@ pub enum Failure {
     NotLoaded(String),
     /// The entry function threw.
     Threw(String),
-    /// The entry function returned a promise that was rejected, here as JSON. An error is an object of `name`, `message` and
-    /// `stack`. With [`Convention::Event`] everything that is thrown ends here.
+    /// The entry function returned a promise that was rejected, here as JSON. An error is an object
+    /// of `name`, `message` and `stack`. With [`Convention::Event`] everything that is thrown ends
+    /// here.
     Rejected(Value),
     /// The initializer threw; the value as in [`Self::Rejected`].
     NotInitialized(Value),

@@ -1,6 +1,7 @@
 //! What an emulated cloud remembers: tables of JSON records by key, in one redb file or in memory.
 //!
-//! The same code serves both, so what is tested in memory also holds on disk. Knows no cloud: tables and keys are the caller's.
+//! The same code serves both, so what is tested in memory also holds on disk. Knows no cloud:
+//! tables and keys are the caller's.
 
 use std::fmt;
 use std::fs::{DirBuilder, OpenOptions, Permissions};
@@ -41,7 +42,12 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn put<T: Serialize>(mut self, table: Table, key: &str, record: &T) -> io::Result<Self> {
+    pub(super) fn put<T: Serialize>(
+        mut self,
+        table: Table,
+        key: &str,
+        record: &T,
+    ) -> io::Result<Self> {
         let bytes = serde_json::to_vec(record)?;
         self.changes.push((table, key.to_owned(), Some(bytes)));
         Ok(self)
@@ -54,11 +60,15 @@ impl Batch {
 }
 
 impl Store {
-    /// Opens `directory/file`, making both if needed, or a database in memory. All tables must be named here.
+    /// Opens `directory/file`, making both if needed, or a database in memory. All tables must be
+    /// named here.
     pub(super) fn open(directory: Option<&Path>, file: &str, tables: &[Table]) -> io::Result<Self> {
         let file = match directory {
             Some(directory) => {
-                DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+                DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(directory)?;
                 Some(directory.join(file))
             }
             None => None,
@@ -76,7 +86,11 @@ impl Store {
         })
     }
 
-    pub(super) fn get<T: DeserializeOwned>(&self, table: Table, key: &str) -> io::Result<Option<T>> {
+    pub(super) fn get<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        key: &str,
+    ) -> io::Result<Option<T>> {
         let bytes = self.read(|database| {
             let table = database.begin_read()?.open_table(table)?;
             Ok(table.get(key)?.map(|bytes| bytes.value().to_vec()))
@@ -114,7 +128,11 @@ impl Store {
     }
 
     /// All records whose key starts with `prefix`, in key order.
-    pub(super) fn list<T: DeserializeOwned>(&self, table: Table, prefix: &str) -> io::Result<Vec<T>> {
+    pub(super) fn list<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        prefix: &str,
+    ) -> io::Result<Vec<T>> {
         // No key holds a character above this one.
         let end = format!("{prefix}\u{10ffff}");
         Ok(self
@@ -143,8 +161,9 @@ impl Store {
         self.attempt(&work).or_else(|_| self.attempt(&work))
     }
 
-    /// Works on the database. One that met a failure of the disk refuses everything from then on, so it is opened again:
-    /// what was committed before is there, and a later call works as soon as the disk has room.
+    /// Works on the database. One that met a failure of the disk refuses everything from then on,
+    /// so it is opened again: what was committed before is there, and a later call works as soon as
+    /// the disk has room.
     fn attempt<T>(&self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> io::Result<T> {
         if self.database().is_none() {
             self.reopen()?;
@@ -165,8 +184,13 @@ impl Store {
 
     fn reopen(&self) -> io::Result<()> {
         // In memory nothing fails that another database could mend, and another one would be empty.
-        let Some(file) = &self.file else { return Ok(()) };
-        let mut held = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let mut held = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         // The file is locked until the old one is gone.
         *held = None;
         *held = Some(database(Some(file)).map_err(io::Error::other)?);
@@ -217,7 +241,9 @@ mod tests {
             [("b/2".to_owned(), 2)]
         );
         assert!(store.range::<u32>(NUMBERS, "c", "b").unwrap().is_empty());
-        store.write(&Batch::default().remove(NUMBERS, "b/1")).unwrap();
+        store
+            .write(&Batch::default().remove(NUMBERS, "b/1"))
+            .unwrap();
         assert_eq!(store.get::<u32>(NUMBERS, "b/1").unwrap(), None);
         assert_eq!(store.count(NUMBERS).unwrap(), 2);
     }
@@ -238,7 +264,10 @@ mod tests {
     #[test]
     fn the_file_is_for_its_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
-        let (folder, file) = (directory.path().join("new"), directory.path().join("new/x.redb"));
+        let (folder, file) = (
+            directory.path().join("new"),
+            directory.path().join("new/x.redb"),
+        );
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         drop(Store::open(Some(&folder), "x.redb", &[NUMBERS]).unwrap());
         assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));

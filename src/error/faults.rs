@@ -31,7 +31,12 @@ impl Faults {
     }
 
     /// Notes a fault of `field` unless `holds`; the sentence is only built when needed.
-    pub fn require<D: Into<String>>(&mut self, holds: bool, field: &str, description: impl FnOnce() -> D) {
+    pub fn require<D: Into<String>>(
+        &mut self,
+        holds: bool,
+        field: &str,
+        description: impl FnOnce() -> D,
+    ) {
         if !holds {
             self.add(field, description());
         }
@@ -59,7 +64,8 @@ impl Faults {
             ),
         };
         let violations = self.0;
-        Err(Error::new(Kind::InvalidArgument, "INVALID_FIELDS", message).with(|f| f.violations = violations))
+        Err(Error::new(Kind::InvalidArgument, "INVALID_FIELDS", message)
+            .with(|f| f.violations = violations))
     }
 
     /// One fault as an error.

@@ -1,4 +1,5 @@
-//! SDK-HMAC-SHA256 against a second, naive writing of the same rules: split, decode, sort, encode, join.
+//! SDK-HMAC-SHA256 against a second, naive writing of the same rules: split, decode, sort, encode,
+//! join.
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderName, HeaderValue};
@@ -33,7 +34,8 @@ pub fn signature(data: &[u8]) {
         let Some((name, value)) = line.split_once(':') else {
             continue;
         };
-        let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) else {
+        let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value))
+        else {
             continue;
         };
         if headers.iter().all(|(known, _)| *known != name) {
@@ -68,7 +70,8 @@ pub fn signature(data: &[u8]) {
         "SDK-HMAC-SHA256\n{DATE}\n{}",
         hex::encode(Sha256::digest(&canonical))
     );
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any secret keys an HMAC");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any secret keys an HMAC");
     mac.update(text.as_bytes());
     assert_eq!(told.signature, hex::encode(mac.finalize().into_bytes()));
     assert_eq!(

@@ -1,4 +1,5 @@
-//! The targets in every test run: the seeds of `fuzz/corpus`, then mutations of them from a fixed seed.
+//! The targets in every test run: the seeds of `fuzz/corpus`, then mutations of them from a fixed
+//! seed.
 
 use std::path::Path;
 
@@ -27,7 +28,10 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         .collect();
     // The order of a folder is the file system's.
     paths.sort();
-    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+    paths
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect()
 }
 
 /// A few small changes: bytes flipped, put in, taken out or copied, or two seeds joined.

@@ -13,8 +13,9 @@ use super::observe::Guard;
 use super::router::{code, trail};
 use crate::memory::Held;
 
-/// The largest piece handed to the connection at once. What a caller does not read stays with the answer, where it is
-/// counted and given up at the call's deadline, and does not pile up in the connection.
+/// The largest piece handed to the connection at once. What a caller does not read stays with the
+/// answer, where it is counted and given up at the call's deadline, and does not pile up in the
+/// connection.
 pub const PIECE: usize = 64 << 10;
 
 /// An answer's body. It holds what its call takes of the bound on memory until it has been sent.

@@ -13,8 +13,9 @@ use tonic::body::Body;
 use super::dedup::Dedup;
 use super::status::late;
 
-/// A body that ends with `DEADLINE_EXCEEDED` when it has not come by then. Nobody has seen the request yet, so it started
-/// nothing; where ids of other calls are remembered, it may be one of several under a `request_id`, and an earlier one may have.
+/// A body that ends with `DEADLINE_EXCEEDED` when it has not come by then. Nobody has seen the
+/// request yet, so it started nothing; where ids of other calls are remembered, it may be one of
+/// several under a `request_id`, and an earlier one may have.
 pub(super) struct Arriving {
     inner: Body,
     deadline: Instant,
@@ -48,7 +49,9 @@ impl http_body::Body for Arriving {
             return Poll::Ready(frame);
         }
         let deadline = this.deadline;
-        let sleep = this.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let sleep = this
+            .sleep
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         ready!(sleep.as_mut().poll(context));
         let may_repeat = this.ids.as_ref().is_some_and(|ids| ids.remembers_any());
         Poll::Ready(Some(Err(late(may_repeat))))

@@ -1,7 +1,8 @@
 //! Who may call at an address that asks for a bearer token (RFC 6750 §2.1).
 //!
-//! Kept and compared are digests of equal length, every one of them each time, so that the time an answer takes tells
-//! neither a token's length nor how much of it was right. Health is asked without one: probes have none, and it tells nothing.
+//! Kept and compared are digests of equal length, every one of them each time, so that the time an
+//! answer takes tells neither a token's length nor how much of it was right. Health is asked
+//! without one: probes have none, and it tells nothing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ type Sum = [u8; 32];
 /// The tokens that are good now; several, so that callers can change over one by one.
 pub struct Tokens(ArcSwap<Vec<Sum>>);
 
-/// Whether a connection's caller has shown a good token or certificate; clones are about the same connection.
+/// Whether a connection's caller has shown a good token or certificate; clones are about the same
+/// connection.
 #[derive(Clone, Debug, Default)]
 pub struct Proof(Arc<AtomicBool>);
 
@@ -42,7 +44,8 @@ impl Proof {
 }
 
 impl Tokens {
-    /// Reads a token file: one token a line; empty lines and lines that begin with `#` are left out.
+    /// Reads a token file: one token a line; empty lines and lines that begin with `#` are left
+    /// out.
     ///
     /// # Errors
     /// As [`Tokens::replace`].
@@ -170,12 +173,25 @@ mod tests {
     fn a_wrong_file_leaves_the_present_tokens_good_and_repeats_none_of_its_text() {
         let tokens = Tokens::read(ONE).unwrap();
         let many = vec![ONE; MAX_TOKENS + 1].join("\n");
-        for wrong in ["", "# none\n", "short-canary", "a space-canary 0123456789", &many] {
+        for wrong in [
+            "",
+            "# none\n",
+            "short-canary",
+            "a space-canary 0123456789",
+            &many,
+        ] {
             let fault = tokens.replace(wrong).unwrap_err();
             assert!(!fault.contains("canary"), "{fault}");
-            assert_eq!(reason(&tokens, Some(&format!("Bearer {ONE}"))), "good", "{wrong}");
+            assert_eq!(
+                reason(&tokens, Some(&format!("Bearer {ONE}"))),
+                "good",
+                "{wrong}"
+            );
         }
-        assert_eq!((tokens.replace(ONE), tokens.replace(TWO)), (Ok(false), Ok(true)));
+        assert_eq!(
+            (tokens.replace(ONE), tokens.replace(TWO)),
+            (Ok(false), Ok(true))
+        );
         assert_eq!(
             reason(&tokens, Some(&format!("Bearer {ONE}"))),
             "CALLER_TOKEN_REFUSED"

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::memory::{Memory, Share};
 
-/// Memory of its own that each of three kinds of questions about health has, on each thread: checks, watches, and both over
-/// a Unix socket. They are asked without a token, so that they take no room from calls, nor calls from them.
+/// Memory of its own that each of three kinds of questions about health has, on each thread:
+/// checks, watches, and both over a Unix socket. They are asked without a token, so that they take
+/// no room from calls, nor calls from them.
 const FOR_HEALTH: usize = 2 << 20;
 
 /// Bounds of the edge.
@@ -48,7 +49,8 @@ pub(super) struct Caller {
 impl Rooms {
     /// With `calls` for all that is not about health.
     pub(super) fn new(calls: Memory) -> Self {
-        let [health_checks, health_watches, local_health] = [(); 3].map(|()| Memory::new(FOR_HEALTH));
+        let [health_checks, health_watches, local_health] =
+            [(); 3].map(|()| Memory::new(FOR_HEALTH));
         Self {
             calls,
             health_checks,

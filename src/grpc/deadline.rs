@@ -9,12 +9,13 @@ use tonic::{Extensions, Status};
 use super::status::{Context, status};
 use crate::error::{Error, Kind};
 
-/// Kept back so that our own answer reaches the caller before its clock runs out. Without it the server library's
-/// timer fires first, and its answer is CANCELLED.
+/// Kept back so that our own answer reaches the caller before its clock runs out. Without it the
+/// server library's timer fires first, and its answer is CANCELLED.
 pub(super) const MARGIN: Duration = Duration::from_millis(50);
 
-/// When the caller must have its answer by its own word: `grpc-timeout`, less a margin, from the arrival of its headers.
-/// The server library counts from there too, so a body that comes slowly must not put our end behind its.
+/// When the caller must have its answer by its own word: `grpc-timeout`, less a margin, from the
+/// arrival of its headers. The server library counts from there too, so a body that comes slowly
+/// must not put our end behind its.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked(pub(super) Instant);
 
@@ -22,7 +23,8 @@ impl Asked {
     /// Reads the headers of a call that has just arrived; `None` when they name no time.
     ///
     /// # Errors
-    /// When they name something that is no time: read as none it would let a call go on that its caller gave up.
+    /// When they name something that is no time: read as none it would let a call go on that its
+    /// caller gave up.
     pub(super) fn read(headers: &HeaderMap) -> Result<Option<Self>, Status> {
         let mut all = headers.get_all("grpc-timeout").iter();
         let Some(header) = all.next() else {
@@ -37,7 +39,8 @@ impl Asked {
     }
 }
 
-/// A mistake of the caller's library or of a hop, as `INVALID_ARGUMENT`: nothing of it lies with the sidecar or the cloud.
+/// A mistake of the caller's library or of a hop, as `INVALID_ARGUMENT`: nothing of it lies with
+/// the sidecar or the cloud.
 fn malformed() -> Status {
     let error = Error::new(
         Kind::InvalidArgument,

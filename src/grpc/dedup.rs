@@ -1,8 +1,11 @@
-//! One `request_id`, one call (AIP-155): a second call with the same id joins the first or gets its answer.
+//! One `request_id`, one call (AIP-155): a second call with the same id joins the first or gets its
+//! answer.
 //!
-//! The work runs in a task of its own, so that it goes on when its first caller hangs up: that caller's retry must find
-//! it. A shutdown waits for such tasks too. What may be started again is forgotten at once; everything else is kept for a while, bounded in number and bytes.
-//! When answers outgrow their bytes the oldest lose their content and keep their id, so that nothing runs twice for it.
+//! The work runs in a task of its own, so that it goes on when its first caller hangs up: that
+//! caller's retry must find it. A shutdown waits for such tasks too. What may be started again is
+//! forgotten at once; everything else is kept for a while, bounded in number and bytes. When
+//! answers outgrow their bytes the oldest lose their content and keep their id, so that nothing
+//! runs twice for it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,9 +32,11 @@ pub(super) use key::{Key, fingerprint, usable};
 pub struct Window {
     /// How long an answer is kept.
     pub duration: Duration,
-    /// Ids remembered, those in flight included; beyond that the oldest ended one is forgotten before its time.
+    /// Ids remembered, those in flight included; beyond that the oldest ended one is forgotten
+    /// before its time.
     pub max_entries: usize,
-    /// Bytes of answers kept; beyond that the oldest lose their content. An id without its answer takes about half a KiB.
+    /// Bytes of answers kept; beyond that the oldest lose their content. An id without its answer
+    /// takes about half a KiB.
     pub max_bytes: usize,
 }
 
@@ -52,7 +57,8 @@ pub struct Running {
     pub about: String,
     /// When it started.
     pub since: Instant,
-    /// The first digits of its key's hash; tells calls with different request ids apart without showing the ids.
+    /// The first digits of its key's hash; tells calls with different request ids apart without
+    /// showing the ids.
     pub key: String,
 }
 
@@ -88,7 +94,8 @@ struct Ended {
 
 #[derive(Debug)]
 struct Entry {
-    /// SHA-256 of the whole request: to be answered with another's outcome is worse than the microsecond.
+    /// SHA-256 of the whole request: to be answered with another's outcome is worse than the
+    /// microsecond.
     fingerprint: [u8; 32],
     progress: watch::Receiver<Progress>,
     /// What it is about, and since when; only while it is in flight.
@@ -147,7 +154,11 @@ impl Dedup {
     /// Waits until no call is in flight, whether or not somebody waits for it.
     pub async fn ended(&self) {
         // The sender lives as long as this.
-        let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
+        let _ = self
+            .running
+            .subscribe()
+            .wait_for(|running| *running == 0)
+            .await;
     }
 
     /// The calls in flight, oldest first.
@@ -167,9 +178,10 @@ impl Dedup {
         running
     }
 
-    /// Joins the call with this key, or starts it with `work`, which tells its listener of its run. `fingerprint` is that of
-    /// the whole request: another one under the same id is refused. `about` says in the log what the call is. `caller`
-    /// hears of the run as soon as it is known, whoever started it.
+    /// Joins the call with this key, or starts it with `work`, which tells its listener of its run.
+    /// `fingerprint` is that of the whole request: another one under the same id is refused.
+    /// `about` says in the log what the call is. `caller` hears of the run as soon as it is known,
+    /// whoever started it.
     pub(super) async fn run<F>(
         self: &Arc<Self>,
         key: Key,
@@ -260,7 +272,9 @@ impl Dedup {
             in_flight.ended = true;
             in_flight.dedup.end(in_flight.key, &outcome);
             // Whoever joined before keeps what it waits for, whatever the books have room for.
-            begun.0.send_modify(|progress| progress.outcome = Some(outcome));
+            begun
+                .0
+                .send_modify(|progress| progress.outcome = Some(outcome));
         });
         Ok(receiver)
     }
@@ -292,11 +306,12 @@ impl Dedup {
 }
 
 impl Outcome {
-    /// Nothing happened, or it failed for a while and a second run does no harm: a repetition is a first call.
+    /// Nothing happened, or it failed for a while and a second run does no harm: a repetition is a
+    /// first call.
     fn may_start_again(&self) -> bool {
-        self.result
-            .as_ref()
-            .is_err_and(|error| error.execution == Execution::NotStarted || error.may_retry(self.idempotent))
+        self.result.as_ref().is_err_and(|error| {
+            error.execution == Execution::NotStarted || error.may_retry(self.idempotent)
+        })
     }
 
     /// Bytes that it takes.
@@ -305,7 +320,11 @@ impl Outcome {
             Ok(answer) => answer.len(),
             Err(error) => size_of::<Facts>() + error.message.len() + error.reason.len(),
         };
-        let id = self.facts.upstream_request_id.as_ref().map_or(0, String::len);
+        let id = self
+            .facts
+            .upstream_request_id
+            .as_ref()
+            .map_or(0, String::len);
         content + id + self.activation_id.len()
     }
 
@@ -353,8 +372,8 @@ impl Outcome {
 }
 
 impl State {
-    /// Drops ended calls that are too old, and the oldest of them until there is room for so many more; never one in
-    /// flight.
+    /// Drops ended calls that are too old, and the oldest of them until there is room for so many
+    /// more; never one in flight.
     fn forget(&mut self, now: Instant, window: &Window, room: usize) {
         while let Some(oldest) = self.ended.front() {
             let crowded = self.entries.len() + room > window.max_entries;
@@ -381,7 +400,8 @@ impl State {
         }
     }
 
-    /// Takes the oldest answers' content while all together are too large. The newest is not in its channel yet.
+    /// Takes the oldest answers' content while all together are too large. The newest is not in its
+    /// channel yet.
     fn empty(&mut self, window: &Window, (newest, outcome): (Key, &Outcome)) {
         while self.bytes > window.max_bytes {
             let Some(oldest) = self.ended.get_mut(self.emptied) else {

@@ -1,7 +1,9 @@
-//! An answer whose head leaves before its message: a run whose id is known while the call still waits for its outcome.
+//! An answer whose head leaves before its message: a run whose id is known while the call still
+//! waits for its outcome.
 //!
-//! gRPC allows a server to send its metadata first. The id must not be lost with the sidecar that waits, so it goes out
-//! then, as `faas-activation-id`; every other answer goes out whole, and this costs it nothing.
+//! gRPC allows a server to send its metadata first. The id must not be lost with the sidecar that
+//! waits, so it goes out then, as `faas-activation-id`; every other answer goes out whole, and this
+//! costs it nothing.
 
 use std::fmt;
 use std::pin::Pin;
@@ -18,7 +20,8 @@ use tonic::body::Body;
 use super::deadline::MARGIN;
 use super::observe::Observed;
 
-/// The metadata that names the run of a call, in the head that leaves early and in the trailers after it.
+/// The metadata that names the run of a call, in the head that leaves early and in the trailers
+/// after it.
 pub(super) const ACTIVATION_ID: HeaderName = HeaderName::from_static("faas-activation-id");
 
 /// The answer to one request.
@@ -99,7 +102,8 @@ impl Future for Pending {
     }
 }
 
-/// An answer that is made when its caller takes it: descriptors are large, and nobody needs to read them.
+/// An answer that is made when its caller takes it: descriptors are large, and nobody needs to read
+/// them.
 pub(super) fn later(work: impl Future<Output = Answered> + Send + 'static) -> http::Response<Body> {
     let mut response = http::Response::new(Body::new(ToCome::Work(Box::pin(work))));
     let grpc = HeaderValue::from_static("application/grpc");

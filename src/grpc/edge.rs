@@ -1,4 +1,5 @@
-//! What every call shares: pick the target, set the deadline, read the trace context; answer with trailers or a status.
+//! What every call shares: pick the target, set the deadline, read the trace context; answer with
+//! trailers or a status.
 
 use std::any::Any;
 use std::mem;
@@ -159,7 +160,8 @@ impl Edge {
         )
     }
 
-    /// The call as another task carries it on, with the same deadline and trace; what it does is noted there.
+    /// The call as another task carries it on, with the same deadline and trace; what it does is
+    /// noted there.
     pub(super) fn lend(&mut self) -> Lent {
         let mut call = Call::new(self.call.deadline);
         call.config_generation = self.call.config_generation;
@@ -188,8 +190,8 @@ impl Drop for Edge {
     }
 }
 
-/// How often the client's own retry policy has sent this call before (gRFC A6, "Retry Attempt Metadata"); what is no
-/// plain number is as if absent.
+/// How often the client's own retry policy has sent this call before (gRFC A6, "Retry Attempt
+/// Metadata"); what is no plain number is as if absent.
 fn previous_attempts(metadata: &MetadataMap) -> u32 {
     metadata
         .get(PREVIOUS_ATTEMPTS)
@@ -203,8 +205,13 @@ fn previous_attempts(metadata: &MetadataMap) -> u32 {
 macro_rules! unary {
     ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
         let (metadata, mut extensions, message) = $request.into_parts();
-        let mut edge =
-            $crate::grpc::edge::Edge::open($services, &metadata, &mut extensions, &message, $idempotent)?;
+        let mut edge = $crate::grpc::edge::Edge::open(
+            $services,
+            &metadata,
+            &mut extensions,
+            &message,
+            $idempotent,
+        )?;
         let result = edge.target.provider.$method(&mut edge.call, message).await;
         edge.close(result)
     }};

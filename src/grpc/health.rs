@@ -1,6 +1,8 @@
-//! `grpc.health.v1.Health`: Check, List and Watch (gRPC health checking protocol; List by gRFC A90).
+//! `grpc.health.v1.Health`: Check, List and Watch (gRPC health checking protocol; List by gRFC
+//! A90).
 //!
-//! The sidecar serves as a whole: the empty name and each of its services have one status, SERVING until it shuts down.
+//! The sidecar serves as a whole: the empty name and each of its services have one status, SERVING
+//! until it shuts down.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -13,7 +15,9 @@ use tonic::{Request, Response, Status};
 use super::router::SERVICES;
 use crate::proto::health::health_check_response::ServingStatus;
 use crate::proto::health::health_server;
-use crate::proto::health::{HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse};
+use crate::proto::health::{
+    HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse,
+};
 
 /// The serving status, shared by all listeners and threads.
 #[derive(Clone, Debug)]
@@ -57,7 +61,10 @@ impl health_server::Health for Health {
         Ok(Response::new(answer(*self.serving.borrow())))
     }
 
-    async fn list(&self, _: Request<HealthListRequest>) -> Result<Response<HealthListResponse>, Status> {
+    async fn list(
+        &self,
+        _: Request<HealthListRequest>,
+    ) -> Result<Response<HealthListResponse>, Status> {
         let now = answer(*self.serving.borrow());
         let names = SERVICES
             .iter()
@@ -78,7 +85,8 @@ impl health_server::Health for Health {
         // Streams end with the server, or they would hold its drain back.
         let serving = WatchStream::new(self.serving.subscribe()).take_while(|serving| *serving);
         if !is_known(&request.get_ref().service) {
-            // The protocol asks for this answer and an open stream, as the service may come to be known.
+            // The protocol asks for this answer and an open stream, as the service may come to be
+            // known.
             let unknown = HealthCheckResponse {
                 status: ServingStatus::ServiceUnknown.into(),
             };

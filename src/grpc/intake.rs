@@ -1,9 +1,10 @@
-//! Reads a request's message as far as must be known before the server library buffers it: its size, and whether there
-//! is room for it.
+//! Reads a request's message as far as must be known before the server library buffers it: its
+//! size, and whether there is room for it.
 //!
-//! The five bytes before a message tell its length (gRPC over HTTP/2, "Length-Prefixed-Message"). Nothing more is pulled
-//! until the length has room, so HTTP/2's flow control holds the sender back. A compressed message is unpacked here, when all
-//! of it has come, and counted as it comes out: what gzip says of its size (RFC 1952 §2.3.1) is the sender's word.
+//! The five bytes before a message tell its length (gRPC over HTTP/2, "Length-Prefixed-Message").
+//! Nothing more is pulled until the length has room, so HTTP/2's flow control holds the sender
+//! back. A compressed message is unpacked here, when all of it has come, and counted as it comes
+//! out: what gzip says of its size (RFC 1952 §2.3.1) is the sender's word.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -25,11 +26,12 @@ use crate::memory::{Held, Memory, NoRoom};
 /// Compressed-Flag and Message-Length.
 const PREFIX: usize = 5;
 
-/// What unpacking takes while it goes on: the window, tables and buffers of the library. Measured: 75 KiB.
+/// What unpacking takes while it goes on: the window, tables and buffers of the library. Measured:
+/// 75 KiB.
 const UNPACKER: usize = 80 << 10;
 
-/// Packed bytes that are unpacked at once, of which gzip makes a thousand times as many; and unpacked ones after which other
-/// calls have their turn.
+/// Packed bytes that are unpacked at once, of which gzip makes a thousand times as many; and
+/// unpacked ones after which other calls have their turn.
 const BITE: usize = 128;
 const STRETCH: usize = 64 << 10;
 
@@ -70,8 +72,8 @@ struct Unpacked<'m> {
 }
 
 impl Intake {
-    /// Reads a body until its message has room: its first bytes, or to the end if it is compressed. What it takes of
-    /// `memory` is added to `held`, which belongs to the whole call.
+    /// Reads a body until its message has room: its first bytes, or to the end if it is compressed.
+    /// What it takes of `memory` is added to `held`, which belongs to the whole call.
     ///
     /// # Errors
     /// The status to refuse the call with: there is no room, or it cannot be unpacked.
@@ -116,7 +118,8 @@ impl Intake {
         Ok(intake)
     }
 
-    /// Reads until the length is known; none when the body ends or breaks before, which the library sees for itself.
+    /// Reads until the length is known; none when the body ends or breaks before, which the library
+    /// sees for itself.
     async fn prefix(&mut self) -> Option<Message> {
         let mut prefix = [0; PREFIX];
         let (mut known, mut message) = (0, None);
@@ -136,7 +139,8 @@ impl Intake {
         message
     }
 
-    /// Reads until `bytes` have come; false when the connection breaks before, which the library sees for itself.
+    /// Reads until `bytes` have come; false when the connection breaks before, which the library
+    /// sees for itself.
     async fn gather(&mut self, bytes: usize) -> Result<bool, Status> {
         let mut come: usize = self.first.iter().chain(&self.more).map(Bytes::len).sum();
         while come < bytes {
@@ -149,7 +153,8 @@ impl Intake {
         Ok(true)
     }
 
-    /// Unpacks a message of `left` bytes that has come, and puts it in the place of its frames. Other calls go on meanwhile.
+    /// Unpacks a message of `left` bytes that has come, and puts it in the place of its frames.
+    /// Other calls go on meanwhile.
     async fn unpack(&mut self, mut left: usize, unpacked: Unpacked<'_>) -> Result<(), Status> {
         let (mut prefix, mut before) = (PREFIX, 0);
         let mut gzip = GzDecoder::new(unpacked);
@@ -227,10 +232,14 @@ impl Write for Unpacked<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let refused = if self.message.len() - PREFIX + bytes.len() > self.max_size {
             let max = self.max_size;
-            let message = format!("The message is larger than {max} bytes when unpacked (max_message_size).");
+            let message =
+                format!("The message is larger than {max} bytes when unpacked (max_message_size).");
             Some(status::bare(Code::ResourceExhausted, &message))
         } else {
-            self.held.try_grow(self.memory, bytes.len()).err().map(no_room)
+            self.held
+                .try_grow(self.memory, bytes.len())
+                .err()
+                .map(no_room)
         };
         if refused.is_some() {
             self.refused = refused;
@@ -271,7 +280,10 @@ impl http_body::Body for Intake {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.more.is_empty() && self.end.is_none() && self.rest.is_end_stream()
+        self.first.is_none()
+            && self.more.is_empty()
+            && self.end.is_none()
+            && self.rest.is_end_stream()
     }
 }
 

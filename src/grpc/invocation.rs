@@ -21,8 +21,13 @@ macro_rules! once {
     ($services:expr, $request:expr, $method:ident, $label:literal, $id:expr, $idempotent:expr) => {{
         use prost::Message as _;
         let (metadata, mut extensions, message) = $request.into_parts();
-        let mut edge =
-            $crate::grpc::edge::Edge::open($services, &metadata, &mut extensions, &message, $idempotent)?;
+        let mut edge = $crate::grpc::edge::Edge::open(
+            $services,
+            &metadata,
+            &mut extensions,
+            &message,
+            $idempotent,
+        )?;
         if let Err(unusable) = $crate::grpc::dedup::usable(&$id) {
             return Err(edge.status(&unusable));
         }
@@ -53,7 +58,11 @@ macro_rules! once {
             edge.deliver(&outcome.facts);
             let answer = outcome.result.clone()?;
             prost::Message::decode(answer).map_err(|fault: prost::DecodeError| {
-                $crate::error::Error::new($crate::error::Kind::Internal, "SIDECAR_BUG", fault.to_string())
+                $crate::error::Error::new(
+                    $crate::error::Kind::Internal,
+                    "SIDECAR_BUG",
+                    fault.to_string(),
+                )
             })
         });
         edge.close(result)
@@ -63,13 +72,17 @@ pub(super) use once;
 
 impl Started for InvokeResponse {
     fn activation_id(&self) -> &str {
-        self.activation.as_ref().map_or("", |run| &run.activation_id)
+        self.activation
+            .as_ref()
+            .map_or("", |run| &run.activation_id)
     }
 }
 
 impl Started for InvokeAsyncResponse {
     fn activation_id(&self) -> &str {
-        self.activation.as_ref().map_or("", |run| &run.activation_id)
+        self.activation
+            .as_ref()
+            .map_or("", |run| &run.activation_id)
     }
 }
 
@@ -81,7 +94,10 @@ impl Started for FireTriggerResponse {
 
 #[tonic::async_trait]
 impl InvocationService for Services {
-    async fn invoke(&self, request: Request<InvokeRequest>) -> Result<Response<InvokeResponse>, Status> {
+    async fn invoke(
+        &self,
+        request: Request<InvokeRequest>,
+    ) -> Result<Response<InvokeResponse>, Status> {
         let message = request.get_ref();
         let (id, idempotent) = (message.request_id.clone(), message.idempotent);
         if id.is_empty() {
@@ -116,7 +132,8 @@ impl InvocationService for Services {
         unary!(self, request, list_activations, true)
     }
 
-    type WatchActivationStream = Pin<Box<dyn Stream<Item = Result<WatchActivationResponse, Status>> + Send>>;
+    type WatchActivationStream =
+        Pin<Box<dyn Stream<Item = Result<WatchActivationResponse, Status>> + Send>>;
 
     async fn watch_activation(
         &self,
@@ -158,7 +175,8 @@ impl InvocationService for Services {
     }
 }
 
-/// The states as a stream; the watching task ends with it, so that a caller that goes away costs nothing more.
+/// The states as a stream; the watching task ends with it, so that a caller that goes away costs
+/// nothing more.
 struct Watched {
     receiver: mpsc::UnboundedReceiver<Result<WatchActivationResponse, Status>>,
     task: JoinSet<()>,
@@ -201,6 +219,9 @@ mod tests {
         assert!(states.len() == 1 && states[0].is_ok());
         let states: Vec<_> = watched(|| panic!("on purpose")).collect().await;
         assert!(states.len() == 2 && states[0].is_ok());
-        assert_eq!(states[1].as_ref().unwrap_err().code(), tonic::Code::Internal);
+        assert_eq!(
+            states[1].as_ref().unwrap_err().code(),
+            tonic::Code::Internal
+        );
     }
 }

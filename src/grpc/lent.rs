@@ -31,7 +31,10 @@ impl Lent {
 
     /// What it came to.
     pub(super) fn end<T: Message + Started>(mut self, result: Result<T>) -> Outcome {
-        let activation_id = result.as_ref().map(Started::activation_id).unwrap_or_default();
+        let activation_id = result
+            .as_ref()
+            .map(Started::activation_id)
+            .unwrap_or_default();
         let outcome = Outcome {
             activation_id: activation_id.to_owned(),
             idempotent: self.call.idempotent,

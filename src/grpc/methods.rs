@@ -1,4 +1,5 @@
-//! The methods of `faas.v1` by path, so that what is shown of a call holds no name that a caller made up.
+//! The methods of `faas.v1` by path, so that what is shown of a call holds no name that a caller
+//! made up.
 
 /// What a path means to those who watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +118,11 @@ mod tests {
         for service in ours.iter().flat_map(|file| &file.service) {
             for method in &service.method {
                 let path = format!("/faas.v1.{}/{}", service.name(), method.name());
-                assert_eq!(takes_request_id(&path), has_id(method.input_type()), "{path}");
+                assert_eq!(
+                    takes_request_id(&path),
+                    has_id(method.input_type()),
+                    "{path}"
+                );
             }
         }
     }
@@ -128,7 +133,12 @@ mod tests {
             find("/faas.v1.InvocationService/Invoke"),
             Method::Known("faas.v1.InvocationService/Invoke")
         );
-        for path in ["/faas.v1.InvocationService/Invent", "/", "", "/grpc.healthy"] {
+        for path in [
+            "/faas.v1.InvocationService/Invent",
+            "/",
+            "",
+            "/grpc.healthy",
+        ] {
             assert_eq!(find(path), Method::Other, "{path}");
         }
         assert_eq!(find("/grpc.health.v1.Health/Check"), Method::Unwatched);

@@ -1,7 +1,7 @@
 //! What each request needs: the operations and subjects that the configuration must allow.
 //!
-//! A call that makes the cloud run an action later (a sequence's parts, a trigger's link) needs `invoke` on that action
-//! too, or `write` on one action would be a way to run all of them.
+//! A call that makes the cloud run an action later (a sequence's parts, a trigger's link) needs
+//! `invoke` on that action too, or `write` on one action would be a way to run all of them.
 
 use super::subject::Subject;
 use crate::error::Result;

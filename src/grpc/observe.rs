@@ -1,7 +1,8 @@
 //! One call from its head to its end, as those who watch see it.
 //!
-//! The router begins and ends it, the edge says what it was, and the last of both to let go shows it: so a call is shown
-//! once, after all that it did, however it ended: with an answer, with a panic, with a caller that went away.
+//! The router begins and ends it, the edge says what it was, and the last of both to let go shows
+//! it: so a call is shown once, after all that it did, however it ended: with an answer, with a
+//! panic, with a caller that went away.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -87,12 +88,17 @@ pub(super) struct CallFacts {
     pub(super) upstream_request_id: Option<String>,
 }
 
-/// The router's hold on a call: dropped without an end, its caller has gone away or its time is over.
+/// The router's hold on a call: dropped without an end, its caller has gone away or its time is
+/// over.
 #[derive(Debug)]
 pub(super) struct Guard(Observed);
 
 impl Observed {
-    pub(super) fn new(telemetry: &Arc<Telemetry>, method: &'static str, caller: &Arc<Caller>) -> Self {
+    pub(super) fn new(
+        telemetry: &Arc<Telemetry>,
+        method: &'static str,
+        caller: &Arc<Caller>,
+    ) -> Self {
         Self(Arc::new(Inner {
             telemetry: Arc::clone(telemetry),
             method,
@@ -147,7 +153,8 @@ impl Observed {
 
     /// Takes room for what becomes larger than it came, by so many bytes.
     pub(super) fn take(&self, bytes: usize) -> Result<(), NoRoom> {
-        self.held().take(self.memory(), bytes.saturating_mul(FACTOR))
+        self.held()
+            .take(self.memory(), bytes.saturating_mul(FACTOR))
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -170,7 +177,8 @@ impl Observed {
         let _ = self.0.seen.set(seen);
     }
 
-    /// What became of it in another task; said once. It is shown where the edge knows no better, as when the caller left.
+    /// What became of it in another task; said once. It is shown where the edge knows no better, as
+    /// when the caller left.
     pub(super) fn carried(&self, carried: Carried) {
         let _ = self.0.carried.set(carried);
     }
@@ -258,7 +266,11 @@ impl Drop for Inner {
             Some(target) => &target.metrics.calls,
             None => self.telemetry.nowhere(),
         };
-        counted.ended(self.method, code, ended.saturating_duration_since(self.started));
+        counted.ended(
+            self.method,
+            code,
+            ended.saturating_duration_since(self.started),
+        );
         self.telemetry.finished(Finished {
             method: self.method,
             started: self.started,

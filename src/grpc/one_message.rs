@@ -1,7 +1,8 @@
 //! A request's body where the method takes one message: no more, no less, and nothing behind it.
 //!
-//! The server library takes the first message and drops what follows, so that a caller who sends two would believe that
-//! both were heard. A method that streams its requests does not come through here.
+//! The server library takes the first message and drops what follows, so that a caller who sends
+//! two would believe that both were heard. A method that streams its requests does not come through
+//! here.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -92,7 +93,9 @@ impl OneMessage {
                 "Nothing was started: the call has no message, and this method takes one.",
             ))
         } else {
-            Some(broken("Nothing was started: the call ended within a message."))
+            Some(broken(
+                "Nothing was started: the call ended within a message.",
+            ))
         }
     }
 }
@@ -179,7 +182,12 @@ mod tests {
             .collect()
             .await
             .map(|body| body.to_bytes().len())
-            .map_err(|status| (status.code(), status.message().starts_with("Nothing was started")))
+            .map_err(|status| {
+                (
+                    status.code(),
+                    status.message().starts_with("Nothing was started"),
+                )
+            })
     }
 
     #[tokio::test]
@@ -204,7 +212,10 @@ mod tests {
     #[tokio::test]
     async fn one_whole_message_passes_and_nothing_else() {
         let message = b"\0\0\0\0\x03abc";
-        let (unimplemented, internal) = (Err((Code::Unimplemented, true)), Err((Code::Internal, true)));
+        let (unimplemented, internal) = (
+            Err((Code::Unimplemented, true)),
+            Err((Code::Internal, true)),
+        );
         for (bytes, expected) in [
             (&message[..], Ok(8)),
             (b"\0\0\0\0\0", Ok(5)),

@@ -1,7 +1,9 @@
-//! What may run a call over HTTP: one table of methods, media types and HTTP versions. Nothing else reaches a service.
+//! What may run a call over HTTP: one table of methods, media types and HTTP versions. Nothing else
+//! reaches a service.
 //!
-//! A browser sends `text/plain` to any address without asking first, and a caller of another protocol cannot read our
-//! answer: both must find out before anything runs (gRPC over HTTP/2, "Requests": POST, `application/grpc`, else 415).
+//! A browser sends `text/plain` to any address without asking first, and a caller of another
+//! protocol cannot read our answer: both must find out before anything runs (gRPC over HTTP/2,
+//! "Requests": POST, `application/grpc`, else 415).
 
 use std::time::Duration;
 
@@ -49,7 +51,11 @@ enum Refusal {
 pub(super) fn refuse<B>(request: &Request<B>) -> Option<Response<Body>> {
     let refusal = judge(request.method(), request.version(), request.headers()).err()?;
     if let Some(left_out) = LINES.pass() {
-        let shown = |bytes: &[u8]| bytes[..bytes.len().min(MAX_SHOWN)].escape_ascii().to_string();
+        let shown = |bytes: &[u8]| {
+            bytes[..bytes.len().min(MAX_SHOWN)]
+                .escape_ascii()
+                .to_string()
+        };
         let media = request.headers().get(header::CONTENT_TYPE);
         warn!(
             method = shown(request.method().as_str().as_bytes()),
@@ -62,8 +68,8 @@ pub(super) fn refuse<B>(request: &Request<B>) -> Option<Response<Body>> {
     Some(refusal.answer())
 }
 
-/// Reads what the caller of a refused request sends, for a moment: one that is answered before takes the answer for a
-/// failure of its stream.
+/// Reads what the caller of a refused request sends, for a moment: one that is answered before
+/// takes the answer for a failure of its stream.
 pub(super) async fn hear_out(body: Body) {
     let mut body = Limited::new(body, HEARD);
     let reading = async { while let Some(Ok(_)) = body.frame().await {} };
@@ -92,7 +98,12 @@ fn judge(method: &Method, version: Version, headers: &HeaderMap) -> Result<(), R
 fn media(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(header::CONTENT_TYPE).iter();
     let media = all.next().filter(|_| all.next().is_none())?.to_str().ok()?;
-    Some(media.split_once(';').map_or(media, |(media, _)| media).trim())
+    Some(
+        media
+            .split_once(';')
+            .map_or(media, |(media, _)| media)
+            .trim(),
+    )
 }
 
 impl Refusal {
@@ -137,7 +148,11 @@ mod tests {
             for media in media {
                 headers.append(header::CONTENT_TYPE, HeaderValue::from_static(media));
             }
-            judge(&Method::from_bytes(method.as_bytes()).unwrap(), version, &headers)
+            judge(
+                &Method::from_bytes(method.as_bytes()).unwrap(),
+                version,
+                &headers,
+            )
         };
         let http2 = |method: &str, media: &[&'static str]| judged(method, Version::HTTP_2, media);
         for media in [
@@ -169,7 +184,9 @@ mod tests {
             http2("POST", &["application/grpc", "application/grpc"]),
             Err(Refusal::Media)
         );
-        for method in ["GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "post", "PRI"] {
+        for method in [
+            "GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "post", "PRI",
+        ] {
             assert_eq!(
                 http2(method, &["application/grpc"]),
                 Err(Refusal::Method),

@@ -1,6 +1,7 @@
 //! Server reflection, v1 and v1alpha: stock tools ask for either.
 //!
-//! The descriptors are decoded at the first question, so that a sidecar which is never asked pays nothing for them.
+//! The descriptors are decoded at the first question, so that a sidecar which is never asked pays
+//! nothing for them.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -77,7 +78,10 @@ fn answer(
         Some(service) => Box::pin(service.clone().call(request)),
         // The descriptors are part of this binary, and a test asks for them.
         None => {
-            let status: Status = bare(Code::Internal, "The descriptors of this server cannot be read.");
+            let status: Status = bare(
+                Code::Internal,
+                "The descriptors of this server cannot be read.",
+            );
             Box::pin(std::future::ready(Ok(status.into_http())))
         }
     }

@@ -1,7 +1,8 @@
-//! Path → service, and what must hold for every answer: a panic ends one call only, every error has details, every
-//! answer has its trailers.
+//! Path → service, and what must hold for every answer: a panic ends one call only, every error has
+//! details, every answer has its trailers.
 //!
-//! A match on the path replaces the framework's router (5k instructions a call less, `docs/performance.md`).
+//! A match on the path replaces the framework's router (5k instructions a call less,
+//! `docs/performance.md`).
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -28,7 +29,9 @@ use super::observe::{CallFacts, Guard, Observed};
 use super::one_message::OneMessage;
 use super::protocol;
 use super::reflection::Reflection;
-use super::status::{Context, bare, crowded, packed_otherwise, panicked, shown_id, status, unsendable};
+use super::status::{
+    Context, bare, crowded, packed_otherwise, panicked, shown_id, status, unsendable,
+};
 use super::{Health, Services};
 use crate::call::Unsent;
 use crate::memory::{CALL, HEADER_FACTOR, Held, Memory};
@@ -95,7 +98,12 @@ enum Own {
 impl Router {
     /// Puts the services behind one path match, within `limits`; `telemetry` sees every call.
     #[must_use]
-    pub fn new(services: &Services, health: &Health, limits: &Limits, telemetry: Arc<Telemetry>) -> Self {
+    pub fn new(
+        services: &Services,
+        health: &Health,
+        limits: &Limits,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
         let size = limits.max_message_size;
         macro_rules! limited {
             ($server:ident) => {
@@ -131,7 +139,10 @@ impl Router {
     /// The same, for calls over a Unix socket.
     #[must_use]
     pub fn local(self) -> Self {
-        Self { local: true, ..self }
+        Self {
+            local: true,
+            ..self
+        }
     }
 
     /// The bound on memory that its calls share.
@@ -140,8 +151,8 @@ impl Router {
         &self.caller.memory
     }
 
-    /// The same, for the calls of one connection: its number, what its peer holds, and what notes that a call on it showed
-    /// a good token.
+    /// The same, for the calls of one connection: its number, what its peer holds, and what notes
+    /// that a call on it showed a good token.
     #[must_use]
     pub fn on_connection(self, number: u64, shares: &Shares, proof: Proof) -> Self {
         Self {
@@ -187,8 +198,8 @@ impl Router {
             Ok(None) => {}
             Ok(Some(asked)) => {
                 request.extensions_mut().insert(asked);
-                let ids =
-                    methods::takes_request_id(request.uri().path()).then(|| Arc::clone(&self.services.ids));
+                let ids = methods::takes_request_id(request.uri().path())
+                    .then(|| Arc::clone(&self.services.ids));
                 request = request.map(|body| Body::new(Arriving::new(body, asked.0, ids)));
             }
             Err(malformed) => refused = refused.or(Some(malformed)),
@@ -196,7 +207,10 @@ impl Router {
         let mut held = Held::default();
         let refused = refused.or_else(|| self.hold(&request, &mut held).err());
         let (services, caller) = (Arc::clone(&self.services), Arc::clone(&self.caller));
-        let (observed, packs) = (request.extensions().get().cloned(), packs(request.headers()));
+        let (observed, packs) = (
+            request.extensions().get().cloned(),
+            packs(request.headers()),
+        );
         let work = async move {
             if let Some(refused) = refused {
                 return finish(refused.into_http(), guard, Held::default());
@@ -292,8 +306,9 @@ impl All {
         let observed = head.extensions.get::<Observed>().cloned();
         let gzip = match head.headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
             Some(b"gzip") => true,
-            // Most libraries say that they can read gzip, whoever asked. On one machine time is worth more than bytes:
-            // an answer is packed for a caller that packed its call, and for no other.
+            // Most libraries say that they can read gzip, whoever asked. On one machine time is
+            // worth more than bytes: an answer is packed for a caller that packed its call, and for
+            // no other.
             None | Some(b"identity") => {
                 head.headers.remove("grpc-accept-encoding");
                 false
@@ -324,7 +339,8 @@ impl All {
         Ok((answer.await?, held))
     }
 
-    /// Notes that a call was refused for want of room: its repetition is no retry to the target's budget.
+    /// Notes that a call was refused for want of room: its repetition is no retry to the target's
+    /// budget.
     fn note_unsent(&self, headers: &HeaderMap) {
         if !headers.contains_key(PREVIOUS_ATTEMPTS) {
             self.unsent.note_first_try();
@@ -361,7 +377,12 @@ impl All {
 
 /// True for a caller that packs its call and can read a packed answer.
 fn packs(headers: &HeaderMap) -> bool {
-    let read = |name: &str| headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+    let read = |name: &str| {
+        headers
+            .get(name)
+            .map(HeaderValue::as_bytes)
+            .unwrap_or_default()
+    };
     let accepted = read("grpc-accept-encoding");
     read("grpc-encoding") == b"gzip"
         && accepted
@@ -381,8 +402,8 @@ fn end(guard: Option<&Guard>, code: Code) {
     }
 }
 
-/// Details on every error, trailers on every answer; what the request takes of the bound on memory it keeps until the
-/// answer has been sent.
+/// Details on every error, trailers on every answer; what the request takes of the bound on memory
+/// it keeps until the answer has been sent.
 fn finish(mut response: Response, guard: Option<Guard>, held: Held) -> Answered {
     let at_once = |response| Answered {
         response,

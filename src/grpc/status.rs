@@ -36,8 +36,11 @@ pub(super) struct Context<'a> {
 
 /// The status of a failed call.
 pub(super) fn status(error: &Error, context: &Context<'_>) -> Status {
-    let pause = error.retry_after.or(error.transient.then_some(DEFAULT_PAUSE));
-    let mut details = ErrorDetails::with_error_info(error.reason.as_ref(), DOMAIN, facts(error, context));
+    let pause = error
+        .retry_after
+        .or(error.transient.then_some(DEFAULT_PAUSE));
+    let mut details =
+        ErrorDetails::with_error_info(error.reason.as_ref(), DOMAIN, facts(error, context));
     if let Some(pause) = pause {
         details.set_retry_info(Some(pause));
     }
@@ -71,7 +74,8 @@ pub(super) fn status(error: &Error, context: &Context<'_>) -> Status {
     )
 }
 
-/// The status of a call that failed before any of our code saw it: an unknown method, a message too large.
+/// The status of a call that failed before any of our code saw it: an unknown method, a message too
+/// large.
 pub(super) fn bare(code: Code, message: &str) -> Status {
     let (kind, reason) = match code {
         Code::Unimplemented => (Kind::Unimplemented, "METHOD_NOT_FOUND"),
@@ -93,7 +97,8 @@ pub(super) fn bare(code: Code, message: &str) -> Status {
     status(&error, &Context::default())
 }
 
-/// The status of a call in a compression that is not spoken; it names those that are (gRPC's document on compression).
+/// The status of a call in a compression that is not spoken; it names those that are (gRPC's
+/// document on compression).
 pub(super) fn packed_otherwise(encoding: &[u8]) -> Status {
     let message = format!(
         "The call is compressed with {}; compress it with gzip, or not at all.",
@@ -107,9 +112,13 @@ pub(super) fn packed_otherwise(encoding: &[u8]) -> Status {
 }
 
 /// The status of a call that was carried out and whose answer cannot be sent.
-pub(super) fn unsendable(message: &str, attempts: u32, upstream_request_id: Option<&str>) -> Status {
-    let error =
-        Error::new(Kind::ResourceExhausted, "MESSAGE_TOO_LARGE", message).execution(Execution::Completed);
+pub(super) fn unsendable(
+    message: &str,
+    attempts: u32,
+    upstream_request_id: Option<&str>,
+) -> Status {
+    let error = Error::new(Kind::ResourceExhausted, "MESSAGE_TOO_LARGE", message)
+        .execution(Execution::Completed);
     status(
         &error,
         &Context {
@@ -120,8 +129,8 @@ pub(super) fn unsendable(message: &str, attempts: u32, upstream_request_id: Opti
     )
 }
 
-/// The status of a call whose time was over before its request had come in. `may_repeat`: it may be one of several under a
-/// `request_id`, which nobody has read.
+/// The status of a call whose time was over before its request had come in. `may_repeat`: it may be
+/// one of several under a `request_id`, which nobody has read.
 pub(super) fn late(may_repeat: bool) -> Status {
     let mut error = Call::out_of_time(Execution::NotStarted);
     if may_repeat {
@@ -198,8 +207,8 @@ fn trailers(error: &Error, context: &Context<'_>, pause: Option<Duration>) -> Me
     if let Some(id) = request_id.and_then(shown_id) {
         trailers.insert("faas-upstream-request-id", id);
     }
-    // A client's own retry policy knows codes only; this tells it whether repeating is safe, and whether there is still
-    // room for retries: its own and ours count as one.
+    // A client's own retry policy knows codes only; this tells it whether repeating is safe, and
+    // whether there is still room for retries: its own and ours count as one.
     let pushback = match pause {
         Some(pause) if error.may_retry(context.idempotent) && !error.retries_spent => {
             i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)
@@ -299,7 +308,10 @@ mod tests {
             };
             let status = status(&error, &context);
             let details = status.details().len();
-            assert!(details < 16 << 10 && status.message().len() < 5000, "{details}");
+            assert!(
+                details < 16 << 10 && status.message().len() < 5000,
+                "{details}"
+            );
             let id = status.metadata().get("faas-upstream-request-id");
             assert!(id.is_none_or(|id| id.len() == NAME));
             let told = status.get_error_details();

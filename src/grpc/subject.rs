@@ -9,7 +9,8 @@ pub(super) trait Subject {
     /// The configured target that it asks for; empty = the default one.
     fn target(&self) -> &str;
 
-    /// `package/action`, with `-` for no package; else a trigger's or a package's name; empty if it is about none.
+    /// `package/action`, with `-` for no package; else a trigger's or a package's name; empty if it
+    /// is about none.
     fn subject(&self) -> String;
 
     /// The run that it asks about; empty if it names none.
@@ -107,7 +108,8 @@ about! {
 }
 about! { ListPackagesRequest ListTriggersRequest => |_this| String::new() }
 
-/// The id of the run that an answer tells of, and whether the run has failed; `None` if it tells of none.
+/// The id of the run that an answer tells of, and whether the run has failed; `None` if it tells of
+/// none.
 pub(super) fn told(answer: &dyn Any) -> Option<(&str, bool)> {
     fn run(activation: Option<&Activation>) -> Option<(&str, bool)> {
         activation.map(|run| (run.activation_id.as_str(), failed(run)))
@@ -185,10 +187,15 @@ mod tests {
     /// A field of bytes.
     fn wire(number: u8, bytes: &[u8]) -> Vec<u8> {
         assert!(number < 16 && bytes.len() < 128);
-        [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+        [
+            &[number << 3 | 2, u8::try_from(bytes.len()).unwrap()],
+            bytes,
+        ]
+        .concat()
     }
 
-    /// Every method of the descriptor that speaks of one run names it to those who watch: by its request or its answer.
+    /// Every method of the descriptor that speaks of one run names it to those who watch: by its
+    /// request or its answer.
     #[test]
     fn every_method_that_is_about_a_run_names_it() {
         use prost::Message as _;

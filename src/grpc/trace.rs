@@ -1,14 +1,16 @@
 //! W3C trace context in the caller's metadata; nothing else of the metadata goes on.
 //!
 //! `traceparent` is checked, because a broken one would break the trace of everything behind us
-//! (W3C Trace Context, level 2); `tracestate` only travels with a good one. `baggage` (W3C Baggage) stands for itself.
+//! (W3C Trace Context, level 2); `tracestate` only travels with a good one. `baggage` (W3C Baggage)
+//! stands for itself.
 
 use opentelemetry::trace::{SpanId, TraceId};
 use tonic::metadata::MetadataMap;
 
 use crate::telemetry::{Incoming, Parent, Propagation};
 
-/// Longest `tracestate` and `baggage` passed on, in bytes (W3C: at least 512 and at most 8192 must be kept).
+/// Longest `tracestate` and `baggage` passed on, in bytes (W3C: at least 512 and at most 8192 must
+/// be kept).
 const MAX_LENGTH: usize = 8192;
 
 /// What the caller says of its trace, as far as it is to be heard.
@@ -39,12 +41,16 @@ fn list(metadata: &MetadataMap, name: &str) -> Option<String> {
     (!all.is_empty() && all.len() <= MAX_LENGTH).then_some(all)
 }
 
-/// `00-{32 hex}-{16 hex}-{2 hex}`, lower case, neither id zero; later versions may have more behind.
+/// `00-{32 hex}-{16 hex}-{2 hex}`, lower case, neither id zero; later versions may have more
+/// behind.
 fn parent(text: &str) -> Option<Parent> {
     let mut parts = text.split('-');
     let mut hex = |len: usize| {
         parts.next().filter(|part| {
-            part.len() == len && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            part.len() == len
+                && part
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         })
     };
     let (version, trace, span, flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
@@ -71,7 +77,10 @@ mod tests {
     #[test]
     fn only_a_good_parent_is_heard() {
         let heard = parent(GOOD).unwrap();
-        assert_eq!(heard.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(
+            heard.trace_id.to_string(),
+            "4bf92f3577b34da6a3ce929d0e0e4736"
+        );
         assert_eq!(heard.span_id.to_string(), "00f067aa0ba902b7");
         assert!(heard.sampled && heard.text == GOOD);
         assert!(!parent(&GOOD.replace("-01", "-02")).unwrap().sampled);

@@ -12,7 +12,8 @@ const LOG_LEVEL: &str = "FAAS_SIDECAR_LOG_LEVEL";
 
 /// Containers of one list in a pod that asks. Each of them costs operations of the patch.
 const MAX_CONTAINERS: usize = 256;
-/// Bytes of all annotations of a pod, names included: the API server's own bound, which it checks after the webhook.
+/// Bytes of all annotations of a pod, names included: the API server's own bound, which it checks
+/// after the webhook.
 const MAX_ANNOTATIONS: usize = 256 << 10;
 
 /// What is to be done to a pod.
@@ -35,7 +36,8 @@ pub struct Injection {
     pub warnings: Vec<String>,
 }
 
-/// Decides what is to be done to a pod: a map with `metadata` and `spec`, as a workload's template is one too.
+/// Decides what is to be done to a pod: a map with `metadata` and `spec`, as a workload's template
+/// is one too.
 ///
 /// # Errors
 /// Every mistake in the annotations, and everything of the pod's own that stands in the way.
@@ -79,9 +81,12 @@ pub fn inject(pod: &Node, template: &Template) -> Result<Change, Faults> {
 /// What is larger than a pod can be is refused before anything is built for it.
 fn too_many(pod: &Node, annotations: &[(String, Node)], faults: &mut Faults) {
     for list in ["initContainers", "containers"] {
-        let count = pod.at(&["spec", list]).map_or(0, |found| found.items().len());
+        let count = pod
+            .at(&["spec", list])
+            .map_or(0, |found| found.items().len());
         if count > MAX_CONTAINERS {
-            let message = format!("has {count} containers; a pod with a sidecar may have {MAX_CONTAINERS}");
+            let message =
+                format!("has {count} containers; a pod with a sidecar may have {MAX_CONTAINERS}");
             fault(faults, format!("spec.{list}"), &message);
         }
     }
@@ -140,7 +145,8 @@ impl<'p> Applications<'p> {
         Self(lists.into())
     }
 
-    /// Those that the sidecar serves: an ordinary container starts after the init containers have ended.
+    /// Those that the sidecar serves: an ordinary container starts after the init containers have
+    /// ended.
     fn served(&self, native: bool) -> impl Iterator<Item = (&'static str, usize, &'p Node)> {
         let lists = self
             .0
@@ -197,7 +203,10 @@ impl Parts {
         container.set("env", Node::List(env));
 
         let mut volumes = template.volumes.clone();
-        if let Some(config) = volumes.first_mut().and_then(|volume| volume.get_mut("configMap")) {
+        if let Some(config) = volumes
+            .first_mut()
+            .and_then(|volume| volume.get_mut("configMap"))
+        {
             config.set("name", Node::from(wishes.config.as_str()));
         }
         let mut mounts = container
@@ -257,7 +266,11 @@ fn secrets(wishes: &Wishes, template: &Template) -> Node {
         .credentials
         .iter()
         .filter(|(_, secret)| !secret.by_password);
-    let sources = wishes.credentials.iter().map(required).chain(pairs.map(optional));
+    let sources = wishes
+        .credentials
+        .iter()
+        .map(required)
+        .chain(pairs.map(optional));
     let mut volume = parts.volume.clone();
     volume.set(
         "projected",
@@ -280,7 +293,8 @@ fn in_the_way(pod: &Node, parts: &Parts, applications: &Applications<'_>, faults
         .iter()
         .enumerate()
     {
-        let taken = name(volume).filter(|taken| parts.volumes.iter().any(|ours| name(ours) == Some(taken)));
+        let taken =
+            name(volume).filter(|taken| parts.volumes.iter().any(|ours| name(ours) == Some(taken)));
         if let Some(taken) = taken {
             let message = format!(
                 "is {taken}, which the sidecar's own volume is named; rename this one and its mounts"
@@ -288,7 +302,15 @@ fn in_the_way(pod: &Node, parts: &Parts, applications: &Applications<'_>, faults
             fault(faults, format!("spec.volumes[{at}].name"), &message);
         }
     }
-    let place = |mount: &Node| Some(mount.get("mountPath")?.text()?.trim_end_matches('/').to_owned());
+    let place = |mount: &Node| {
+        Some(
+            mount
+                .get("mountPath")?
+                .text()?
+                .trim_end_matches('/')
+                .to_owned(),
+        )
+    };
     let Some(ours) = parts.mount.as_ref().and_then(place) else {
         return;
     };
@@ -298,7 +320,8 @@ fn in_the_way(pod: &Node, parts: &Parts, applications: &Applications<'_>, faults
             .iter()
             .position(|mount| place(mount).as_ref() == Some(&ours))
         {
-            let message = format!("is {ours}, where the sidecar's socket goes; mount this volume elsewhere");
+            let message =
+                format!("is {ours}, where the sidecar's socket goes; mount this volume elsewhere");
             fault(
                 faults,
                 format!("spec.{list}[{at}].volumeMounts[{index}].mountPath"),

@@ -1,4 +1,5 @@
-//! The rules of the names that annotations hold; each has a pattern that a policy of the cluster can use as it is.
+//! The rules of the names that annotations hold; each has a pattern that a policy of the cluster
+//! can use as it is.
 
 use crate::config::keys::Rule;
 
@@ -45,7 +46,9 @@ mod tests {
             assert!((OBJECT_NAME.obeys)(name), "{name}");
         }
         let long = "a".repeat(254);
-        for name in ["", "A", "a_b", "-a", "a-", "a..b", ".a", "a/b", "ä", " a", &long] {
+        for name in [
+            "", "A", "a_b", "-a", "a-", "a..b", ".a", "a/b", "ä", " a", &long,
+        ] {
             assert!(!(OBJECT_NAME.obeys)(name), "{name}");
         }
         for tag in ["1.2.3", "v1", "_x", "1.2.3-rc.1"] {

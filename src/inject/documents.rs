@@ -1,5 +1,6 @@
-//! Files of manifests: several YAML documents or JSON values after one another. What does not change is written as it was
-//! read, byte for byte; what changes is written anew, its keys in their order and its comments lost.
+//! Files of manifests: several YAML documents or JSON values after one another. What does not
+//! change is written as it was read, byte for byte; what changes is written anew, its keys in their
+//! order and its comments lost.
 
 use serde_saphyr::Options;
 
@@ -19,7 +20,8 @@ pub struct Documents {
 
 #[derive(Clone, Debug)]
 struct Document {
-    /// The line `---` or `...` before it, or its beginning; empty for the first document and for JSON.
+    /// The line `---` or `...` before it, or its beginning; empty for the first document and for
+    /// JSON.
     marker: String,
     /// What follows, as it was read.
     text: String,
@@ -38,14 +40,19 @@ pub struct Changed {
 }
 
 impl Documents {
-    /// Reads an input: JSON when it is JSON, else YAML as Kubernetes takes it (1.1: `yes` is true, 0644 is octal).
+    /// Reads an input: JSON when it is JSON, else YAML as Kubernetes takes it (1.1: `yes` is true,
+    /// 0644 is octal).
     ///
     /// # Errors
     /// The first mistake that keeps it from being read, with its line.
     pub fn read(text: &str) -> Result<Self, Faults> {
         let mut faults = Faults::default();
         if text.len() > MAX_BYTES {
-            faults.push("", Place::Nowhere, "is larger than 64 MiB; give it in parts");
+            faults.push(
+                "",
+                Place::Nowhere,
+                "is larger than 64 MiB; give it in parts",
+            );
             return Err(faults);
         }
         let as_json = text.trim_start().starts_with('{').then(|| json(text));
@@ -58,7 +65,8 @@ impl Documents {
         let mut documents = split(text);
         let mut line = 0;
         for document in &mut documents {
-            // The rest of the marker's line belongs to the document, so that its first line is counted there.
+            // The rest of the marker's line belongs to the document, so that its first line is
+            // counted there.
             let begins = line + lines(&document.marker);
             line = begins + lines(&document.text);
             if is_silent(&document.text) {
@@ -105,7 +113,11 @@ impl Documents {
         }
         let text = self.write().map_err(|why| {
             let mut faults = Faults::default();
-            faults.push("", Place::Nowhere, format!("cannot be written again ({why})"));
+            faults.push(
+                "",
+                Place::Nowhere,
+                format!("cannot be written again ({why})"),
+            );
             faults
         })?;
         Ok(Changed { text, seen })
@@ -117,7 +129,9 @@ impl Documents {
             text.push_str(&document.marker);
             match &document.node {
                 Some(node) if document.changed && self.json => {
-                    text.push_str(&serde_json::to_string_pretty(node).map_err(|why| why.to_string())?);
+                    text.push_str(
+                        &serde_json::to_string_pretty(node).map_err(|why| why.to_string())?,
+                    );
                     text.push('\n');
                 }
                 Some(node) if document.changed => {
@@ -205,7 +219,8 @@ pub(super) fn from_yaml(text: &str) -> Result<Node, (Place, String)> {
         let place = error
             .location()
             .map_or(Place::Nowhere, |at| Place::Line(at.line()));
-        // Without the snippet, which could repeat a line with a secret; the place is told beside the message.
+        // Without the snippet, which could repeat a line with a secret; the place is told beside
+        // the message.
         let message = error.without_snippet().to_string();
         let message = message.lines().next().unwrap_or_default();
         let message = message.split(" at line ").next().unwrap_or(message);

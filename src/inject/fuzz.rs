@@ -7,8 +7,8 @@
 
 use super::{Ask, Documents, Template, documents, review};
 
-/// Manifests are refused with a reason, or come out meaning the same, with their sidecars; a second run changes nothing.
-/// A request is refused or answered.
+/// Manifests are refused with a reason, or come out meaning the same, with their sidecars; a second
+/// run changes nothing. A request is refused or answered.
 pub(crate) fn manifests(data: &[u8]) {
     let template = Template::built_in().expect("the built-in template is right");
     if let Err(refused) = review(data, &template) {
@@ -25,7 +25,8 @@ pub(crate) fn manifests(data: &[u8]) {
         }
     }
     let ask = Ask::new(true, &[], &template).expect("nothing wrong is set");
-    let read = |text: &str| Documents::read(text).and_then(|documents| documents.inject(&ask, &template));
+    let read =
+        |text: &str| Documents::read(text).and_then(|documents| documents.inject(&ask, &template));
     match read(text) {
         Err(faults) => assert!(!faults.is_empty() && !faults.to_string().is_empty()),
         Ok(once) => {

@@ -1,4 +1,5 @@
-//! Objects of Kubernetes that hold pods: the pod itself, workloads with a pod's template, lists of either.
+//! Objects of Kubernetes that hold pods: the pod itself, workloads with a pod's template, lists of
+//! either.
 
 use super::wishes::{INJECTED, Wishes};
 use super::{Change, Node, PREFIX, Template, inject as into_pod};
@@ -71,7 +72,9 @@ impl Ask {
         if self.all && value(&pod, &inject).is_none() {
             annotate(&mut pod, &inject, "true");
         }
-        if value(&pod, &inject).and_then(|value| value.text().map(|text| text == "true")) == Some(true) {
+        if value(&pod, &inject).and_then(|value| value.text().map(|text| text == "true"))
+            == Some(true)
+        {
             for (key, text) in &self.annotations {
                 if value(&pod, key).is_none() {
                     annotate(&mut pod, key, text);
@@ -126,7 +129,11 @@ fn within(
         let mut changed = false;
         for item in items {
             // The items of a typed list have no kind of their own.
-            let own = item.get("kind").and_then(Node::text).unwrap_or(of).to_owned();
+            let own = item
+                .get("kind")
+                .and_then(Node::text)
+                .unwrap_or(of)
+                .to_owned();
             changed |= within(item, &own, ask, template, seen, faults);
         }
         return changed;
@@ -138,7 +145,9 @@ fn within(
     if !path.is_empty() {
         misplaced(object, path, &title, ask, seen);
     }
-    let Some(pod) = descend(object, path).filter(|pod| matches!(pod.get("spec"), Some(Node::Map(_)))) else {
+    let Some(pod) =
+        descend(object, path).filter(|pod| matches!(pod.get("spec"), Some(Node::Map(_))))
+    else {
         return false;
     };
     let asking = ask.of(pod);
@@ -149,7 +158,11 @@ fn within(
             let mut changed = asking;
             for operation in &injection.operations {
                 if let Err(why) = operation.apply(&mut changed) {
-                    faults.push(title.clone(), Place::Nowhere, format!("cannot be changed: {why}"));
+                    faults.push(
+                        title.clone(),
+                        Place::Nowhere,
+                        format!("cannot be changed: {why}"),
+                    );
                 }
             }
             *pod = changed;
@@ -178,9 +191,12 @@ fn within(
 fn path(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
         "Pod" => &[],
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
-            &["spec", "template"]
-        }
+        "Deployment"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "ReplicaSet"
+        | "ReplicationController"
+        | "Job" => &["spec", "template"],
         "CronJob" => &["spec", "jobTemplate", "spec", "template"],
         "PodTemplate" => &["template"],
         _ => return None,

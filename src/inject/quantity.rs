@@ -1,7 +1,7 @@
 //! Quantities of CPU and memory, as far as annotations take them.
 
-/// A resource and the spelling that its annotations take; a part of what Kubernetes takes, without the surprises (100m of
-/// memory is a tenth of a byte).
+/// A resource and the spelling that its annotations take; a part of what Kubernetes takes, without
+/// the surprises (100m of memory is a tenth of a byte).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
     Cpu,
@@ -28,8 +28,10 @@ impl Resource {
 
     /// The amount in thousandths of a CPU or of a byte; `None` = it is not spelled so.
     pub(super) fn amount(self, text: &str) -> Option<u128> {
-        let (number, unit) =
-            text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+        let (number, unit) = text.split_at(
+            text.find(|c: char| c.is_ascii_alphabetic())
+                .unwrap_or(text.len()),
+        );
         let (whole, fraction) = match number.split_once('.') {
             Some((whole, fraction)) => (whole, Some(fraction)),
             None => (number, None),

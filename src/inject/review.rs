@@ -1,4 +1,5 @@
-//! `AdmissionReview`, version 1 (admission.k8s.io): a request of the API server → its answer, with the patch in it.
+//! `AdmissionReview`, version 1 (admission.k8s.io): a request of the API server → its answer, with
+//! the patch in it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +11,8 @@ use crate::config::Faults;
 /// The largest request, in bytes. The API server's own bound on an object is 3 MiB.
 pub const MAX_BODY: usize = 4 << 20;
 
-/// JSON values of one request. A pod has some hundreds, and 20,000 variables make 60,000; a value takes up to 200 bytes.
+/// JSON values of one request. A pod has some hundreds, and 20,000 variables make 60,000; a value
+/// takes up to 200 bytes.
 const MAX_VALUES: usize = 80_000;
 
 /// Bytes of a uid; the API server's have 36.
@@ -171,7 +173,8 @@ pub fn review(body: &[u8], template: &Template) -> Result<Answered, Refused> {
     })
 }
 
-/// At least the values that the text holds, counted without reading any: what opens or follows another outside of strings.
+/// At least the values that the text holds, counted without reading any: what opens or follows
+/// another outside of strings.
 fn count_values(text: &[u8]) -> usize {
     let (mut count, mut in_string, mut escaped) = (1, false, false);
     for byte in text {
@@ -220,7 +223,10 @@ fn judge<'a>(request: &'a Request, template: &Template) -> (Verdict, Response<'a
                     .collect();
                 Verdict::Injected
             }
-            Err(why) => denied(&mut response, format!("the patch cannot be written ({why})")),
+            Err(why) => denied(
+                &mut response,
+                format!("the patch cannot be written ({why})"),
+            ),
         },
         Err(faults) => denied(&mut response, told(&faults)),
     };

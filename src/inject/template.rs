@@ -1,4 +1,5 @@
-//! The template: the sidecar's parts, as the Helm chart renders them into its ConfigMap, or as they are built in.
+//! The template: the sidecar's parts, as the Helm chart renders them into its ConfigMap, or as they
+//! are built in.
 
 use std::collections::BTreeMap;
 
@@ -115,7 +116,11 @@ impl Template {
         }
         let root: Node = documents::from_yaml(text).map_err(|(place, message)| {
             let mut faults = Faults::default();
-            faults.push("", place, format!("is not YAML that can be read: {message}"));
+            faults.push(
+                "",
+                place,
+                format!("is not YAML that can be read: {message}"),
+            );
             faults
         })?;
         let template = Reader {
@@ -157,7 +162,13 @@ impl Reader<'_> {
             (&["socket"], &["address", "env", "volumeMount", "volume"]),
             (
                 &["secrets"],
-                &["keyPair", "iamPassword", "optional", "volumeMount", "volume"],
+                &[
+                    "keyPair",
+                    "iamPassword",
+                    "optional",
+                    "volumeMount",
+                    "volume",
+                ],
             ),
         ];
         for (path, known) in sections {
@@ -228,7 +239,10 @@ impl Reader<'_> {
         }
         let level = template.log_level.as_str();
         if !level.is_empty() && !check::LEVELS.contains(&level) {
-            let message = format!("is {level:?}; write one of {}, or \"\"", check::LEVELS.join(", "));
+            let message = format!(
+                "is {level:?}; write one of {}, or \"\"",
+                check::LEVELS.join(", ")
+            );
             self.fault(&["logLevel"], &message);
         }
         let first = template.volumes.first();
@@ -283,7 +297,10 @@ impl Reader<'_> {
     }
 
     fn map(&mut self, path: &[&str]) -> Node {
-        let map = self.root.at(path).filter(|node| matches!(node, Node::Map(_)));
+        let map = self
+            .root
+            .at(path)
+            .filter(|node| matches!(node, Node::Map(_)));
         if map.is_none() {
             self.fault(path, "must be a map");
         }
@@ -300,7 +317,11 @@ impl Reader<'_> {
 
     fn texts(&mut self, path: &[&str]) -> Vec<String> {
         let list = self.list(path);
-        let texts: Vec<_> = list.iter().filter_map(Node::text).map(str::to_owned).collect();
+        let texts: Vec<_> = list
+            .iter()
+            .filter_map(Node::text)
+            .map(str::to_owned)
+            .collect();
         if texts.len() != list.len() || texts.is_empty() {
             self.fault(path, "must be a list of texts, with at least one");
         }

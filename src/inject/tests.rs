@@ -31,7 +31,9 @@ fn a_digest_wins_over_the_template_s_tag_and_a_version_over_the_digest() {
 
 #[test]
 fn a_mount_at_the_socket_s_place_is_found_however_it_is_spelled_and_where_it_matters_alone() {
-    let pod = asking("{containers: [{name: a, volumeMounts: [{name: x, mountPath: /run/faas-sidecar/}]}]}");
+    let pod = asking(
+        "{containers: [{name: a, volumeMounts: [{name: x, mountPath: /run/faas-sidecar/}]}]}",
+    );
     assert!(
         told(&pod).contains("spec.containers[0].volumeMounts[0].mountPath"),
         "{}",
@@ -93,8 +95,10 @@ fn operations_name_places_that_are_there_and_escape_what_must_be() {
 
 #[test]
 fn further_volumes_of_the_template_come_with_it() {
-    let text = include_str!("template.yaml")
-        .replace("# With listen: port.", "  - {name: ca, configMap: {name: ca}}\n#");
+    let text = include_str!("template.yaml").replace(
+        "# With listen: port.",
+        "  - {name: ca, configMap: {name: ca}}\n#",
+    );
     let template = Template::read(&text).unwrap();
     let mut pod = asking("{containers: [{name: a}]}");
     let Ok(Change::Inject(injection)) = inject(&pod, &template) else {

@@ -1,4 +1,5 @@
-//! Annotations → what is wanted, with the template's word where they say nothing; or every mistake in them.
+//! Annotations → what is wanted, with the template's word where they say nothing; or every mistake
+//! in them.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +37,8 @@ const RESOURCES: [(&str, Resource, &str); 4] = [
     ("memory-limit", Resource::Memory, "limits"),
 ];
 
-/// Targets in one annotation. Each of them costs a volume source in the pod, and as much again of what a policy may spend.
+/// Targets in one annotation. Each of them costs a volume source in the pod, and as much again of
+/// what a policy may spend.
 const MAX_TARGETS: usize = 256;
 
 /// Before a Secret that holds a user's name and password.
@@ -74,8 +76,9 @@ pub(super) fn asks(annotations: &[(String, Node)]) -> Result<bool, Faults> {
         Some((_, Node::Text(text))) if text == "false" => Ok(false),
         Some((_, other)) => {
             let mut faults = Faults::default();
-            let message =
-                format!("is {other}; write \"true\" for a sidecar or \"false\" for none, in quotation marks");
+            let message = format!(
+                "is {other}; write \"true\" for a sidecar or \"false\" for none, in quotation marks"
+            );
             faults.push(key, Place::Nowhere, message);
             Err(faults)
         }
@@ -101,8 +104,9 @@ impl Wishes {
                     given.texts.insert(known, text);
                 }
                 (Some(_), other) => {
-                    let message =
-                        format!("is {other}; an annotation is a text, so put quotation marks around it");
+                    let message = format!(
+                        "is {other}; an annotation is a text, so put quotation marks around it"
+                    );
                     faults.push(name.clone(), Place::Nowhere, message);
                 }
                 (None, _) => faults.push(name.clone(), Place::Nowhere, unknown(key)),
@@ -148,7 +152,11 @@ impl<'a> Given<'a> {
     fn ruled(&self, key: &str, what: &str, rule: Rule, faults: &mut Faults) -> Option<&'a str> {
         let text = *self.texts.get(key)?;
         if !(rule.obeys)(text) {
-            push(faults, key, format!("{text:?} is no {what}; write {}", rule.says));
+            push(
+                faults,
+                key,
+                format!("{text:?} is no {what}; write {}", rule.says),
+            );
         }
         Some(text)
     }
@@ -172,7 +180,11 @@ impl<'a> Given<'a> {
                 continue;
             };
             if resource.amount(text).is_none() {
-                push(faults, key, format!("is {text:?}; write {}", resource.says()));
+                push(
+                    faults,
+                    key,
+                    format!("is {text:?}; write {}", resource.says()),
+                );
             }
             let resources = resources.get_or_insert(Node::Map(Vec::new()));
             if resources.get_mut(part).is_none() {
@@ -203,7 +215,10 @@ impl<'a> Given<'a> {
             _ => false,
         };
         // What the template alone says is the chart's to answer for.
-        let Some(own) = names.iter().find(|name| self.texts.contains_key(name.as_str())) else {
+        let Some(own) = names
+            .iter()
+            .find(|name| self.texts.contains_key(name.as_str()))
+        else {
             return;
         };
         if beyond {

@@ -13,7 +13,8 @@ pub(super) fn all_numbers_exact(text: &str) -> bool {
     exact
 }
 
-/// `text` with numbers beyond f64's range replaced by the largest finite one; `None` when there is none.
+/// `text` with numbers beyond f64's range replaced by the largest finite one; `None` when there is
+/// none.
 pub(super) fn clamp(text: &str) -> Option<String> {
     let mut out = String::new();
     let mut copied = 0;
@@ -76,8 +77,8 @@ fn is_exact(token: &str) -> bool {
     if digits.len() <= SAFE_DIGITS && number.is_normal() {
         return true;
     }
-    // As the writer prints it: of two shortest decimals that are equally near (…98.12 and …98.13 for …98.125) printers
-    // choose differently.
+    // As the writer prints it: of two shortest decimals that are equally near (…98.12 and …98.13
+    // for …98.125) printers choose differently.
     serde_json::to_string(&number).is_ok_and(|printed| normal(&printed) == (digits, exponent))
 }
 
@@ -85,11 +86,15 @@ fn is_exact(token: &str) -> bool {
 fn normal(token: &str) -> (String, i64) {
     let unsigned = token.trim_start_matches('-');
     let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
-    let exponent: i64 = exponent.trim_start_matches('+').parse().unwrap_or(i64::MAX / 2);
+    let exponent: i64 = exponent
+        .trim_start_matches('+')
+        .parse()
+        .unwrap_or(i64::MAX / 2);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let all = format!("{whole}{fraction}");
     let leading = all.len() - all.trim_start_matches('0').len();
     let digits = all.trim_matches('0').to_owned();
-    let place = i64::try_from(whole.len()).unwrap_or(i64::MAX / 4) - i64::try_from(leading).unwrap_or(0);
+    let place =
+        i64::try_from(whole.len()).unwrap_or(i64::MAX / 4) - i64::try_from(leading).unwrap_or(0);
     (digits, exponent.saturating_add(place))
 }

@@ -1,5 +1,5 @@
-//! JSON text → protobuf wire bytes of a `Value`, streamed by serde; no tree. A short text can make a large value (`1,`
-//! becomes eleven bytes), so that translation stops at a limit.
+//! JSON text → protobuf wire bytes of a `Value`, streamed by serde; no tree. A short text can make
+//! a large value (`1,` becomes eleven bytes), so that translation stops at a limit.
 
 use std::fmt;
 
@@ -29,8 +29,8 @@ struct Body<'a> {
 
 pub(super) fn from_json(text: &str, limit: usize) -> Result<(Value, bool), Unreadable> {
     match stream(text, limit) {
-        // Well-formed JSON that serde_json refuses here has a lone surrogate, which is spelt out, or a number past f64's
-        // range, which becomes its nearest.
+        // Well-formed JSON that serde_json refuses here has a lone surrogate, which is spelt out,
+        // or a number past f64's range, which becomes its nearest.
         Err(Unreadable::Json(fault)) => {
             let spelt = surrogate::spelt_out(text);
             match exact::clamp(spelt.as_deref().unwrap_or(text)).or(spelt) {
@@ -61,7 +61,8 @@ fn stream(text: &str, limit: usize) -> Result<(Value, bool), Unreadable> {
         Err(fault) => return Err(Unreadable::Json(fault)),
         Ok(()) => {}
     }
-    let inexact = notes.repeated_key || (notes.suspicious_number && !exact::all_numbers_exact(text));
+    let inexact =
+        notes.repeated_key || (notes.suspicious_number && !exact::all_numbers_exact(text));
     Ok((Value(kind(out)), inexact))
 }
 

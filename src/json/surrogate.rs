@@ -1,13 +1,13 @@
-//! Text that JSON can spell and UTF-8 cannot hold: lone surrogates such as `\ud83d`, which JavaScript writes for half a
-//! character, and bytes that are not UTF-8 inside a JSON string.
+//! Text that JSON can spell and UTF-8 cannot hold: lone surrogates such as `\ud83d`, which
+//! JavaScript writes for half a character, and bytes that are not UTF-8 inside a JSON string.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-/// The bytes that a JSON string stands for. They are UTF-8, unless the string holds other bytes, which come as they are, or
-/// lone surrogates, which come as UTF-8 would encode them (WTF-8).
+/// The bytes that a JSON string stands for. They are UTF-8, unless the string holds other bytes,
+/// which come as they are, or lone surrogates, which come as UTF-8 would encode them (WTF-8).
 struct StringBytes<'a>(Cow<'a, [u8]>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for StringBytes<'a> {
@@ -43,8 +43,8 @@ pub fn string_bytes(json: &[u8]) -> Option<Cow<'_, [u8]>> {
         .map(|text| text.0)
 }
 
-/// `text` with each lone surrogate spelt out, so that `"\ud83d"` becomes a text of six characters; `None` when there is
-/// none.
+/// `text` with each lone surrogate spelt out, so that `"\ud83d"` becomes a text of six characters;
+/// `None` when there is none.
 #[must_use]
 pub fn spelt_out(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
@@ -52,7 +52,9 @@ pub fn spelt_out(text: &str) -> Option<String> {
     while let Some(found) = memchr::memchr(b'\\', bytes.get(at..)?) {
         let escape = at + found;
         at = escape + 2;
-        let Some(unit) = unit(bytes, escape) else { continue };
+        let Some(unit) = unit(bytes, escape) else {
+            continue;
+        };
         at = escape + 6;
         match unit {
             0xd800..=0xdbff if unit_is_low(bytes, at) => at += 6,

@@ -38,7 +38,10 @@ fn json_becomes_what_a_stock_decoder_reads_and_comes_back() {
         let (value, inexact) = Value::from_json(text).unwrap();
         assert!(!inexact, "{text:.60}");
         let back: serde_json::Value = serde_json::from_slice(&value.to_json().unwrap()).unwrap();
-        assert_eq!(back, serde_json::from_str::<serde_json::Value>(text).unwrap());
+        assert_eq!(
+            back,
+            serde_json::from_str::<serde_json::Value>(text).unwrap()
+        );
         // Encoding through a stock runtime changes nothing.
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&to_json(&stock(&value))).unwrap(),
@@ -62,7 +65,10 @@ fn integral_numbers_go_without_a_fraction() {
         let written = to_json(&value);
         assert_eq!(written.parse::<f64>().unwrap(), number);
         assert!(!written.contains(".0"), "{written}");
-        assert!(written == text || number.abs() > 1e15, "{written} for {text}");
+        assert!(
+            written == text || number.abs() > 1e15,
+            "{written} for {text}"
+        );
     }
 }
 
@@ -104,7 +110,11 @@ fn a_value_without_json_says_where_and_why() {
     };
     for (value, path, why) in [
         (object("price", nan), ".price", "NaN"),
-        (object("a", list(vec![object("b", unset)])), ".a[0].b", "no kind"),
+        (
+            object("a", list(vec![object("b", unset)])),
+            ".a[0].b",
+            "no kind",
+        ),
     ] {
         let ours = Value::decode(value.encode_to_vec().as_slice()).unwrap();
         let fault = ours.to_json().unwrap_err();
@@ -150,7 +160,10 @@ fn object_text_refuses_what_is_no_object() {
             encoding: Some(Encoding::Text(text.to_owned())),
         };
         assert!(object_text(Some(json), "arguments", 1000, &mut faults).is_none());
-        assert!(faults.into_result().unwrap_err().message.contains(part), "{text}");
+        assert!(
+            faults.into_result().unwrap_err().message.contains(part),
+            "{text}"
+        );
     }
 }
 

@@ -1,8 +1,9 @@
 //! Our `google.protobuf.Value`: the wire bytes, kept as they came.
 //!
-//! `build.rs` maps the well-known type to this one. Decoding it costs a slice of the request buffer; [`Value::to_json`]
-//! walks the bytes straight to JSON text, [`Value::from_json`] streams JSON text straight to wire bytes.
-//! Field numbers: `google/protobuf/struct.proto` (null 1, number 2, string 3, bool 4, struct 5, list 6).
+//! `build.rs` maps the well-known type to this one. Decoding it costs a slice of the request
+//! buffer; [`Value::to_json`] walks the bytes straight to JSON text, [`Value::from_json`] streams
+//! JSON text straight to wire bytes. Field numbers: `google/protobuf/struct.proto` (null 1, number
+//! 2, string 3, bool 4, struct 5, list 6).
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::encoding::{self, DecodeContext, WireType};
@@ -41,7 +42,8 @@ impl Value {
     /// The JSON text of this value.
     ///
     /// # Errors
-    /// Says where and why no JSON can stand for it: no arm set, NaN or infinity, broken UTF-8 or wire bytes, too deep.
+    /// Says where and why no JSON can stand for it: no arm set, NaN or infinity, broken UTF-8 or
+    /// wire bytes, too deep.
     pub fn to_json(&self) -> Result<Bytes, Unwritable> {
         self.to_json_within(usize::MAX)
     }
@@ -59,7 +61,8 @@ impl Value {
         write::length(&self.0)
     }
 
-    /// The value of a JSON text, and whether some number (or a repeated key) could not be held exactly.
+    /// The value of a JSON text, and whether some number (or a repeated key) could not be held
+    /// exactly.
     ///
     /// # Errors
     /// When the text is not JSON that a protobuf value can hold.
@@ -116,7 +119,8 @@ impl Message for Value {
             (3, WireType::LengthDelimited) => self.0 = Kind::String(take_bytes(buf)?),
             (5, WireType::LengthDelimited) => {
                 let bytes = take_bytes(buf)?;
-                // A message field that comes twice is merged, and merging repeated fields is concatenation.
+                // A message field that comes twice is merged, and merging repeated fields is
+                // concatenation.
                 self.0 = match std::mem::take(&mut self.0) {
                     Kind::Struct(first) => Kind::Struct(joined(first, &bytes)),
                     _ => Kind::Struct(bytes),
@@ -150,7 +154,8 @@ impl Message for Value {
     }
 }
 
-/// Both in one, such that a message of a thousand pieces is copied as it grows, and not with each of them.
+/// Both in one, such that a message of a thousand pieces is copied as it grows, and not with each
+/// of them.
 fn joined(first: Bytes, more: &[u8]) -> Bytes {
     let mut whole = first
         .try_into_mut()

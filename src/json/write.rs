@@ -258,7 +258,8 @@ fn string(bytes: &[u8], out: &mut Out) -> Result<(), Unwritable> {
     serde_json::to_writer(&mut *out, text).map_err(|_| out.stopped(UTF8))
 }
 
-/// Integral numbers go without `.0`; others in the shortest form that reads back as the same number.
+/// Integral numbers go without `.0`; others in the shortest form that reads back as the same
+/// number.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the branch holds integral values within i64 only"

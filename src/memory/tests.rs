@@ -81,7 +81,11 @@ fn connections_of_one_peer_have_one_share() {
 
 #[test]
 fn json_weighs_what_it_becomes_as_a_value() {
-    for (json, least) in [("[1,1,1,1]", 9 + 4 * 6), ("{\"a\":[]}", 8 + 6), ("\"text\"", 6)] {
+    for (json, least) in [
+        ("[1,1,1,1]", 9 + 4 * 6),
+        ("{\"a\":[]}", 8 + 6),
+        ("\"text\"", 6),
+    ] {
         assert!(weight(json.as_bytes()) >= least, "{json}");
     }
     assert_eq!(weight(b"\"no separator\""), 14);
@@ -126,9 +130,12 @@ async fn answers_wait_and_one_at_a_time_overdraws_so_that_all_end() {
             }
         }
     });
-    timeout(Duration::from_secs(10), futures_util::future::join_all(readers))
-        .await
-        .expect("a deadlock");
+    timeout(
+        Duration::from_secs(10),
+        futures_util::future::join_all(readers),
+    )
+    .await
+    .expect("a deadlock");
     drop(request);
     let stats = memory.stats();
     assert_eq!((stats.used, stats.waiting), (0, 0));
@@ -154,9 +161,12 @@ async fn an_answer_whose_caller_goes_away_leaves_no_trace() {
     assert_eq!(memory.stats().used, FACTOR * 30 * KIB);
     // The overdraft is free again for the next.
     drop(overdrawing);
-    timeout(Duration::from_millis(5), Held::default().grow(&memory, 20 * KIB))
-        .await
-        .unwrap();
+    timeout(
+        Duration::from_millis(5),
+        Held::default().grow(&memory, 20 * KIB),
+    )
+    .await
+    .unwrap();
     drop(first);
     assert_eq!(memory.stats().used, 0);
 }

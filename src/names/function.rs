@@ -1,8 +1,9 @@
 //! Names of Huawei FunctionGraph.
 //!
-//! FunctionGraph docs: "Creating a Function" (`functiongraph_06_0108`), "Publishing a Function Version" (zh 2025-07-17),
-//! alias pages (0114–0118), "Function Model" (0102). Every name is plain ASCII without `/`, `?`, `#` or `%`, so that in a
-//! path only the `:` and `!` of a URN need percent-encoding.
+//! FunctionGraph docs: "Creating a Function" (`functiongraph_06_0108`), "Publishing a Function
+//! Version" (zh 2025-07-17), alias pages (0114–0118), "Function Model" (0102). Every name is plain
+//! ASCII without `/`, `?`, `#` or `%`, so that in a path only the `:` and `!` of a URN need
+//! percent-encoding.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -47,8 +48,9 @@ pub enum Qualifier {
     Alias(AliasName),
 }
 
-/// A function's URN as the cloud spells it: `urn:fss:{region}:{project}:function:{package}:{function}`, perhaps with
-/// `:{version}` or `:!{alias}`.
+/// A function's URN as the cloud spells it:
+/// `urn:fss:{region}:{project}:function:{package}:{function}`, perhaps with `:{version}` or
+/// `:!{alias}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FunctionUrn {
     /// Region id.
@@ -99,12 +101,19 @@ impl FunctionName {
 impl FunctionPackage {
     /// Reads a package; empty and `-` both mean `default`.
     ///
-    /// No rule is published. INFERRED: the letters and length of function names, but any of them at either end.
+    /// No rule is published. INFERRED: the letters and length of function names, but any of them at
+    /// either end.
     pub fn parse(name: &str, field: &str, faults: &mut Faults) -> Option<Self> {
         if matches!(name, "" | "-") {
             return Some(Self("default".to_owned()));
         }
-        accept(name, letters_fault(name, FUNCTION_NAME_MAX, ""), field, faults).map(Self)
+        accept(
+            name,
+            letters_fault(name, FUNCTION_NAME_MAX, ""),
+            field,
+            faults,
+        )
+        .map(Self)
     }
 
     /// True for the package of functions that belong to no other.
@@ -164,7 +173,8 @@ impl AsyncRequestId {
         accept(id, fault, field, faults).map(Self)
     }
 
-    /// Reads an id that the cloud says: it goes into URLs and to callers, so that nothing else may be in it.
+    /// Reads an id that the cloud says: it goes into URLs and to callers, so that nothing else may
+    /// be in it.
     #[must_use]
     pub fn read(id: &str) -> Option<Self> {
         super::is_run_id(id).then(|| Self(id.to_owned()))
@@ -284,7 +294,10 @@ mod tests {
     fn fault(parse: impl FnOnce(&mut Faults)) -> Option<String> {
         let mut faults = Faults::new();
         parse(&mut faults);
-        faults.into_result().err().map(|error| error.message.clone())
+        faults
+            .into_result()
+            .err()
+            .map(|error| error.message.clone())
     }
 
     #[test]
@@ -359,7 +372,9 @@ mod tests {
             (format!("{plain}:latest"), format!("{plain}:latest")),
             (format!("{plain}:!prod"), format!("{plain}:!prod")),
             (
-                format!("{plain}:!prod").replace(':', "%3A").replace('!', "%21"),
+                format!("{plain}:!prod")
+                    .replace(':', "%3A")
+                    .replace('!', "%21"),
                 format!("{plain}:!prod"),
             ),
         ] {

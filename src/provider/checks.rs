@@ -19,11 +19,19 @@ pub(super) fn encoding(asked: i32, request: Option<&Json>, faults: &mut Faults) 
     json::answer_encoding(asked, request)
 }
 
-/// The action's own name and package, if given, are those of the request; `none` is the cloud's word for no package.
-pub(super) fn same_action(sent: &Action, (package, name): (&str, &str), none: &str, faults: &mut Faults) {
-    faults.require(sent.name.is_empty() || sent.name == name, "action.name", || {
-        format!("is not action_name ({name}); leave it out.")
-    });
+/// The action's own name and package, if given, are those of the request; `none` is the cloud's
+/// word for no package.
+pub(super) fn same_action(
+    sent: &Action,
+    (package, name): (&str, &str),
+    none: &str,
+    faults: &mut Faults,
+) {
+    faults.require(
+        sent.name.is_empty() || sent.name == name,
+        "action.name",
+        || format!("is not action_name ({name}); leave it out."),
+    );
     let same = match sent.package_name.as_str() {
         "" => true,
         "-" => package == none,
@@ -55,10 +63,12 @@ pub(super) fn millis(duration: &prost_types::Duration) -> Option<u64> {
     seconds.checked_mul(1000)?.checked_add(nanos / 1_000_000)
 }
 
-/// The largest number of seconds of a valid duration, either way (`google/protobuf/duration.proto`).
+/// The largest number of seconds of a valid duration, either way
+/// (`google/protobuf/duration.proto`).
 const MAX_SECONDS: u64 = 315_576_000_000;
 
-/// A duration as a person writes it; one that is malformed by its parts, which the library's own text cannot hold.
+/// A duration as a person writes it; one that is malformed by its parts, which the library's own
+/// text cannot hold.
 pub(super) fn spell(duration: &prost_types::Duration) -> String {
     let (seconds, nanos) = (duration.seconds, duration.nanos);
     if seconds.unsigned_abs() <= MAX_SECONDS && nanos.unsigned_abs() < 1_000_000_000 {
@@ -70,19 +80,24 @@ pub(super) fn spell(duration: &prost_types::Duration) -> String {
 
 /// The bytes of base64, which may be written in lines.
 pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
-    let one_line: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let one_line: Vec<u8> = text
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
     STANDARD.decode(one_line).ok()
 }
 
 /// A JSON document to send.
 pub(super) fn to_body(document: &impl Serialize) -> Result<Bytes> {
-    serde_json::to_vec(document).map(Bytes::from).map_err(|fault| {
-        Error::new(
-            Kind::Internal,
-            "REQUEST_NOT_WRITABLE",
-            format!("The request cannot be written as JSON: {fault}."),
-        )
-    })
+    serde_json::to_vec(document)
+        .map(Bytes::from)
+        .map_err(|fault| {
+            Error::new(
+                Kind::Internal,
+                "REQUEST_NOT_WRITABLE",
+                format!("The request cannot be written as JSON: {fault}."),
+            )
+        })
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! What a cloud can say about itself when something is wrong: the likely cause of a refusal, in words that are the same
-//! for every cloud.
+//! What a cloud can say about itself when something is wrong: the likely cause of a refusal, in
+//! words that are the same for every cloud.
 //!
-//! A provider answers the questions of [`Diagnose`] from its own knowledge (codes, words, signature rules). The order of
-//! the questions and how the answers are shown are the command line's (`cli/doctor`). Nothing here changes anything at the
-//! cloud: every request is a harmless read, and their number is bounded, since refused signatures lock a key.
+//! A provider answers the questions of [`Diagnose`] from its own knowledge (codes, words, signature
+//! rules). The order of the questions and how the answers are shown are the command line's
+//! (`cli/doctor`). Nothing here changes anything at the cloud: every request is a harmless read,
+//! and their number is bounded, since refused signatures lock a key.
 
 use std::time::Duration;
 
@@ -58,22 +59,23 @@ pub trait Diagnose: Send + Sync {
     /// How far a signature's time may be from the cloud's clock; `None` when nothing is signed.
     fn window(&self) -> Option<Duration>;
 
-    /// How far this machine's clock is ahead of the cloud's, in milliseconds (negative: behind), by one unsigned request;
-    /// `None` when the answer shows no usable time.
+    /// How far this machine's clock is ahead of the cloud's, in milliseconds (negative: behind), by
+    /// one unsigned request; `None` when the answer shows no usable time.
     ///
     /// # Errors
     /// When no HTTP answer came `within` this time.
     async fn skew_ms(&self, within: Duration) -> Result<Option<i64>>;
 
-    /// The harmless signed reads: a list of at most a few items, and whatever else shows that signatures of every form
-    /// that the target sends are accepted. Answers what was read, in one sentence.
+    /// The harmless signed reads: a list of at most a few items, and whatever else shows that
+    /// signatures of every form that the target sends are accepted. Answers what was read, in one
+    /// sentence.
     ///
     /// # Errors
     /// The classified failure.
     async fn try_read(&self, call: &mut Call) -> Result<String>;
 
-    /// The cause of `error`, which [`Diagnose::try_read`] or another request met; `skew_ms` as measured. May send further
-    /// harmless reads.
+    /// The cause of `error`, which [`Diagnose::try_read`] or another request met; `skew_ms` as
+    /// measured. May send further harmless reads.
     async fn find_cause(&self, call: &mut Call, error: &Error, skew_ms: Option<i64>) -> Finding;
 
     /// The rights that no harmless request can show, in one sentence.
@@ -118,14 +120,17 @@ pub(super) fn general(error: &Error) -> Option<Finding> {
         (_, "UNEXPECTED_REDIRECT") => Finding::certain(Cause::AnsweredByHop, fact),
         (_, "API_NOT_FOUND") => Finding::likely(Cause::WrongPlace, fact, &[Cause::PathChanged]),
         (_, "BAD_PROJECT_ID" | "PROJECT_UNKNOWN") => Finding::certain(Cause::WrongPlace, fact),
-        (Kind::Unavailable | Kind::DeadlineExceeded, _) => Finding::likely(Cause::Unreachable, fact, &[]),
+        (Kind::Unavailable | Kind::DeadlineExceeded, _) => {
+            Finding::likely(Cause::Unreachable, fact, &[])
+        }
         (Kind::ResourceExhausted, _) => Finding::certain(Cause::RateLimited, fact),
         _ => return None,
     };
     Some(finding)
 }
 
-/// A status that only a proxy on the way sends, or that asks for a proxy's or a browser's credentials.
+/// A status that only a proxy on the way sends, or that asks for a proxy's or a browser's
+/// credentials.
 #[must_use]
 pub(super) fn is_a_hops(status: u16, headers: &HeaderMap) -> bool {
     status == 407

@@ -1,8 +1,10 @@
-//! What the body of an error answer says, whatever shape it has: the words for people, and faults of single fields.
+//! What the body of an error answer says, whatever shape it has: the words for people, and faults
+//! of single fields.
 //!
-//! Seen on both clouds and the engines below them: `{"error": {"errorCode", "message", "details"}}`, `{"error": "words"}`
-//! beside a transaction id (Apache OpenWhisk), `{"error_code", "error_msg"}`, `{"responseError": {"returnMessage"}}`,
-//! `fieldErrors` (NCP's standard), `details` as text, object or list, plain text. A page says nothing.
+//! Seen on both clouds and the engines below them: `{"error": {"errorCode", "message",
+//! "details"}}`, `{"error": "words"}` beside a transaction id (Apache OpenWhisk), `{"error_code",
+//! "error_msg"}`, `{"responseError": {"returnMessage"}}`, `fieldErrors` (NCP's standard), `details`
+//! as text, object or list, plain text. A page says nothing.
 
 use serde_json::Value as Tree;
 
@@ -97,8 +99,8 @@ impl Body {
     }
 }
 
-/// The member of this name that is text or number and looks like a code of a cloud: a number of up to six digits, a family
-/// with a number (`FSS.1051`), or a word. Ids of transactions are none.
+/// The member of this name that is text or number and looks like a code of a cloud: a number of up
+/// to six digits, a family with a number (`FSS.1051`), or a word. Ids of transactions are none.
 pub(super) fn code(object: &Tree, name: &str) -> Option<String> {
     let code = match object.get(name)? {
         Tree::String(text) => text.trim().to_owned(),
@@ -116,7 +118,8 @@ fn is_code(code: &str) -> bool {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphabetic() || byte == b'_' || byte == b'.')
     };
-    let family = |(family, number): (&str, &str)| word(family) && digits(number) && number.len() <= 6;
+    let family =
+        |(family, number): (&str, &str)| word(family) && digits(number) && number.len() <= 6;
     code.len() <= CODE_MAX
         && ((digits(code) && code.len() <= 6)
             || word(code)
@@ -187,7 +190,8 @@ fn leaves<'a>(tree: &'a Tree, depth: u8, found: &mut Vec<&'a str>) {
     }
 }
 
-/// `fieldErrors: [{field, message}]`, at the top or in the error; half of the words' room is theirs.
+/// `fieldErrors: [{field, message}]`, at the top or in the error; half of the words' room is
+/// theirs.
 fn violations(tree: &Tree) -> Vec<Violation> {
     let lists = [Some(tree), tree.get("error"), tree.get("responseError")];
     let items = lists
@@ -298,7 +302,8 @@ mod tests {
         let many: Vec<_> = (0..500)
             .map(|n| serde_json::json!({"field": "f".repeat(400), "message": format!("{n} 너무 길다").repeat(50)}))
             .collect();
-        let huge = serde_json::json!({"error": {"message": "가".repeat(100_000), "fieldErrors": many}});
+        let huge =
+            serde_json::json!({"error": {"message": "가".repeat(100_000), "fieldErrors": many}});
         let body = read(&huge.to_string());
         let faults: usize = body
             .violations

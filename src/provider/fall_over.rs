@@ -1,21 +1,24 @@
-//! When a refused request may be signed with another key and sent once more, and which answer then counts.
+//! When a refused request may be signed with another key and sent once more, and which answer then
+//! counts.
 //!
-//! A refused signature executed nothing, so a second try with the other of two live keys does no harm. It is one try and
-//! never a loop: clouds lock keys after a few refusals.
+//! A refused signature executed nothing, so a second try with the other of two live keys does no
+//! harm. It is one try and never a loop: clouds lock keys after a few refusals.
 
 use crate::credentials::Verdict;
 use crate::error::{Component, Error, Execution, Kind, Result};
 use crate::transport::{Request, Response};
 
-/// True when the cloud refused the key, and no attempt of this call may have done anything that must not happen twice.
+/// True when the cloud refused the key, and no attempt of this call may have done anything that
+/// must not happen twice.
 pub(super) fn refused(sent: &Result<Response>, request: &Request) -> bool {
     sent.as_ref().is_err_and(|error| {
         is_refusal(error) && (error.execution == Execution::NotStarted || request.idempotent)
     })
 }
 
-/// True when the answer shows that the cloud took the signature: whatever comes after that check proves it, an answer
-/// that may come before it (a throttled gateway, a page of some proxy) does not.
+/// True when the answer shows that the cloud took the signature: whatever comes after that check
+/// proves it, an answer that may come before it (a throttled gateway, a page of some proxy) does
+/// not.
 pub(super) fn taken<T>(sent: &Result<T>) -> bool {
     match sent {
         Ok(_) => true,
@@ -38,9 +41,9 @@ pub(super) fn better(first: Result<Response>, second: Result<Response>) -> Resul
         }
         (first, Err(second)) => {
             // What an earlier attempt may have done stays true.
-            let execution = first
-                .err()
-                .map_or(second.execution, |first| first.execution.max(second.execution));
+            let execution = first.err().map_or(second.execution, |first| {
+                first.execution.max(second.execution)
+            });
             Err(second.execution(execution))
         }
     }
@@ -141,8 +144,14 @@ mod tests {
         assert_eq!(verdict(&Ok(())), Verdict::Taken);
         assert_eq!(of(Kind::PermissionDenied, Some(403), None), Verdict::Taken);
         assert_eq!(of(Kind::NotFound, Some(404), Some("80301")), Verdict::Taken);
-        assert!(matches!(of(Kind::NotFound, Some(404), None), Verdict::Unclear(_)));
-        assert!(matches!(of(Kind::Unavailable, None, None), Verdict::Unclear(_)));
+        assert!(matches!(
+            of(Kind::NotFound, Some(404), None),
+            Verdict::Unclear(_)
+        ));
+        assert!(matches!(
+            of(Kind::Unavailable, None, None),
+            Verdict::Unclear(_)
+        ));
         assert!(matches!(
             of(Kind::Unauthenticated, Some(401), Some("200")),
             Verdict::Refused(_)

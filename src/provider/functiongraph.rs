@@ -1,7 +1,9 @@
-//! Huawei FunctionGraph, on Huawei Cloud and Open Telekom Cloud: functions, versions, aliases and runs.
+//! Huawei FunctionGraph, on Huawei Cloud and Open Telekom Cloud: functions, versions, aliases and
+//! runs.
 //!
-//! Facts: FunctionGraph API reference (Huawei Cloud intl 2024-03-28 and zh 2025-08-29, Open Telekom Cloud 2026-04) and
-//! the official SDKs 3.1.219, read 2026-10. Where nobody states a fact the comment says INFERRED, and decoding is tolerant.
+//! Facts: FunctionGraph API reference (Huawei Cloud intl 2024-03-28 and zh 2025-08-29, Open Telekom
+//! Cloud 2026-04) and the official SDKs 3.1.219, read 2026-10. Where nobody states a fact the
+//! comment says INFERRED, and decoding is tolerant.
 
 use std::time::Duration;
 
@@ -53,8 +55,8 @@ pub use auth::Auth;
 pub use ecs_metadata::EcsMetadata;
 pub use endpoint::{Endpoint, REGIONS, Region, functions_host, iam_host};
 pub use sign::{
-    Algorithm, Difference, EMPTY_HASH, Explained, Parts, Signer, date, difference, hash, payload_hash,
-    told_canonical,
+    Algorithm, Difference, EMPTY_HASH, Explained, Parts, Signer, date, difference, hash,
+    payload_hash, told_canonical,
 };
 pub use temporary::{Asker, TemporaryKeys};
 pub use trial::KeyTrial;
@@ -122,8 +124,8 @@ impl FunctionGraph {
         self.send_judged(call, place, &request, errors::judge).await
     }
 
-    /// Sends with the present proof, and once more with a new one if that is refused and there is a new one: never in a
-    /// loop, as refused signatures lock the key.
+    /// Sends with the present proof, and once more with a new one if that is refused and there is a
+    /// new one: never in a loop, as refused signatures lock the key.
     async fn send_judged(
         &self,
         call: &mut Call,
@@ -151,7 +153,8 @@ impl FunctionGraph {
                 }
                 // Boxed: few calls come here, and all of them would carry its state.
                 Box::pin(async {
-                    let Some(other) = keys.other_proof(&first_sealed.proof, call.deadline).await else {
+                    let Some(other) = keys.other_proof(&first_sealed.proof, call.deadline).await
+                    else {
                         return first;
                     };
                     let other = sealed(other);
@@ -192,11 +195,16 @@ impl FunctionGraph {
     }
 
     async fn get(&self, call: &mut Call, place: &Place, url: Url) -> Result<Response> {
-        self.send(call, place, self.request(Method::GET, url, Bytes::new(), true))
-            .await
+        self.send(
+            call,
+            place,
+            self.request(Method::GET, url, Bytes::new(), true),
+        )
+        .await
     }
 
-    /// A body of JSON, read member by member. INFERRED: a time without a zone is UTC, as the asynchronous records document.
+    /// A body of JSON, read member by member. INFERRED: a time without a zone is UTC, as the
+    /// asynchronous records document.
     fn read<'a, T: Member<'a>>(&self, response: &'a Response) -> Result<T> {
         lenient::read(response.json(), None, Clock::UTC, self.transport.metrics())
             .map_err(|what| self.not_understood(response, &what))
@@ -208,8 +216,8 @@ impl FunctionGraph {
             .map_err(|what| self.not_understood(response, what))
     }
 
-    /// An answer that has nothing to say beside its status: no body, or JSON. A page with a good status is some proxy's
-    /// word and proves nothing.
+    /// An answer that has nothing to say beside its status: no body, or JSON. A page with a good
+    /// status is some proxy's word and proves nothing.
     fn done(&self, response: &Response) -> Result<()> {
         if response.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
@@ -242,14 +250,18 @@ impl Provider for FunctionGraph {
 
     fn absence(&self, operation: &str) -> Absence {
         match operation {
-            "FireTrigger" => Absence::NotInCloud("run the function itself with Invoke or InvokeAsync"),
-            "LinkAction" | "UnlinkAction" => {
-                Absence::NotInCloud("a trigger belongs to one function, and is made and deleted with it")
+            "FireTrigger" => {
+                Absence::NotInCloud("run the function itself with Invoke or InvokeAsync")
             }
+            "LinkAction" | "UnlinkAction" => Absence::NotInCloud(
+                "a trigger belongs to one function, and is made and deleted with it",
+            ),
             "GetTriggerActivation" | "ListTriggerActivations" => {
                 Absence::NotInCloud("list the function's asynchronous runs with ListActivations")
             }
-            _ => Absence::NotOffered("make triggers in the console, with Terraform or with the official SDK"),
+            _ => Absence::NotOffered(
+                "make triggers in the console, with Terraform or with the official SDK",
+            ),
         }
     }
 
@@ -260,10 +272,18 @@ impl Provider for FunctionGraph {
     ) -> Result<ListPackagesResponse> {
         self.packages(call, request).await
     }
-    async fn get_package(&self, call: &mut Call, request: GetPackageRequest) -> Result<GetPackageResponse> {
+    async fn get_package(
+        &self,
+        call: &mut Call,
+        request: GetPackageRequest,
+    ) -> Result<GetPackageResponse> {
         self.package(call, request).await
     }
-    async fn put_package(&self, call: &mut Call, request: PutPackageRequest) -> Result<PutPackageResponse> {
+    async fn put_package(
+        &self,
+        call: &mut Call,
+        request: PutPackageRequest,
+    ) -> Result<PutPackageResponse> {
         self.save_package(call, request).await
     }
     async fn delete_package(
@@ -280,10 +300,18 @@ impl Provider for FunctionGraph {
     ) -> Result<ListActionsResponse> {
         self.actions(call, request).await
     }
-    async fn get_action(&self, call: &mut Call, request: GetActionRequest) -> Result<GetActionResponse> {
+    async fn get_action(
+        &self,
+        call: &mut Call,
+        request: GetActionRequest,
+    ) -> Result<GetActionResponse> {
         self.action(call, request).await
     }
-    async fn put_action(&self, call: &mut Call, request: PutActionRequest) -> Result<PutActionResponse> {
+    async fn put_action(
+        &self,
+        call: &mut Call,
+        request: PutActionRequest,
+    ) -> Result<PutActionResponse> {
         self.save_action(call, request).await
     }
     async fn delete_action(

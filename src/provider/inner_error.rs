@@ -1,6 +1,7 @@
-//! Whether the body of a good status reports an error: gateways and services of both clouds are known to say the code in
-//! the body and to be careless with the status (FunctionGraph docs §"Error Codes": the code decides). INFERRED for a good
-//! status; one look for all operations of both clouds.
+//! Whether the body of a good status reports an error: gateways and services of both clouds are
+//! known to say the code in the body and to be careless with the status (FunctionGraph docs §"Error
+//! Codes": the code decides). INFERRED for a good status; one look for all operations of both
+//! clouds.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,9 +16,17 @@ const CODES: [&str; 4] = ["error_code", "errorCode", "returnCode", "error_no"];
 /// Members that hold an error as an object or as words.
 const ERRORS: [&str; 3] = ["error", "responseError", "errors"];
 /// Members that hold the words of an error beside a plain `code`.
-const WORDS: [&str; 6] = ["message", "error_msg", "errorMsg", "errorMessage", "msg", "error"];
+const WORDS: [&str; 6] = [
+    "message",
+    "error_msg",
+    "errorMsg",
+    "errorMessage",
+    "msg",
+    "error",
+];
 
-/// True when `body` is a JSON object that reports an error at its top, or one level below where that is all it holds.
+/// True when `body` is a JSON object that reports an error at its top, or one level below where
+/// that is all it holds.
 ///
 /// Costs a search for a word where there is none, which is the rule.
 #[must_use]

@@ -1,9 +1,11 @@
-//! Reads a cloud's JSON member by member: one odd member never makes an object unreadable, one odd item never a list.
+//! Reads a cloud's JSON member by member: one odd member never makes an object unreadable, one odd
+//! item never a list.
 //!
-//! A number may stand as text, a text as number or boolean, and `null` for everything; what is of another kind, or out of
-//! its range, is as if it were absent. Each such member is counted (`faas_sidecar_unreadable_members_total`) and named in
-//! the log at debug, by the name that this code has for it. A document that is not of the documented kind as a whole is
-//! an error. The clouds' documents are declared with [`object`].
+//! A number may stand as text, a text as number or boolean, and `null` for everything; what is of
+//! another kind, or out of its range, is as if it were absent. Each such member is counted
+//! (`faas_sidecar_unreadable_members_total`) and named in the log at debug, by the name that this
+//! code has for it. A document that is not of the documented kind as a whole is an error. The
+//! clouds' documents are declared with [`object`].
 
 use serde::de::IgnoredAny;
 use tracing::debug;
@@ -17,7 +19,9 @@ mod notes;
 mod place;
 pub(super) mod times;
 
-pub(super) use kinds::{Flag, JsonText, List, Loose, Millis, Minutes, Present, Seconds, Text, Words};
+pub(super) use kinds::{
+    Flag, JsonText, List, Loose, Millis, Minutes, Present, Seconds, Text, Words,
+};
 pub(super) use members::{Found, Scalar, scalar};
 pub(super) use notes::Notes;
 pub(super) use place::{NotJson, Place, Raw};
@@ -25,8 +29,8 @@ pub(super) use times::Clock;
 
 /// What can stand as a member of an object or as an item of a list.
 pub(super) trait Member<'a>: Sized {
-    /// Reads what stands at `place` and moves behind it. `None` when nothing stands there, or nothing of this kind; the
-    /// latter is noted.
+    /// Reads what stands at `place` and moves behind it. `None` when nothing stands there, or
+    /// nothing of this kind; the latter is noted.
     ///
     /// # Errors
     /// When the text is not JSON.
@@ -38,7 +42,8 @@ pub(super) trait Member<'a>: Sized {
     }
 }
 
-/// Reads a document of a cloud: all of it, or its member `under`. Counts and logs what cannot be read.
+/// Reads a document of a cloud: all of it, or its member `under`. Counts and logs what cannot be
+/// read.
 ///
 /// # Errors
 /// What is wrong, without a word of the document: it is not JSON, or not of the documented kind.
@@ -54,12 +59,12 @@ pub(super) fn read<'a, T: Member<'a>>(
         None => T::read(&mut place, &mut notes),
         Some(name) => read_under(&mut place, name, &mut notes),
     };
-    let found = read
-        .and_then(|found| place.end().map(|()| found))
-        .map_err(|NotJson| match notes.too_much() {
-            true => TOO_MUCH.to_owned(),
-            false => not_json(json),
-        })?;
+    let found =
+        read.and_then(|found| place.end().map(|()| found))
+            .map_err(|NotJson| match notes.too_much() {
+                true => TOO_MUCH.to_owned(),
+                false => not_json(json),
+            })?;
     let found = found.ok_or_else(|| match under {
         None => "it is of another kind than documented".to_owned(),
         Some(name) => format!("its {name} is missing or of another kind than documented"),
@@ -68,7 +73,8 @@ pub(super) fn read<'a, T: Member<'a>>(
     Ok(found)
 }
 
-/// Reads what is welcome and not needed. What cannot be read is counted, the document itself as the member `name`.
+/// Reads what is welcome and not needed. What cannot be read is counted, the document itself as the
+/// member `name`.
 pub(super) fn welcome<'a, T: Member<'a>>(
     json: &'a [u8],
     name: &'static str,
@@ -80,7 +86,8 @@ pub(super) fn welcome<'a, T: Member<'a>>(
     found
 }
 
-/// The same for one who has yet to see whether it is the document at all; what could not be read is for [`report`].
+/// The same for one who has yet to see whether it is the document at all; what could not be read is
+/// for [`report`].
 pub(super) fn noted<'a, T: Member<'a>>(
     json: &'a [u8],
     name: &'static str,
@@ -132,7 +139,9 @@ pub(super) fn report(notes: &Notes, metrics: &TargetMetrics) {
         metrics.unreadable.add(member, *times);
         debug!(
             target_name = metrics.name,
-            member, times, "a member of the cloud's answer cannot be read; the sidecar takes it as absent"
+            member,
+            times,
+            "a member of the cloud's answer cannot be read; the sidecar takes it as absent"
         );
     }
 }
@@ -163,9 +172,10 @@ fn not_json(json: &[u8]) -> String {
     }
 }
 
-/// Declares objects of a cloud's answers. A member has the field's name, or those that stand behind `=`; of several in one
-/// answer the last counts. `identity: a | b` names the fields of which an item of a list must have one; `inside: "name"`
-/// names a member whose own members count as the object's.
+/// Declares objects of a cloud's answers. A member has the field's name, or those that stand behind
+/// `=`; of several in one answer the last counts. `identity: a | b` names the fields of which an
+/// item of a list must have one; `inside: "name"` names a member whose own members count as the
+/// object's.
 macro_rules! object {
     (@name $key:ident, $field:ident) => {
         ($key == stringify!($field)).then_some(stringify!($field))

@@ -1,7 +1,8 @@
 //! NAVER Cloud Functions: all operations of both API generations.
 //!
-//! Facts: NCP API documents "Cloud Functions" (compute-cloudfunctions and compute-cloudfunctions-v2), read 2026-10. Where
-//! nobody states a fact the comment says INFERRED, and decoding is tolerant.
+//! Facts: NCP API documents "Cloud Functions" (compute-cloudfunctions and
+//! compute-cloudfunctions-v2), read 2026-10. Where nobody states a fact the comment says INFERRED,
+//! and decoding is tolerant.
 
 use std::time::{Duration, SystemTime};
 
@@ -91,7 +92,8 @@ impl Ncp {
         }
     }
 
-    /// How requests are signed and their answers judged, for one who sends them by a transport of their own.
+    /// How requests are signed and their answers judged, for one who sends them by a transport of
+    /// their own.
     pub fn protocol(&self) -> impl Protocol + '_ {
         Sealed::new(Key::Current(&self.keys), &Plain, &self.transport)
     }
@@ -117,7 +119,12 @@ impl Ncp {
     }
 
     /// Sends with the present key; if that is refused, once more with the other of two live keys.
-    async fn send_as(&self, call: &mut Call, request: &Request, form: &dyn Form) -> Result<Response> {
+    async fn send_as(
+        &self,
+        call: &mut Call,
+        request: &Request,
+        form: &dyn Form,
+    ) -> Result<Response> {
         let Keys { credentials, .. } = &self.keys;
         credentials.ready(call.deadline).await?;
         let sealed = Sealed::new(Key::Current(&self.keys), form, &self.transport);
@@ -172,9 +179,9 @@ impl Ncp {
         }
     }
 
-    /// Creates or replaces what `url` names; `look` reads the same. A put that meets another one is refused as if the
-    /// name were taken (INFERRED from Apache OpenWhisk, "Concurrent modification to resource detected"). If the resource
-    /// is there, it is put again.
+    /// Creates or replaces what `url` names; `look` reads the same. A put that meets another one is
+    /// refused as if the name were taken (INFERRED from Apache OpenWhisk, "Concurrent modification
+    /// to resource detected"). If the resource is there, it is put again.
     async fn put(&self, call: &mut Call, url: Url, look: Url, body: Bytes) -> Result<Response> {
         for _ in 1..races::ROUNDS {
             let request = self.request(Method::PUT, url.clone(), body.clone(), true);
@@ -187,11 +194,12 @@ impl Ncp {
                 done => return done,
             }
         }
-        self.send(call, self.request(Method::PUT, url, body, true)).await
+        self.send(call, self.request(Method::PUT, url, body, true))
+            .await
     }
 
-    /// The answer to a deletion is 204 without a body; JSON is taken too, but a page is some proxy's word and proves
-    /// nothing.
+    /// The answer to a deletion is 204 without a body; JSON is taken too, but a page is some
+    /// proxy's word and proves nothing.
     fn done(&self, response: &Response) -> Result<()> {
         if response.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
@@ -249,9 +257,9 @@ impl Provider for Ncp {
 
     fn absence(&self, operation: &str) -> Absence {
         match operation {
-            "CancelActivation" => {
-                Absence::NotInCloud("a run cannot be stopped; it ends at the action's own limits.timeout")
-            }
+            "CancelActivation" => Absence::NotInCloud(
+                "a run cannot be stopped; it ends at the action's own limits.timeout",
+            ),
             "GetAsyncInvokeConfig" | "PutAsyncInvokeConfig" | "DeleteAsyncInvokeConfig" => {
                 Absence::NotInCloud("asynchronous runs have no settings")
             }
@@ -269,10 +277,18 @@ impl Provider for Ncp {
     ) -> Result<ListPackagesResponse> {
         self.packages(call, request).await
     }
-    async fn get_package(&self, call: &mut Call, request: GetPackageRequest) -> Result<GetPackageResponse> {
+    async fn get_package(
+        &self,
+        call: &mut Call,
+        request: GetPackageRequest,
+    ) -> Result<GetPackageResponse> {
         self.package(call, request).await
     }
-    async fn put_package(&self, call: &mut Call, request: PutPackageRequest) -> Result<PutPackageResponse> {
+    async fn put_package(
+        &self,
+        call: &mut Call,
+        request: PutPackageRequest,
+    ) -> Result<PutPackageResponse> {
         self.save_package(call, request).await
     }
     async fn delete_package(
@@ -289,10 +305,18 @@ impl Provider for Ncp {
     ) -> Result<ListActionsResponse> {
         self.actions(call, request).await
     }
-    async fn get_action(&self, call: &mut Call, request: GetActionRequest) -> Result<GetActionResponse> {
+    async fn get_action(
+        &self,
+        call: &mut Call,
+        request: GetActionRequest,
+    ) -> Result<GetActionResponse> {
         self.action(call, request).await
     }
-    async fn put_action(&self, call: &mut Call, request: PutActionRequest) -> Result<PutActionResponse> {
+    async fn put_action(
+        &self,
+        call: &mut Call,
+        request: PutActionRequest,
+    ) -> Result<PutActionResponse> {
         self.save_action(call, request).await
     }
     async fn delete_action(
@@ -341,10 +365,18 @@ impl Provider for Ncp {
     ) -> Result<ListTriggersResponse> {
         self.triggers(call, request).await
     }
-    async fn get_trigger(&self, call: &mut Call, request: GetTriggerRequest) -> Result<GetTriggerResponse> {
+    async fn get_trigger(
+        &self,
+        call: &mut Call,
+        request: GetTriggerRequest,
+    ) -> Result<GetTriggerResponse> {
         self.trigger(call, request).await
     }
-    async fn put_trigger(&self, call: &mut Call, request: PutTriggerRequest) -> Result<PutTriggerResponse> {
+    async fn put_trigger(
+        &self,
+        call: &mut Call,
+        request: PutTriggerRequest,
+    ) -> Result<PutTriggerResponse> {
         self.save_trigger(call, request).await
     }
     async fn delete_trigger(
@@ -361,7 +393,11 @@ impl Provider for Ncp {
     ) -> Result<FireTriggerResponse> {
         self.fire(call, request).await
     }
-    async fn link_action(&self, call: &mut Call, request: LinkActionRequest) -> Result<LinkActionResponse> {
+    async fn link_action(
+        &self,
+        call: &mut Call,
+        request: LinkActionRequest,
+    ) -> Result<LinkActionResponse> {
         self.link(call, request).await
     }
     async fn unlink_action(

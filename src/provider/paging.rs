@@ -1,10 +1,13 @@
-//! Pages of lists: each item once, no page larger than asked, and an end, whatever the upstream does with its own paging.
+//! Pages of lists: each item once, no page larger than asked, and an end, whatever the upstream
+//! does with its own paging.
 //!
-//! Three parts. [`Page`] cuts a list that is read whole. [`WholeList`] reads a list whole that the upstream pages.
-//! [`ListPart`] passes on the upstream's own pages, for lists that are too long to be read whole.
+//! Three parts. [`Page`] cuts a list that is read whole. [`WholeList`] reads a list whole that the
+//! upstream pages. [`ListPart`] passes on the upstream's own pages, for lists that are too long to
+//! be read whole.
 //!
-//! A page token is opaque to callers. It holds the position and a fingerprint of the request it continues, so that a
-//! token used with other fields is refused instead of answering the wrong page.
+//! A page token is opaque to callers. It holds the position and a fingerprint of the request it
+//! continues, so that a token used with other fields is refused instead of answering the wrong
+//! page.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -32,7 +35,8 @@ pub(super) struct Said {
     pub(super) total: Option<i64>,
 }
 
-/// Most items a page holds of a list that is read whole: NCP's own limit of items (NCP guide: cloudfunctions-spec).
+/// Most items a page holds of a list that is read whole: NCP's own limit of items (NCP guide:
+/// cloudfunctions-spec).
 const MAX_PAGE: usize = 500;
 
 /// A page of a list that the upstream answers whole.
@@ -57,8 +61,8 @@ impl Page {
 
     /// This page of `items`, in the order of their names, and the token of the next.
     ///
-    /// The position is a name, so items that come or go between two pages neither repeat nor hide others. Of several
-    /// items with one name the first counts.
+    /// The position is a name, so items that come or go between two pages neither repeat nor hide
+    /// others. Of several items with one name the first counts.
     pub(super) fn take<T>(&self, mut items: Vec<T>, name: impl Fn(&T) -> &str) -> (Vec<T>, String) {
         items.sort_by(|a, b| name(a).cmp(name(b)));
         items.dedup_by(|later, kept| name(later) == name(kept));
@@ -102,10 +106,13 @@ fn once<T>(items: Vec<T>, id: impl Fn(&T) -> &str) -> Vec<T> {
     let mut seen = HashSet::new();
     let first: Vec<bool> = items.iter().map(|item| seen.insert(id(item))).collect();
     let pairs = items.into_iter().zip(first);
-    pairs.filter_map(|(item, first)| first.then_some(item)).collect()
+    pairs
+        .filter_map(|(item, first)| first.then_some(item))
+        .collect()
 }
 
-/// True for a time as the clouds' queries spell it: the only text that goes from a token into a URL.
+/// True for a time as the clouds' queries spell it: the only text that goes from a token into a
+/// URL.
 pub(super) fn is_time(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -163,10 +170,15 @@ mod tests {
         let (first, token) = page(2, "", "x").unwrap().take(names.clone(), |name| name);
         assert_eq!(first, ["a", "b"]);
         let without_b: Vec<_> = names.into_iter().filter(|name| name != "b").collect();
-        let (second, token) = page(2, &token, "x").unwrap().take(without_b.clone(), |name| name);
+        let (second, token) = page(2, &token, "x")
+            .unwrap()
+            .take(without_b.clone(), |name| name);
         assert_eq!(second, ["c", "d"]);
         let (third, token) = page(2, &token, "x").unwrap().take(without_b, |name| name);
-        assert_eq!((third.as_slice(), token.as_str()), (&["e".to_owned()][..], ""));
+        assert_eq!(
+            (third.as_slice(), token.as_str()),
+            (&["e".to_owned()][..], "")
+        );
     }
 
     #[test]
@@ -174,7 +186,10 @@ mod tests {
         let names = ["b", "a", "b", "a", "c"].to_vec();
         let (first, token) = page(2, "", "x").unwrap().take(names.clone(), |name| name);
         let (second, end) = page(2, &token, "x").unwrap().take(names, |name| name);
-        assert_eq!((first, second, end.as_str()), (vec!["a", "b"], vec!["c"], ""));
+        assert_eq!(
+            (first, second, end.as_str()),
+            (vec!["a", "b"], vec!["c"], "")
+        );
     }
 
     #[test]

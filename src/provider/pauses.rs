@@ -7,11 +7,12 @@ use crate::error::{Error, Execution};
 
 /// First pause between two looks.
 const FIRST: Duration = Duration::from_millis(250);
-/// Longest pause between two looks: a run that takes minutes is told a few seconds late, and costs six requests a minute.
+/// Longest pause between two looks: a run that takes minutes is told a few seconds late, and costs
+/// six requests a minute.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// The caller's time was over before the run was. `unknown` speaks of the run that was watched: who reads `not_started`
-/// here would start it again.
+/// The caller's time was over before the run was. `unknown` speaks of the run that was watched: who
+/// reads `not_started` here would start it again.
 pub(super) fn not_over_yet() -> Error {
     Call::out_of_time(Execution::Unknown).with(|facts| {
         "The call ran out of time before the run was seen to end; it may go on. Watch it again, or ask with GetActivation."

@@ -1,5 +1,5 @@
-//! What a refusal means that is not the whole truth: an earlier attempt, or somebody else, came first. One rule for all
-//! providers.
+//! What a refusal means that is not the whole truth: an earlier attempt, or somebody else, came
+//! first. One rule for all providers.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ pub(super) const ROUNDS: usize = 3;
 /// A new resource may not be visible at once. INFERRED: it is within this time.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(30);
 
-/// True when a delete that was refused as not found is done all the same: an earlier attempt may have carried it out, and
-/// the functions service itself says that there is nothing any more. A 404 without the service's code may come from a
-/// proxy and proves nothing.
+/// True when a delete that was refused as not found is done all the same: an earlier attempt may
+/// have carried it out, and the functions service itself says that there is nothing any more. A 404
+/// without the service's code may come from a proxy and proves nothing.
 pub(super) fn is_deleted(error: &Error) -> bool {
     error.kind == Kind::NotFound
         && error.execution != Execution::NotStarted
@@ -43,7 +43,8 @@ impl Visibility {
         }
     }
 
-    /// Pauses before another look. False: it was waited long enough, or the call's time is nearly over.
+    /// Pauses before another look. False: it was waited long enough, or the call's time is nearly
+    /// over.
     pub(super) async fn pause(&mut self, call: &mut Call) -> bool {
         let (now, pause) = (Instant::now(), self.pauses.next());
         if self.began.elapsed() + pause > VISIBLE_WITHIN || call.remaining() <= pause {
@@ -71,6 +72,8 @@ mod tests {
         assert!(!is_deleted(
             &gone.clone().with(|facts| facts.upstream_code = None)
         ));
-        assert!(!is_deleted(&gone.with(|facts| facts.kind = Kind::Unavailable)));
+        assert!(!is_deleted(
+            &gone.with(|facts| facts.kind = Kind::Unavailable)
+        ));
     }
 }

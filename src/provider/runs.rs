@@ -1,4 +1,5 @@
-//! What the runs of both clouds share: the result of an activation, and a run as the function view of the metrics sees it.
+//! What the runs of both clouds share: the result of an activation, and a run as the function view
+//! of the metrics sees it.
 
 use std::time::Duration;
 
@@ -36,8 +37,13 @@ pub(super) fn count(functions: &Functions, package: &str, action: &str, told: &R
     functions.ran(run);
 }
 
-/// Sets the result of a run to this JSON, and to its very bytes where the encoding cannot hold its text.
-pub(super) fn set_json(activation: &mut Activation, raw: &RawValue, encoding: JsonEncoding) -> Result<()> {
+/// Sets the result of a run to this JSON, and to its very bytes where the encoding cannot hold its
+/// text.
+pub(super) fn set_json(
+    activation: &mut Activation,
+    raw: &RawValue,
+    encoding: JsonEncoding,
+) -> Result<()> {
     let (result, inexact) = json::answer(raw, encoding)?;
     if inexact && json::spelt_out(raw.get()).is_some() {
         activation.result_bytes = Bytes::copy_from_slice(raw.get().as_bytes());

@@ -1,4 +1,5 @@
-//! What an HTTP status means when a cloud's own code says nothing: one default table for all providers.
+//! What an HTTP status means when a cloud's own code says nothing: one default table for all
+//! providers.
 //!
 //! Also the rule that upstream text reaches a caller only as a short plain sentence.
 
@@ -7,16 +8,16 @@ use http::StatusCode;
 use crate::error::{Component, Error, Execution, Kind};
 use crate::transport::{Response, execution_by, server_failed};
 
-/// Longest upstream text passed on, in the bytes of a `grpc-message` (see [`written`]): the head of an answer holds it
-/// twice, and many clients take heads of 8 KiB at most.
+/// Longest upstream text passed on, in the bytes of a `grpc-message` (see [`written`]): the head of
+/// an answer holds it twice, and many clients take heads of 8 KiB at most.
 pub const WORDS_MAX: usize = 2048;
 
 /// The error for a status alone.
 #[must_use]
 pub fn by_http_status(status: StatusCode) -> Error {
     use Kind::{
-        DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied,
-        ResourceExhausted, Unauthenticated, Unavailable,
+        DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound,
+        PermissionDenied, ResourceExhausted, Unauthenticated, Unavailable,
     };
     let (kind, reason, transient) = match status.as_u16() {
         200..=299 => (Internal, "ERROR_IN_GOOD_STATUS", false),
@@ -61,7 +62,8 @@ pub fn by_http_status(status: StatusCode) -> Error {
 /// What is wrong with an answer of so many items that they are not built.
 pub const TOO_MUCH: &str = "it has more items than the sidecar may hold";
 
-/// The error for an answer that arrived and cannot be understood: `unknown`, as it may be anybody's word.
+/// The error for an answer that arrived and cannot be understood: `unknown`, as it may be anybody's
+/// word.
 #[must_use]
 pub fn not_understood(response: &Response, what: &str) -> Error {
     let status = response.status;
@@ -95,8 +97,9 @@ pub fn too_many_items() -> Error {
     .execution(Execution::Unknown)
 }
 
-/// Refuses an answer that is about another resource than `asked`: the cloud, or something before it, mixed two answers up.
-/// What says no name at all is taken for the one that was asked for; a name may stand behind its package (`package/name`).
+/// Refuses an answer that is about another resource than `asked`: the cloud, or something before
+/// it, mixed two answers up. What says no name at all is taken for the one that was asked for; a
+/// name may stand behind its package (`package/name`).
 ///
 /// # Errors
 /// `ANSWER_OF_ANOTHER`, `unknown`.
@@ -115,8 +118,8 @@ pub fn about(what: &str, found: &str, asked: &str) -> Result<(), Error> {
     .execution(Execution::Unknown))
 }
 
-/// What is wrong with a JSON text, without a word of it: the parser's own message quotes what it met, and that may be a
-/// page, code or a token.
+/// What is wrong with a JSON text, without a word of it: the parser's own message quotes what it
+/// met, and that may be a page, code or a token.
 #[must_use]
 pub fn json_fault(fault: &serde_json::Error) -> String {
     use serde_json::error::Category;
@@ -128,13 +131,15 @@ pub fn json_fault(fault: &serde_json::Error) -> String {
     format!("{what}, line {} column {}", fault.line(), fault.column())
 }
 
-/// Upstream text as one plain line: tags, control and layout characters taken out, white space folded, cut at a bound.
+/// Upstream text as one plain line: tags, control and layout characters taken out, white space
+/// folded, cut at a bound.
 #[must_use]
 pub fn plain(text: &str) -> String {
     plain_within(text, WORDS_MAX)
 }
 
-/// The same with a bound of its own, in bytes as [`written`] counts them. What is cut ends with an ellipsis.
+/// The same with a bound of its own, in bytes as [`written`] counts them. What is cut ends with an
+/// ellipsis.
 #[must_use]
 pub fn plain_within(text: &str, most: usize) -> String {
     const ELLIPSIS: char = '…';
@@ -144,7 +149,8 @@ pub fn plain_within(text: &str, most: usize) -> String {
     while let Some(next) = rest.chars().next() {
         let width = tag(rest).unwrap_or(next.len_utf8());
         rest = rest.get(width..).unwrap_or_default();
-        if matches!(next, '<' | '>') || next.is_whitespace() || next.is_control() || is_layout(next) {
+        if matches!(next, '<' | '>') || next.is_whitespace() || next.is_control() || is_layout(next)
+        {
             blank = true;
             continue;
         }
@@ -169,8 +175,8 @@ pub fn plain_within(text: &str, most: usize) -> String {
     out
 }
 
-/// How many bytes a text takes in `grpc-message`, which writes every byte beyond printable ASCII as three (gRPC over
-/// HTTP/2, "Percent-Encoded").
+/// How many bytes a text takes in `grpc-message`, which writes every byte beyond printable ASCII as
+/// three (gRPC over HTTP/2, "Percent-Encoded").
 #[must_use]
 pub fn written(text: &str) -> usize {
     text.chars().map(cost).sum()
@@ -184,8 +190,8 @@ fn cost(character: char) -> usize {
     }
 }
 
-/// The length of the tag that `text` begins with, a script or a style with all that it holds. One that does not end takes
-/// the rest along. None where `<` begins no tag.
+/// The length of the tag that `text` begins with, a script or a style with all that it holds. One
+/// that does not end takes the rest along. None where `<` begins no tag.
 fn tag(text: &str) -> Option<usize> {
     let inner = text.strip_prefix('<')?;
     inner
@@ -214,7 +220,8 @@ fn is_layout(character: char) -> bool {
     )
 }
 
-/// True for a symbol of a cloud's own that can serve as the reason of an error: `UPPER_SNAKE` of 3 to 61 characters.
+/// True for a symbol of a cloud's own that can serve as the reason of an error: `UPPER_SNAKE` of 3
+/// to 61 characters.
 #[must_use]
 pub fn is_symbol(text: &str) -> bool {
     (3..=61).contains(&text.len())

@@ -1,7 +1,9 @@
-//! Which calls a target allows: rules of the configuration, matched before anything else of the target is asked.
+//! Which calls a target allows: rules of the configuration, matched before anything else of the
+//! target is asked.
 //!
-//! A call's subject is one action (`package/action`), everything of a package (`package/*`), everything there is
-//! (`*/*`), or a trigger. No cloud allows `*` in a name, so a pattern covers "everything" only when it says so itself.
+//! A call's subject is one action (`package/action`), everything of a package (`package/*`),
+//! everything there is (`*/*`), or a trigger. No cloud allows `*` in a name, so a pattern covers
+//! "everything" only when it says so itself.
 
 use crate::error::{Error, Kind, Result};
 use crate::names::{NamePattern, Pattern};
@@ -87,7 +89,8 @@ impl Operation {
 }
 
 impl Allow {
-    /// Rules that stand at `place` in the configuration, such as `targets.prod.allow`. No rule allows nothing.
+    /// Rules that stand at `place` in the configuration, such as `targets.prod.allow`. No rule
+    /// allows nothing.
     #[must_use]
     pub fn new(place: String, rules: Vec<Rule>) -> Self {
         Self { place, rules }
@@ -101,10 +104,13 @@ impl Allow {
         let covered = |rule: &Rule| {
             rule.operations.contains(&operation)
                 && match subject {
-                    Subject::Action(package, action) => {
-                        rule.actions.iter().any(|pattern| pattern.covers(package, action))
+                    Subject::Action(package, action) => rule
+                        .actions
+                        .iter()
+                        .any(|pattern| pattern.covers(package, action)),
+                    Subject::Trigger(name) => {
+                        rule.triggers.iter().any(|pattern| pattern.covers(name))
                     }
-                    Subject::Trigger(name) => rule.triggers.iter().any(|pattern| pattern.covers(name)),
                 }
         };
         if self.rules.iter().any(covered) {
@@ -124,7 +130,12 @@ impl Allow {
             "The sidecar's configuration does not allow {operation} on {kind} {name}; to allow it, add \
              {{{kind}s: [{quoted}], operations: [{operation}]}} to {place}."
         );
-        Error::new(Kind::PermissionDenied, "NOT_ALLOWED_BY_CONFIGURATION", message).resource(kind, name)
+        Error::new(
+            Kind::PermissionDenied,
+            "NOT_ALLOWED_BY_CONFIGURATION",
+            message,
+        )
+        .resource(kind, name)
     }
 }
 
@@ -134,9 +145,15 @@ mod tests {
 
     fn allow(actions: &[&str], triggers: &[&str], words: &[&str]) -> Allow {
         let rule = Rule {
-            actions: actions.iter().map(|text| Pattern::parse(text).unwrap()).collect(),
+            actions: actions
+                .iter()
+                .map(|text| Pattern::parse(text).unwrap())
+                .collect(),
             triggers: triggers.iter().map(|text| NamePattern::new(text)).collect(),
-            operations: words.iter().flat_map(|word| Operation::named(word)).collect(),
+            operations: words
+                .iter()
+                .flat_map(|word| Operation::named(word))
+                .collect(),
         };
         Allow::new("targets.t.allow".to_owned(), vec![rule])
     }
@@ -164,8 +181,15 @@ mod tests {
                 some,
                 "{subject:?}"
             );
-            assert_eq!(of_all.check(Operation::Read, subject).is_ok(), all, "{subject:?}");
-            assert!(of_all.check(Operation::Write, subject).is_err(), "{subject:?}");
+            assert_eq!(
+                of_all.check(Operation::Read, subject).is_ok(),
+                all,
+                "{subject:?}"
+            );
+            assert!(
+                of_all.check(Operation::Write, subject).is_err(),
+                "{subject:?}"
+            );
         }
     }
 

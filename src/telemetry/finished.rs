@@ -1,6 +1,7 @@
 //! One call that is over, as operators may see it: in an access line, in spans.
 //!
-//! Names, numbers and symbols only. Arguments, results, code and keys have no field here, so that no sink can show them.
+//! Names, numbers and symbols only. Arguments, results, code and keys have no field here, so that
+//! no sink can show them.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use super::trace::Context;
 use crate::call::Record;
 use crate::error::{Component, Execution};
 
-/// gRPC statuses that are the server's failure (semantic conventions for gRPC, "Server"); the others are the caller's.
+/// gRPC statuses that are the server's failure (semantic conventions for gRPC, "Server"); the
+/// others are the caller's.
 pub(super) const SERVER_FAULTS: [&str; 6] = [
     "UNKNOWN",
     "DEADLINE_EXCEEDED",
@@ -32,8 +34,8 @@ pub struct Finished<'a> {
     pub ended: Instant,
     /// gRPC's name of its status: `OK`, `CANCELLED` when the caller went away.
     pub code: &'static str,
-    /// gRPC's name of the status that the call came to after its caller had gone; `None` = the caller got its answer, or the
-    /// call ended with its caller.
+    /// gRPC's name of the status that the call came to after its caller had gone; `None` = the
+    /// caller got its answer, or the call ended with its caller.
     pub outcome: Option<&'static str>,
     /// Where it went, if it came so far.
     pub place: Option<Place<'a>>,

@@ -105,15 +105,18 @@ impl Log {
     }
 }
 
-/// A panic's message may quote what was being handled (a slice out of bounds shows the text), so that the log tells the
-/// place only.
+/// A panic's message may quote what was being handled (a slice out of bounds shows the text), so
+/// that the log tells the place only.
 fn panicked(panic: &PanicHookInfo<'_>) {
     static LINES: LineLimit = LineLimit::new(Duration::from_secs(10));
     // Whoever found a call that makes it panic can send many.
     let Some(left_out) = LINES.pass() else {
         return;
     };
-    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let place = panic
+        .location()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     error!(
         place,
         left_out,

@@ -1,9 +1,11 @@
-//! The numbers of the process: one registry, read by the `/metrics` page and by the OTLP export alike.
+//! The numbers of the process: one registry, read by the `/metrics` page and by the OTLP export
+//! alike.
 //!
-//! Families and labels are one table (`names.rs`). Each family has a bound on its series and one series for whatever is
-//! beyond it (`family.rs`). What counts holds a cell and touches nothing but its atomics (`value.rs`); what is looked up is
-//! looked up once a target, method and outcome (`resolved.rs`). State that other rooms keep anyway is read at each scrape.
-//! Knows no other room but the clock.
+//! Families and labels are one table (`names.rs`). Each family has a bound on its series and one
+//! series for whatever is beyond it (`family.rs`). What counts holds a cell and touches nothing but
+//! its atomics (`value.rs`); what is looked up is looked up once a target, method and outcome
+//! (`resolved.rs`). State that other rooms keep anyway is read at each scrape. Knows no other room
+//! but the clock.
 
 use std::sync::Arc;
 
@@ -35,7 +37,8 @@ pub use text::Format;
 pub use unreadable::Unreadable;
 pub use value::{Counter, Gauge, Histogram, Spread};
 
-/// Series that a family may have. Far above what targets, methods and status codes make in practice.
+/// Series that a family may have. Far above what targets, methods and status codes make in
+/// practice.
 const MAX_SERIES: usize = 1_000;
 
 /// All families of the process.
@@ -46,7 +49,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Every family of the table. The function view tells `max_actions` actions apart; the rest are `other`.
+    /// Every family of the table. The function view tells `max_actions` actions apart; the rest are
+    /// `other`.
     #[must_use]
     pub fn new(max_actions: usize) -> Arc<Self> {
         let families = names::ALL

@@ -1,8 +1,9 @@
 //! Traces: what is recorded, what goes on to the upstream, what is exported.
 //!
-//! Sampling is decided before anything is recorded. A call that was not sampled only passes the caller's `traceparent` on;
-//! it keeps a few facts ([`Record`]), so that its spans can still be exported when it fails, is repeated or is slow.
-//! Spans are built from facts by the exporter's thread: no span exists on a call's path.
+//! Sampling is decided before anything is recorded. A call that was not sampled only passes the
+//! caller's `traceparent` on; it keeps a few facts ([`Record`]), so that its spans can still be
+//! exported when it fails, is repeated or is slow. Spans are built from facts by the exporter's
+//! thread: no span exists on a call's path.
 
 use std::time::Duration;
 
@@ -137,13 +138,16 @@ impl Asked {
             bounds: Bounds::read(read, warnings),
             resource: otlp::resource(read, warnings),
         });
-        Self { propagation, export }
+        Self {
+            propagation,
+            export,
+        }
     }
 }
 
 impl Traces {
-    /// As the standard variables say; off unless they ask for an export. Of a caller's baggage the members that `baggage`
-    /// names go on, and no others. `warnings` tell of what is ignored.
+    /// As the standard variables say; off unless they ask for an export. Of a caller's baggage the
+    /// members that `baggage` names go on, and no others. `warnings` tell of what is ignored.
     #[must_use]
     pub fn start(
         read: Read<'_>,
@@ -152,7 +156,10 @@ impl Traces {
         metrics: &Metrics,
         warnings: &mut Vec<String>,
     ) -> Self {
-        let Asked { propagation, export } = Asked::read(read, warnings);
+        let Asked {
+            propagation,
+            export,
+        } = Asked::read(read, warnings);
         let exported = export.and_then(|export| {
             let Export {
                 settings,
@@ -160,7 +167,11 @@ impl Traces {
                 bounds,
                 resource,
             } = export;
-            let told = format!("{} over {:?}, {sampler}", settings.shown(), settings.protocol);
+            let told = format!(
+                "{} over {:?}, {sampler}",
+                settings.shown(),
+                settings.protocol
+            );
             let rejected = metrics.family(&names::OTLP_REJECTED).counter(&["traces"]);
             match Queue::start(&settings, &resource, bounds, rejected) {
                 Ok(queue) => Some(Exported {
@@ -200,7 +211,9 @@ impl Traces {
     /// Where spans go and which, for the log's first lines; `None` when they go nowhere.
     #[must_use]
     pub fn told(&self) -> Option<&str> {
-        self.exported.as_ref().map(|exported| exported.told.as_str())
+        self.exported
+            .as_ref()
+            .map(|exported| exported.told.as_str())
     }
 
     /// Which headers are read.
@@ -262,7 +275,9 @@ impl Traces {
                 let sampled = exported.sampler.samples(decided, trace_id);
                 begun.context = Some(Context {
                     trace_id,
-                    parent: parent.as_ref().map_or(SpanId::INVALID, |parent| parent.span_id),
+                    parent: parent
+                        .as_ref()
+                        .map_or(SpanId::INVALID, |parent| parent.span_id),
                     span_id,
                     sampled,
                     tracestate: tracestate.clone(),
@@ -330,7 +345,9 @@ impl Keep {
         if self.failures && repeated() {
             return Some(Kept::Repeated);
         }
-        let slow = self.slower_than.is_some_and(|bound| call.duration() >= bound);
+        let slow = self
+            .slower_than
+            .is_some_and(|bound| call.duration() >= bound);
         slow.then_some(Kept::Slow)
     }
 }

@@ -1,4 +1,5 @@
-//! One attempt: sign → send → classify; and at once one more when the first was refused for its clock alone.
+//! One attempt: sign → send → classify; and at once one more when the first was refused for its
+//! clock alone.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -19,8 +20,9 @@ struct Refused {
 }
 
 impl Transport {
-    /// One attempt; and at once one more, signed with the corrected time, when the first was refused for a wrong one.
-    /// Nothing was carried out then, so that it is no retry and costs no budget.
+    /// One attempt; and at once one more, signed with the corrected time, when the first was
+    /// refused for a wrong one. Nothing was carried out then, so that it is no retry and costs no
+    /// budget.
     pub(super) async fn attempt(
         &self,
         call: &mut Call,
@@ -35,7 +37,8 @@ impl Transport {
         };
         let least = protocol.clock_fault(&refused.error);
         let host = request.url.host_str().unwrap_or_default();
-        let Some(correction) = least.and_then(|least| skew.refused(&at, &refused.headers, least, host))
+        let Some(correction) =
+            least.and_then(|least| skew.refused(&at, &refused.headers, least, host))
         else {
             return Err(refused.error);
         };
@@ -74,10 +77,10 @@ impl Transport {
         call.attempt_begins(&request.method, &request.url, request.body.len());
         // An earlier answer of this call has been read, or was a failure.
         call.memory = Held::default();
-        let counted = self
-            .metrics
-            .requests
-            .begin(&request.method, &request.url, request.body.len());
+        let counted =
+            self.metrics
+                .requests
+                .begin(&request.method, &request.url, request.body.len());
         let sent = self.client.send(call, request, &signature, bound).await;
         let sent = sent.map(|(response, held)| {
             call.memory = held;
@@ -102,7 +105,9 @@ impl Transport {
         sent: std::result::Result<Response, (Error, HeaderMap)>,
     ) -> std::result::Result<Response, Refused> {
         let response = sent.map_err(|(failure, headers)| {
-            call.upstream_request_id = protocol.request_id(&headers).or(call.upstream_request_id.take());
+            call.upstream_request_id = protocol
+                .request_id(&headers)
+                .or(call.upstream_request_id.take());
             let status = failure
                 .http_status
                 .and_then(|status| StatusCode::from_u16(status).ok());
@@ -114,7 +119,9 @@ impl Transport {
         if let Some(id) = protocol.request_id(&response.headers) {
             call.upstream_request_id = Some(id);
         }
-        if let Err(error) = proof::uncoded(&response).and_then(|()| protocol.classify(request, &response)) {
+        if let Err(error) =
+            proof::uncoded(&response).and_then(|()| protocol.classify(request, &response))
+        {
             return Err(Refused {
                 error: describe(error, call),
                 headers: response.headers,
@@ -140,7 +147,8 @@ fn carried_out(failure: Error) -> Error {
     })
 }
 
-/// Tells the metrics how an attempt ended. Reasons of failed attempts are our own words, all of them constants.
+/// Tells the metrics how an attempt ended. Reasons of failed attempts are our own words, all of
+/// them constants.
 fn count(attempt: Attempt, sent: &std::result::Result<Response, (Error, HeaderMap)>) {
     match sent {
         Ok(response) => attempt.answered(response.status, response.body.len()),
@@ -164,7 +172,9 @@ impl From<Error> for Refused {
 fn describe(error: Error, call: &Call) -> Error {
     error.with(|facts| {
         if facts.upstream_request_id.is_none() {
-            facts.upstream_request_id.clone_from(&call.upstream_request_id);
+            facts
+                .upstream_request_id
+                .clone_from(&call.upstream_request_id);
         }
     })
 }

@@ -1,12 +1,15 @@
-//! A circuit breaker of two signals: failures in a row, and the share of successes in a rolling window.
+//! A circuit breaker of two signals: failures in a row, and the share of successes in a rolling
+//! window.
 //!
-//! It counts signs of a sick upstream alone (`Sign::of`): lost connections, attempts that ran out of their own time, 5xx
-//! of gateway and service. An answer that refuses (4xx, 429), a function that failed, or a failure of one resource shows
-//! an upstream that works; a caller that goes away or brought a short deadline shows nothing.
+//! It counts signs of a sick upstream alone (`Sign::of`): lost connections, attempts that ran out
+//! of their own time, 5xx of gateway and service. An answer that refuses (4xx, 429), a function
+//! that failed, or a failure of one resource shows an upstream that works; a caller that goes away
+//! or brought a short deadline shows nothing.
 //!
-//! While it is open calls are refused before anything is sent, but for one probe a pause. The pauses double, with
-//! jitter, so that many sidecars do not probe at the same moment. A run can take minutes, so a probe that takes longer
-//! than the next pause does not hold up the one after it.
+//! While it is open calls are refused before anything is sent, but for one probe a pause. The
+//! pauses double, with jitter, so that many sidecars do not probe at the same moment. A run can
+//! take minutes, so a probe that takes longer than the next pause does not hold up the one after
+//! it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -94,7 +97,9 @@ impl Sign {
             (Component::Network, _) if error.unprocessed => Self::None,
             (Component::Network, _) => Self::Bad,
             (Component::Sidecar, _) | (_, None) => Self::None,
-            (Component::Gateway | Component::Service, Some(500..)) if error.scope == Scope::Upstream => {
+            (Component::Gateway | Component::Service, Some(500..))
+                if error.scope == Scope::Upstream =>
+            {
                 Self::Bad
             }
             _ => Self::Good,
@@ -176,7 +181,11 @@ impl Breaker {
     /// From half to the whole of a bound that doubles.
     fn pause(&self, number: u32) -> Duration {
         let doubled = 1_u32.checked_shl(number - 1).unwrap_or(u32::MAX);
-        let bound = self.rules.open.saturating_mul(doubled).min(self.rules.max_open);
+        let bound = self
+            .rules
+            .open
+            .saturating_mul(doubled)
+            .min(self.rules.max_open);
         bound.mul_f64(0.5 + 0.5 * fastrand::f64())
     }
 
@@ -201,7 +210,8 @@ impl Breaker {
             }
             Sign::Bad => {
                 state.window.now(now).bad += 1;
-                // One connection that breaks takes all of its requests with it, which is one failure, not a hundred.
+                // One connection that breaks takes all of its requests with it, which is one
+                // failure, not a hundred.
                 if state.last_failure.is_none_or(|last| pass.began >= last) {
                     state.in_row += 1;
                     state.last_failure = Some(now);
@@ -251,7 +261,8 @@ impl Breaker {
         }
         let sum = state.window.sum();
         let all = sum.good.saturating_add(sum.bad);
-        all >= self.rules.min_requests && f64::from(sum.good) < f64::from(all) * self.rules.success_rate
+        all >= self.rules.min_requests
+            && f64::from(sum.good) < f64::from(all) * self.rules.success_rate
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

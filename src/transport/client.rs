@@ -1,8 +1,9 @@
 //! The HTTP client: one signed attempt, and how far it came.
 //!
-//! Follows no redirect (a signature is good for one host and path), knows no proxy, decompresses nothing, repeats nothing
-//! that may have been received, and reads no more than the limit. Built on hyper's and h2's single connections, because
-//! clients with a pool of their own cannot say what was written when an exchange fails (`docs/decisions.md`).
+//! Follows no redirect (a signature is good for one host and path), knows no proxy, decompresses
+//! nothing, repeats nothing that may have been received, and reads no more than the limit. Built on
+//! hyper's and h2's single connections, because clients with a pool of their own cannot say what
+//! was written when an exchange fails (`docs/decisions.md`).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -46,7 +47,8 @@ use progress::{Progress, Received, Stage};
 pub use resolver::Resolver;
 use round_trip::RoundTrip;
 
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("faas-sidecar/", env!("CARGO_PKG_VERSION")));
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("faas-sidecar/", env!("CARGO_PKG_VERSION")));
 
 /// One target's connections.
 pub struct Client {
@@ -101,8 +103,9 @@ impl Client {
         self.round_trip.hopeless(left)
     }
 
-    /// Sends one signed attempt and reads its answer, within `bound` and the caller's deadline. The answer comes with the
-    /// memory that it takes; a failure with the headers of the answer, as far as it came.
+    /// Sends one signed attempt and reads its answer, within `bound` and the caller's deadline. The
+    /// answer comes with the memory that it takes; a failure with the headers of the answer, as far
+    /// as it came.
     pub(super) async fn send(
         &self,
         call: &Call,
@@ -150,12 +153,16 @@ impl Client {
                 .await
                 .map_err(|fault| fault::unconnected(&fault))?;
             let answer = match lease {
-                Lease::Http1(connection) => self.over_http1(&origin, connection, outgoing, progress).await,
+                Lease::Http1(connection) => {
+                    self.over_http1(&origin, connection, outgoing, progress)
+                        .await
+                }
                 Lease::Http2(permit) => self.over_http2(&origin, permit, outgoing, progress).await,
             };
             progress.ended = true;
-            // A connection that was closed while it idled, or had fewer streams than it had said: nothing was processed, so
-            // this is no attempt yet. The next one is younger, or fresh, or waits for a stream, so that this ends.
+            // A connection that was closed while it idled, or had fewer streams than it had said:
+            // nothing was processed, so this is no attempt yet. The next one is younger, or fresh,
+            // or waits for a stream, so that this ends.
             if let Some(response) = answer? {
                 return Ok(response);
             }
@@ -178,7 +185,10 @@ impl Client {
         let mut held = Held::default();
         held.add(self.room(outgoing.call), EXCHANGE);
         let (reused, body) = (connection.reused, &outgoing.request.body);
-        let answer = match connection.exchange(outgoing.http1(origin)?, body.len()).await {
+        let answer = match connection
+            .exchange(outgoing.http1(origin)?, body.len())
+            .await
+        {
             Ok(answer) => answer,
             Err(_) if reused && progress.received() == Received::Nothing => return Ok(None),
             Err(fault) => return Err(fault::lost_http1(progress, &fault)),
@@ -189,8 +199,8 @@ impl Client {
         Ok(Some(response))
     }
 
-    /// `None`: the connection was no longer there and nothing was written; or the server had no stream left, and said
-    /// so too late.
+    /// `None`: the connection was no longer there and nothing was written; or the server had no
+    /// stream left, and said so too late.
     async fn over_http2(
         &self,
         origin: &Origin,
@@ -200,7 +210,9 @@ impl Client {
     ) -> Result<Option<Response>> {
         let request = outgoing.http2(origin)?;
         let (connection, first) = (permit.connection.clone(), permit.first);
-        let begun = connection.begin(request, outgoing.request.body.clone()).await;
+        let begun = connection
+            .begin(request, outgoing.request.body.clone())
+            .await;
         progress.stage = Stage::Http2 {
             stream: begun.as_ref().map_or(u32::MAX, |exchange| exchange.stream),
             crowd: begun.as_ref().map_or(0, |exchange| exchange.crowd),
@@ -237,7 +249,9 @@ impl Client {
         if head.headers.len() > http1::MAX_HEADERS {
             return Err(fault::head_too_large(progress));
         }
-        self.rest(outgoing.call, head, body, progress).await.map(Some)
+        self.rest(outgoing.call, head, body, progress)
+            .await
+            .map(Some)
     }
 
     /// Reads the rest of an answer whose head came.
@@ -336,7 +350,10 @@ impl Outgoing<'_> {
         headers.reserve(10 + self.request.headers.len());
         self.add_headers(headers);
         if !self.request.body.is_empty() {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.request.body.len()));
+            headers.insert(
+                header::CONTENT_LENGTH,
+                HeaderValue::from(self.request.body.len()),
+            );
         }
         Ok(outgoing)
     }
@@ -351,7 +368,10 @@ impl Outgoing<'_> {
         headers.insert(header::USER_AGENT, USER_AGENT);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         // Without this any coding of the answer is allowed (RFC 9110 §12.5.3).
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
         for (name, value) in self.request.headers.iter().chain(self.signature) {
             headers.insert(name, value.clone());
         }
@@ -374,5 +394,10 @@ impl fmt::Debug for Client {
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }

@@ -1,4 +1,5 @@
-//! A bounded number of requests in flight, and a bounded queue before them; the rest is refused before work starts.
+//! A bounded number of requests in flight, and a bounded queue before them; the rest is refused
+//! before work starts.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,7 +85,9 @@ impl Limiter {
 
     /// Calls that hold a slot.
     pub(super) fn in_flight(&self) -> usize {
-        self.limits.max_in_flight.saturating_sub(self.slots.lock().free)
+        self.limits
+            .max_in_flight
+            .saturating_sub(self.slots.lock().free)
     }
 
     /// Calls that wait for one.
@@ -95,11 +98,14 @@ impl Limiter {
     /// The longest that a call waits for leave to send.
     pub(super) fn patience(&self, call: &Call) -> Duration {
         let left = call.remaining();
-        self.limits.queue_timeout.map_or(left, |bound| bound.min(left))
+        self.limits
+            .queue_timeout
+            .map_or(left, |bound| bound.min(left))
     }
 
-    /// Waits for a slot within the queue's bounds and the caller's deadline; callers and `action`s take turns, and calls
-    /// of one caller and action are served in their order. A caller that goes away leaves the queue at once.
+    /// Waits for a slot within the queue's bounds and the caller's deadline; callers and `action`s
+    /// take turns, and calls of one caller and action are served in their order. A caller that goes
+    /// away leaves the queue at once.
     pub(super) async fn enter(&self, call: &Call, action: &str) -> Result<Slot> {
         let waiter = {
             let mut state = self.slots.lock();
@@ -147,12 +153,17 @@ impl Limiter {
         }
     }
 
-    /// When a refused caller may find room: the time in which the queue is served, half as much more or less at random,
-    /// so that callers that were refused together do not come back together.
+    /// When a refused caller may find room: the time in which the queue is served, half as much
+    /// more or less at random, so that callers that were refused together do not come back
+    /// together.
     fn pause(&self, state: &State) -> Duration {
         let hold = state.hold.unwrap_or(UNKNOWN_HOLD).as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "calls at once are far below 2^53")]
-        let rounds = (state.waiting.len().max(1) as f64) / (self.limits.max_in_flight.max(1) as f64);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "calls at once are far below 2^53"
+        )]
+        let rounds =
+            (state.waiting.len().max(1) as f64) / (self.limits.max_in_flight.max(1) as f64);
         let pause = hold * rounds * (0.5 + fastrand::f64());
         let pause = Duration::try_from_secs_f64(pause)
             .unwrap_or(LONGEST_PAUSE)
@@ -206,7 +217,8 @@ impl Drop for Slot {
             state.note_hold(self.since.elapsed());
             next
         };
-        // Not under the lock: when the waiter has just gone away, the slot is dropped here and goes to the next one.
+        // Not under the lock: when the waiter has just gone away, the slot is dropped here and goes
+        // to the next one.
         drop(next.send(Slot::new(&self.slots)));
     }
 }

@@ -1,5 +1,5 @@
-//! What the head of an answer says by itself: whether the request may have been carried out, and whether its body can be
-//! read.
+//! What the head of an answer says by itself: whether the request may have been carried out, and
+//! whether its body can be read.
 
 use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
@@ -9,10 +9,11 @@ use crate::error::{Component, Error, Execution, Kind};
 
 /// What a status says of the request when nothing else does.
 ///
-/// A refusal (3xx, 4xx) means that nothing was carried out, with two exceptions: 303 is how a request is answered that was
-/// carried out (RFC 9110 §15.4.4), and 408 may come while it is. Everything else may have been carried out: a good status
-/// may stand over an error, a server that failed may have done anything, and a status of 600 and above counts as a server
-/// error (RFC 9110 §15).
+/// A refusal (3xx, 4xx) means that nothing was carried out, with two exceptions: 303 is how a
+/// request is answered that was carried out (RFC 9110 §15.4.4), and 408 may come while it is.
+/// Everything else may have been carried out: a good status may stand over an error, a server that
+/// failed may have done anything, and a status of 600 and above counts as a server error (RFC 9110
+/// §15).
 #[must_use]
 pub fn execution_by(status: StatusCode) -> Execution {
     match status.as_u16() {
@@ -28,8 +29,8 @@ pub fn server_failed(status: StatusCode) -> bool {
     status.as_u16() >= 500
 }
 
-/// Refuses an answer whose body is in a coding: the sidecar asks for `identity`, and what is not decoded must not be read
-/// as if it were.
+/// Refuses an answer whose body is in a coding: the sidecar asks for `identity`, and what is not
+/// decoded must not be read as if it were.
 pub(super) fn uncoded(response: &Response) -> Result<(), Error> {
     let Some(coding) = coding(&response.headers).filter(|_| !response.body.is_empty()) else {
         return Ok(());
@@ -53,8 +54,8 @@ pub(super) fn uncoded(response: &Response) -> Result<(), Error> {
     .with(|facts| facts.http_status = Some(status.as_u16())))
 }
 
-/// The first coding of a body other than `identity`, as a plain word. `chunked` is how HTTP/1.1 frames a body, and not a
-/// coding of what it says.
+/// The first coding of a body other than `identity`, as a plain word. `chunked` is how HTTP/1.1
+/// frames a body, and not a coding of what it says.
 fn coding(headers: &HeaderMap) -> Option<String> {
     let said = headers.get_all(CONTENT_ENCODING).iter();
     let said = said.chain(headers.get_all(TRANSFER_ENCODING));

@@ -1,8 +1,10 @@
-//! May it be repeated, and after what pause? One budget counts the sidecar's retries and the application's own.
+//! May it be repeated, and after what pause? One budget counts the sidecar's retries and the
+//! application's own.
 //!
-//! A call that the sidecar refused before it sent anything is not repeated upstream when its caller tries again: that
-//! first request costs the upstream what any first try costs. So each such refusal lets one retry of a caller pass
-//! without charge. All requests together stay at most the calls made plus what the budget pays.
+//! A call that the sidecar refused before it sent anything is not repeated upstream when its caller
+//! tries again: that first request costs the upstream what any first try costs. So each such
+//! refusal lets one retry of a caller pass without charge. All requests together stay at most the
+//! calls made plus what the budget pays.
 
 mod budget;
 
@@ -58,8 +60,9 @@ impl Policy {
         }
     }
 
-    /// Lets a new request in: a caller's first try earns its share of a retry; a caller's own retry earns nothing and
-    /// pays for itself, once a call, unless it repeats a call that was refused before anything was sent.
+    /// Lets a new request in: a caller's first try earns its share of a retry; a caller's own retry
+    /// earns nothing and pays for itself, once a call, unless it repeats a call that was refused
+    /// before anything was sent.
     pub(super) fn admit(&self, call: &mut Call) -> Result<()> {
         if call.previous_attempts == 0 {
             self.budget.deposit();
@@ -80,12 +83,19 @@ impl Policy {
         Ok(())
     }
 
-    /// What follows attempt number `attempt`, which failed with `error`, when `left` remains of the deadline.
+    /// What follows attempt number `attempt`, which failed with `error`, when `left` remains of the
+    /// deadline.
     ///
-    /// Full jitter (a random pause up to a doubling bound), after the upstream's `Retry-After` if it named one: many
-    /// calls were told the same moment, and must not all come at it. When the pause would outlast the deadline the
-    /// answer is given now: waiting could not help.
-    pub(super) fn next(&self, attempt: u32, idempotent: bool, error: &Error, left: Duration) -> Next {
+    /// Full jitter (a random pause up to a doubling bound), after the upstream's `Retry-After` if
+    /// it named one: many calls were told the same moment, and must not all come at it. When the
+    /// pause would outlast the deadline the answer is given now: waiting could not help.
+    pub(super) fn next(
+        &self,
+        attempt: u32,
+        idempotent: bool,
+        error: &Error,
+        left: Duration,
+    ) -> Next {
         if attempt >= self.rules.max_attempts || !error.may_retry(idempotent) {
             return Next::Stop;
         }
@@ -99,7 +109,8 @@ impl Policy {
         if pause >= left {
             return Next::Stop;
         }
-        // The first is free (gRFC A6 calls it transparent): an upstream that says goodbye refuses many at once.
+        // The first is free (gRFC A6 calls it transparent): an upstream that says goodbye refuses
+        // many at once.
         if error.unprocessed && attempt == 1 {
             return Next::Retry(pause);
         }
@@ -203,9 +214,16 @@ mod tests {
                 .map(|_| pause(&policy.next(attempt, false, &error, LONG)))
                 .collect();
             let bound = Duration::from_millis(bound);
-            assert!(pauses.iter().all(|pause| *pause <= bound), "attempt {attempt}");
-            // Spread over the whole range: the chance that none of 200 falls in a quarter of it is 1e-25.
-            assert!(pauses.iter().any(|pause| *pause < bound / 4), "attempt {attempt}");
+            assert!(
+                pauses.iter().all(|pause| *pause <= bound),
+                "attempt {attempt}"
+            );
+            // Spread over the whole range: the chance that none of 200 falls in a quarter of it is
+            // 1e-25.
+            assert!(
+                pauses.iter().any(|pause| *pause < bound / 4),
+                "attempt {attempt}"
+            );
             assert!(
                 pauses.iter().any(|pause| *pause > bound * 3 / 4),
                 "attempt {attempt}"
@@ -241,7 +259,10 @@ mod tests {
             pauses.iter().any(|pause| *pause != pauses[0]),
             "all come at once: {pauses:?}"
         );
-        assert_eq!(policy.next(1, false, &slow, Duration::from_secs(5)), Next::Stop);
+        assert_eq!(
+            policy.next(1, false, &slow, Duration::from_secs(5)),
+            Next::Stop
+        );
         assert_eq!(policy.next(1, false, &slow, asked), Next::Stop);
     }
 
@@ -260,9 +281,15 @@ mod tests {
                 next => assert_eq!(next, Next::Spent),
             }
         }
-        assert!((90..=110).contains(&retries), "{retries} retries of 1000 calls");
+        assert!(
+            (90..=110).contains(&retries),
+            "{retries} retries of 1000 calls"
+        );
         assert_eq!(policy.counts.own.load(Ordering::Relaxed), retries);
-        assert_eq!(policy.counts.own_refused.load(Ordering::Relaxed), 1000 - retries);
+        assert_eq!(
+            policy.counts.own_refused.load(Ordering::Relaxed),
+            1000 - retries
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -281,13 +308,20 @@ mod tests {
                 Err(error) => {
                     assert_eq!(
                         (error.kind, error.reason.as_ref(), error.execution),
-                        (Kind::Unavailable, "RETRY_BUDGET_EXHAUSTED", Execution::NotStarted)
+                        (
+                            Kind::Unavailable,
+                            "RETRY_BUDGET_EXHAUSTED",
+                            Execution::NotStarted
+                        )
                     );
                     assert!(error.retries_spent && error.retry_after.is_some());
                 }
             }
         }
-        assert!((9..=11).contains(&admitted), "{admitted} retries of 100 calls");
+        assert!(
+            (9..=11).contains(&admitted),
+            "{admitted} retries of 100 calls"
+        );
         // Nothing is left for the sidecar's own.
         assert_eq!(
             policy.next(1, false, &error(Execution::NotStarted), LONG),

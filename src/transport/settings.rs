@@ -55,7 +55,8 @@ pub struct Timeouts {
     pub attempt: Duration,
     /// An idle connection is closed after this; keep it under the server's own.
     pub idle: Duration,
-    /// A connection is replaced by a fresh one after about this, so that changes in DNS are followed.
+    /// A connection is replaced by a fresh one after about this, so that changes in DNS are
+    /// followed.
     pub max_connection_age: Duration,
 }
 
@@ -81,7 +82,8 @@ pub struct Breaker {
     pub enabled: bool,
     /// Failures in a row that open the circuit; 0 turns this signal off.
     pub consecutive_failures: u32,
-    /// Opens when fewer than this share of the window's requests went well; 0–1, 0 turns this signal off.
+    /// Opens when fewer than this share of the window's requests went well; 0–1, 0 turns this
+    /// signal off.
     pub success_rate: f64,
     /// Requests that the window must hold before that share counts; at least 1.
     pub min_requests: u32,

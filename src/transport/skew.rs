@@ -1,14 +1,17 @@
-//! What time it is at the upstream: learnt from the `Date` of its answers, and carried by signatures.
+//! What time it is at the upstream: learnt from the `Date` of its answers, and carried by
+//! signatures.
 //!
-//! Both clouds refuse a signature whose time is minutes away from theirs (NCP 5, Huawei 15), so a machine whose clock is
-//! wrong could call nothing. One [`Skew`] belongs to one host of one target and is shared by all threads. It counts from
-//! a monotonic clock: once an answer has shown the time, a step of the machine's wall clock changes nothing.
+//! Both clouds refuse a signature whose time is minutes away from theirs (NCP 5, Huawei 15), so a
+//! machine whose clock is wrong could call nothing. One [`Skew`] belongs to one host of one target
+//! and is shared by all threads. It counts from a monotonic clock: once an answer has shown the
+//! time, a step of the machine's wall clock changes nothing.
 //!
-//! Whom to believe: an answer to a signature that was **accepted** proves our time right to within the cloud's own window,
-//! so its `Date` only corrects within that; a **refused** signature may be far off, so its `Date` is tried once and
-//! taken back if the upstream refuses that time as well. Any hop can write a `Date`, and a signature for another time is
-//! good at that time: no correction leads farther from the machine's clock than the configuration says, refusals correct
-//! a few times in a while, and each is told in the log. Knows no cloud.
+//! Whom to believe: an answer to a signature that was **accepted** proves our time right to within
+//! the cloud's own window, so its `Date` only corrects within that; a **refused** signature may be
+//! far off, so its `Date` is tried once and taken back if the upstream refuses that time as well.
+//! Any hop can write a `Date`, and a signature for another time is good at that time: no correction
+//! leads farther from the machine's clock than the configuration says, refusals correct a few times
+//! in a while, and each is told in the log. Knows no cloud.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -21,16 +24,18 @@ use tracing::{info, warn};
 use crate::clock;
 use crate::telemetry::log::LineLimit;
 
-/// A `Date` this near to what is known changes nothing: it counts whole seconds, and clouds answer from many machines.
+/// A `Date` this near to what is known changes nothing: it counts whole seconds, and clouds answer
+/// from many machines.
 const DEAD_BAND_MS: i64 = 5_000;
-/// The widest window in which a cloud accepts a signature (Huawei, 15 minutes): an accepted one proves that much, and a
-/// `Date` beyond it is some hop's own.
+/// The widest window in which a cloud accepts a signature (Huawei, 15 minutes): an accepted one
+/// proves that much, and a `Date` beyond it is some hop's own.
 const PROVEN_MS: i64 = 15 * 60_000;
 /// A machine's clock this far off is told to the operator …
 const TELL_MS: i64 = 60_000;
 /// … and that near is well again.
 const WELL_MS: i64 = 30_000;
-/// For so long after a `Date` led to a second refusal no other is tried: a wrong key must not be sent twice a call.
+/// For so long after a `Date` led to a second refusal no other is tried: a wrong key must not be
+/// sent twice a call.
 const REFUTED_MS: i64 = 60_000;
 /// So many corrections by refusals …
 const CORRECTIONS: u32 = 4;
@@ -54,7 +59,8 @@ pub(super) struct Skew {
     told: AtomicBool,
     /// How far from the machine's clock a correction may lead, in milliseconds.
     farthest: i64,
-    /// When the present count of corrections by refusals began, in milliseconds since `born`, and the count.
+    /// When the present count of corrections by refusals began, in milliseconds since `born`, and
+    /// the count.
     corrections: Mutex<(i64, u32)>,
     /// Lines about a `Date` that is not believed.
     disbelieved: LineLimit,
@@ -109,11 +115,15 @@ impl Skew {
             UNKNOWN => wall.saturating_sub(steady),
             known => known,
         };
-        Reading { wall, steady, origin }
+        Reading {
+            wall,
+            steady,
+            origin,
+        }
     }
 
-    /// How far the machine's clock is ahead of the upstream's, in milliseconds; `None` until an answer has shown it.
-    /// Within a few seconds it is 0: `Date` tells no more.
+    /// How far the machine's clock is ahead of the upstream's, in milliseconds; `None` until an
+    /// answer has shown it. Within a few seconds it is 0: `Date` tells no more.
     pub(super) fn machine_ahead_ms(&self) -> Option<i64> {
         (self.origin.load(Relaxed) != UNKNOWN).then(|| self.read().machine_ahead())
     }
@@ -149,8 +159,9 @@ impl Skew {
         self.tell(&Reading { origin, ..*sent }, host);
     }
 
-    /// Learns from the refusal of a request signed at `sent`. `Some` = its time was off by `least` or more and has been
-    /// corrected, so that signing again may help; to be followed by [`Skew::refute`] if it did not.
+    /// Learns from the refusal of a request signed at `sent`. `Some` = its time was off by `least`
+    /// or more and has been corrected, so that signing again may help; to be followed by
+    /// [`Skew::refute`] if it did not.
     pub(super) fn refused(
         &self,
         sent: &Reading,
@@ -191,7 +202,11 @@ impl Skew {
             return None;
         }
         self.origin.store(to, Relaxed);
-        let ahead = Reading { origin: to, ..*sent }.machine_ahead();
+        let ahead = Reading {
+            origin: to,
+            ..*sent
+        }
+        .machine_ahead();
         let (seconds, side) = apart(ahead);
         warn!(
             host,
@@ -221,7 +236,10 @@ impl Skew {
 
     /// Whether refusals have not corrected too often; counts this one.
     fn may_correct(&self, now: i64) -> bool {
-        let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut corrections = self
+            .corrections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let (began, count) = &mut *corrections;
         if now - *began >= CORRECTIONS_MS {
             (*began, *count) = (now, 0);
@@ -233,7 +251,8 @@ impl Skew {
         may
     }
 
-    /// Takes a correction back that the upstream refused too: the time was not the cause, or the `Date` was wrong.
+    /// Takes a correction back that the upstream refused too: the time was not the cause, or the
+    /// `Date` was wrong.
     pub(super) fn refute(&self, correction: Correction) {
         // Whoever has learnt better in between is left alone.
         let _ = self
@@ -282,12 +301,13 @@ fn apart(ahead_ms: i64) -> (i64, &'static str) {
 
 impl Reading {
     fn machine_ahead(&self) -> i64 {
-        self.wall.saturating_sub(self.origin.saturating_add(self.steady))
+        self.wall
+            .saturating_sub(self.origin.saturating_add(self.steady))
     }
 }
 
-/// What one answer proves of the upstream's time at `born`: it was made between our sending and our receiving, and `Date`
-/// is cut to a second. A slow answer proves little and so moves little.
+/// What one answer proves of the upstream's time at `born`: it was made between our sending and our
+/// receiving, and `Date` is cut to a second. A slow answer proves little and so moves little.
 struct Shown {
     earliest: i64,
     latest: i64,
@@ -308,14 +328,15 @@ impl Shown {
     }
 }
 
-/// How far the time of a signature made for `signed` was from the upstream's, by the `Date` of its answer.
+/// How far the time of a signature made for `signed` was from the upstream's, by the `Date` of its
+/// answer.
 pub(super) fn off_by(signed: SystemTime, headers: &HeaderMap) -> Option<Duration> {
     let apart = to_millis(date(headers)?).abs_diff(to_millis(signed));
     Some(Duration::from_millis(apart))
 }
 
-/// The one `Date` of an answer fresh from its origin (RFC 9110 §6.6.1). Two that differ, one from a cache (`Age`, RFC 9111
-/// §5.1) and garbage are as none.
+/// The one `Date` of an answer fresh from its origin (RFC 9110 §6.6.1). Two that differ, one from a
+/// cache (`Age`, RFC 9111 §5.1) and garbage are as none.
 pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
     let mut all = headers.get_all(header::DATE).iter();
     let text = all.next()?;

@@ -1,4 +1,5 @@
-//! How the load rules of a target stand: plain numbers that metrics read, no names and no format of theirs.
+//! How the load rules of a target stand: plain numbers that metrics read, no names and no format of
+//! theirs.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

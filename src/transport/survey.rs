@@ -1,7 +1,8 @@
-//! A look at the way to a host, step by step, on connections of its own: name, TCP, TLS. Sends no request.
+//! A look at the way to a host, step by step, on connections of its own: name, TCP, TLS. Sends no
+//! request.
 //!
-//! The data path does all of this at once and tells the first failure in a sentence; here each step is told by itself,
-//! with what was observed.
+//! The data path does all of this at once and tells the first failure in a sentence; here each step
+//! is told by itself, with what was observed.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -89,7 +90,10 @@ pub async fn resolve(host: &str, port: u16, ends: Instant) -> Result<Vec<SocketA
             let mut found: Vec<_> = found.collect();
             found.dedup();
             if found.is_empty() {
-                return Err(failure(Problem::NoAddress, format!("{host} has no address")));
+                return Err(failure(
+                    Problem::NoAddress,
+                    format!("{host} has no address"),
+                ));
             }
             Ok(found)
         }
@@ -113,7 +117,10 @@ pub async fn connect(
             Ok(Err(why)) if why.kind() == std::io::ErrorKind::ConnectionRefused => {
                 failure(Problem::Refused, format!("{address} refuses connections"))
             }
-            Ok(Err(why)) => failure(Problem::Network, format!("{address} cannot be reached ({why})")),
+            Ok(Err(why)) => failure(
+                Problem::Network,
+                format!("{address} cannot be reached ({why})"),
+            ),
             Err(_) => {
                 let waited = began.elapsed().as_millis();
                 failure(
@@ -126,7 +133,8 @@ pub async fn connect(
     Err(last)
 }
 
-/// A handshake with the very roots, protocols and client certificate of the data path. The connection is closed again.
+/// A handshake with the very roots, protocols and client certificate of the data path. The
+/// connection is closed again.
 pub async fn handshake(stream: TcpStream, host: &str, tls: &Tls, ends: Instant) -> Handshake {
     let seen = Arc::<Mutex<Vec<Certificate>>>::default();
     let outcome = agree(stream, host, tls, ends, Arc::clone(&seen)).await;
@@ -144,7 +152,10 @@ async fn agree(
     let config = tls
         .watched(|inner| Arc::new(Recording { inner, seen }))
         .map_err(|why| failure(Problem::BadFiles, why))?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let bare = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
     let name = ServerName::try_from(bare).map_err(|_| {
         failure(
             Problem::WrongName,

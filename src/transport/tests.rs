@@ -10,7 +10,10 @@ fn retry_after_is_seconds_or_a_date_and_nonsense_is_absent() {
     for (text, expected) in [
         ("7", Some(Duration::from_secs(7))),
         (" 0 ", Some(Duration::ZERO)),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", Some(Duration::from_secs(7))),
+        (
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            Some(Duration::from_secs(7)),
+        ),
         ("Sun, 06 Nov 1994 08:49:00 GMT", Some(Duration::ZERO)),
         ("-1", None),
         ("soon", None),
@@ -38,5 +41,8 @@ fn a_date_to_retry_after_counts_from_the_answers_own_clock() {
         header::DATE,
         HeaderValue::from_static("Sat, 21 Nov 2026 08:00:00 GMT"),
     );
-    assert_eq!(retry_after(&headers, machine), Some(Duration::from_secs(30)));
+    assert_eq!(
+        retry_after(&headers, machine),
+        Some(Duration::from_secs(30))
+    );
 }

@@ -1,10 +1,11 @@
-//! The rate that the cloud allows, learnt from its 429s: CUBIC (RFC 9438) on a token bucket, as the AWS SDKs' adaptive
-//! retry mode does it.
+//! The rate that the cloud allows, learnt from its 429s: CUBIC (RFC 9438) on a token bucket, as the
+//! AWS SDKs' adaptive retry mode does it.
 //!
-//! Off until the cloud refuses a request for the rate of all. Then the rate is cut to 70 % of what was sent, climbs
-//! back to what was refused, waits there, and tries more; when half a minute of trying more goes well it is off again.
-//! A `Retry-After` stops the one call that got it and not the target: Huawei's gateway limits each API by itself, and
-//! neither cloud documents the header, so that one odd value would stop calls that would have passed.
+//! Off until the cloud refuses a request for the rate of all. Then the rate is cut to 70 % of what
+//! was sent, climbs back to what was refused, waits there, and tries more; when half a minute of
+//! trying more goes well it is off again. A `Retry-After` stops the one call that got it and not
+//! the target: Huawei's gateway limits each API by itself, and neither cloud documents the header,
+//! so that one odd value would stop calls that would have passed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,12 +15,13 @@ use tokio::time::Instant;
 
 use crate::error::{Component, Error, Kind, Scope};
 
-/// What is left of the rate after a refusal, and how fast the curve climbs (RFC 9438 §4.6, §5; the AWS SDKs use the
-/// same in seconds).
+/// What is left of the rate after a refusal, and how fast the curve climbs (RFC 9438 §4.6, §5; the
+/// AWS SDKs use the same in seconds).
 const BETA: f64 = 0.7;
 const SCALE: f64 = 0.4;
-/// Never slower than this, in requests a second: below it pauses between retries do the work, and a rate measured on so
-/// few requests means nothing. One refused call in a quiet hour must not hold up its own retry, or the next call.
+/// Never slower than this, in requests a second: below it pauses between retries do the work, and a
+/// rate measured on so few requests means nothing. One refused call in a quiet hour must not hold
+/// up its own retry, or the next call.
 const MIN_RATE: f64 = 5.0;
 /// Off again after this much trying more than what was refused.
 const FORGET: f64 = 30.0;
@@ -82,7 +84,8 @@ impl Throttle {
         }
     }
 
-    /// A token for one request, if it comes within `patience`: who must wait longer is refused at once.
+    /// A token for one request, if it comes within `patience`: who must wait longer is refused at
+    /// once.
     pub(super) fn take(&self, patience: Duration) -> Result<Token<'_>, Error> {
         let mut token = Token {
             throttle: self,
@@ -240,8 +243,8 @@ impl Drop for Token<'_> {
     }
 }
 
-/// A refusal for the rate of all requests together. A used-up quota does not pass, and what one function may take at
-/// once says nothing of the others.
+/// A refusal for the rate of all requests together. A used-up quota does not pass, and what one
+/// function may take at once says nothing of the others.
 fn is_throttling(error: &Error) -> bool {
     error.kind == Kind::ResourceExhausted
         && error.transient

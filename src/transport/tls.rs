@@ -1,7 +1,8 @@
 //! TLS towards an upstream: whom a target trusts, and who it says it is.
 //!
-//! The files are read again when told so; connections made from then on use what was read last, those that exist go on.
-//! What cannot be read never replaces what works. Knows nothing of connections or HTTP.
+//! The files are read again when told so; connections made from then on use what was read last,
+//! those that exist go on. What cannot be read never replaces what works. Knows nothing of
+//! connections or HTTP.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,8 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 pub struct TlsFiles {
     /// PEM bundle of authorities trusted in place of the built-in web roots.
     pub ca_file: Option<PathBuf>,
-    /// PEM chain shown to an upstream that asks for one, the own certificate first, and its PEM key.
+    /// PEM chain shown to an upstream that asks for one, the own certificate first, and its PEM
+    /// key.
     pub client: Option<ClientFiles>,
 }
 
@@ -116,7 +118,11 @@ impl Tls {
         let client = client
             .into_iter()
             .flat_map(|files| [&files.certificate, &files.key]);
-        self.files.ca_file.iter().chain(client).map(PathBuf::as_path)
+        self.files
+            .ca_file
+            .iter()
+            .chain(client)
+            .map(PathBuf::as_path)
     }
 }
 
@@ -133,7 +139,9 @@ impl Loaded {
             .with_root_certificates(bytes.roots(files)?);
         let mut config = match (&bytes.client, &files.client) {
             (Some((chain, key)), Some(named)) => {
-                let broken = |why: String| format!("client_cert_file {}: {why}", named.certificate.display());
+                let broken = |why: String| {
+                    format!("client_cert_file {}: {why}", named.certificate.display())
+                };
                 let chain = certificates(chain).map_err(&broken)?;
                 if chain.is_empty() {
                     return Err(broken("holds no certificate".to_owned()));

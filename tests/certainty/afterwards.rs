@@ -1,4 +1,5 @@
-//! After the storm: are all slots free, all connections gone, is the memory back? And how late was the machine itself?
+//! After the storm: are all slots free, all connections gone, is the memory back? And how late was
+//! the machine itself?
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,7 +16,8 @@ use crate::plan::{Operation, Plan, Repeat};
 use crate::sidecar::Caller;
 use crate::upstream::Lane;
 
-/// How long idle connections may take to go: their idle timeout of a second, and what a busy machine adds.
+/// How long idle connections may take to go: their idle timeout of a second, and what a busy
+/// machine adds.
 const GONE: Duration = Duration::from_secs(15);
 
 /// Lanes looked at together: a machine that is too busy is not what is asked here.
@@ -24,14 +26,25 @@ const AT_ONCE: usize = 8;
 /// Calls for which a lane's circuit may stay open, a tenth of a second each.
 const PROBES: usize = 50;
 
-/// Each lane answers as many calls at once as it has slots, and lets its connections go afterwards. What is not so.
-pub async fn unwell(sidecar: &Sidecar, lanes: &[Arc<Lane>], slots: usize, number: u64) -> Vec<String> {
+/// Each lane answers as many calls at once as it has slots, and lets its connections go afterwards.
+/// What is not so.
+pub async fn unwell(
+    sidecar: &Sidecar,
+    lanes: &[Arc<Lane>],
+    slots: usize,
+    number: u64,
+) -> Vec<String> {
     let caller = Caller::new(sidecar);
     let mut unwell = Vec::new();
     for (group, some) in lanes.chunks(AT_ONCE).enumerate() {
         let checks = some.iter().enumerate().map(|(at, lane)| {
             let before = (group * AT_ONCE + at) * (slots + PROBES);
-            full(&caller, lane, slots, number + u64::try_from(before).unwrap())
+            full(
+                &caller,
+                lane,
+                slots,
+                number + u64::try_from(before).unwrap(),
+            )
         });
         unwell.extend(join_all(checks).await.into_iter().flatten());
     }
@@ -42,13 +55,15 @@ pub async fn unwell(sidecar: &Sidecar, lanes: &[Arc<Lane>], slots: usize, number
     });
     if closed.await.is_err() {
         let open = lanes.iter().filter(|lane| lane.open() > 0);
-        unwell.extend(open.map(|lane| format!("{} has {} open connections", lane.target(), lane.open())));
+        unwell.extend(
+            open.map(|lane| format!("{} has {} open connections", lane.target(), lane.open())),
+        );
     }
     unwell
 }
 
-/// As many calls at once as there are slots, each held for a while by a slow answer. There is no queue, so a slot that
-/// was not given back refuses one of them.
+/// As many calls at once as there are slots, each held for a while by a slow answer. There is no
+/// queue, so a slot that was not given back refuses one of them.
 async fn full(caller: &Caller, lane: &Lane, slots: usize, first: u64) -> Option<String> {
     let target = lane.target();
     let plan = |number| Plan {
@@ -62,10 +77,12 @@ async fn full(caller: &Caller, lane: &Lane, slots: usize, first: u64) -> Option<
         faults: Vec::new(),
         ..Plan::of(0, number)
     };
-    // What idle connections are left from the storm may be dead; finding that out is not what is asked here.
+    // What idle connections are left from the storm may be dead; finding that out is not what is
+    // asked here.
     lane.refuse().await;
     lane.listen();
-    // Nor is a circuit that the storm's end left open: it closes with the first call that is let through.
+    // Nor is a circuit that the storm's end left open: it closes with the first call that is let
+    // through.
     for probe in 0..PROBES {
         let number = first + u64::try_from(slots + probe).unwrap();
         lane.arm(number, []);
@@ -86,7 +103,9 @@ async fn full(caller: &Caller, lane: &Lane, slots: usize, first: u64) -> Option<
     for (number, _) in &answers {
         lane.shared.ledger.close(*number);
     }
-    let bad = answers.into_iter().find(|(_, answer)| answer.code != Code::Ok);
+    let bad = answers
+        .into_iter()
+        .find(|(_, answer)| answer.code != Code::Ok);
     bad.map(|(_, answer)| format!("{target}: {answer:?}"))
 }
 
@@ -106,7 +125,10 @@ pub struct Pulse {
 
 impl Pulse {
     pub fn start() -> Self {
-        let (over, worst_us) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (over, worst_us) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicU64::new(0)),
+        );
         let (ended, worst) = (Arc::clone(&over), Arc::clone(&worst_us));
         std::thread::spawn(move || {
             let nap = Duration::from_millis(5);
@@ -124,9 +146,10 @@ impl Pulse {
         Duration::from_micros(self.worst_us.load(Ordering::Relaxed))
     }
 
-    /// How late an answer may be for its caller. The sidecar answers before the deadline; what comes on top is what a busy
-    /// machine takes to run its thread and the caller's, behind everything else that is due at the time: a quarter of a
-    /// second, and ten times what the worst of all wake-ups took here.
+    /// How late an answer may be for its caller. The sidecar answers before the deadline; what
+    /// comes on top is what a busy machine takes to run its thread and the caller's, behind
+    /// everything else that is due at the time: a quarter of a second, and ten times what the worst
+    /// of all wake-ups took here.
     pub fn allowance(&self) -> Duration {
         Duration::from_millis(250) + 10 * self.worst()
     }

@@ -1,5 +1,6 @@
-//! What the two clouds say, from their documents (`NCP`: compute-cloudfunctions, common-ncpapi; `FunctionGraph`:
-//! `functiongraph_06_0125`, 0126 and the appendices of error codes), written down a second time.
+//! What the two clouds say, from their documents (`NCP`: compute-cloudfunctions, common-ncpapi;
+//! `FunctionGraph`: `functiongraph_06_0125`, 0126 and the appendices of error codes), written down
+//! a second time.
 
 use crate::fault::Said;
 use crate::ledger::Step;
@@ -81,7 +82,9 @@ impl Cloud {
                 hint,
             ),
             (Said::ServiceThrottle, Self::Ncp) => ncp_fault(429, "420", "Rate Limited"),
-            (Said::ServiceThrottle, Self::FunctionGraph) => fss(429, "FSS.0429", "Too many requests"),
+            (Said::ServiceThrottle, Self::FunctionGraph) => {
+                fss(429, "FSS.0429", "Too many requests")
+            }
             (Said::Unauthenticated, Self::Ncp) => ncp_fault(401, "200", "Authentication Failed"),
             (Said::Unauthenticated, Self::FunctionGraph) => fss(
                 401,
@@ -101,9 +104,13 @@ impl Cloud {
             (Said::Unavailable, Self::Ncp) => ncp_fault(503, "500", "Endpoint Error"),
             (Said::Unavailable, Self::FunctionGraph) => fss(503, "FSS.0503", "Service unavailable"),
             (Said::GatewayFailed, Self::Ncp) => ncp_fault(500, "900", "Unexpected Error"),
-            (Said::GatewayFailed, Self::FunctionGraph) => fss(500, "APIGW.0601", "Internal server error"),
+            (Said::GatewayFailed, Self::FunctionGraph) => {
+                fss(500, "APIGW.0601", "Internal server error")
+            }
             (Said::GatewayTimeout, Self::Ncp) => ncp_fault(504, "510", "Endpoint Timeout"),
-            (Said::GatewayTimeout, Self::FunctionGraph) => fss(504, "APIGW.0201", "Backend timeout."),
+            (Said::GatewayTimeout, Self::FunctionGraph) => {
+                fss(504, "APIGW.0201", "Backend timeout.")
+            }
         }
     }
 }
@@ -154,7 +161,8 @@ fn page(status: u16) -> Http {
     let http = Http {
         status,
         headers: vec![("Content-Type", "text/html".to_owned())],
-        body: "<html><head><title>Gateway</title></head><body><h1>One moment</h1></body></html>".to_owned(),
+        body: "<html><head><title>Gateway</title></head><body><h1>One moment</h1></body></html>"
+            .to_owned(),
     };
     if status == 302 {
         http.header("Location", "https://login.example/")

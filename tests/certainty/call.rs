@@ -59,7 +59,10 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan, number: usize) 
     };
     match plan.operation {
         Operation::Invoke => {
-            let answer = caller.invocations().invoke(within(plan, number, run())).await;
+            let answer = caller
+                .invocations()
+                .invoke(within(plan, number, run()))
+                .await;
             told(answer, |answer| {
                 let activation = answer.activation.unwrap_or_default();
                 match activation.status() {
@@ -110,7 +113,10 @@ pub async fn perform(caller: &Caller, target: &str, plan: &Plan, number: usize) 
                 action: Some(action(plan.cloud)),
                 ..PutActionRequest::default()
             };
-            let answer = caller.actions().put_action(within(plan, number, request)).await;
+            let answer = caller
+                .actions()
+                .put_action(within(plan, number, request))
+                .await;
             told(answer, |answer| {
                 let description = answer.action.unwrap_or_default().description;
                 description.strip_prefix("call-")?.parse().ok()
@@ -202,12 +208,20 @@ pub fn told<T>(answer: Result<Response<T>, Status>, of: impl FnOnce(T) -> Option
         },
         Err(status) => {
             let info = status.get_details_error_info();
-            let fact = |name: &str| info.as_ref().and_then(|info| info.metadata.get(name).cloned());
+            let fact = |name: &str| {
+                info.as_ref()
+                    .and_then(|info| info.metadata.get(name).cloned())
+            };
             Answer {
                 code: status.code(),
-                reason: info.as_ref().map(|info| info.reason.clone()).unwrap_or_default(),
+                reason: info
+                    .as_ref()
+                    .map(|info| info.reason.clone())
+                    .unwrap_or_default(),
                 execution: fact("execution"),
-                attempts: fact("attempts").and_then(|count| count.parse().ok()).unwrap_or(0),
+                attempts: fact("attempts")
+                    .and_then(|count| count.parse().ok())
+                    .unwrap_or(0),
                 of: None,
                 since: None,
                 message: status.message().to_owned(),

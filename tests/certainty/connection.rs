@@ -1,5 +1,5 @@
-//! What happens on one connection: requests are read, faults come in, executions are written into the books at the very
-//! point where they happen.
+//! What happens on one connection: requests are read, faults come in, executions are written into
+//! the books at the very point where they happen.
 
 use std::time::Duration;
 
@@ -50,7 +50,8 @@ async fn while_idle(mut wire: Wire, order: Idle) {
     match order {
         Idle::Ended(end) => wire.end(end).await,
         Idle::Timeout408 => {
-            let said = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+            let said =
+                b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
             wire.write(said).await;
         }
         Idle::Garbage => {
@@ -85,7 +86,10 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
             return over(wire, end).await;
         }
         Fault::EarlyRefusal => {
-            let answer = shared.cloud.said(Said::Unavailable).header("Connection", "close");
+            let answer = shared
+                .cloud
+                .said(Said::Unavailable)
+                .header("Connection", "close");
             wire.write(&answer.bytes()).await;
             return over(wire, End::Close).await;
         }
@@ -100,7 +104,10 @@ async fn request(mut wire: Wire, fault: Fault, shared: &Shared) -> Option<Wire> 
             if executed {
                 carry_out(shared, call, step, head.of);
             }
-            return wire.write(&shared.cloud.said(said).bytes()).await.then_some(wire);
+            return wire
+                .write(&shared.cloud.said(said).bytes())
+                .await
+                .then_some(wire);
         }
         Fault::RefusalCut => {
             let answer = shared.cloud.said(Said::RefusedInGood).bytes();
@@ -198,7 +205,8 @@ async fn respond(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
                 .iter()
                 .take(count.into())
             {
-                wire.write(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).await;
+                wire.write(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes())
+                    .await;
             }
             wire.write(&whole).await
         }
@@ -220,7 +228,10 @@ async fn respond(mut wire: Wire, fault: Fault, answer: &Http) -> Option<Wire> {
             wire.write(&[answer.head(length).as_bytes(), &body].concat())
                 .await
         }
-        Fault::Drip(millis) => wire.drip(&whole, Duration::from_millis(millis.into())).await,
+        Fault::Drip(millis) => {
+            wire.drip(&whole, Duration::from_millis(millis.into()))
+                .await
+        }
         Fault::SaysClose => {
             let last = answer.clone().header("Connection", "close");
             wire.write(&last.bytes()).await;
@@ -292,11 +303,17 @@ fn asked(head: &Head, shared: &Shared) -> Asked {
 
 fn is_list(target: &str, path: &str) -> bool {
     let of_one = number_after(target, &parameter("request_id")).is_some();
-    let lists = ["/actions", "/activations", "/functions", "/async-invocations"];
+    let lists = [
+        "/actions",
+        "/activations",
+        "/functions",
+        "/async-invocations",
+    ];
     lists.iter().any(|list| path.ends_with(list)) && !of_one
 }
 
-/// A run's body must be the one that belongs to its call: bodies that were mixed up would be worse than any fault.
+/// A run's body must be the one that belongs to its call: bodies that were mixed up would be worse
+/// than any fault.
 fn check(call: u64, step: Step, body: &[u8], shared: &Shared) {
     if matches!(step, Step::Run | Step::RunAsync) {
         let text = String::from_utf8_lossy(body);

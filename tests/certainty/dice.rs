@@ -5,7 +5,8 @@ pub struct Dice(fastrand::Rng);
 
 impl Dice {
     pub fn of(seed: u64, call: u64) -> Self {
-        // Neighbouring numbers must not give neighbouring throws: the finaliser of SplitMix64 spreads them.
+        // Neighbouring numbers must not give neighbouring throws: the finaliser of SplitMix64
+        // spreads them.
         let mut mixed = seed ^ call.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

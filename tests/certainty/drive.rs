@@ -13,7 +13,8 @@ use crate::upstream::Lane;
 /// A call that has no answer so long after its deadline is lost.
 const LOST: Duration = Duration::from_secs(20);
 
-/// Drives `plan` over `lane`; the tries in the order of their beginning. `Err` = a try that was never answered.
+/// Drives `plan` over `lane`; the tries in the order of their beginning. `Err` = a try that was
+/// never answered.
 pub async fn drive(lane: &Lane, caller: &Caller, plan: &Plan) -> Result<Vec<Try>, String> {
     let mut faults = plan.faults.as_slice();
     let mut closed = None;

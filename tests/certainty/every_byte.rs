@@ -1,4 +1,5 @@
-//! The answer cut at each of its bytes: whatever was seen of it, the caller is told neither more nor less than that proves.
+//! The answer cut at each of its bytes: whatever was seen of it, the caller is told neither more
+//! nor less than that proves.
 
 use std::time::Duration;
 
@@ -24,7 +25,10 @@ async fn an_answer_cut_at_any_byte_is_unknown_unless_its_head_names_the_run() {
         .collect();
     let sidecar = start(&targets);
     let cut = join_all(lanes.iter().map(|lane| cut_everywhere(lane, &sidecar))).await;
-    println!("an answer was cut at {} places", cut.into_iter().sum::<usize>());
+    println!(
+        "an answer was cut at {} places",
+        cut.into_iter().sum::<usize>()
+    );
 }
 
 /// Cuts a run's answer after 1, 2, 3, … bytes; how many places there are.
@@ -33,14 +37,15 @@ async fn cut_everywhere(lane: &Lane, sidecar: &faas_sidecar::app::Sidecar) -> us
     let number = u64::try_from(lane.number).unwrap();
     let answer = lane.shared.cloud.good(Step::Run, number);
     let head = answer.bytes().len() - answer.body.len();
-    let in_head = (0..head - 1).map(|at| (Fault::InAnswerHead as fn(u16, End) -> Fault, at, "unknown"));
+    let in_head =
+        (0..head - 1).map(|at| (Fault::InAnswerHead as fn(u16, End) -> Fault, at, "unknown"));
     // Half of a good answer may be half of an error, unless the head names the run.
     let in_body = match lane.shared.cloud {
         Cloud::Ncp => "unknown",
         Cloud::FunctionGraph => "completed",
     };
-    let in_body =
-        (0..answer.body.len()).map(|at| (Fault::InAnswerBody as fn(u16, End) -> Fault, at, in_body));
+    let in_body = (0..answer.body.len())
+        .map(|at| (Fault::InAnswerBody as fn(u16, End) -> Fault, at, in_body));
     let mut places = 0;
     for (fault, at, expected) in in_head.chain(in_body) {
         for end in [End::Close, End::Reset] {

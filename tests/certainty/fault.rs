@@ -141,8 +141,9 @@ impl From<StreamFault> for Fault {
 impl Fault {
     /// One at random; `body` is the length of the request's body.
     pub fn draw(dice: &mut Dice, body: u32) -> Self {
-        let end =
-            |dice: &mut Dice| dice.one_of(&[End::Close, End::Close, End::Reset, End::Reset, End::Stall]);
+        let end = |dice: &mut Dice| {
+            dice.one_of(&[End::Close, End::Close, End::Reset, End::Reset, End::Stall])
+        };
         let cut = |dice: &mut Dice| dice.one_of(&[End::Close, End::Reset]);
         let small = |dice: &mut Dice, high| u16::try_from(dice.between(1, high)).unwrap();
         match dice.between(0, 99) {
@@ -155,7 +156,10 @@ impl Fault {
                     Idle::Timeout408,
                     Idle::Garbage,
                 ];
-                Self::WhileIdle(dice.one_of(&idle), u16::try_from(dice.between(0, 3)).unwrap())
+                Self::WhileIdle(
+                    dice.one_of(&idle),
+                    u16::try_from(dice.between(0, 3)).unwrap(),
+                )
             }
             9..=12 => Self::OnAccept(end(dice)),
             13..=17 => Self::OnArrival(end(dice)),
@@ -182,7 +186,9 @@ impl Fault {
             71 => Self::HeadersTwice,
             72..=73 => Self::SaysClose,
             74..=76 => Self::EndsAfterAnswer(cut(dice)),
-            77 => Self::Under(dice.one_of(&[207, 302, 303, 404, 409, 422, 429, 500, 502, 503, 600])),
+            77 => {
+                Self::Under(dice.one_of(&[207, 302, 303, 404, 409, 422, 429, 500, 502, 503, 600]))
+            }
             78 => Self::BadText,
             79 => Self::RefusalCut,
             80 => Self::OfAnother,
@@ -257,7 +263,8 @@ impl Fault {
         }
     }
 
-    /// What a peer could have known for sure: from the connection that never was, from the cloud's own word. `None` where the same bytes may mean either.
+    /// What a peer could have known for sure: from the connection that never was, from the cloud's
+    /// own word. `None` where the same bytes may mean either.
     pub fn knowable(self) -> Option<&'static str> {
         match self {
             Self::Refused(_) | Self::Unanswered(_) => Some("not_started"),
@@ -332,7 +339,9 @@ impl Said {
             | Self::Forbidden
             | Self::TryAgain
             | Self::RefusedInGood => true,
-            Self::Page(status) | Self::Bare(status) => (300..500).contains(&status) && status != 303,
+            Self::Page(status) | Self::Bare(status) => {
+                (300..500).contains(&status) && status != 303
+            }
             _ => false,
         }
     }

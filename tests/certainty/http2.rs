@@ -1,5 +1,6 @@
-//! The same proof over TLS and HTTP/2, where many calls share a connection and a server has more ways to fail: refused
-//! streams, goodbyes that name the last stream they count, resets before and after the work, frames cut in half.
+//! The same proof over TLS and HTTP/2, where many calls share a connection and a server has more
+//! ways to fail: refused streams, goodbyes that name the last stream they count, resets before and
+//! after the work, frames cut in half.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -108,7 +109,10 @@ async fn over_http2_no_call_lies_runs_twice_outlives_its_deadline_or_is_lost() {
             Some(tries) => settling.push_back((at, plan, tries)),
             None => lost += 1,
         }
-        while settling.front().is_some_and(|(at, ..)| at.elapsed() > SETTLED) {
+        while settling
+            .front()
+            .is_some_and(|(at, ..)| at.elapsed() > SETTLED)
+        {
             let (_, plan, tries) = settling.pop_front().unwrap();
             tally.add(&plan, &tries, &ledger.close(plan.number));
         }

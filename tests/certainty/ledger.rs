@@ -1,4 +1,5 @@
-//! What truly happened, by the number of a call: kept by the upstream, believed over everything else.
+//! What truly happened, by the number of a call: kept by the upstream, believed over everything
+//! else.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -95,7 +96,8 @@ impl Ledger {
         self.books().calls.remove(&call).unwrap_or_default()
     }
 
-    /// What is left at the end: calls that something happened to after they were taken off, and what must never be.
+    /// What is left at the end: calls that something happened to after they were taken off, and
+    /// what must never be.
     pub fn rest(&self) -> (Vec<u64>, Vec<String>) {
         let mut books = self.books();
         let late = books.calls.keys().copied().collect();
@@ -120,10 +122,12 @@ impl Truth {
 
     /// When this step was carried out, and for which try.
     pub fn executions(&self, step: Step) -> impl Iterator<Item = (Instant, Option<usize>)> {
-        self.events.iter().filter_map(move |(at, event)| match event {
-            Event::Executed(done, of) if *done == step => Some((*at, *of)),
-            _ => None,
-        })
+        self.events
+            .iter()
+            .filter_map(move |(at, event)| match event {
+                Event::Executed(done, of) if *done == step => Some((*at, *of)),
+                _ => None,
+            })
     }
 
     /// When the first request of this try was read.
@@ -145,7 +149,11 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Met(fault) => write!(f, "upstream meets it with: {} {fault:?}", fault.name()),
-            Self::Read(step, of) => write!(f, "upstream has read a whole request: {step:?}{}", of_try(*of)),
+            Self::Read(step, of) => write!(
+                f,
+                "upstream has read a whole request: {step:?}{}",
+                of_try(*of)
+            ),
             Self::Executed(step, of) => write!(f, "upstream EXECUTES {step:?}{}", of_try(*of)),
         }
     }

@@ -63,7 +63,9 @@ fn back_ends(cloud: Cloud, activations: bool) -> impl Iterator<Item = BackEnd> {
 }
 
 fn back_end(cloud: Cloud, list: List) -> BackEnd {
-    back_ends(cloud, list.activations).nth(list.back_end).unwrap()
+    back_ends(cloud, list.activations)
+        .nth(list.back_end)
+        .unwrap()
 }
 
 /// The page that is asked for, as this list's back end gives it.
@@ -74,8 +76,11 @@ pub fn page(cloud: Cloud, target: &str, call: u64) -> Http {
         activations: path.ends_with("activations") || path.ends_with("async-invocations"),
         back_end: usize::try_from(number_after(target, &mark).unwrap()).unwrap(),
     };
-    let number = |name: &str| number_after(target, &parameter(name)).map(|n| usize::try_from(n).unwrap());
-    let size = number("limit").or(number("maxitems")).or(number("pageSize"));
+    let number =
+        |name: &str| number_after(target, &parameter(name)).map(|n| usize::try_from(n).unwrap());
+    let size = number("limit")
+        .or(number("maxitems"))
+        .or(number("pageSize"));
     let at = match (number("marker"), number("pageNo")) {
         (Some(marker), _) => marker,
         (_, Some(page)) => (page - 1) * size.unwrap(),
@@ -87,7 +92,8 @@ pub fn page(cloud: Cloud, target: &str, call: u64) -> Http {
     let items = items.into_iter();
     let document = match (cloud, list.activations) {
         (Cloud::Ncp, true) => {
-            let runs = items.map(|n| json!({"activationId": id(n), "duration": 1, "status": "success"}));
+            let runs =
+                items.map(|n| json!({"activationId": id(n), "duration": 1, "status": "success"}));
             json!({"content": {"activations": runs.collect::<Vec<_>>(), "totalCount": total}})
         }
         (Cloud::Ncp, false) => {
@@ -107,8 +113,8 @@ pub fn page(cloud: Cloud, target: &str, call: u64) -> Http {
     json(200, document.to_string())
 }
 
-/// Reads all pages within the call's deadline: the answer is of the call when each item came once, on pages that were not
-/// too large. A failure speaks for its own page.
+/// Reads all pages within the call's deadline: the answer is of the call when each item came once,
+/// on pages that were not too large. A failure speaks for its own page.
 pub async fn read(caller: &Caller, target: &str, plan: &Plan, list: List, number: usize) -> Answer {
     let began = Instant::now();
     let name = list.name(plan.number);

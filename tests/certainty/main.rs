@@ -1,8 +1,9 @@
-//! Outcome certainty, proven: gRPC client → the real server → an upstream that fails in every way we could build and
-//! counts what it truly carried out.
+//! Outcome certainty, proven: gRPC client → the real server → an upstream that fails in every way
+//! we could build and counts what it truly carried out.
 //!
-//! Nothing here is shared with the code under test or with its emulator; the back ends of lists with its tests. `soak` is the proof by numbers, `outage` that of
-//! amplification, `http2` the same over TLS and HTTP/2, `matrix` the table in `docs/operations.md`.
+//! Nothing here is shared with the code under test or with its emulator; the back ends of lists
+//! with its tests. `soak` is the proof by numbers, `outage` that of amplification, `http2` the same
+//! over TLS and HTTP/2, `matrix` the table in `docs/operations.md`.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

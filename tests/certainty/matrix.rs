@@ -1,5 +1,6 @@
-//! The matrix "fault × operation × idempotent" → what the caller is told and what happened: every cell driven through
-//! sockets on both clouds, and the table of `docs/operations.md` compared with the result.
+//! The matrix "fault × operation × idempotent" → what the caller is told and what happened: every
+//! cell driven through sockets on both clouds, and the table of `docs/operations.md` compared with
+//! the result.
 //!
 //! `UPDATE_DOCS=1 cargo test --test certainty matrix` writes the table anew.
 
@@ -26,8 +27,9 @@ use table::{Cell, Row};
 /// Cells that run at once.
 const AT_ONCE: usize = 48;
 
-/// Three attempts without long pauses; what stalls is ended by the deadline and not by an attempt's own bound. Breaker and
-/// learnt rate may keep a later attempt from being sent, depending on the time; the matrix is of what is repeated at all.
+/// Three attempts without long pauses; what stalls is ended by the deadline and not by an attempt's
+/// own bound. Breaker and learnt rate may keep a later attempt from being sent, depending on the
+/// time; the matrix is of what is repeated at all.
 const SETTINGS: &str = "retry: {max_attempts: 3, initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 1000}}\n\
                         timeouts: {connect: 1s, attempt: 30s, request: 60s}\n\
                         breaker: {enabled: false}\n\
@@ -48,7 +50,8 @@ const ASKED: [(&str, Operation, bool); 7] = [
     ("delete", Operation::DeleteAction, true),
 ];
 
-/// One line of the matrix: its words, the fault that every attempt meets, and how the call is set up for it.
+/// One line of the matrix: its words, the fault that every attempt meets, and how the call is set
+/// up for it.
 struct Case {
     name: &'static str,
     /// Each of them alone, with the same outcome.
@@ -139,7 +142,10 @@ fn cases() -> Vec<Case> {
         case("slow drip that ends in time", Fault::Drip(1)),
         case("1xx before the answer", Fault::Interim(3)),
         case("204 with a body", Fault::NoContentWithBody),
-        case("length longer than the body, closed", Fault::LengthTooLong(Close)),
+        case(
+            "length longer than the body, closed",
+            Fault::LengthTooLong(Close),
+        ),
         case(
             "length longer than the body, stalled",
             Fault::LengthTooLong(Stall),
@@ -154,7 +160,10 @@ fn cases() -> Vec<Case> {
         case("Connection: close", Fault::SaysClose),
         case("closed after the answer", Fault::EndsAfterAnswer(Close)),
         said("429 of the gateway", Said::GatewayThrottle(false)),
-        said("429 of the gateway, Retry-After: 0", Said::GatewayThrottle(true)),
+        said(
+            "429 of the gateway, Retry-After: 0",
+            Said::GatewayThrottle(true),
+        ),
         said("429 of the service", Said::ServiceThrottle),
         said("\"try again\" (80031, APIGW.0613)", Said::TryAgain),
         said("401", Said::Unauthenticated),
@@ -162,7 +171,10 @@ fn cases() -> Vec<Case> {
         said("302, HTML", Said::Page(302)),
         said("200, HTML", Said::Page(200)),
         said("200 with a refusal inside", Said::RefusedInGood),
-        said("200 with a failure inside, not executed", Said::FailedInGood),
+        said(
+            "200 with a failure inside, not executed",
+            Said::FailedInGood,
+        ),
         failed("200 with a failure inside, executed", Said::FailedInGood),
         case("200 with half a refusal inside", Fault::RefusalCut),
         said("200 in a coding, not executed", Said::Coded),
@@ -210,8 +222,8 @@ fn cases() -> Vec<Case> {
             "other 4xx without a body (402, 405, 410, 418, 421, 425, 428, 431, 451, 499)",
             false,
             &[
-                402, 405, 406, 407, 410, 411, 414, 415, 416, 417, 418, 421, 423, 424, 425, 426, 428, 431,
-                451, 499,
+                402, 405, 406, 407, 410, 411, 414, 415, 416, 417, 418, 421, 423, 424, 425, 426,
+                428, 431, 451, 499,
             ],
         ),
         bare("502, 503 without a body, executed", true, &[502, 503]),
@@ -257,8 +269,15 @@ async fn the_matrix_of_the_documentation_is_what_happens() {
                 if case.large && !runs {
                     continue;
                 }
-                let plan = |(fault, call)| plan(call, cloud, *operation, *idempotent, case.large, fault);
-                let plans = case.faults.iter().copied().zip(&mut numbers).map(plan).collect();
+                let plan =
+                    |(fault, call)| plan(call, cloud, *operation, *idempotent, case.large, fault);
+                let plans = case
+                    .faults
+                    .iter()
+                    .copied()
+                    .zip(&mut numbers)
+                    .map(plan)
+                    .collect();
                 let lane = Lane::new(cells.len(), cloud, &ledger);
                 cells.push(Driven {
                     case: number,
@@ -300,7 +319,14 @@ async fn the_matrix_of_the_documentation_is_what_happens() {
     }
 }
 
-fn plan(call: u64, cloud: Cloud, operation: Operation, idempotent: bool, large: bool, fault: Fault) -> Plan {
+fn plan(
+    call: u64,
+    cloud: Cloud,
+    operation: Operation,
+    idempotent: bool,
+    large: bool,
+    fault: Fault,
+) -> Plan {
     Plan {
         number: call,
         cloud,
@@ -345,7 +371,8 @@ async fn drive(plan: &Plan, lane: &Lane, warm: bool, caller: &Caller, ledger: &L
         }
         _ => {
             // A put on FunctionGraph reads first; the fault is for the change itself.
-            let reads_first = plan.operation == Operation::PutAction && plan.cloud == Cloud::FunctionGraph;
+            let reads_first =
+                plan.operation == Operation::PutAction && plan.cloud == Cloud::FunctionGraph;
             lane.arm_for_good(plan.number, reads_first.then_some(Fault::None), fault);
         }
     }

@@ -57,7 +57,8 @@ async fn a_total_outage_is_not_amplified_beyond_a_tenth() {
             let most = outage.attempts.max(outage.requests);
             let (calls, attempts) = (as_f64(outage.calls), as_f64(most));
             let seconds = outage.took.as_secs_f64();
-            // The budget counts in whole seconds: the one that runs and the one that began it count as such.
+            // The budget counts in whole seconds: the one that runs and the one that began it count
+            // as such.
             let counted = seconds.ceil() + 1.0 + WINDOW;
             let allowed = (1.0 + RATIO) * calls + MIN_PER_SECOND * counted;
             println!(
@@ -93,7 +94,10 @@ async fn outages(settings: &str, calls: u64) -> Vec<(&'static str, Outage)> {
     let sidecar = start(&targets);
     let mut outages = Vec::new();
     for ((kind, fault), lane) in KINDS.into_iter().zip(&lanes) {
-        outages.push((kind, suffer(lane, fault, &Caller::new(&sidecar), calls).await));
+        outages.push((
+            kind,
+            suffer(lane, fault, &Caller::new(&sidecar), calls).await,
+        ));
     }
     outages
 }

@@ -1,4 +1,5 @@
-//! What one call does and what is done to it: all of it follows from the seed and the call's number.
+//! What one call does and what is done to it: all of it follows from the seed and the call's
+//! number.
 
 use std::time::Duration;
 
@@ -27,7 +28,8 @@ pub enum Repeat {
     Never,
     /// Two tries at once, as a hedging client makes them.
     AtOnce,
-    /// So many more tries, one after the other: each after the answer to the one before, or its cancellation.
+    /// So many more tries, one after the other: each after the answer to the one before, or its
+    /// cancellation.
     After(u8),
 }
 
@@ -111,7 +113,8 @@ impl Plan {
         }
     }
 
-    /// The steps that make the call's execution: all of them make it complete, one of them makes it begun.
+    /// The steps that make the call's execution: all of them make it complete, one of them makes it
+    /// begun.
     pub fn steps(&self) -> &'static [Step] {
         match (self.operation, self.cloud) {
             (Operation::Invoke, _) | (Operation::InvokeAsync, Cloud::Ncp) => &[Step::Run],

@@ -1,5 +1,5 @@
-//! The real server in this process, one target a lane, and generated clients without a clock of their own: a client that
-//! gives up by itself would hide a server that does not.
+//! The real server in this process, one target a lane, and generated clients without a clock of
+//! their own: a client that gives up by itself would hide a server that does not.
 
 use std::io::Write as _;
 
@@ -33,7 +33,9 @@ impl Caller {
             way: Http::builder(TokioExecutor::new())
                 .http2_only(true)
                 .build(connector),
-            origin: format!("http://{}", sidecar.tcp().unwrap()).parse().unwrap(),
+            origin: format!("http://{}", sidecar.tcp().unwrap())
+                .parse()
+                .unwrap(),
         }
     }
 
@@ -54,14 +56,19 @@ pub fn target(name: &str, cloud: Cloud, url: &str, settings: &str) -> String {
             "provider: functiongraph\n    region: cn-north-4\n    project_id: 7aad83af3e8d42e99ac194e8419e2c9b"
         }
     };
-    let settings: String = settings.lines().map(|line| format!("    {line}\n")).collect();
+    let settings: String = settings
+        .lines()
+        .map(|line| format!("    {line}\n"))
+        .collect();
     format!("  {name}:\n    {place}\n    base_url: {url}\n{settings}")
 }
 
 /// A sidecar with these targets, started as `serve` starts it.
 pub fn start(targets: &str) -> Sidecar {
     let first = targets.split(':').next().unwrap_or_default().trim();
-    let text = format!("listen: \"127.0.0.1:0\"\nthreads: 2\ndefault_target: {first}\ntargets:\n{targets}");
+    let text = format!(
+        "listen: \"127.0.0.1:0\"\nthreads: 2\ndefault_target: {first}\ntargets:\n{targets}"
+    );
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let env = Env::fixed([
@@ -71,7 +78,10 @@ pub fn start(targets: &str) -> Sidecar {
             "ncp_iam_TESTSECRETKEY0123456789abcdef",
         ),
         ("HUAWEICLOUD_SDK_AK", "TESTACCESSKEY0000001"),
-        ("HUAWEICLOUD_SDK_SK", "test-secret-key-not-real-000000000000001"),
+        (
+            "HUAWEICLOUD_SDK_SK",
+            "test-secret-key-not-real-000000000000001",
+        ),
     ]);
     let sources = Sources {
         file: Some(file.path().to_owned()),

@@ -1,4 +1,5 @@
-//! The proof by numbers: many calls, each under a schedule of its own, and none of them lied to, run twice, late or lost.
+//! The proof by numbers: many calls, each under a schedule of its own, and none of them lied to,
+//! run twice, late or lost.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,15 +23,16 @@ use crate::upstream::Lane;
 /// Calls at once: as many lanes, half of them for each cloud.
 const LANES: usize = 128;
 
-/// Slots of each lane's target, and no queue: a slot that is not given back soon shows as `QUEUE_FULL`.
+/// Slots of each lane's target, and no queue: a slot that is not given back soon shows as
+/// `QUEUE_FULL`.
 const SLOTS: usize = 4;
 
 /// What an upstream may still do about a call after its end; `CarriedOutLate` takes 400 ms at most.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Quick retries, and less patience for an attempt than some stalls need. On most lanes breaker and learnt rate are off: they keep
-/// calls from an upstream that fails as much as this one, and what is asked here is what its failures do to calls. Every
-/// eighth pair of lanes has them on.
+/// Quick retries, and less patience for an attempt than some stalls need. On most lanes breaker and
+/// learnt rate are off: they keep calls from an upstream that fails as much as this one, and what
+/// is asked here is what its failures do to calls. Every eighth pair of lanes has them on.
 fn settings(lane: usize) -> String {
     let learns = lane % 16 < 2;
     format!(
@@ -106,7 +108,10 @@ async fn no_fault_makes_a_call_lie_run_twice_outlive_its_deadline_or_be_lost() {
             Ok((plan, tries)) => settling.push_back((Instant::now(), plan, tries)),
             Err(fault) => lost.push(fault),
         }
-        while settling.front().is_some_and(|(at, ..)| at.elapsed() > SETTLED) {
+        while settling
+            .front()
+            .is_some_and(|(at, ..)| at.elapsed() > SETTLED)
+        {
             let (_, plan, tries) = settling.pop_front().unwrap();
             tally.add(&plan, &tries, &ledger.close(plan.number));
         }
@@ -142,7 +147,11 @@ async fn no_fault_makes_a_call_lie_run_twice_outlive_its_deadline_or_be_lost() {
     );
 
     let (late, broken) = ledger.rest();
-    assert_eq!(lost, Vec::<String>::new(), "seed {seed}: calls without an answer");
+    assert_eq!(
+        lost,
+        Vec::<String>::new(),
+        "seed {seed}: calls without an answer"
+    );
     assert_eq!(tally.calls, calls, "seed {seed}: calls judged");
     assert_eq!(broken, Vec::<String>::new(), "seed {seed}");
     assert!(
@@ -170,7 +179,8 @@ async fn no_fault_makes_a_call_lie_run_twice_outlive_its_deadline_or_be_lost() {
         grown.is_none_or(|bytes| bytes < 64 << 20),
         "{grown:?} bytes more memory"
     );
-    // A sidecar that refuses everything would never lie: most calls must have come through to the upstream.
+    // A sidecar that refuses everything would never lie: most calls must have come through to the
+    // upstream.
     assert!(
         calls < 1000 || tally.requests * 10 >= calls * 6,
         "only {} requests of {calls} calls",
@@ -179,7 +189,12 @@ async fn no_fault_makes_a_call_lie_run_twice_outlive_its_deadline_or_be_lost() {
 }
 
 /// The lane's calls, one after the other, as long as there are any.
-async fn drive_all(work: Arc<Work>, lane: Arc<Lane>, caller: Caller, ended: UnboundedSender<Ended>) {
+async fn drive_all(
+    work: Arc<Work>,
+    lane: Arc<Lane>,
+    caller: Caller,
+    ended: UnboundedSender<Ended>,
+) {
     let next = &work.next[lane.number % 2];
     loop {
         let number = next.fetch_add(2, Ordering::Relaxed);

@@ -156,8 +156,16 @@ impl Tally {
             )
             .unwrap();
         }
-        let codes = self.codes.iter().map(|(code, count)| format!("{code}: {count}"));
-        writeln!(out, "answers          {}", codes.collect::<Vec<_>>().join(", ")).unwrap();
+        let codes = self
+            .codes
+            .iter()
+            .map(|(code, count)| format!("{code}: {count}"));
+        writeln!(
+            out,
+            "answers          {}",
+            codes.collect::<Vec<_>>().join(", ")
+        )
+        .unwrap();
         writeln!(out, "seed             {seed}").unwrap();
         writeln!(
             out,

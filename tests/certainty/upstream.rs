@@ -1,7 +1,9 @@
-//! One lane: an address where a cloud is played for one call after the other, each with its own script of faults.
+//! One lane: an address where a cloud is played for one call after the other, each with its own
+//! script of faults.
 //!
-//! A lane serves one target of the sidecar and one call at a time, so that what happens before the upstream knows whose
-//! request it has (a refused connection, a reset in the head) is that call's too, and follows from its number alone.
+//! A lane serves one target of the sidecar and one call at a time, so that what happens before the
+//! upstream knows whose request it has (a refused connection, a reset in the head) is that call's
+//! too, and follows from its number alone.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,7 +19,8 @@ use crate::connection;
 use crate::fault::{Fault, Idle};
 use crate::ledger::Ledger;
 
-/// Small, so that a large request is still half in the client's hands when the upstream stops reading.
+/// Small, so that a large request is still half in the client's hands when the upstream stops
+/// reading.
 const RECEIVE_BUFFER: u32 = 8 << 10;
 
 /// One lane. Its connections end when it is dropped.
@@ -96,8 +99,8 @@ impl Lane {
         accepting.shutdown().await;
     }
 
-    /// Ends every connection, and whoever connects now gets no answer at all: the queue of connections to accept is full,
-    /// and what does not fit into it the system drops.
+    /// Ends every connection, and whoever connects now gets no answer at all: the queue of
+    /// connections to accept is full, and what does not fit into it the system drops.
     pub async fn leave_unanswered(&self) {
         self.refuse().await;
         let listener = socket(self.address).listen(0).unwrap();
@@ -156,7 +159,11 @@ impl Shared {
     pub fn on_request(&self) -> Fault {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let mut script = self.script.lock().unwrap();
-        let fault = script.faults.pop_front().or(script.then).unwrap_or(Fault::None);
+        let fault = script
+            .faults
+            .pop_front()
+            .or(script.then)
+            .unwrap_or(Fault::None);
         self.ledger.met(script.call, fault);
         fault
     }

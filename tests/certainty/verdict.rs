@@ -55,31 +55,37 @@ pub fn judge(plan: &Plan, tries: &[Try], truth: &Truth) -> Vec<Wrong> {
             Repeat::AtOnce => of == Some(number) || one_of_two(plan, tries, truth, number, at),
         };
         let told = judge_answer(plan, answer, truth, spoke_of);
-        // An idempotent call that failed is begun anew under its id, and the new try speaks for itself alone.
+        // An idempotent call that failed is begun anew under its id, and the new try speaks for
+        // itself alone.
         let anew = number > 0 && plan.idempotent && matches!(plan.repeat, Repeat::After(_));
         wrong.extend(told.filter(|what| !(anew && *what == Wrong::SaidNotStarted)));
     }
     wrong
 }
 
-/// Of two tries at once: whether the answer of this one also spoke of what the other one's requests did then.
+/// Of two tries at once: whether the answer of this one also spoke of what the other one's requests
+/// did then.
 fn one_of_two(plan: &Plan, tries: &[Try], truth: &Truth, number: usize, at: Instant) -> bool {
     let (one, other) = (&tries[number], &tries[1 - number]);
-    if let (Some(own), Some(others)) = (truth.first_request(number), truth.first_request(1 - number)) {
-        // Both went to the upstream, so the second began when the first had ended and was forgotten. An answer takes
-        // its time to arrive: by then the second may have been carried out.
-        // An idempotent call that failed is begun anew under its id, and speaks for itself alone.
+    if let (Some(own), Some(others)) =
+        (truth.first_request(number), truth.first_request(1 - number))
+    {
+        // Both went to the upstream, so the second began when the first had ended and was
+        // forgotten. An answer takes its time to arrive: by then the second may have been carried
+        // out. An idempotent call that failed is begun anew under its id, and speaks for itself
+        // alone.
         return others < own && !plan.idempotent;
     }
-    // This one joined the other, or ended before it came to the upstream and let the other begin. Whoever joins gets
-    // the same answer.
+    // This one joined the other, or ended before it came to the upstream and let the other begin.
+    // Whoever joins gets the same answer.
     let outlived = other.ended > one.ended;
     let execution = |one: &Try| {
         one.answer
             .as_ref()
             .map(|answer| (answer.code, answer.execution.clone()))
     };
-    let refused = execution(one).is_some_and(|(_, execution)| execution.as_deref() == Some("not_started"));
+    let refused =
+        execution(one).is_some_and(|(_, execution)| execution.as_deref() == Some("not_started"));
     let two_runs = refused && other.answer.is_some() && execution(one) != execution(other);
     if two_runs && (outlived || plan.idempotent) {
         return false;
@@ -118,7 +124,8 @@ fn judge_answer(
 /// True for a message that lets its reader believe that nothing can have happened.
 fn denies(message: &str) -> bool {
     let admits = ["An earlier attempt", "was changed and stands"];
-    message.to_lowercase().contains("nothing was sent") && !admits.iter().any(|words| message.contains(words))
+    message.to_lowercase().contains("nothing was sent")
+        && !admits.iter().any(|words| message.contains(words))
 }
 
 /// How much longer than its deadline the slowest try took.
@@ -142,12 +149,22 @@ pub fn history(plan: &Plan, tries: &[Try], truth: &Truth) -> String {
         };
         lines.push((one.ended, end));
     }
-    lines.extend(truth.events.iter().map(|(at, event)| (*at, event.to_string())));
+    lines.extend(
+        truth
+            .events
+            .iter()
+            .map(|(at, event)| (*at, event.to_string())),
+    );
     lines.sort_by_key(|(at, _)| *at);
     let began = lines.first().map_or_else(Instant::now, |(at, _)| *at);
     let mut out = format!("{plan:?}\n");
     for (at, line) in lines {
-        writeln!(out, "  {:>9.3} ms  {line}", (at - began).as_secs_f64() * 1000.0).unwrap();
+        writeln!(
+            out,
+            "  {:>9.3} ms  {line}",
+            (at - began).as_secs_f64() * 1000.0
+        )
+        .unwrap();
     }
     out
 }
@@ -208,7 +225,11 @@ mod tests {
             (unavailable("not_started"), 1, vec![Wrong::SaidNotStarted]),
             (unavailable("completed"), 0, vec![Wrong::SaidCompleted]),
             (tried(Code::Ok, None, Some(2)), 0, vec![Wrong::SaidOk]),
-            (tried(Code::Ok, None, Some(3)), 1, vec![Wrong::CrossedAnswer]),
+            (
+                tried(Code::Ok, None, Some(3)),
+                1,
+                vec![Wrong::CrossedAnswer],
+            ),
             (tried(Code::Ok, None, Some(2)), 2, vec![Wrong::DoubleRun]),
             (tried(Code::Internal, None, None), 0, vec![Wrong::Unsaid]),
             (
@@ -218,7 +239,11 @@ mod tests {
             ),
         ] {
             let told = std::slice::from_ref(&tries);
-            assert_eq!(judge(&plan, told, &runs(count)), expected, "{tries:?} × {count}");
+            assert_eq!(
+                judge(&plan, told, &runs(count)),
+                expected,
+                "{tries:?} × {count}"
+            );
         }
         let told = [tried(Code::Ok, None, Some(2))];
         assert_eq!(judge(&idempotent, &told, &runs(2)), vec![]);
@@ -231,13 +256,19 @@ mod tests {
         let first = tried(Code::Unavailable, Some("not_started"), None);
         let second = tried(Code::Ok, None, Some(2));
         let truth = runs(1);
-        assert_eq!(judge(&plan, &[first.clone(), second.clone()], &truth), vec![]);
+        assert_eq!(
+            judge(&plan, &[first.clone(), second.clone()], &truth),
+            vec![]
+        );
         // Carried out before the second try began, it is one.
         let late = Try {
             began: Instant::now() + Duration::from_secs(1),
             ..second
         };
-        assert_eq!(judge(&plan, &[first, late], &truth), vec![Wrong::SaidNotStarted]);
+        assert_eq!(
+            judge(&plan, &[first, late], &truth),
+            vec![Wrong::SaidNotStarted]
+        );
     }
 
     #[tokio::test]
@@ -250,7 +281,8 @@ mod tests {
         };
         let refused = || tried(Code::ResourceExhausted, Some("not_started"), None);
         let ran = || tried(Code::Ok, None, Some(2));
-        // The second began when the first was refused, and was carried out while that answer was on its way.
+        // The second began when the first was refused, and was carried out while that answer was on
+        // its way.
         let ledger = Ledger::default();
         ledger.read(2, Step::Run, Some(0));
         ledger.read(2, Step::Run, Some(1));

@@ -120,7 +120,9 @@ fn parse(head: &[u8]) -> Head {
     let mut first = lines.next().unwrap_or_default().split(' ');
     let fields: Vec<_> = lines.filter_map(|line| line.split_once(':')).collect();
     let value = |wanted: &str| {
-        let field = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        let field = fields
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
         field.map(|(_, value)| value.trim())
     };
     let length = value("content-length").map_or(0, |length| length.parse().unwrap());
@@ -140,7 +142,9 @@ pub fn traceparent(call: u64, number: usize) -> String {
 
 fn try_of(parent: &str) -> Option<usize> {
     let trace = parent.split('-').nth(1)?;
-    usize::from_str_radix(trace.get(16..)?, 16).ok()?.checked_sub(1)
+    usize::from_str_radix(trace.get(16..)?, 16)
+        .ok()?
+        .checked_sub(1)
 }
 
 /// The number that stands behind the first `mark`.

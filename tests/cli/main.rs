@@ -1,4 +1,5 @@
-//! The real binary: usage, `check` and `schema` here; `sign` and what needs a running sidecar in the modules.
+//! The real binary: usage, `check` and `schema` here; `sign` and what needs a running sidecar in
+//! the modules.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -62,7 +63,10 @@ fn wrong_usage_exits_64_and_writes_nothing_to_standard_output() {
     ] {
         let output = sidecar(args, &[]);
         assert_eq!(output.status.code(), Some(64), "{args:?}");
-        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}");
+        assert!(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "{args:?}"
+        );
     }
 }
 
@@ -102,15 +106,19 @@ fn a_good_file_is_printed_with_its_defaults_and_without_secrets() {
         "{shown}"
     );
 
-    let output = sidecar(&["check", "--format", "json"], &[("FAAS_SIDECAR_CONFIG", path)]);
+    let output = sidecar(
+        &["check", "--format", "json"],
+        &[("FAAS_SIDECAR_CONFIG", path)],
+    );
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["targets"]["prod"]["retry"]["max_attempts"], 3);
 }
 
 #[test]
 fn a_bad_file_exits_78_and_tells_every_mistake() {
-    let file =
-        file("threads: 0\ntargets:\n  prod:\n    provider: ncp\n    siet: gov\n    secret_key: hunter2\n");
+    let file = file(
+        "threads: 0\ntargets:\n  prod:\n    provider: ncp\n    siet: gov\n    secret_key: hunter2\n",
+    );
     let output = sidecar(&["check", "--config", file.path().to_str().unwrap()], &[]);
     assert_eq!(output.status.code(), Some(78));
     assert!(output.stdout.is_empty());
@@ -141,11 +149,16 @@ fn a_missing_file_exits_78() {
 fn the_schema_is_json_and_the_table_is_markdown() {
     let output = sidecar(&["schema"], &[]);
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
     assert!(schema["$defs"]["ncp"]["properties"]["site"].is_object());
     let output = sidecar(&["schema", "--format", "markdown"], &[]);
     let tables = text(&output.stdout);
-    assert!(tables.starts_with("### The process\n\n| key | value | default | change | meaning |\n"));
+    assert!(
+        tables.starts_with("### The process\n\n| key | value | default | change | meaning |\n")
+    );
     assert!(tables.contains("\n### `targets.<name>.retry`\n"));
 }
 
@@ -194,7 +207,10 @@ fn diff_tells_what_a_new_file_would_change_and_what_needs_a_restart() {
         &env,
     );
     assert_eq!(output.status.code(), Some(78));
-    let output = sidecar(&["check", "--config", paths[0], "--diff", "127.0.0.1:1"], &env);
+    let output = sidecar(
+        &["check", "--config", paths[0], "--diff", "127.0.0.1:1"],
+        &env,
+    );
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text(&output.stderr).contains("127.0.0.1:1 cannot be asked"),

@@ -1,4 +1,5 @@
-//! What operators see of the running binary: access lines, the log's level, its end by request, and no secret anywhere.
+//! What operators see of the running binary: access lines, the log's level, its end by request, and
+//! no secret anywhere.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -108,7 +109,11 @@ fn the_level_changes_for_a_while_and_comes_back() {
         assert_eq!(ask(&admin, wrong).0, 400, "{wrong}");
     }
     assert_eq!(ask(&admin, "POST /loglevel?level=debug").0, 405);
-    assert_eq!(ask(&admin, "POST /quitquitquit").0, 404, "it is off by default");
+    assert_eq!(
+        ask(&admin, "POST /quitquitquit").0,
+        404,
+        "it is off by default"
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The binary as a child process that runs beside the test, read line by line and never left behind.
+//! The binary as a child process that runs beside the test, read line by line and never left
+//! behind.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -30,7 +31,11 @@ impl Running {
             .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(if log { Stdio::null() } else { Stdio::piped() })
-            .stderr(if log { Stdio::piped() } else { Stdio::inherit() })
+            .stderr(if log {
+                Stdio::piped()
+            } else {
+                Stdio::inherit()
+            })
             .spawn()
             .unwrap();
         let stream: Box<dyn Read + Send> = if log {
@@ -62,7 +67,10 @@ impl Running {
     pub(crate) fn event(&self, message: &str) -> serde_json::Value {
         self.line(|line| {
             let event: serde_json::Value = serde_json::from_str(line).ok()?;
-            event["message"].as_str()?.starts_with(message).then_some(event)
+            event["message"]
+                .as_str()?
+                .starts_with(message)
+                .then_some(event)
         })
     }
 
@@ -116,7 +124,10 @@ impl Sidecar {
         ]
         .concat();
         let process = Running::start(&all, env, true);
-        let address = process.event("listening")["address"].as_str().unwrap().to_owned();
+        let address = process.event("listening")["address"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         process.event("ready");
         Self { process, address }
     }

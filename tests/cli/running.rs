@@ -59,14 +59,24 @@ fn piped(args: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
     child.wait_with_output().unwrap()
 }
 
 #[test]
 fn probe_tells_health_by_its_exit_code() {
     let server = Sidecar::serve(&["--emulator"], &[]);
-    let probe = |args: &[&str]| sidecar(&[&["probe", "--address", &server.address], args].concat(), &[]);
+    let probe = |args: &[&str]| {
+        sidecar(
+            &[&["probe", "--address", &server.address], args].concat(),
+            &[],
+        )
+    };
     let output = probe(&[]);
     assert_eq!(
         (output.status.code(), text(&output.stdout)),
@@ -75,7 +85,9 @@ fn probe_tells_health_by_its_exit_code() {
         text(&output.stderr)
     );
     assert_eq!(
-        probe(&["--service", "faas.v1.InvocationService"]).status.code(),
+        probe(&["--service", "faas.v1.InvocationService"])
+            .status
+            .code(),
         Some(0)
     );
     let output = probe(&["--service", "faas.v1.Nonsense"]);
@@ -134,7 +146,11 @@ fn without_a_sidecar_probe_and_wait_fail() {
 fn wait_begins_before_the_socket_exists() {
     let directory = tempfile::tempdir().unwrap();
     let address = format!("unix:{}", directory.path().join("faas.sock").display());
-    let mut wait = Running::start(&["wait", "--address", &address, "--timeout", "20s"], &[], false);
+    let mut wait = Running::start(
+        &["wait", "--address", &address, "--timeout", "20s"],
+        &[],
+        false,
+    );
     let _server = Running::start(&["serve", "--emulator", "--listen", &address], &[], true);
     assert_eq!(wait.line(|line| Some(line.to_owned())), "SERVING");
     assert_eq!(wait.end().code(), Some(0));
@@ -163,12 +179,19 @@ fn invoke_calls_functions_and_tells_how_it_went() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let table = text(&output.stdout);
     assert!(
-        table.contains("status      SUCCESS\n") && table.contains("result      {\"n\":5,\"word\":\"yes\"}\n"),
+        table.contains("status      SUCCESS\n")
+            && table.contains("result      {\"n\":5,\"word\":\"yes\"}\n"),
         "{table}"
     );
     assert!(table.contains("was here"), "{table}");
 
-    let output = invoke(&["echo", "--json", "{\"b\": 1, \"a\": [1.5, null]}", "-o", "json"]);
+    let output = invoke(&[
+        "echo",
+        "--json",
+        "{\"b\": 1, \"a\": [1.5, null]}",
+        "-o",
+        "json",
+    ]);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&document["success"], &document["result"]["a"][0]),
@@ -208,7 +231,10 @@ fn invoke_calls_functions_and_tells_how_it_went() {
     assert_eq!(output.status.code(), Some(1));
     let told: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!(
-        (&told["error"]["code"], &told["error"]["details"]["execution"]),
+        (
+            &told["error"]["code"],
+            &told["error"]["details"]["execution"]
+        ),
         (&"NOT_FOUND".into(), &"not_started".into())
     );
     assert!(output.stdout.is_empty());
@@ -259,7 +285,10 @@ fn both_clouds_are_emulated_at_once() {
         "default_target: korea\ntargets:\n  korea: {provider: ncp}\n  \
          beijing: {provider: functiongraph, region: cn-north-4, credentials: {source: env}}\n",
     );
-    let server = Sidecar::serve(&["--emulator", "--config", config.path().to_str().unwrap()], &[]);
+    let server = Sidecar::serve(
+        &["--emulator", "--config", config.path().to_str().unwrap()],
+        &[],
+    );
     for target in ["korea", "beijing"] {
         let args = [
             "invoke",
@@ -282,8 +311,17 @@ fn both_clouds_are_emulated_at_once() {
 fn the_demo_works_on_both_clouds_and_keeps_the_secrets() {
     let output = sidecar(&["demo"], &[]);
     let shown = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
-    assert_eq!(shown.matches("x-ncp-apigw-signature-v2: ").count(), 7, "{shown}");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{shown}{}",
+        text(&output.stderr)
+    );
+    assert_eq!(
+        shown.matches("x-ncp-apigw-signature-v2: ").count(),
+        7,
+        "{shown}"
+    );
     let signed = "authorization: SDK-HMAC-SHA256 Access=EMULATOR";
     assert_eq!(shown.matches(signed).count(), 8, "{shown}");
     assert_eq!(
@@ -304,7 +342,11 @@ fn the_demo_works_on_both_clouds_and_keeps_the_secrets() {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
     }
     assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
-    assert!(shown.lines().count() < 145, "{} lines", shown.lines().count());
+    assert!(
+        shown.lines().count() < 145,
+        "{} lines",
+        shown.lines().count()
+    );
 }
 
 /// An HTTP server for one answer that shows this `Date`.
@@ -346,16 +388,29 @@ fn check_online_tells_how_far_the_clock_is_off() {
     ] {
         let file = config(&answers_once(httpdate::fmt_http_date(date)));
         let output = sidecar(
-            &["check", "--config", file.path().to_str().unwrap(), "--online"],
+            &[
+                "check",
+                "--config",
+                file.path().to_str().unwrap(),
+                "--online",
+            ],
             &[],
         );
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        assert!(text(&output.stderr).starts_with("prod (127.0.0.1:") && text(&output.stderr).contains(part));
+        assert!(
+            text(&output.stderr).starts_with("prod (127.0.0.1:")
+                && text(&output.stderr).contains(part)
+        );
         assert!(text(&output.stdout).contains("provider: ncp"));
     }
     let file = config("http://127.0.0.1:1");
     let output = sidecar(
-        &["check", "--config", file.path().to_str().unwrap(), "--online"],
+        &[
+            "check",
+            "--config",
+            file.path().to_str().unwrap(),
+            "--online",
+        ],
         &[],
     );
     assert_eq!(output.status.code(), Some(1));

@@ -25,7 +25,9 @@ fn sign_prints_the_reference_signature_and_never_the_secret() {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
     }
     assert!(
-        shown.contains(&format!("  curl '{url}' -H x-ncp-apigw-timestamp:1714111020170")),
+        shown.contains(&format!(
+            "  curl '{url}' -H x-ncp-apigw-timestamp:1714111020170"
+        )),
         "{shown}"
     );
     assert!(!shown.contains("TESTSECRET"), "{shown}");
@@ -34,8 +36,10 @@ fn sign_prints_the_reference_signature_and_never_the_secret() {
 
 /// A vector made with the official client, as command line and environment.
 fn vector(id: &str) -> (Value, Value) {
-    let all: Value =
-        serde_json::from_str(include_str!("../conformance/functiongraph/sign-vectors.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!(
+        "../conformance/functiongraph/sign-vectors.json"
+    ))
+    .unwrap();
     let vectors = all["vectors"].as_array().unwrap();
     let found = vectors.iter().find(|vector| vector["id"] == id).unwrap();
     (found["input"].clone(), found["expected"].clone())
@@ -60,7 +64,9 @@ fn sign_prints_what_huaweis_own_client_signs() {
             true => format!("@{}", file.path().display()),
             false => is("body").to_owned(),
         };
-        let token = input["headers"]["X-Security-Token"].as_str().unwrap_or_default();
+        let token = input["headers"]["X-Security-Token"]
+            .as_str()
+            .unwrap_or_default();
         let env = [
             ("HUAWEICLOUD_SDK_AK", is("ak")),
             ("HUAWEICLOUD_SDK_SK", is("sk")),
@@ -80,7 +86,12 @@ fn sign_prints_what_huaweis_own_client_signs() {
         .concat();
         let output = sidecar(&args, &env);
         let shown = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(0), "{id} {}", text(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{id} {}",
+            text(&output.stderr)
+        );
         for part in [wanted("canonical_request"), wanted("string_to_sign")] {
             let part = format!("  {}\n", part.replace('\n', "\n  "));
             assert!(shown.contains(&part), "{id}: {part} is not in\n{shown}");
@@ -112,7 +123,10 @@ fn sign_prints_what_huaweis_own_client_signs() {
 fn sign_says_what_it_cannot_do() {
     let url = "https://functiongraph.cn-north-4.myhuaweicloud.com/v2/p/fgs/functions";
     let huawei = [("HUAWEICLOUD_SDK_AK", "a"), ("HUAWEICLOUD_SDK_SK", "s")];
-    let ncloud = [("NCLOUD_ACCESS_KEY_ID", "a"), ("NCLOUD_SECRET_ACCESS_KEY", "s")];
+    let ncloud = [
+        ("NCLOUD_ACCESS_KEY_ID", "a"),
+        ("NCLOUD_SECRET_ACCESS_KEY", "s"),
+    ];
     let graph = ["sign", "POST", url, "--provider", "functiongraph"];
     let output = sidecar(&graph, &ncloud);
     assert_eq!(output.status.code(), Some(64));
@@ -161,13 +175,20 @@ fn asked(input: &Value, expected: &Value) -> (Vec<String>, Vec<(&'static str, St
     (arguments, env.to_vec())
 }
 
-fn run(arguments: &[String], more: &[&str], env: &[(&'static str, String)]) -> std::process::Output {
+fn run(
+    arguments: &[String],
+    more: &[&str],
+    env: &[(&'static str, String)],
+) -> std::process::Output {
     let arguments: Vec<_> = arguments
         .iter()
         .map(String::as_str)
         .chain(more.iter().copied())
         .collect();
-    let env: Vec<_> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let env: Vec<_> = env
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     sidecar(&arguments, &env)
 }
 
@@ -183,7 +204,12 @@ fn explain_shows_every_step_of_the_official_clients_signature() {
         let (input, expected) = vector(id);
         let (arguments, env) = asked(&input, &expected);
         let output = run(&arguments, &["--explain", "-o", "json"], &env);
-        assert_eq!(output.status.code(), Some(0), "{id} {}", text(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{id} {}",
+            text(&output.stderr)
+        );
         let document: Value = serde_json::from_slice(&output.stdout).unwrap();
         let steps = document["steps"].as_array().unwrap();
         let step = |name: &str| {
@@ -211,7 +237,11 @@ fn explain_shows_every_step_of_the_official_clients_signature() {
             wanted("signed_headers"),
             "{id}"
         );
-        assert_eq!(step("its SHA-256"), wanted("canonical_request_hash"), "{id}");
+        assert_eq!(
+            step("its SHA-256"),
+            wanted("canonical_request_hash"),
+            "{id}"
+        );
         assert_eq!(step("string to sign"), wanted("string_to_sign"), "{id}");
         assert_eq!(
             step("signature, HMAC-SHA256 in hexadecimal"),
@@ -227,14 +257,20 @@ fn explain_shows_every_step_of_the_official_clients_signature() {
         assert_eq!(headers, wanted("signed_headers").split(';').count(), "{id}");
         let secrets = [
             input["sk"].as_str().unwrap(),
-            input["headers"]["X-Security-Token"].as_str().unwrap_or("none"),
+            input["headers"]["X-Security-Token"]
+                .as_str()
+                .unwrap_or("none"),
         ];
         for secret in secrets {
             assert!(!text(&output.stdout).contains(secret), "{id}: {secret}");
         }
         let shown = run(&arguments, &["--explain"], &env);
         let line_ends = text(&shown.stdout).matches("\\n\n").count();
-        assert!(line_ends >= lines.len() - 1, "{id}: {}", text(&shown.stdout));
+        assert!(
+            line_ends >= lines.len() - 1,
+            "{id}: {}",
+            text(&shown.stdout)
+        );
     }
 }
 
@@ -249,7 +285,14 @@ fn explain_shows_what_naver_cloud_signs() {
         ),
     ];
     let output = sidecar(
-        &["sign", "GET", url, "--timestamp", "1714111020170", "--explain"],
+        &[
+            "sign",
+            "GET",
+            url,
+            "--timestamp",
+            "1714111020170",
+            "--explain",
+        ],
         &keys,
     );
     let shown = text(&output.stdout);
@@ -279,7 +322,11 @@ fn compare_points_at_the_first_difference_and_its_cause() {
     for (name, other, cause) in [
         ("the same canonical request", canonical.to_owned(), ""),
         ("the same words of a gateway", gateway.clone(), ""),
-        ("the same Authorization header", authorization.to_owned(), ""),
+        (
+            "the same Authorization header",
+            authorization.to_owned(),
+            "",
+        ),
         (
             "the same headers",
             format!(
@@ -288,7 +335,11 @@ fn compare_points_at_the_first_difference_and_its_cause() {
             ),
             "",
         ),
-        ("the same string to sign", wanted("string_to_sign").to_owned(), ""),
+        (
+            "the same string to sign",
+            wanted("string_to_sign").to_owned(),
+            "",
+        ),
         ("the same signature", wanted("signature").to_owned(), ""),
         ("another method", changed("GET", "POST"), "method_changed"),
         (
@@ -296,7 +347,11 @@ fn compare_points_at_the_first_difference_and_its_cause() {
             changed("/vpcs/\n", "/vpcs\n"),
             "path_changed",
         ),
-        ("another query", changed("limit=2", "limit=3"), "query_changed"),
+        (
+            "another query",
+            changed("limit=2", "limit=3"),
+            "query_changed",
+        ),
         (
             "another host",
             changed("host:service", "host:other"),
@@ -345,7 +400,11 @@ fn compare_points_at_the_first_difference_and_its_cause() {
         let document: Value = serde_json::from_slice(&output.stdout).unwrap();
         let found = document["difference"]["cause"].as_str().unwrap_or_default();
         assert_eq!(found, cause, "{name}: {document:#}");
-        assert_eq!(output.status.code(), Some(i32::from(!cause.is_empty())), "{name}");
+        assert_eq!(
+            output.status.code(),
+            Some(i32::from(!cause.is_empty())),
+            "{name}"
+        );
         assert!(
             !text(&output.stdout).contains(input["sk"].as_str().unwrap()),
             "{name}"
@@ -369,10 +428,16 @@ fn compare_reads_what_naver_clouds_clients_make() {
             "> x-ncp-apigw-timestamp: {timestamp}\n> X-NCP-IAM-Access-Key: {key}\nx-ncp-apigw-signature-v2: {signature}"
         )
     };
-    let signature = ours["headers"]["x-ncp-apigw-signature-v2"].as_str().unwrap();
+    let signature = ours["headers"]["x-ncp-apigw-signature-v2"]
+        .as_str()
+        .unwrap();
     for (name, other, cause) in [
         ("the same", text_to_sign.to_owned(), ""),
-        ("the same headers", headers("1714111020170", "id", signature), ""),
+        (
+            "the same headers",
+            headers("1714111020170", "id", signature),
+            "",
+        ),
         ("the same signature", signature.to_owned(), ""),
         (
             "a method in small letters",
@@ -424,9 +489,16 @@ fn compare_reads_what_naver_clouds_clients_make() {
         let shown = text(&output.stdout);
         match cause {
             "" => assert!(shown.starts_with("the same "), "{name}: {shown}"),
-            cause => assert!(shown.contains(&format!("\ncause: {cause}")), "{name}: {shown}"),
+            cause => assert!(
+                shown.contains(&format!("\ncause: {cause}")),
+                "{name}: {shown}"
+            ),
         }
-        assert_eq!(output.status.code(), Some(i32::from(!cause.is_empty())), "{name}");
+        assert_eq!(
+            output.status.code(),
+            Some(i32::from(!cause.is_empty())),
+            "{name}"
+        );
         assert!(!shown.contains("canary"), "{name}");
     }
 }

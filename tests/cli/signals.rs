@@ -149,7 +149,8 @@ fn the_emulator_injects_faults_and_refuses_nonsense() {
     );
     let line = emulator.line(|line| Some(line.to_owned()));
     assert!(
-        line.contains("NCLOUD_ACCESS_KEY_ID=EMULATOR") && line.contains("NCLOUD_SECRET_ACCESS_KEY="),
+        line.contains("NCLOUD_ACCESS_KEY_ID=EMULATOR")
+            && line.contains("NCLOUD_SECRET_ACCESS_KEY="),
         "{line}"
     );
     let base = line

@@ -8,11 +8,13 @@ use crate::issuer::Issuer;
 use crate::process::Sidecar;
 use crate::{file, sidecar, text};
 
-/// Writes an authority, and the certificates of a server and a client that it signs, as NAME-ca.pem and so on.
+/// Writes an authority, and the certificates of a server and a client that it signs, as NAME-ca.pem
+/// and so on.
 fn write_authority(directory: &Path, name: &str) {
     let authority = Issuer::new(name);
-    let write =
-        |what: &str, pem: &str| std::fs::write(directory.join(format!("{name}-{what}.pem")), pem).unwrap();
+    let write = |what: &str, pem: &str| {
+        std::fs::write(directory.join(format!("{name}-{what}.pem")), pem).unwrap()
+    };
     write("ca", &authority.pem());
     for (what, purpose) in [
         ("server", ExtendedKeyUsagePurpose::ServerAuth),
@@ -37,7 +39,10 @@ fn who_is_not_let_in_is_told_why_at_once() {
         at("ours-server-key.pem"),
         at("ours-ca.pem"),
     ));
-    let server = Sidecar::serve(&["--emulator", "--config", config.path().to_str().unwrap()], &[]);
+    let server = Sidecar::serve(
+        &["--emulator", "--config", config.path().to_str().unwrap()],
+        &[],
+    );
     let address = server.address.replace("127.0.0.1", "https://localhost");
     let probe = |authority: &str, identity: Option<&str>| {
         // Whoever waits for this timeout instead of reading the refusal fails by its message.
@@ -57,7 +62,10 @@ fn who_is_not_let_in_is_told_why_at_once() {
     assert_eq!(probe("ours", Some("ours")), (Some(0), String::new()));
     // Several times: what came first, the refusal or the question, was a matter of luck.
     for _ in 0..5 {
-        for (identity, alert) in [(None, "CertificateRequired"), (Some("foreign"), "UnknownCA")] {
+        for (identity, alert) in [
+            (None, "CertificateRequired"),
+            (Some("foreign"), "UnknownCA"),
+        ] {
             let (code, said) = probe("ours", identity);
             assert_eq!(code, Some(1), "{said}");
             assert!(

@@ -47,10 +47,16 @@ async fn every_request_asks_for_a_body_in_no_coding() {
     for cloud in Cloud::ALL {
         clouds.answer(ran(cloud, "1"));
         for operation in of(cloud) {
-            let (_, requests) = clouds.requests_of(perform(&clouds, cloud, operation.name)).await;
+            let (_, requests) = clouds
+                .requests_of(perform(&clouds, cloud, operation.name))
+                .await;
             for request in requests {
                 let asked = request.header("accept-encoding");
-                assert_eq!(asked.as_deref(), Some("identity"), "{cloud:?} {operation:?}");
+                assert_eq!(
+                    asked.as_deref(),
+                    Some("identity"),
+                    "{cloud:?} {operation:?}"
+                );
             }
         }
     }
@@ -74,7 +80,9 @@ async fn an_answer_in_a_coding_is_refused_by_every_operation() {
     for cloud in Cloud::ALL {
         // What would be a good answer without the coding, and what is packed indeed.
         let good = ran(cloud, r#"{"n":1}"#);
-        let packed = good.clone().body(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03");
+        let packed = good
+            .clone()
+            .body(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03");
         for operation in of(cloud) {
             // A watch looks again and again; once shows that it ends.
             let watched = operation.name == "WatchActivation";
@@ -95,9 +103,17 @@ async fn an_answer_in_a_coding_is_refused_by_every_operation() {
                 }
                 // A put looks first, and nothing is changed when that fails.
                 let looks_first = cloud == Cloud::FunctionGraph && operation.name == "PutAction";
-                let execution = if looks_first { "not_started" } else { execution };
+                let execution = if looks_first {
+                    "not_started"
+                } else {
+                    execution
+                };
                 for body in [&good, &packed] {
-                    clouds.answer(body.clone().status(status).header("Content-Encoding", coding));
+                    clouds.answer(
+                        body.clone()
+                            .status(status)
+                            .header("Content-Encoding", coding),
+                    );
                     let told = perform(&clouds, cloud, operation.name).await;
                     let what = format!("{cloud:?} {operation:?} {status} {coding}");
                     assert_coding_refused(told, coding, execution, &what);
@@ -228,7 +244,8 @@ async fn an_error_inside_a_good_status_is_that_error_for_every_operation() {
         for (body, code, execution) in table {
             for status in [200, 202] {
                 clouds.answer(http(status, body));
-                // A watch takes a failure that may pass for a failed look; the others show the rule.
+                // A watch takes a failure that may pass for a failed look; the others show the
+                // rule.
                 for operation in of(cloud).filter(|operation| operation.name != "WatchActivation") {
                     let told = perform(&clouds, cloud, operation.name).await;
                     let told = told
@@ -240,7 +257,11 @@ async fn an_error_inside_a_good_status_is_that_error_for_every_operation() {
                         told.message
                     );
                     if operation.does == Does::Run {
-                        assert_eq!(told.execution(), *execution, "{cloud:?} {operation:?} {body}");
+                        assert_eq!(
+                            told.execution(),
+                            *execution,
+                            "{cloud:?} {operation:?} {body}"
+                        );
                     }
                 }
             }
@@ -284,11 +305,17 @@ async fn whatever_a_proven_run_returned_is_its_result() {
     for cloud in Cloud::ALL {
         clouds.answer(ran(cloud, error));
         let run = clouds.invoke(cloud).await.unwrap();
-        assert!(run.success && shown(&run.result) == error, "{cloud:?} {run:?}");
+        assert!(
+            run.success && shown(&run.result) == error,
+            "{cloud:?} {run:?}"
+        );
     }
     // v0: the body is what the function returned, with members of its own.
     for (kind, body) in [
-        ("text/plain; charset=utf-8", r#"{"result":"created","status":1}"#),
+        (
+            "text/plain; charset=utf-8",
+            r#"{"result":"created","status":1}"#,
+        ),
         ("application/json", r#"{"result":"created","status":1}"#),
         (
             "text/plain",
@@ -368,8 +395,14 @@ async fn an_id_under_any_status_is_a_run_that_was_begun_and_is_not_begun_again()
             for operation in operations {
                 let (told, requests) = clouds.requests_of(perform(&clouds, cloud, operation)).await;
                 match told {
-                    Ok(text) => assert!(text.contains(ID), "{cloud:?} {operation} {status}: {text}"),
-                    Err(told) => assert_eq!(told.execution(), "unknown", "{cloud:?} {operation} {status}"),
+                    Ok(text) => {
+                        assert!(text.contains(ID), "{cloud:?} {operation} {status}: {text}")
+                    }
+                    Err(told) => assert_eq!(
+                        told.execution(),
+                        "unknown",
+                        "{cloud:?} {operation} {status}"
+                    ),
                 }
                 assert_eq!(requests.len(), 1, "{cloud:?} {operation} {status}");
             }
@@ -377,12 +410,12 @@ async fn an_id_under_any_status_is_a_run_that_was_begun_and_is_not_begun_again()
     }
 }
 
-/// Every class of final statuses, with its odd ones (RFC 9110 §15: what is not known is as the first of its class, and 600
-/// and above as 500).
+/// Every class of final statuses, with its odd ones (RFC 9110 §15: what is not known is as the
+/// first of its class, and 600 and above as 500).
 const STATUSES: [u16; 45] = [
-    200, 201, 202, 203, 204, 205, 206, 226, 299, 300, 301, 302, 303, 304, 305, 307, 308, 399, 400, 402, 403,
-    404, 405, 406, 408, 409, 410, 412, 413, 418, 421, 422, 425, 426, 429, 451, 499, 500, 501, 503, 505, 511,
-    599, 600, 999,
+    200, 201, 202, 203, 204, 205, 206, 226, 299, 300, 301, 302, 303, 304, 305, 307, 308, 399, 400,
+    402, 403, 404, 405, 406, 408, 409, 410, 412, 413, 418, 421, 422, 425, 426, 429, 451, 499, 500,
+    501, 503, 505, 511, 599, 600, 999,
 ];
 
 #[tokio::test]
@@ -402,7 +435,8 @@ async fn statuses_say_what_the_standard_says_on_every_operation() {
                 let looks_first = cloud == Cloud::FunctionGraph && operation.name == "PutAction";
                 let execution = match status {
                     _ if looks_first => "not_started",
-                    // A redirect to what came of the request, and a request that took too long, may have been carried out.
+                    // A redirect to what came of the request, and a request that took too long, may
+                    // have been carried out.
                     303 | 408 => "unknown",
                     300..=499 => "not_started",
                     _ => "unknown",
@@ -474,7 +508,11 @@ async fn a_lone_surrogate_is_spelt_out_or_handed_over_as_it_is() {
         };
         let run = clouds.invoke_with(request).await.unwrap();
         assert!(run.success && run.inexact, "{run:?}");
-        assert_eq!(shown(&run.result), document.replace('\\', "\\\\"), "{cloud:?}");
+        assert_eq!(
+            shown(&run.result),
+            document.replace('\\', "\\\\"),
+            "{cloud:?}"
+        );
         assert_eq!(run.result_bytes, bytes, "{cloud:?}");
     }
 }
@@ -484,7 +522,10 @@ async fn a_byte_order_mark_before_json_is_no_part_of_it() {
     let clouds = Clouds::new().await;
     for cloud in Cloud::ALL {
         let good = ran(cloud, "1");
-        clouds.answer(good.clone().body(&[b"\xef\xbb\xbf", good.body_bytes()].concat()));
+        clouds.answer(
+            good.clone()
+                .body(&[b"\xef\xbb\xbf", good.body_bytes()].concat()),
+        );
         assert!(clouds.invoke(cloud).await.unwrap().success, "{cloud:?}");
     }
 }
@@ -506,7 +547,11 @@ async fn a_status_in_the_envelope_that_is_no_number_is_no_success() {
         )
         .as_bytes()));
         assert_eq!(
-            clouds.invoke(Cloud::FunctionGraph).await.unwrap_err().execution(),
+            clouds
+                .invoke(Cloud::FunctionGraph)
+                .await
+                .unwrap_err()
+                .execution(),
             "unknown",
             "{code}"
         );
@@ -516,11 +561,14 @@ async fn a_status_in_the_envelope_that_is_no_number_is_no_success() {
 #[tokio::test]
 async fn a_page_is_no_answer_to_any_operation() {
     let clouds = Clouds::new().await;
-    clouds.answer(http(200, "<html><title>login</title></html>").header("Content-Type", "text/html"));
+    clouds
+        .answer(http(200, "<html><title>login</title></html>").header("Content-Type", "text/html"));
     for cloud in Cloud::ALL {
         for operation in of(cloud) {
             let told = perform(&clouds, cloud, operation.name).await;
-            let told = told.err().unwrap_or_else(|| panic!("{cloud:?} {operation:?}"));
+            let told = told
+                .err()
+                .unwrap_or_else(|| panic!("{cloud:?} {operation:?}"));
             assert_eq!(
                 (told.code, told.reason.as_str()),
                 (Code::Internal, "RESPONSE_NOT_UNDERSTOOD"),

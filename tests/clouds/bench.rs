@@ -53,7 +53,8 @@ impl Clouds {
                 format!("  {}:\n{lines}", cloud.target())
             })
             .concat();
-        let text = format!("listen: \"127.0.0.1:0\"\n{top}\ndefault_target: ncp21\ntargets:\n{targets}");
+        let text =
+            format!("listen: \"127.0.0.1:0\"\n{top}\ndefault_target: ncp21\ntargets:\n{targets}");
         let sidecar = start(&text, &keys());
         let channel = connect(&sidecar);
         Self {
@@ -70,7 +71,10 @@ impl Clouds {
     }
 
     /// Each request is answered by what it asks.
-    pub fn answer_by<A: Into<Answer>>(&self, rule: impl Fn(&Received) -> A + Send + Sync + 'static) {
+    pub fn answer_by<A: Into<Answer>>(
+        &self,
+        rule: impl Fn(&Received) -> A + Send + Sync + 'static,
+    ) {
         self.upstream.answer_by(rule);
     }
 
@@ -140,7 +144,9 @@ pub async fn unreadable(sidecar: &Sidecar, member: &str) -> u64 {
     socket.read_to_string(&mut page).await.unwrap();
     let label = format!("member=\"{member}\"");
     page.lines()
-        .filter(|line| line.starts_with("faas_sidecar_unreadable_members_total{") && line.contains(&label))
+        .filter(|line| {
+            line.starts_with("faas_sidecar_unreadable_members_total{") && line.contains(&label)
+        })
         .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
         .sum()
 }

@@ -12,7 +12,8 @@ use crate::support::details::Told;
 async fn told(clouds: &Clouds, cloud: Cloud, status: u16, body: &str) -> Told {
     clouds.answer(http(status, body));
     let told = perform(clouds, cloud, "GetAction").await;
-    told.err().unwrap_or_else(|| panic!("{cloud:?} {status} {body}"))
+    told.err()
+        .unwrap_or_else(|| panic!("{cloud:?} {status} {body}"))
 }
 
 /// Rows of `tests/conformance/*/codes.txt`: code, HTTP status, gRPC code.
@@ -22,18 +23,22 @@ fn rows(cloud: Cloud) -> impl Iterator<Item = (&'static str, u16, String)> {
     } else {
         include_str!("../conformance/functiongraph/codes.txt")
     };
-    file.lines().filter(|line| !line.starts_with('#')).map(|line| {
-        let mut parts = line.split(' ');
-        let mut next = || parts.next().unwrap();
-        (next(), next().parse().unwrap(), next().replace('_', ""))
-    })
+    file.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let mut parts = line.split(' ');
+            let mut next = || parts.next().unwrap();
+            (next(), next().parse().unwrap(), next().replace('_', ""))
+        })
 }
 
 fn document(cloud: Cloud, code: &str) -> String {
     if cloud.is_ncp() {
-        json!({"error": {"errorCode": code, "message": "words of the cloud", "details": null}}).to_string()
+        json!({"error": {"errorCode": code, "message": "words of the cloud", "details": null}})
+            .to_string()
     } else {
-        json!({"error_code": code, "error_msg": "words of the cloud", "request_id": "r1"}).to_string()
+        json!({"error_code": code, "error_msg": "words of the cloud", "request_id": "r1"})
+            .to_string()
     }
 }
 
@@ -98,18 +103,26 @@ async fn words_reach_the_caller_whatever_their_shape_and_ids_are_no_codes() {
             ] {
                 let body = body.to_string();
                 let told = told(&clouds, cloud, status, &body).await;
-                assert_eq!(told.code, code, "{cloud:?} {status} {body}: {}", told.reason);
+                assert_eq!(
+                    told.code, code,
+                    "{cloud:?} {status} {body}: {}",
+                    told.reason
+                );
                 assert!(
                     told.message.contains("the words"),
                     "{cloud:?} {body}: {}",
                     told.message
                 );
-                let constant = ["NOT_FOUND", "CONFLICT", "UPSTREAM_FAILED"].contains(&&*told.reason);
+                let constant =
+                    ["NOT_FOUND", "CONFLICT", "UPSTREAM_FAILED"].contains(&&*told.reason);
                 assert!(constant, "{cloud:?} {body}: {}", told.reason);
             }
         }
         let told = told(&clouds, cloud, 404, "the words, as plain text").await;
-        assert!(told.message.contains("the words, as plain text"), "{cloud:?}");
+        assert!(
+            told.message.contains("the words, as plain text"),
+            "{cloud:?}"
+        );
     }
 }
 
@@ -145,7 +158,11 @@ async fn long_words_are_cut_and_pages_say_nothing() {
             "<!DOCTYPE html><html><script>canary</script><h1>canary</h1></html>",
         )
         .await;
-        assert!(!page.message.contains("canary"), "{cloud:?}: {}", page.message);
+        assert!(
+            !page.message.contains("canary"),
+            "{cloud:?}: {}",
+            page.message
+        );
     }
 }
 

@@ -69,7 +69,13 @@ async fn the_id_of_a_long_run_comes_before_its_outcome() {
         );
         assert!(!over.swap(true, Ordering::SeqCst));
         let mut messages = answer.into_inner();
-        let run = messages.message().await.unwrap().unwrap().activation.unwrap();
+        let run = messages
+            .message()
+            .await
+            .unwrap()
+            .unwrap()
+            .activation
+            .unwrap();
         assert!(run.success && shown(&run.result) == r#"{"n":1}"#, "{run:?}");
         assert!(messages.message().await.unwrap().is_none());
         let trailers = messages.trailers().await.unwrap().unwrap();
@@ -122,14 +128,21 @@ async fn a_call_that_joins_another_hears_of_its_run_as_the_first_one_does() {
             id(answer.metadata());
         }
         let [first, joined, hurried] = waiting.map(Response::into_inner);
-        // Its own deadline ends before the run does: the id is all that it gets, and it gets it twice.
+        // Its own deadline ends before the run does: the id is all that it gets, and it gets it
+        // twice.
         let mut hurried = hurried;
         let late = hurried.message().await.unwrap_err();
         assert_eq!(late.code(), Code::DeadlineExceeded);
         id(late.metadata());
         over.store(true, Ordering::SeqCst);
         for mut messages in [first, joined] {
-            let run = messages.message().await.unwrap().unwrap().activation.unwrap();
+            let run = messages
+                .message()
+                .await
+                .unwrap()
+                .unwrap()
+                .activation
+                .unwrap();
             assert!(run.success && run.activation_id == ID, "{run:?}");
             assert!(messages.message().await.unwrap().is_none());
             id(&messages.trailers().await.unwrap().unwrap());
@@ -153,8 +166,16 @@ async fn a_unary_client_gets_the_id_with_the_answer() {
     // An answer that is there at once has its id in the message alone.
     for cloud in Cloud::ALL {
         clouds.answer(ran(cloud, "1"));
-        let answer = clouds.invocations().invoke(request(cloud, "")).await.unwrap();
-        assert_eq!(answer.metadata().get("faas-activation-id"), None, "{cloud:?}");
+        let answer = clouds
+            .invocations()
+            .invoke(request(cloud, ""))
+            .await
+            .unwrap();
+        assert_eq!(
+            answer.metadata().get("faas-activation-id"),
+            None,
+            "{cloud:?}"
+        );
         assert_eq!(answer.into_inner().activation.unwrap().activation_id, ID);
     }
 }

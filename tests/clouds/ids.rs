@@ -1,5 +1,5 @@
-//! What an upstream says never reaches a URL or a caller as an id unless it is one, and an answer about something else than
-//! what was asked for is not handed out.
+//! What an upstream says never reaches a URL or a caller as an id unless it is one, and an answer
+//! about something else than what was asked for is not handed out.
 
 use faas_sidecar::proto::InvokeRequest;
 use tonic::Code;
@@ -21,7 +21,10 @@ const ODD: [&str; 7] = [
 fn two_seconds(cloud: Cloud) -> InvokeRequest {
     InvokeRequest {
         target: cloud.target(),
-        wait: Some(prost_types::Duration { seconds: 2, nanos: 0 }),
+        wait: Some(prost_types::Duration {
+            seconds: 2,
+            nanos: 0,
+        }),
         ..InvokeRequest::default()
     }
 }
@@ -37,7 +40,9 @@ async fn an_id_that_is_none_is_neither_asked_for_nor_handed_out() {
                 format!(r#"{{"request_id":"{id}"}}"#)
             };
             clouds.answer(http(202, &body));
-            let (told, requests) = clouds.requests_of(clouds.invoke_with(two_seconds(cloud))).await;
+            let (told, requests) = clouds
+                .requests_of(clouds.invoke_with(two_seconds(cloud)))
+                .await;
             assert_eq!(told.unwrap_err().execution(), "unknown", "{cloud:?} {id:?}");
             assert_eq!(requests.len(), 1, "{cloud:?} {id:?}");
             for operation in ["InvokeAsync", "FireTrigger"] {
@@ -107,7 +112,10 @@ async fn an_answer_about_something_else_is_not_handed_out() {
     }
     for (operation, body) in [
         ("GetAction", r#"{"func_name":"bye","func_urn":"u"}"#),
-        ("PublishActionVersion", r#"{"func_name":"hello","version":"2.0"}"#),
+        (
+            "PublishActionVersion",
+            r#"{"func_name":"hello","version":"2.0"}"#,
+        ),
         ("PutActionAlias", r#"{"name":"other","version":"1.0"}"#),
     ] {
         clouds.answer(http(200, body));
@@ -152,13 +160,21 @@ async fn an_answer_that_says_nothing_is_no_resource() {
         (
             Cloud::FunctionGraph,
             "{}",
-            &["GetAction", "PutAction", "PublishActionVersion", "PutActionAlias"],
+            &[
+                "GetAction",
+                "PutAction",
+                "PublishActionVersion",
+                "PutActionAlias",
+            ],
         ),
     ] {
         clouds.answer(http(200, body));
         for operation in operations {
             let told = perform(&clouds, cloud, operation).await.unwrap_err();
-            assert_eq!(told.reason, "RESPONSE_NOT_UNDERSTOOD", "{cloud:?} {operation}");
+            assert_eq!(
+                told.reason, "RESPONSE_NOT_UNDERSTOOD",
+                "{cloud:?} {operation}"
+            );
         }
     }
     // Not found stays what it was.

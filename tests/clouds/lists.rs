@@ -1,4 +1,5 @@
-//! Lists end: each item once, no page larger than asked, whatever the back end does with its paging parameters.
+//! Lists end: each item once, no page larger than asked, whatever the back end does with its paging
+//! parameters.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,19 +34,30 @@ fn serve(request: &Received, back_end: BackEnd) -> Http {
 fn serve_named(request: &Received, back_end: BackEnd, name: impl Fn(usize) -> String) -> Http {
     let target = request.target();
     let path = target.split('?').next().unwrap().to_owned();
-    let number = |name: &str| request.query(name).map(|text| text.parse::<usize>().unwrap());
+    let number = |name: &str| {
+        request
+            .query(name)
+            .map(|text| text.parse::<usize>().unwrap())
+    };
     let id = |n: usize| format!("{n:08x}-0000-4000-8000-000000000000");
-    let size = number("maxitems").or(number("limit")).or(number("pageSize"));
+    let size = number("maxitems")
+        .or(number("limit"))
+        .or(number("pageSize"));
     let at = match (number("marker"), number("pageNo")) {
         (Some(marker), _) => marker,
         (_, Some(page)) => (page - 1) * size.unwrap(),
         _ => 0,
     };
     let Served { items, next, total } = back_end.page(at, size.unwrap_or(back_end.count.max(1)));
-    let list = |item: &dyn Fn(usize) -> serde_json::Value| items.iter().map(|n| item(*n)).collect::<Vec<_>>();
+    let list = |item: &dyn Fn(usize) -> serde_json::Value| {
+        items.iter().map(|n| item(*n)).collect::<Vec<_>>()
+    };
     let named = || list(&|n| json!({"name": name(n), "type": "cron"}));
-    let runs =
-        || list(&|n| json!({"activationId": id(n).replace('-', ""), "duration": 1, "status": "success"}));
+    let runs = || {
+        list(
+            &|n| json!({"activationId": id(n).replace('-', ""), "duration": 1, "status": "success"}),
+        )
+    };
     let mut document = if path.ends_with("/async-invocations") {
         json!({"invocations": list(&|n| json!({"request_id": id(n), "status": "SUCCESS"}))})
     } else if path.ends_with("/versions") {
@@ -79,7 +91,8 @@ fn serve_named(request: &Received, back_end: BackEnd, name: impl Fn(usize) -> St
     http(200, &document.to_string())
 }
 
-/// The lists of a cloud. True: the upstream cuts the pages, by the parameters that the sidecar sends.
+/// The lists of a cloud. True: the upstream cuts the pages, by the parameters that the sidecar
+/// sends.
 fn lists(cloud: Cloud) -> Vec<(&'static str, bool)> {
     if cloud.is_ncp() {
         vec![
@@ -209,11 +222,18 @@ async fn every_list_gives_each_item_once_and_ends() {
                         let pages = pages(&clouds, cloud, name).await;
                         let pages = pages.unwrap_or_else(|told| panic!("{what}: {told:?}"));
                         let mut seen = pages.concat();
-                        assert!(pages.iter().all(|page| page.len() <= 3), "{what}: {pages:?}");
+                        assert!(
+                            pages.iter().all(|page| page.len() <= 3),
+                            "{what}: {pages:?}"
+                        );
                         let order = seen.clone();
                         seen.sort();
                         seen.dedup();
-                        assert_eq!((seen.len(), order.len()), (count, count), "{what}: {pages:?}");
+                        assert_eq!(
+                            (seen.len(), order.len()),
+                            (count, count),
+                            "{what}: {pages:?}"
+                        );
                         assert_eq!(order, seen, "{what}: out of order");
                         if total != Total::TooLarge {
                             let empty = pages.len() > 1 && pages.iter().any(Vec::is_empty);
@@ -320,14 +340,22 @@ async fn use_name(clouds: &Clouds, cloud: Cloud, list: &str, name: String) -> To
 
 #[tokio::test]
 async fn a_name_in_a_list_is_shown_and_reaches_no_url() {
-    let odd = ["../packages", "a b", "a/../../b", "a?b=c", "x%2e%2e%2fy", "é#"];
+    let odd = [
+        "../packages",
+        "a b",
+        "a/../../b",
+        "a?b=c",
+        "x%2e%2e%2fy",
+        "é#",
+    ];
     let clouds = Clouds::new().await;
     for cloud in Cloud::ALL {
         for (list, _) in lists(cloud) {
             let count = odd.len();
             let back_end = of(count, Cut::Honest);
             let paths = |requests: Vec<Received>| -> Vec<String> {
-                let path = |request: Received| request.target().split('?').next().unwrap().to_owned();
+                let path =
+                    |request: Received| request.target().split('?').next().unwrap().to_owned();
                 requests.into_iter().map(path).collect()
             };
             clouds.answer_by(move |request| serve(request, back_end));
@@ -365,7 +393,8 @@ async fn a_read_that_was_begun_is_not_told_as_not_started() {
             if !cut_by_the_cloud {
                 continue;
             }
-            // A list that is read whole goes on for its total, one that is passed on looks behind a full page.
+            // A list that is read whole goes on for its total, one that is passed on looks behind a
+            // full page.
             let total = if name.ends_with("Activations") {
                 Total::Nothing
             } else {

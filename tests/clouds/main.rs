@@ -1,7 +1,8 @@
-//! How the clouds answer, and what a caller is told: one suite through gRPC for every cloud and every generation of its API.
+//! How the clouds answer, and what a caller is told: one suite through gRPC for every cloud and
+//! every generation of its API.
 //!
-//! A test sets what the upstream answers (a status, headers, bytes; or a function of the request), makes one gRPC call for
-//! each cloud, and compares the outcome.
+//! A test sets what the upstream answers (a status, headers, bytes; or a function of the request),
+//! makes one gRPC call for each cloud, and compares the outcome.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,11 +12,17 @@
     unreachable_pub,
     reason = "the modules of a test have no other crate to show themselves to"
 )]
-#![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the upstream has a clock of its own"
+)]
 
 mod answers;
 #[path = "../../src/provider/paging/back_ends.rs"]
-#[allow(dead_code, reason = "every list has it all; a cloud has words for a part")]
+#[allow(
+    dead_code,
+    reason = "every list has it all; a cloud has words for a part"
+)]
 mod back_ends;
 mod bench;
 mod codes;

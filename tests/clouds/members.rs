@@ -1,4 +1,5 @@
-//! One odd member spoils nothing: every member of every sample answer is replaced by values of every other kind.
+//! One odd member spoils nothing: every member of every sample answer is replaced by values of
+//! every other kind.
 
 use faas_sidecar::proto::{GetActionRequest, InvokeRequest};
 use prost_types::Duration;
@@ -41,8 +42,8 @@ const LISTS: [&str; 7] = [
     "/triggers",
 ];
 
-/// Members that say what an answer is about. Another value means another thing, which must not be handed out, so that an
-/// error is right.
+/// Members that say what an answer is about. Another value means another thing, which must not be
+/// handed out, so that an error is right.
 const IDENTITIES: [&str; 7] = [
     "name",
     "func_name",
@@ -62,7 +63,10 @@ fn answer(cloud: Cloud, document: &Value, odd: &str) -> Http {
     } else {
         document.clone()
     };
-    http(200, &document.to_string().replace(&format!("\"{MARK}\""), odd))
+    http(
+        200,
+        &document.to_string().replace(&format!("\"{MARK}\""), odd),
+    )
 }
 
 /// Every member and item below the document itself, as JSON pointers.
@@ -97,7 +101,8 @@ fn spans(text: &str, name: &str) -> Vec<(i64, i64)> {
         .collect()
 }
 
-/// What the operation answers as debug text, with what a function's own settings leave out of theirs.
+/// What the operation answers as debug text, with what a function's own settings leave out of
+/// theirs.
 async fn ask(clouds: &Clouds, cloud: Cloud, operation: &str) -> Result<String, Told> {
     match operation {
         // A run that is not over would be waited for.
@@ -176,9 +181,11 @@ async fn try_all(cloud: Cloud, wanted: impl Fn(&str) -> bool) {
                     Err(told) => {
                         // A record or a package that no item is left of is not there.
                         // That a function's runs are not recorded is how a missing record is told.
-                        let missing = told.code == Code::NotFound || told.reason == "RUNS_NOT_RECORDED";
+                        let missing =
+                            told.code == Code::NotFound || told.reason == "RUNS_NOT_RECORDED";
                         let is_gone = missing && place.matches('/').count() <= 2;
-                        let is_list = told.reason == "RESPONSE_NOT_UNDERSTOOD" && LISTS.contains(&&*place);
+                        let is_list =
+                            told.reason == "RESPONSE_NOT_UNDERSTOOD" && LISTS.contains(&&*place);
                         assert!(is_identity || is_gone || is_list, "{of}: {told:?}");
                         assert_ne!(told.reason, "SIDECAR_BUG", "{of}");
                         let kind = [Code::Internal, Code::NotFound].contains(&told.code);
@@ -221,7 +228,8 @@ async fn an_odd_item_costs_itself_alone() {
     for cloud in Cloud::ALL {
         for (operation, document) in samples::of(cloud) {
             let list = LISTS.into_iter().find(|place| {
-                operation.starts_with("List") && document.pointer(place).is_some_and(Value::is_array)
+                operation.starts_with("List")
+                    && document.pointer(place).is_some_and(Value::is_array)
             });
             let Some(list) = list else { continue };
             let mut document = document.clone();
@@ -304,7 +312,11 @@ async fn an_answer_without_its_list_is_not_an_empty_list() {
 async fn a_list_does_not_depend_on_what_it_does_not_show() {
     let clouds = Clouds::new().await;
     let deep = format!("{}1{}", "[".repeat(120), "]".repeat(120));
-    for parameters in [r#"{"a":"\ud800"}"#, r#""\udc00""#, &format!("{{\"a\":{deep}}}")] {
+    for parameters in [
+        r#"{"a":"\ud800"}"#,
+        r#""\udc00""#,
+        &format!("{{\"a\":{deep}}}"),
+    ] {
         for cloud in [Cloud::Ncp21, Cloud::Ncp20] {
             let list = json!([{"name": "a", "parameters": MARK}, {"name": "b"}]);
             clouds.answer(answer(cloud, &list, parameters));
@@ -422,7 +434,10 @@ async fn numbers_as_texts_and_texts_as_numbers_are_read() {
         clouds.answer(answer(cloud, &document, ""));
         let told = ask(&clouds, cloud, operation).await.unwrap();
         for part in expected {
-            assert!(told.contains(part), "{cloud:?} {operation}: no {part} in {told}");
+            assert!(
+                told.contains(part),
+                "{cloud:?} {operation}: no {part} in {told}"
+            );
         }
     }
 }
@@ -458,7 +473,10 @@ async fn zero_times_are_absent_and_zones_are_honoured() {
         (
             Cloud::Ncp20,
             "GetActivation",
-            ncp(json!("2024-04-24T14:27:30"), json!("2024-04-24T13:27:30+08:00")),
+            ncp(
+                json!("2024-04-24T14:27:30"),
+                json!("2024-04-24T13:27:30+08:00"),
+            ),
             &known,
             &known,
         ),
@@ -487,7 +505,10 @@ async fn zero_times_are_absent_and_zones_are_honoured() {
         clouds.answer(answer(cloud, &document, ""));
         let told = ask(&clouds, cloud, operation).await.unwrap();
         for part in [format!("start_time: {start}"), format!("end_time: {end}")] {
-            assert!(told.contains(&part), "{cloud:?} {document}: no {part} in {told}");
+            assert!(
+                told.contains(&part),
+                "{cloud:?} {document}: no {part} in {told}"
+            );
         }
     }
 }

@@ -57,7 +57,8 @@ const fn functiongraph(name: &'static str, does: Does) -> Operation {
     }
 }
 
-/// Every operation. `PutPackage` and `DeletePackage` are reads on functiongraph and stand here for ncp.
+/// Every operation. `PutPackage` and `DeletePackage` are reads on functiongraph and stand here for
+/// ncp.
 pub const ALL: [Operation; 31] = [
     both("ListPackages", Does::Read),
     both("GetPackage", Does::Read),
@@ -104,12 +105,15 @@ impl Operation {
 
 /// Every operation of a cloud.
 pub fn of(cloud: Cloud) -> impl Iterator<Item = Operation> {
-    ALL.into_iter().filter(move |operation| operation.is_on(cloud))
+    ALL.into_iter()
+        .filter(move |operation| operation.is_on(cloud))
 }
 
 /// Calls it; the answer as its debug text.
 pub async fn perform(clouds: &Clouds, cloud: Cloud, name: &str) -> Result<String, Told> {
-    call(clouds, cloud, name).await.map_err(|status| bare(&status))
+    call(clouds, cloud, name)
+        .await
+        .map_err(|status| bare(&status))
 }
 
 async fn call(clouds: &Clouds, cloud: Cloud, name: &str) -> Result<String, Status> {
@@ -146,10 +150,12 @@ async fn call(clouds: &Clouds, cloud: Cloud, name: &str) -> Result<String, Statu
         "DeleteAction" => call!(actions.delete_action(DeleteActionRequest {
             action_name: s("hello")
         })),
-        "PublishActionVersion" => call!(actions.publish_action_version(PublishActionVersionRequest {
-            action_name: s("hello"),
-            version: s("1.0"),
-        })),
+        "PublishActionVersion" => {
+            call!(actions.publish_action_version(PublishActionVersionRequest {
+                action_name: s("hello"),
+                version: s("1.0"),
+            }))
+        }
         "ListActionVersions" => {
             call!(actions.list_action_versions(ListActionVersionsRequest {
                 action_name: s("hello")
@@ -173,17 +179,21 @@ async fn call(clouds: &Clouds, cloud: Cloud, name: &str) -> Result<String, Statu
             alias_name: s("prod"),
         })),
         "GetAsyncInvokeConfig" => {
-            call!(actions.get_async_invoke_config(GetAsyncInvokeConfigRequest {
-                action_name: s("hello")
-            }))
+            call!(
+                actions.get_async_invoke_config(GetAsyncInvokeConfigRequest {
+                    action_name: s("hello")
+                })
+            )
         }
-        "PutAsyncInvokeConfig" => call!(actions.put_async_invoke_config(PutAsyncInvokeConfigRequest {
-            action_name: s("hello"),
-            config: Some(AsyncInvokeConfig {
-                enable_async_status_log: Some(true),
-                ..AsyncInvokeConfig::default()
-            }),
-        })),
+        "PutAsyncInvokeConfig" => call!(actions.put_async_invoke_config(
+            PutAsyncInvokeConfigRequest {
+                action_name: s("hello"),
+                config: Some(AsyncInvokeConfig {
+                    enable_async_status_log: Some(true),
+                    ..AsyncInvokeConfig::default()
+                }),
+            }
+        )),
         "DeleteAsyncInvokeConfig" => {
             call!(
                 actions.delete_async_invoke_config(DeleteAsyncInvokeConfigRequest {
@@ -239,13 +249,17 @@ async fn call(clouds: &Clouds, cloud: Cloud, name: &str) -> Result<String, Statu
             trigger_name: s("nightly"),
             action_name: s("hello"),
         })),
-        "GetTriggerActivation" => call!(triggers.get_trigger_activation(GetTriggerActivationRequest {
-            trigger_name: s("nightly"),
-            activation_id: s(ID),
-        })),
-        "ListTriggerActivations" => call!(triggers.list_trigger_activations(ListTriggerActivationsRequest {
-            trigger_name: s("nightly"),
-        })),
+        "GetTriggerActivation" => call!(triggers.get_trigger_activation(
+            GetTriggerActivationRequest {
+                trigger_name: s("nightly"),
+                activation_id: s(ID),
+            }
+        )),
+        "ListTriggerActivations" => call!(triggers.list_trigger_activations(
+            ListTriggerActivationsRequest {
+                trigger_name: s("nightly"),
+            }
+        )),
         other => panic!("no operation {other}"),
     }
 }
@@ -259,7 +273,11 @@ async fn watch(clouds: &Clouds, cloud: Cloud) -> Result<String, Status> {
         ..WatchActivationRequest::default()
     });
     request.set_timeout(std::time::Duration::from_secs(2));
-    let states = clouds.invocations().watch_activation(request).await?.into_inner();
+    let states = clouds
+        .invocations()
+        .watch_activation(request)
+        .await?
+        .into_inner();
     let states = states.collect::<Result<Vec<_>, _>>().await?;
     Ok(format!("{states:?}"))
 }

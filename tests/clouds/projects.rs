@@ -13,7 +13,10 @@ use crate::support::details::{Told, bare};
 use crate::support::upstream::Upstream;
 
 /// Asks for an action where IAM answers these projects; the projects that the cloud was asked in.
-async fn ask(settings: &str, projects: &'static str) -> (Result<(), Told>, Vec<String>, Vec<String>) {
+async fn ask(
+    settings: &str,
+    projects: &'static str,
+) -> (Result<(), Told>, Vec<String>, Vec<String>) {
     let (answer, asked, used, _) = ask_whom(settings, projects).await;
     (answer, asked, used)
 }
@@ -102,7 +105,11 @@ async fn an_odd_project_of_iams_list_costs_itself_alone_and_is_counted() {
     );
     for none in ["{}", r#"{"projects":"eu-de"}"#, "[]"] {
         let (answer, _, used) = ask("", none).await;
-        assert_eq!(answer.unwrap_err().reason, "RESPONSE_NOT_UNDERSTOOD", "{none}");
+        assert_eq!(
+            answer.unwrap_err().reason,
+            "RESPONSE_NOT_UNDERSTOOD",
+            "{none}"
+        );
         assert!(used.is_empty(), "{none}");
     }
 }

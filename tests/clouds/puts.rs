@@ -1,4 +1,5 @@
-//! Puts and deletes that somebody else, or an attempt of their own, came before; and operations that are not to be had.
+//! Puts and deletes that somebody else, or an attempt of their own, came before; and operations
+//! that are not to be had.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +39,10 @@ fn script<const N: usize>(
 }
 
 fn fss(status: u16, code: &str) -> Http {
-    http(status, &format!(r#"{{"error_code":"{code}","error_msg":"x"}}"#))
+    http(
+        status,
+        &format!(r#"{{"error_code":"{code}","error_msg":"x"}}"#),
+    )
 }
 
 const CONFIG: &str = "hello/config";
@@ -59,7 +63,9 @@ async fn a_function_that_somebody_else_creates_in_between_is_updated() {
             ("PUT", "hello/code", function()),
         ],
     );
-    perform(&clouds, Cloud::FunctionGraph, "PutAction").await.unwrap();
+    perform(&clouds, Cloud::FunctionGraph, "PutAction")
+        .await
+        .unwrap();
     assert!(odd.lock().unwrap().is_empty(), "{odd:?}");
     assert_eq!(clouds.upstream.received().len(), 6);
 }
@@ -76,7 +82,9 @@ async fn a_function_that_somebody_else_deletes_in_between_is_created() {
             ("POST", "/fgs/functions", function()),
         ],
     );
-    perform(&clouds, Cloud::FunctionGraph, "PutAction").await.unwrap();
+    perform(&clouds, Cloud::FunctionGraph, "PutAction")
+        .await
+        .unwrap();
     assert!(odd.lock().unwrap().is_empty(), "{odd:?}");
 }
 
@@ -191,7 +199,10 @@ async fn a_put_that_meets_another_put_of_the_same_resource_is_put_again() {
                     ],
                 );
                 perform(&clouds, cloud, operation).await.unwrap();
-                assert!(odd.lock().unwrap().is_empty(), "{cloud:?} {operation}: {odd:?}");
+                assert!(
+                    odd.lock().unwrap().is_empty(),
+                    "{cloud:?} {operation}: {odd:?}"
+                );
             }
             // The name belongs to something of another kind.
             let odd = script(
@@ -202,8 +213,15 @@ async fn a_put_that_meets_another_put_of_the_same_resource_is_put_again() {
                 ],
             );
             let told = perform(&clouds, cloud, operation).await.unwrap_err();
-            assert_eq!(told.code, Code::AlreadyExists, "{cloud:?} {operation}: {told:?}");
-            assert!(odd.lock().unwrap().is_empty(), "{cloud:?} {operation}: {odd:?}");
+            assert_eq!(
+                told.code,
+                Code::AlreadyExists,
+                "{cloud:?} {operation}: {told:?}"
+            );
+            assert!(
+                odd.lock().unwrap().is_empty(),
+                "{cloud:?} {operation}: {odd:?}"
+            );
         }
     }
 }
@@ -225,9 +243,18 @@ async fn a_delete_whose_first_attempt_was_lost_is_done_when_the_second_finds_not
     let clouds = Clouds::new().await;
     for cloud in Cloud::ALL {
         let deletes: &[&str] = if cloud.is_ncp() {
-            &["DeletePackage", "DeleteAction", "DeleteTrigger", "UnlinkAction"]
+            &[
+                "DeletePackage",
+                "DeleteAction",
+                "DeleteTrigger",
+                "UnlinkAction",
+            ]
         } else {
-            &["DeleteAction", "DeleteActionAlias", "DeleteAsyncInvokeConfig"]
+            &[
+                "DeleteAction",
+                "DeleteActionAlias",
+                "DeleteAsyncInvokeConfig",
+            ]
         };
         for operation in deletes {
             let operation = *operation;
@@ -249,7 +276,11 @@ async fn a_delete_whose_first_attempt_was_lost_is_done_when_the_second_finds_not
             // A page proves nothing, and a first answer is what it says.
             lost_then(html(404));
             let told = perform(&clouds, cloud, operation).await.unwrap_err();
-            assert_eq!(told.execution(), "unknown", "{cloud:?} {operation}: {told:?}");
+            assert_eq!(
+                told.execution(),
+                "unknown",
+                "{cloud:?} {operation}: {told:?}"
+            );
             clouds.answer(gone(cloud, operation));
             let told = perform(&clouds, cloud, operation).await.unwrap_err();
             assert_eq!(
@@ -265,12 +296,17 @@ async fn a_delete_whose_first_attempt_was_lost_is_done_when_the_second_finds_not
 async fn an_operation_that_is_not_to_be_had_says_whose_it_is() {
     let clouds = Clouds::new().await;
     for cloud in Cloud::ALL {
-        for operation in operations::ALL.iter().filter(|operation| !operation.is_on(cloud)) {
+        for operation in operations::ALL
+            .iter()
+            .filter(|operation| !operation.is_on(cloud))
+        {
             // Reads of the functions' labels on functiongraph.
             if matches!(operation.name, "PutPackage" | "DeletePackage") {
                 continue;
             }
-            let (told, requests) = clouds.requests_of(perform(&clouds, cloud, operation.name)).await;
+            let (told, requests) = clouds
+                .requests_of(perform(&clouds, cloud, operation.name))
+                .await;
             let told = told.unwrap_err();
             assert_eq!(
                 (told.code, told.reason.as_str(), requests.len()),
@@ -286,7 +322,11 @@ async fn an_operation_that_is_not_to_be_had_says_whose_it_is() {
             } else {
                 format!("The cloud has no operation {}:", operation.name)
             };
-            assert!(told.message.starts_with(&words), "{cloud:?}: {}", told.message);
+            assert!(
+                told.message.starts_with(&words),
+                "{cloud:?}: {}",
+                told.message
+            );
         }
     }
 }

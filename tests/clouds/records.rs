@@ -22,7 +22,10 @@ fn without_record(clouds: &Clouds, settings: Http) {
 }
 
 fn fss(status: u16, code: &str) -> Http {
-    http(status, &format!(r#"{{"error_code":"{code}","error_msg":"x"}}"#))
+    http(
+        status,
+        &format!(r#"{{"error_code":"{code}","error_msg":"x"}}"#),
+    )
 }
 
 #[tokio::test]
@@ -48,7 +51,11 @@ async fn why_there_will_be_no_record_is_told_at_once() {
                 (Code::FailedPrecondition, "RUNS_NOT_RECORDED", "unknown"),
                 "{operation} {settings:?}"
             );
-            for part in ["enable_async_status_log", "PutAsyncInvokeConfig", "synchronous"] {
+            for part in [
+                "enable_async_status_log",
+                "PutAsyncInvokeConfig",
+                "synchronous",
+            ] {
                 assert!(told.message.contains(part), "{}", told.message);
             }
             let asked = requests
@@ -84,11 +91,18 @@ async fn a_record_that_may_come_is_waited_for_and_a_doubt_is_no_reason() {
         );
         let work = perform(&clouds, Cloud::FunctionGraph, "WatchActivation");
         let (told, requests) = clouds.requests_of(work).await;
-        assert_eq!(told.unwrap_err().code, Code::DeadlineExceeded, "{settings:?}");
+        assert_eq!(
+            told.unwrap_err().code,
+            Code::DeadlineExceeded,
+            "{settings:?}"
+        );
         let asked = requests
             .iter()
             .filter(|request| request.target().contains("/async-invoke-config"));
-        assert!(asked.count() <= 3, "asked once, and an attempt may be repeated");
+        assert!(
+            asked.count() <= 3,
+            "asked once, and an attempt may be repeated"
+        );
     }
     without_record(&clouds, fss(404, "FSS.1051"));
     let told = perform(&clouds, Cloud::FunctionGraph, "GetActivation")
@@ -99,13 +113,17 @@ async fn a_record_that_may_come_is_waited_for_and_a_doubt_is_no_reason() {
     clouds.answer(fault(404, "80322", "ACTION_ACTIVATION_NOT_FOUND"));
     for cloud in [Cloud::Ncp21, Cloud::Ncp20] {
         assert_eq!(
-            perform(&clouds, cloud, "GetActivation").await.unwrap_err().code,
+            perform(&clouds, cloud, "GetActivation")
+                .await
+                .unwrap_err()
+                .code,
             Code::NotFound
         );
     }
 }
 
-/// An operation of several reads was begun with the first: a later one that is refused does not undo it.
+/// An operation of several reads was begun with the first: a later one that is refused does not
+/// undo it.
 #[tokio::test]
 async fn a_later_read_that_is_refused_does_not_deny_the_first() {
     let clouds = Clouds::new().await;

@@ -1,4 +1,5 @@
-//! A documented answer of every operation that answers with a document, with every member that the sidecar reads.
+//! A documented answer of every operation that answers with a document, with every member that the
+//! sidecar reads.
 
 use serde_json::{Value, json};
 
@@ -25,8 +26,7 @@ fn with(mut object: Value, more: Value) -> Value {
 
 #[expect(clippy::needless_pass_by_value, reason = "JSON literals")]
 fn ncp(start: Value, end: Value) -> Vec<(&'static str, Value)> {
-    let item =
-        json!({"name": "hello", "description": "d", "runtime": "nodejs:22", "type": "basic", "web": false});
+    let item = json!({"name": "hello", "description": "d", "runtime": "nodejs:22", "type": "basic", "web": false});
     let action = json!({
         "name": "hello", "resourceId": "r-1", "path": "/p", "description": "d", "type": "basic", "web": true,
         "parameters": {"env": "prod"}, "raw-http": true, "custom-options": true, "version": "0.0.1",
@@ -70,7 +70,9 @@ fn ncp(start: Value, end: Value) -> Vec<(&'static str, Value)> {
         ),
         (
             "GetTrigger",
-            trigger(json!({"type": "cron", "execOption": [{"key": "cronOption", "value": "0 3 * * *"}]})),
+            trigger(
+                json!({"type": "cron", "execOption": [{"key": "cronOption", "value": "0 3 * * *"}]}),
+            ),
         ),
         (
             "GetTrigger",
@@ -157,12 +159,18 @@ fn functiongraph() -> Vec<(&'static str, Value)> {
         "count": 1, "next_marker": 1,
     });
     vec![
-        ("ListPackages", json!({"functions": [item], "next_marker": 1})),
+        (
+            "ListPackages",
+            json!({"functions": [item], "next_marker": 1}),
+        ),
         (
             "GetPackage",
             json!({"functions": [{"func_name": "hello", "package": "orders"}], "next_marker": 1}),
         ),
-        ("ListActions", json!({"functions": [item], "next_marker": 1})),
+        (
+            "ListActions",
+            json!({"functions": [item], "next_marker": 1}),
+        ),
         ("GetAction", function),
         (
             "ListActionVersions",

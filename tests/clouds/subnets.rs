@@ -1,4 +1,5 @@
-//! The subnet of an ncp action: its own, or the target's, or a sentence that says where the numbers are.
+//! The subnet of an ncp action: its own, or the target's, or a sentence that says where the numbers
+//! are.
 
 use faas_sidecar::env::Env;
 use faas_sidecar::proto::action_service_client::ActionServiceClient;

@@ -1,15 +1,18 @@
-//! What a get answers, a put takes: every field of every object that can be read and written, by the descriptor.
+//! What a get answers, a put takes: every field of every object that can be read and written, by
+//! the descriptor.
 //!
-//! The answer of a get of each cloud's full document is put back as it is. Then every field that the answer has is cleared
-//! alone: where the put sends the same without it, the field does not arrive at the cloud. A field that arrives from no
-//! answer stands in [`EXCEPTIONS`] with the reason, and nothing else does.
+//! The answer of a get of each cloud's full document is put back as it is. Then every field that
+//! the answer has is cleared alone: where the put sends the same without it, the field does not
+//! arrive at the cloud. A field that arrives from no answer stands in [`EXCEPTIONS`] with the
+//! reason, and nothing else does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use faas_sidecar::proto::*;
 use prost::Message as _;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage as _, Value as Field,
+    DescriptorPool, DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage as _,
+    Value as Field,
 };
 use serde_json::{Value, json};
 
@@ -24,7 +27,8 @@ use Cloud::{FunctionGraph, Ncp20, Ncp21};
 const NCP: &[Cloud] = &[Ncp21, Ncp20];
 const ALL: &[Cloud] = &Cloud::ALL;
 
-/// Fields that a put does not send as a get answers them, and why. What stands below them is left out, too.
+/// Fields that a put does not send as a get answers them, and why. What stands below them is left
+/// out, too.
 const EXCEPTIONS: &[(&[Cloud], &[&str], &str)] = &[
     (
         ALL,
@@ -71,7 +75,11 @@ const EXCEPTIONS: &[(&[Cloud], &[&str], &str)] = &[
         ],
         "output only: the cloud's own word",
     ),
-    (ALL, &["Action.path"], "output only: where the cloud keeps it"),
+    (
+        ALL,
+        &["Action.path"],
+        "output only: where the cloud keeps it",
+    ),
     (
         ALL,
         &[
@@ -92,7 +100,11 @@ const EXCEPTIONS: &[(&[Cloud], &[&str], &str)] = &[
         ],
         "of the other cloud",
     ),
-    (&[FunctionGraph], &["Action.type"], "there is one type alone"),
+    (
+        &[FunctionGraph],
+        &["Action.type"],
+        "there is one type alone",
+    ),
     (
         &[FunctionGraph],
         &[
@@ -106,7 +118,11 @@ const EXCEPTIONS: &[(&[Cloud], &[&str], &str)] = &[
         &["Exec.image_uri"],
         "of the other generation: 2.0 has no images",
     ),
-    (&[Ncp20], &["Trigger.secret_manager"], "of the other generation"),
+    (
+        &[Ncp20],
+        &["Trigger.secret_manager"],
+        "of the other generation",
+    ),
     (
         &[Ncp20],
         &["ApiGatewayLink.product_name"],
@@ -165,9 +181,13 @@ impl Document {
         let (method, target) = (request.method(), request.target());
         let path = target.split('?').next().unwrap();
         let document = match (method.as_str(), path.rsplit('/').next().unwrap()) {
-            ("GET", "config") if !exists => return http(404, r#"{"error_code":"FSS.1051","error_msg":"x"}"#),
+            ("GET", "config") if !exists => {
+                return http(404, r#"{"error_code":"FSS.1051","error_msg":"x"}"#);
+            }
             (_, "code") => &self.code,
-            (_, "lts-log-detail") => &json!({"group_id": "other", "stream_id": "one", "stream_name": "m"}),
+            (_, "lts-log-detail") => {
+                &json!({"group_id": "other", "stream_id": "one", "stream_name": "m"})
+            }
             ("GET", "aliases") => &json!([self.document]),
             _ if cloud.is_ncp() => &json!({"content": self.document}),
             _ => &self.document,
@@ -184,14 +204,22 @@ impl Document {
             };
             move |request| document.answer(cloud, request, true)
         });
-        let bytes = get(clouds, cloud, self.object).await.unwrap_or_else(|told| {
-            panic!("{cloud:?} {:?} is not read: {told:?}", self.object);
-        });
+        let bytes = get(clouds, cloud, self.object)
+            .await
+            .unwrap_or_else(|told| {
+                panic!("{cloud:?} {:?} is not read: {told:?}", self.object);
+            });
         DynamicMessage::decode(descriptor(self.object), &*bytes).unwrap()
     }
 
-    /// Everything that a put sends: where the object exists, and where a function has to be created first.
-    async fn put(&self, clouds: &Clouds, cloud: Cloud, message: &DynamicMessage) -> Result<Vec<Sent>, Told> {
+    /// Everything that a put sends: where the object exists, and where a function has to be created
+    /// first.
+    async fn put(
+        &self,
+        clouds: &Clouds,
+        cloud: Cloud,
+        message: &DynamicMessage,
+    ) -> Result<Vec<Sent>, Told> {
         let mut sent = Vec::new();
         let bytes = message.encode_to_vec();
         for exists in [true, false] {
@@ -206,12 +234,18 @@ impl Document {
             clouds
                 .upstream
                 .answer_by(move |request| document.answer(cloud, request, exists));
-            let (told, requests) = clouds.requests_of(put(clouds, cloud, self.object, &bytes)).await;
+            let (told, requests) = clouds
+                .requests_of(put(clouds, cloud, self.object, &bytes))
+                .await;
             told?;
             let requests = requests.iter().filter(|request| request.method() != "GET");
-            sent.extend(
-                requests.map(|request| (request.method(), request.target(), request.text().to_owned())),
-            );
+            sent.extend(requests.map(|request| {
+                (
+                    request.method(),
+                    request.target(),
+                    request.text().to_owned(),
+                )
+            }));
         }
         Ok(sent)
     }
@@ -224,12 +258,17 @@ fn merge(document: &mut Value, more: &Value) {
 
 fn descriptor(object: Object) -> MessageDescriptor {
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
-    pool.get_message_by_name(&format!("faas.v1.{object:?}")).unwrap()
+    pool.get_message_by_name(&format!("faas.v1.{object:?}"))
+        .unwrap()
 }
 
 fn platform(cloud: Cloud) -> i32 {
     // 2.0 has subnets on this platform alone.
-    if cloud == Ncp20 { Platform::Vpc.into() } else { 0 }
+    if cloud == Ncp20 {
+        Platform::Vpc.into()
+    } else {
+        0
+    }
 }
 
 async fn get(clouds: &Clouds, cloud: Cloud, object: Object) -> Result<Vec<u8>, Told> {
@@ -348,7 +387,11 @@ async fn put(clouds: &Clouds, cloud: Cloud, object: Object, bytes: &[u8]) -> Res
                 config: Some(AsyncInvokeConfig::decode(bytes).unwrap()),
                 ..PutAsyncInvokeConfigRequest::default()
             };
-            clouds.actions().put_async_invoke_config(request).await.map(drop)
+            clouds
+                .actions()
+                .put_async_invoke_config(request)
+                .await
+                .map(drop)
         }
     };
     done.map_err(|status| bare(&status))
@@ -364,7 +407,9 @@ fn fields(message: &DynamicMessage, at: &[Step], found: &mut Vec<(String, Vec<St
         let step = |item| [at, &[(field.number(), item)]].concat();
         found.push((name, step(None)));
         match value {
-            Field::Message(inner) if is_walked(&inner.descriptor()) => fields(inner, &step(None), found),
+            Field::Message(inner) if is_walked(&inner.descriptor()) => {
+                fields(inner, &step(None), found)
+            }
             Field::List(items) => {
                 for (index, item) in (0..).zip(items) {
                     if let Field::Message(inner) = item {
@@ -413,7 +458,9 @@ fn clear(message: &mut DynamicMessage, path: &[Step]) {
         return message.clear_field_by_number(*number);
     }
     let inner = match (message.get_field_by_number_mut(*number).unwrap(), item) {
-        (Field::List(items), Some(MapKey::U32(index))) => &mut items[usize::try_from(*index).unwrap()],
+        (Field::List(items), Some(MapKey::U32(index))) => {
+            &mut items[usize::try_from(*index).unwrap()]
+        }
         (Field::Map(items), Some(key)) => items.get_mut(key).unwrap(),
         (other, _) => other,
     };
@@ -694,12 +741,16 @@ fn functiongraph() -> Vec<Document> {
     vec![
         Document::coded(
             function.clone(),
-            &code(json!({"code_type": "inline", "func_code": {"file": "eA==", "link": "https://l"}})),
+            &code(
+                json!({"code_type": "inline", "func_code": {"file": "eA==", "link": "https://l"}}),
+            ),
             &json!({}),
         ),
         Document::coded(
             function.clone(),
-            &code(json!({"code_type": "jar", "code_filename": "h.jar", "func_code": {"file": "UEsDBA=="}})),
+            &code(
+                json!({"code_type": "jar", "code_filename": "h.jar", "func_code": {"file": "UEsDBA=="}}),
+            ),
             &json!({}),
         ),
         Document::coded(
@@ -775,7 +826,8 @@ async fn parameters_that_are_no_object_do_not_keep_an_action_from_being_put_back
     }
 }
 
-/// Base64 may be written in lines, and what is none is no source text that a put would send instead.
+/// Base64 may be written in lines, and what is none is no source text that a put would send
+/// instead.
 #[tokio::test]
 async fn an_archive_is_put_back_byte_for_byte_or_not_at_all() {
     let clouds = Clouds::new().await;
@@ -828,7 +880,12 @@ async fn empty_objects_and_leftovers_of_a_function_do_not_keep_it_from_being_put
     ] {
         let sent = there_and_back(&clouds, FunctionGraph, &function(&more)).await;
         for body in &sent {
-            for name in ["network_controller", "func_vpc", "custom_image", "log_config"] {
+            for name in [
+                "network_controller",
+                "func_vpc",
+                "custom_image",
+                "log_config",
+            ] {
                 assert_eq!(body.get(name), None, "{more}: {body}");
             }
         }
@@ -849,14 +906,19 @@ async fn empty_destinations_do_not_keep_settings_from_being_put_back() {
             "destination_config": destinations});
         let document = Document::of(Object::AsyncInvokeConfig, config);
         let sent = there_and_back(&clouds, FunctionGraph, &document).await;
-        assert_eq!(sent, [json!({"max_async_retry_attempts": 0})], "{destinations}");
+        assert_eq!(
+            sent,
+            [json!({"max_async_retry_attempts": 0})],
+            "{destinations}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_update_of_a_function_with_logs_names_the_log_that_it_has() {
     let clouds = Clouds::new().await;
-    let detail = json!({"group_id": "g", "group_name": "gn", "stream_id": "s", "stream_name": "sn"});
+    let detail =
+        json!({"group_id": "g", "group_name": "gn", "stream_id": "s", "stream_name": "sn"});
     for (given, answer, expected) in [
         (json!({}), http(200, &detail.to_string()), detail.clone()),
         (
@@ -877,8 +939,10 @@ async fn an_update_of_a_function_with_logs_names_the_log_that_it_has() {
             Value::Null,
         ),
     ] {
-        let document = function(&json!({"enable_lts_log": true, "log_group_id": given["group_id"],
-            "log_stream_id": given["stream_id"]}));
+        let document = function(
+            &json!({"enable_lts_log": true, "log_group_id": given["group_id"],
+            "log_stream_id": given["stream_id"]}),
+        );
         let message = document.get(&clouds, FunctionGraph).await;
         let config = document.document.to_string();
         clouds.answer_by(move |request| {
@@ -916,7 +980,9 @@ async fn an_update_that_says_nothing_of_logs_keeps_those_that_the_function_has()
         (true, "{}", Value::Null),
         (false, r#"{"group_id":"g","stream_id":"s"}"#, Value::Null),
     ] {
-        let config = function(&json!({"enable_lts_log": logs})).document.to_string();
+        let config = function(&json!({"enable_lts_log": logs}))
+            .document
+            .to_string();
         clouds.answer_by(move |request| {
             let asked = request.target().ends_with("/lts-log-detail");
             http(200, if asked { detail } else { &config })
@@ -964,6 +1030,9 @@ async fn a_log_without_logging_is_refused_before_anything_is_sent() {
     let (told, requests) = clouds
         .requests_of(put(&clouds, FunctionGraph, Object::Action, &bytes))
         .await;
-    assert_eq!(told.unwrap_err().fields, ["action.function_graph.log_config"]);
+    assert_eq!(
+        told.unwrap_err().fields,
+        ["action.function_graph.log_config"]
+    );
     assert!(requests.is_empty());
 }

@@ -8,7 +8,10 @@
     unreachable_pub,
     reason = "the modules of a test have no other crate to show themselves to"
 )]
-#![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the upstream has a clock of its own"
+)]
 
 mod signature;
 #[path = "../sidecar/support/mod.rs"]

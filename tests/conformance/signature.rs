@@ -1,4 +1,5 @@
-//! Signature v2 of NAVER Cloud: each fixture with every intermediate, by the signer and by a second computation.
+//! Signature v2 of NAVER Cloud: each fixture with every intermediate, by the signer and by a second
+//! computation.
 
 use faas_sidecar::credentials::{KeyPair, Secret};
 use faas_sidecar::provider::ncp::Signer;
@@ -43,7 +44,11 @@ fn check(fixtures: &str, count: usize) {
         assert_eq!(text, vector.string_to_sign, "{id}");
         assert_eq!(text.len(), vector.string_to_sign_bytes, "{id}");
         assert_eq!(hex::encode(&text), vector.string_to_sign_hex, "{id}");
-        assert_eq!(signer.sign(method, target, timestamp), vector.signature, "{id}");
+        assert_eq!(
+            signer.sign(method, target, timestamp),
+            vector.signature,
+            "{id}"
+        );
         // A signer serves many requests: the first must not colour the second.
         assert_eq!(
             signer.clone().sign(method, target, timestamp),
@@ -52,7 +57,8 @@ fn check(fixtures: &str, count: usize) {
         );
 
         let [method, target, timestamp] = [method, target, timestamp].map(String::as_bytes);
-        let again = signature::string_to_sign(method, target, timestamp, vector.access_key.as_bytes());
+        let again =
+            signature::string_to_sign(method, target, timestamp, vector.access_key.as_bytes());
         assert_eq!(hex::encode(&again), vector.string_to_sign_hex, "{id}");
         assert_eq!(
             signature::sign(vector.secret_key.as_bytes(), &again),

@@ -1,4 +1,5 @@
-//! What the upstream receives is what was signed, byte for byte, whatever stands in the path and the query.
+//! What the upstream receives is what was signed, byte for byte, whatever stands in the path and
+//! the query.
 
 use std::time::Duration;
 
@@ -84,7 +85,8 @@ impl Line {
     }
 }
 
-/// Text with what has broken signatures elsewhere: reserved characters, escapes, dots, quotes, spaces, Hangul.
+/// Text with what has broken signatures elsewhere: reserved characters, escapes, dots, quotes,
+/// spaces, Hangul.
 fn awkward() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just(":".to_owned()),
@@ -166,7 +168,9 @@ fn parts_pushed_onto_a_url_are_received_as_they_were_signed() {
             &(awkward(), awkward(), awkward(), any::<Vec<u8>>()),
             |(segment, name, value, body)| {
                 let mut url = Url::parse(&line.upstream.url()).unwrap();
-                url.path_segments_mut().unwrap().extend(["ncf", "api", &segment]);
+                url.path_segments_mut()
+                    .unwrap()
+                    .extend(["ncf", "api", &segment]);
                 url.query_pairs_mut().append_pair(&name, &value);
                 let expected = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
                 let received = line.send(Method::PUT, url, &body);
@@ -196,11 +200,15 @@ fn the_endpoint_builds_the_target_that_it_is_asked_for() {
     )
     .unwrap();
     let platform = endpoint.platform(0, &mut Faults::new());
-    let query = [("start", "2024-04-26T00:00:00"), ("end", "2024-04-26T23:59:59")];
+    let query = [
+        ("start", "2024-04-26T00:00:00"),
+        ("end", "2024-04-26T23:59:59"),
+    ];
     let url = endpoint.url("/packages/p/actions/a/activations", platform, &query);
     let received = line.send(Method::GET, url, b"");
     assert!(received.signed);
-    // The colons of first-generation times stay raw (vector V13), in what is sent and so in what is signed.
+    // The colons of first-generation times stay raw (vector V13), in what is sent and so in what is
+    // signed.
     assert_eq!(
         received.target(),
         "/api/v2/packages/p/actions/a/activations?platform=classic&start=2024-04-26T00:00:00&end=2024-04-26T23:59:59"

@@ -1,4 +1,5 @@
-//! NAVER Cloud's gateway as far as keys go: it knows pairs, some of them to a certain time, and checks every signature.
+//! NAVER Cloud's gateway as far as keys go: it knows pairs, some of them to a certain time, and
+//! checks every signature.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! Every issuer of temporary keys against a server that answers as the documents say, quirks included.
+//! Every issuer of temporary keys against a server that answers as the documents say, quirks
+//! included.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -39,10 +40,14 @@ fn role_server(sessions: Arc<AtomicUsize>) -> impl Fn(&Asked) -> Reply + Send + 
     move |asked| {
         let session = format!("session-{}", sessions.load(Ordering::Relaxed));
         match asked.line().as_str() {
-            "PUT /latest/api/token" if asked.header("x-ncp-metadata-token-ttl-seconds") == Some("21600") => {
+            "PUT /latest/api/token"
+                if asked.header("x-ncp-metadata-token-ttl-seconds") == Some("21600") =>
+            {
                 (200, vec![], session)
             }
-            _ if asked.header("x-ncp-metadata-token") != Some(&session) => (401, vec![], String::new()),
+            _ if asked.header("x-ncp-metadata-token") != Some(&session) => {
+                (401, vec![], String::new())
+            }
             line if line == format!("GET {ROLES}") => (200, vec![], "role-1\nrole-2".to_owned()),
             line if line == format!("GET {ROLES}/role-1") => dated(ROLE_KEY),
             _ => (404, vec![], "Path Not found.".to_owned()),
@@ -65,7 +70,13 @@ async fn a_server_role_is_read_in_a_session_that_is_kept() {
     let put = "PUT /latest/api/token".to_owned();
     assert_eq!(
         server.lines(),
-        [put.clone(), get(""), get("/role-1"), get(""), get("/role-1")]
+        [
+            put.clone(),
+            get(""),
+            get("/role-1"),
+            get(""),
+            get("/role-1")
+        ]
     );
     // The server forgot the session: one new one, and on.
     sessions.fetch_add(1, Ordering::Relaxed);
@@ -84,7 +95,11 @@ async fn a_metadata_service_without_sessions_is_asked_without() {
             _ => (500, vec![], String::new()),
         })
         .await;
-        let issued = ServerRole::new(&server.url()).unwrap().issue().await.unwrap();
+        let issued = ServerRole::new(&server.url())
+            .unwrap()
+            .issue()
+            .await
+            .unwrap();
         assert_eq!(issued.keys.access_key, "ncp_iam_ROLE", "{refusal}");
         assert!(
             server
@@ -98,7 +113,11 @@ async fn a_metadata_service_without_sessions_is_asked_without() {
 #[tokio::test]
 async fn a_server_without_a_role_says_what_to_do() {
     let server = Server::start(|_| (404, vec![], "Path Not found.".to_owned())).await;
-    let error = ServerRole::new(&server.url()).unwrap().issue().await.unwrap_err();
+    let error = ServerRole::new(&server.url())
+        .unwrap()
+        .issue()
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.kind, error.reason.as_ref()),
         (Kind::Unauthenticated, "CREDENTIALS_MISSING")
@@ -110,7 +129,11 @@ async fn a_server_without_a_role_says_what_to_do() {
     );
     // A role id becomes part of a path, so it may not be one.
     let server = Server::start(|_| (200, vec![], "../../user-data".to_owned())).await;
-    let error = ServerRole::new(&server.url()).unwrap().issue().await.unwrap_err();
+    let error = ServerRole::new(&server.url())
+        .unwrap()
+        .issue()
+        .await
+        .unwrap_err();
     assert!(error.message.contains("names no role"), "{}", error.message);
     assert_eq!(server.lines().len(), 2);
 }
@@ -119,7 +142,8 @@ async fn a_server_without_a_role_says_what_to_do() {
 async fn metadata_is_never_followed_elsewhere_and_never_read_without_bound() {
     let elsewhere = Server::start(|_| dated(SECURITY_KEY)).await;
     let url = elsewhere.url().to_string();
-    let server = Server::start(move |_| (302, vec![("Location", url.clone())], String::new())).await;
+    let server =
+        Server::start(move |_| (302, vec![("Location", url.clone())], String::new())).await;
     let error = EcsMetadata::new(&server.url())
         .unwrap()
         .issue()
@@ -159,7 +183,9 @@ async fn ecs_metadata_gives_temporary_keys_with_their_token() {
             assert_eq!(asked.header("x-metadata-token-ttl-seconds"), Some("21600"));
             (200, vec![], "session".to_owned())
         }
-        "GET /openstack/latest/securitykey" if asked.header("x-metadata-token") == Some("session") => {
+        "GET /openstack/latest/securitykey"
+            if asked.header("x-metadata-token") == Some("session") =>
+        {
             if bound.load(Ordering::Relaxed) {
                 dated(SECURITY_KEY)
             } else {
@@ -260,7 +286,8 @@ async fn iam() -> Server {
 
 fn temporary(server: &Server, asker: Asker) -> TemporaryKeys {
     let url = server.url();
-    let endpoint = functiongraph::Endpoint::new("cn-north-4", None, Some(&url), Some(&url)).unwrap();
+    let endpoint =
+        functiongraph::Endpoint::new("cn-north-4", None, Some(&url), Some(&url)).unwrap();
     TemporaryKeys::new(endpoint, transport(), asker, Duration::from_secs(1800))
 }
 
@@ -279,7 +306,10 @@ async fn a_login_is_exchanged_for_temporary_keys() {
         (&user["name"], &user["password"]),
         (&"robot".into(), &"pass\"word".into())
     );
-    assert_eq!(asked[0].json()["auth"]["scope"]["project"]["name"], "cn-north-4");
+    assert_eq!(
+        asked[0].json()["auth"]["scope"]["project"]["name"],
+        "cn-north-4"
+    );
     let identity = asked[1].json()["auth"]["identity"].clone();
     assert_eq!(
         identity,

@@ -1,4 +1,5 @@
-//! A mounted Secret, written as the kubelet writes it: a new directory, then the link `..data` is swapped.
+//! A mounted Secret, written as the kubelet writes it: a new directory, then the link `..data` is
+//! swapped.
 
 use std::fs;
 use std::os::unix::fs::symlink;

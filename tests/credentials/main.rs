@@ -1,4 +1,5 @@
-//! Credentials over real sockets and real files: rotations under load, and every issuer against a scripted server.
+//! Credentials over real sockets and real files: rotations under load, and every issuer against a
+//! scripted server.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

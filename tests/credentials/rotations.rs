@@ -117,7 +117,8 @@ impl Load {
                         failures.lock().unwrap().push(format!("{error:?}"));
                     }
                     calls.fetch_add(1, Ordering::Relaxed);
-                    // Callers think; a loop without a pause would starve everybody else on a small machine.
+                    // Callers think; a loop without a pause would starve everybody else on a small
+                    // machine.
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
             });
@@ -126,8 +127,8 @@ impl Load {
         load
     }
 
-    /// Waits as an operator does: until the new key is seen in use, by more runs than there are callers, so that an
-    /// answer of one has arrived.
+    /// Waits as an operator does: until the new key is seen in use, by more runs than there are
+    /// callers, so that an answer of one has arrived.
     async fn seen(&self, id: &str) {
         let until = Instant::now() + Duration::from_secs(20);
         while self.cloud.keys.runs_of(id) <= CALLERS {
@@ -141,9 +142,11 @@ impl Load {
         }
     }
 
-    /// The bad Secrets, one a number: `good` is the pair in use, `next` one that the cloud does not know.
+    /// The bad Secrets, one a number: `good` is the pair in use, `next` one that the cloud does not
+    /// know.
     fn spoil(&mut self, kind: usize, good: usize, next: usize) {
-        let (id_good, secret_good, id_next, secret_next) = (id(good), secret(good), id(next), secret(next));
+        let (id_good, secret_good, id_next, secret_next) =
+            (id(good), secret(good), id(next), secret(next));
         let half = &secret_next[..secret_next.len() / 2];
         let files: &[(&str, &[u8])] = match kind % 9 {
             // Well-formed, and the cloud knows neither.
@@ -253,7 +256,10 @@ async fn without_verify_calls_find_the_bad_keys_and_fall_back() {
     let mut load = Load::start(false).await;
     load.rotate(150).await;
     let refused = load.cloud.keys.refused.load(Ordering::Relaxed);
-    assert!(refused > 0, "no call ever met a bad key, so nothing was shown");
+    assert!(
+        refused > 0,
+        "no call ever met a bad key, so nothing was shown"
+    );
     load.end(150).await;
 }
 

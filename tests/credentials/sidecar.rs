@@ -60,7 +60,8 @@ impl House {
         let mut socket = tokio::net::TcpStream::connect(self.sidecar.admin().unwrap())
             .await
             .unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
@@ -106,7 +107,10 @@ async fn a_mounted_secret_is_rotated_without_a_restart_and_a_wrong_one_changes_n
     .await;
     house.list().await.unwrap();
     let first = house.status().await;
-    assert_eq!((&first["generation"], &first["ready"]), (&1.into(), &true.into()));
+    assert_eq!(
+        (&first["generation"], &first["ready"]),
+        (&1.into(), &true.into())
+    );
 
     mounted.pair("ncp_iam_WRONG", "wrong-secret");
     let refused = house
@@ -142,11 +146,16 @@ async fn a_mounted_secret_is_rotated_without_a_restart_and_a_wrong_one_changes_n
 async fn readiness_says_that_the_keys_are_missing_until_they_come() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().display();
-    let mut house = House::open(&format!("{{source: files, directory: {path}}}"), no_variables()).await;
+    let mut house = House::open(
+        &format!("{{source: files, directory: {path}}}"),
+        no_variables(),
+    )
+    .await;
     let (line, why) = house.page("/readyz").await;
     assert_eq!(line, "HTTP/1.1 503 Service Unavailable");
     assert!(
-        why.starts_with("credentials: target main: ") && why.contains("access-key-id cannot be read"),
+        why.starts_with("credentials: target main: ")
+            && why.contains("access-key-id cannot be read"),
         "{why}"
     );
     assert_eq!(house.page("/livez").await.0, "HTTP/1.1 200 OK");

@@ -1,4 +1,5 @@
-//! Mistakes on the way to FunctionGraph, whose gateway has words for many of them, and locks a key after five refusals.
+//! Mistakes on the way to FunctionGraph, whose gateway has words for many of them, and locks a key
+//! after five refusals.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +9,10 @@ use faas_sidecar::emulator::functiongraph::{
 
 use crate::{Case, check, doctor, examine, hop};
 
-const KEY: (&str, &str) = ("TESTACCESSKEY0000001", "test-secret-key-not-real-000000000000001");
+const KEY: (&str, &str) = (
+    "TESTACCESSKEY0000001",
+    "test-secret-key-not-real-000000000000001",
+);
 const PLACE: &str = "region: cn-north-4\nproject_id: 0123456789abcdef0123456789abcdef";
 const MINUTES: i64 = 60_000;
 
@@ -16,7 +20,11 @@ fn case(name: &'static str, cause: &'static str) -> Case {
     Case::new(name, KEY, cause).settings(PLACE)
 }
 
-fn said(status: u16, code: &str, words: &str) -> impl Fn(&mut hop::Message) + Send + Sync + 'static {
+fn said(
+    status: u16,
+    code: &str,
+    words: &str,
+) -> impl Fn(&mut hop::Message) + Send + Sync + 'static {
     let body = format!(r#"{{"error_code":"{code}","error_msg":"{words}","request_id":"r"}}"#);
     move |answer| answer.become_answer(status, &body)
 }
@@ -187,7 +195,12 @@ async fn every_mistake_is_named_and_no_key_is_locked() {
         let apart = case.ways.ahead_ms.abs() >= 15 * MINUTES;
         if case.cause != "clock_skew" {
             let clock = outcome.step("clock");
-            assert_eq!(clock["cause"] == "clock_skew", apart, "{}: {clock:#}", case.name);
+            assert_eq!(
+                clock["cause"] == "clock_skew",
+                apart,
+                "{}: {clock:#}",
+                case.name
+            );
         }
         if !apart {
             check(
@@ -227,7 +240,10 @@ async fn a_right_that_is_missing_is_no_wrong_key() {
         };
         let emulator = functiongraph::start(options).await.unwrap();
         let case = case("rights", cause).likely("wrong_place");
-        check(&case, &examine("functiongraph", emulator.addr(), &case).await);
+        check(
+            &case,
+            &examine("functiongraph", emulator.addr(), &case).await,
+        );
     }
 }
 
@@ -236,7 +252,12 @@ async fn a_login_fails_in_its_own_ways() {
     type Change = fn(&mut hop::Message);
     let rows: [(&str, &str, Change, &str); 4] = [
         ("all is well", "", |_| (), ""),
-        ("the password is wrong", "hunter2-wrong", |_| (), "login_refused"),
+        (
+            "the password is wrong",
+            "hunter2-wrong",
+            |_| (),
+            "login_refused",
+        ),
         (
             "the token is dropped",
             "",

@@ -1,4 +1,5 @@
-//! A hop between the sidecar and an emulated cloud, on sockets: it hands requests and answers on, changed as a test says.
+//! A hop between the sidecar and an emulated cloud, on sockets: it hands requests and answers on,
+//! changed as a test says.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -56,7 +57,8 @@ pub(crate) struct Ways {
     pub(crate) request: Change,
     pub(crate) answer: Change,
     pub(crate) ahead_ms: i64,
-    /// Some gateways show the canonical request that they computed; the emulator keeps it for a header of its own.
+    /// Some gateways show the canonical request that they computed; the emulator keeps it for a
+    /// header of its own.
     pub(crate) shows_canonical: bool,
 }
 
@@ -147,7 +149,11 @@ async fn read(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Message> {
             let mut lines = head.split("\r\n");
             let first = lines.next()?;
             let mut words = first.splitn(3, ' ').map(str::to_owned);
-            let (one, two, three) = (words.next()?, words.next()?, words.next().unwrap_or_default());
+            let (one, two, three) = (
+                words.next()?,
+                words.next()?,
+                words.next().unwrap_or_default(),
+            );
             let headers: Vec<_> = lines
                 .filter_map(|line| line.split_once(':'))
                 .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))

@@ -1,12 +1,15 @@
-//! `doctor` against emulated clouds with a hop in between that makes every mistake that is known from the field: the cause
-//! it names must be the one that was injected.
+//! `doctor` against emulated clouds with a hop in between that makes every mistake that is known
+//! from the field: the cause it names must be the one that was injected.
 #![cfg(feature = "emulator")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test that cannot go on ends there"
 )]
-#![allow(clippy::disallowed_methods, reason = "the cloud has a clock of its own")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the cloud has a clock of its own"
+)]
 
 mod functiongraph;
 mod hop;

@@ -1,4 +1,5 @@
-//! Mistakes on the way to NAVER Cloud Functions, whose gateway says 200 "Authentication Failed" to most of them.
+//! Mistakes on the way to NAVER Cloud Functions, whose gateway says 200 "Authentication Failed" to
+//! most of them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +8,10 @@ use faas_sidecar::emulator::ncp::{self, Access, KeyPair, Options, Site};
 
 use crate::{Case, check, examine};
 
-const KEY: (&str, &str) = ("ncp_iam_TESTACCESSKEY01", "ncp_iam_TESTSECRETKEY0123456789abcdef");
+const KEY: (&str, &str) = (
+    "ncp_iam_TESTACCESSKEY01",
+    "ncp_iam_TESTSECRETKEY0123456789abcdef",
+);
 const MINUTES: i64 = 60_000;
 
 fn case(name: &'static str, cause: &'static str) -> Case {
@@ -34,23 +38,31 @@ fn cases() -> Vec<Case> {
             .clock(7 * MINUTES)
             .keys(KEY.0, "another-secret-0123")
             .likely("header_changed"),
-        case("our clock is behind and the query is dropped", "query_changed")
-            .clock(6 * MINUTES)
-            .request(|request| {
-                let bare = request.target().split('?').next().unwrap().to_owned();
-                *request.target() = bare;
-            }),
+        case(
+            "our clock is behind and the query is dropped",
+            "query_changed",
+        )
+        .clock(6 * MINUTES)
+        .request(|request| {
+            let bare = request.target().split('?').next().unwrap().to_owned();
+            *request.target() = bare;
+        }),
         case("the secret is another", "key_or_secret")
             .keys(KEY.0, "another-secret-0123")
             .likely("header_changed"),
         case("the key is unknown", "key_or_secret")
             .keys("ncp_iam_OTHERACCESSKEY1", KEY.1)
             .likely("header_changed"),
-        case("both halves are still in base64", "key_encoded").keys(&encoded(KEY.0), &encoded(KEY.1)),
-        case("the secret is still in base64 with a line end", "key_encoded")
-            .keys(KEY.0, &encoded(&format!("{}\n", KEY.1))),
+        case("both halves are still in base64", "key_encoded")
+            .keys(&encoded(KEY.0), &encoded(KEY.1)),
+        case(
+            "the secret is still in base64 with a line end",
+            "key_encoded",
+        )
+        .keys(KEY.0, &encoded(&format!("{}\n", KEY.1))),
         case("the secret is quoted", "key_quoted").keys(KEY.0, &format!("\"{}\"", KEY.1)),
-        case("both halves are quoted", "key_quoted").keys(&format!("'{}'", KEY.0), &format!("'{}'", KEY.1)),
+        case("both halves are quoted", "key_quoted")
+            .keys(&format!("'{}'", KEY.0), &format!("'{}'", KEY.1)),
         case("the query is sorted", "query_reordered").request(|request| {
             if let Some((path, query)) = request.target().clone().split_once('?') {
                 let mut pairs: Vec<_> = query.split('&').collect();
@@ -144,13 +156,21 @@ async fn every_mistake_is_named() {
             emulator.requests().len()
         );
         assert!(
-            emulator.requests().iter().all(|request| request.method == "GET"),
+            emulator
+                .requests()
+                .iter()
+                .all(|request| request.method == "GET"),
             "{}",
             case.name
         );
         let apart = case.ways.ahead_ms.abs() >= 5 * MINUTES && case.also != "clock_skew";
         let clock = outcome.step("clock");
-        assert_eq!(clock["cause"] == "clock_skew", apart, "{}: {clock:#}", case.name);
+        assert_eq!(
+            clock["cause"] == "clock_skew",
+            apart,
+            "{}: {clock:#}",
+            case.name
+        );
     }
 }
 
@@ -187,7 +207,10 @@ async fn another_sites_api_is_a_wrong_place() {
         ..Options::default()
     };
     let emulator = ncp::start(options).await.unwrap();
-    let case =
-        case("the second generation at the public sector's site", "wrong_place").likely("path_changed");
+    let case = case(
+        "the second generation at the public sector's site",
+        "wrong_place",
+    )
+    .likely("path_changed");
     check(&case, &examine("ncp", emulator.addr(), &case).await);
 }

@@ -57,7 +57,10 @@ fn assert_stops_at(outcome: &Outcome, failed: &str, problem: &str) {
 async fn a_name_without_an_address_stops_at_dns() {
     let outcome = at("https://no-such-host.invalid", "").await;
     assert_stops_at(&outcome, "dns", "no_address");
-    let order: Vec<_> = statuses(&outcome).into_iter().map(|(name, _)| name).collect();
+    let order: Vec<_> = statuses(&outcome)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(
         order,
         [
@@ -80,7 +83,11 @@ async fn a_closed_port_stops_at_tcp() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    assert_stops_at(&at(&format!("https://{address}"), "").await, "tcp", "refused");
+    assert_stops_at(
+        &at(&format!("https://{address}"), "").await,
+        "tcp",
+        "refused",
+    );
 }
 
 /// A TLS server with this certificate; its answer is always 401 without a word.
@@ -91,15 +98,16 @@ async fn tls(change: impl FnOnce(&mut CertificateParams)) -> (String, tempfile::
     let certificate = parameters.self_signed(&key).unwrap();
     let authority = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(authority.path(), certificate.pem()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            key.serialize_der().try_into().unwrap(),
-        )
-        .unwrap();
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                key.serialize_der().try_into().unwrap(),
+            )
+            .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -157,7 +165,8 @@ async fn a_certificate_of_strangers_is_shown_with_its_issuer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_for_other_names_and_times_are_told_apart() {
-    let (url, authority) = tls(|parameters| parameters.not_after = rcgen::date_time_ymd(2020, 1, 1)).await;
+    let (url, authority) =
+        tls(|parameters| parameters.not_after = rcgen::date_time_ymd(2020, 1, 1)).await;
     let outcome = at(&url, &trusting(&authority)).await;
     assert_stops_at(&outcome, "tls", "expired");
     assert_eq!(
@@ -165,7 +174,8 @@ async fn certificates_for_other_names_and_times_are_told_apart() {
         "2020-01-01T00:00:00Z"
     );
     let (url, authority) = tls(|parameters| {
-        parameters.subject_alt_names = vec![rcgen::SanType::DnsName("other.example".try_into().unwrap())];
+        parameters.subject_alt_names =
+            vec![rcgen::SanType::DnsName("other.example".try_into().unwrap())];
     })
     .await;
     assert_stops_at(&at(&url, &trusting(&authority)).await, "tls", "wrong_name");

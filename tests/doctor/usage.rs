@@ -28,7 +28,14 @@ async fn against_the_emulators_all_is_well() {
         .lines()
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    let order = ["configuration", "target", "credentials", "dns", "tcp", "tls"];
+    let order = [
+        "configuration",
+        "target",
+        "credentials",
+        "dns",
+        "tcp",
+        "tls",
+    ];
     assert_eq!(steps[..order.len()], order, "{}", outcome.text);
 }
 
@@ -56,7 +63,10 @@ async fn one_target_alone_and_the_rights_on_its_actions() {
                 .iter()
                 .all(|step| step["target"] == target || step["target"] == Value::Null)
         );
-        let rights: Vec<_> = steps.iter().filter(|step| step["step"] == "right").collect();
+        let rights: Vec<_> = steps
+            .iter()
+            .filter(|step| step["step"] == "right")
+            .collect();
         assert_eq!(
             (&rights[0]["subject"], &rights[0]["cause"]),
             (&"no/such".into(), &"not_there".into()),
@@ -103,7 +113,10 @@ async fn a_missing_key_is_told_with_where_to_put_it_and_nothing_is_sent() {
         (&"fail".into(), &"credentials_missing".into())
     );
     assert!(
-        step["fact"].as_str().unwrap().contains("NCLOUD_ACCESS_KEY_ID"),
+        step["fact"]
+            .as_str()
+            .unwrap()
+            .contains("NCLOUD_ACCESS_KEY_ID"),
         "{step:#}"
     );
     assert_eq!(outcome.step("read")["status"], "skipped");

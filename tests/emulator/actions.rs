@@ -40,13 +40,19 @@ async fn a_new_action_from_put_to_delete() {
     });
     assert_eq!(put, expected);
     assert_eq!(client.get(&path("hello")).await.content(), expected);
-    let list = client.get(&format!("{NEW}/packages/-/actions")).await.content();
+    let list = client
+        .get(&format!("{NEW}/packages/-/actions"))
+        .await
+        .content();
     let item = json!({"description": "", "name": "hello", "runtime": "nodejs:22", "type": "basic"});
     assert_eq!(list, json!({ "actions": [item] }));
     assert_eq!(client.delete(&path("hello")).await.status, 204);
     client.delete(&path("hello")).await.refused(404, "80301");
     client.get(&path("hello")).await.refused(404, "80301");
-    client.post(&path("hello"), json!({})).await.refused(404, "80301");
+    client
+        .post(&path("hello"), json!({}))
+        .await
+        .refused(404, "80301");
     client
         .get(&format!("{}/activations", path("hello")))
         .await
@@ -104,8 +110,14 @@ async fn an_old_action() {
     let target = format!("{OLD}/packages/-/actions/hello");
     let put = client.put(&target, old_action(HELLO)).await.content();
     assert_eq!(put["web"], false);
-    assert!(put.get("type").is_none() && put.get("vpc").is_none(), "{put}");
-    let list = client.get(&format!("{OLD}/packages/-/actions")).await.content();
+    assert!(
+        put.get("type").is_none() && put.get("vpc").is_none(),
+        "{put}"
+    );
+    let list = client
+        .get(&format!("{OLD}/packages/-/actions"))
+        .await
+        .content();
     assert_eq!(
         list["actions"][0],
         json!({"description": "", "name": "hello", "runtime": "nodejs:16", "web": false})
@@ -134,7 +146,10 @@ async fn an_old_action() {
         client.get(&path("vpc")).await.content()["vpc"],
         json!([{"vpcNo": 1, "subnetNo": 2}])
     );
-    client.put(&target, body.clone()).await.refused(400, "80307");
+    client
+        .put(&target, body.clone())
+        .await
+        .refused(400, "80307");
     body["vpc"] = json!([{"vpcNo": 1, "subnetNo": 2}]);
     client.put(&on_vpc, body).await.refused(400, "80305");
     let mut image = old_action(HELLO);
@@ -197,11 +212,17 @@ async fn names_and_counts() {
 async fn fields() {
     let client = Client::new().await;
     client
-        .put(&format!("{}?type=odd", path("a")), action("nodejs:22", HELLO))
+        .put(
+            &format!("{}?type=odd", path("a")),
+            action("nodejs:22", HELLO),
+        )
         .await
         .refused(400, "80303");
     for body in ["", "[]", "no", "null"] {
-        client.send("PUT", &path("a"), body).await.refused(400, "80305");
+        client
+            .send("PUT", &path("a"), body)
+            .await
+            .refused(400, "80305");
     }
     let missing = [
         "/limits",
@@ -298,12 +319,18 @@ async fn code_forms() {
     body["exec"]["code"] = "%%%".into();
     client.put(&path("jar"), body).await.refused(400, "80307");
     client
-        .put(&path("big"), action("nodejs:22", &"x".repeat((48 << 20) - 3)))
+        .put(
+            &path("big"),
+            action("nodejs:22", &"x".repeat((48 << 20) - 3)),
+        )
         .await
         .refused(400, "80307");
     // Text counts together with `main`.
     client
-        .put(&path("big"), action("nodejs:22", &"x".repeat((48 << 20) - 4)))
+        .put(
+            &path("big"),
+            action("nodejs:22", &"x".repeat((48 << 20) - 4)),
+        )
         .await
         .content();
     // Archives count before base64.
@@ -323,16 +350,21 @@ async fn code_forms() {
         .await
         .refused(400, "80306");
     // The image runs the code that comes with it.
-    let exec =
-        json!({"kind": "custom image", "imageUri": "r/i", "binary": false, "code": HELLO, "main": "main"});
+    let exec = json!({"kind": "custom image", "imageUri": "r/i", "binary": false, "code": HELLO, "main": "main"});
     for missing in ["imageUri", "binary", "code", "main"] {
         let mut exec = exec.clone();
         exec.as_object_mut().unwrap().remove(missing);
-        client.put(&path("i"), image(exec)).await.refused(400, "80306");
+        client
+            .put(&path("i"), image(exec))
+            .await
+            .refused(400, "80306");
     }
     let mut wrong = exec.clone();
     wrong["imageUri"] = "x".into();
-    client.put(&path("i"), image(wrong)).await.refused(400, "80307");
+    client
+        .put(&path("i"), image(wrong))
+        .await
+        .refused(400, "80307");
     let put = client.put(&path("i"), image(exec.clone())).await.content();
     assert_eq!(put["exec"], exec);
 }
@@ -352,7 +384,10 @@ async fn sequences() {
         json!({"kind": "sequence", "components": ["-/one", "-/one"]})
     );
     assert_eq!(put["type"], "sequence");
-    assert!(put.get("limits").is_none() && put.get("vpc").is_none(), "{put}");
+    assert!(
+        put.get("limits").is_none() && put.get("vpc").is_none(),
+        "{put}"
+    );
     let web = client
         .put(
             &format!("{}?type=sequence-web", path("webchain")),
@@ -360,7 +395,10 @@ async fn sequences() {
         )
         .await;
     assert_eq!(web.content()["type"], "sequence-web");
-    let list = client.get(&format!("{NEW}/packages/-/actions")).await.content();
+    let list = client
+        .get(&format!("{NEW}/packages/-/actions"))
+        .await
+        .content();
     assert_eq!(list["actions"][0]["runtime"], "sequence");
     for (components, code) in [
         (json!("x"), "80305"),
@@ -371,7 +409,10 @@ async fn sequences() {
         (json!(["-/chain"]), "80307"),
         (json!(["-/webchain"]), "80307"),
     ] {
-        client.put(&target, body(components)).await.refused(400, code);
+        client
+            .put(&target, body(components))
+            .await
+            .refused(400, code);
     }
     client
         .put(&target, json!({"exec": {"kind": "sequence"}}))
@@ -396,9 +437,12 @@ async fn government_and_finance() {
     gov.put(&format!("{OLD}/packages/-/actions/a"), old_action(HELLO))
         .await
         .content();
-    gov.put(&format!("{OLD}/packages/-/actions/a"), action("nodejs:16", HELLO))
-        .await
-        .refused(400, "80305");
+    gov.put(
+        &format!("{OLD}/packages/-/actions/a"),
+        action("nodejs:16", HELLO),
+    )
+    .await
+    .refused(400, "80305");
     let fin = Client::with(Options {
         site: Site::Financial,
         ..Options::default()

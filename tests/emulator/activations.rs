@@ -33,7 +33,10 @@ async fn lists_have_pages_and_windows() {
     }
     let other = client.run("b", json!({})).await;
     let of_a = "packages/-/actions/a/activations";
-    assert_eq!(ids(&client, of_a).await, (expected[..20].to_vec(), json!(25)));
+    assert_eq!(
+        ids(&client, of_a).await,
+        (expected[..20].to_vec(), json!(25))
+    );
     assert_eq!(
         ids(&client, &format!("{of_a}?pageNo=2")).await,
         (expected[20..].to_vec(), json!(25))
@@ -105,7 +108,10 @@ async fn details_belong_to_their_action() {
         format!("packages/-/actions/b/activations/{id}"),
         "packages/-/actions/a/activations/x".into(),
     ] {
-        client.get(&format!("{NEW}/{target}")).await.refused(404, "80322");
+        client
+            .get(&format!("{NEW}/{target}"))
+            .await
+            .refused(404, "80322");
     }
 }
 
@@ -163,14 +169,20 @@ async fn everything_outlives_a_restart() {
         .await
         .content();
     client
-        .post(&format!("{NEW}/triggers/t/link-action"), json!({"action": "a"}))
+        .post(
+            &format!("{NEW}/triggers/t/link-action"),
+            json!({"action": "a"}),
+        )
         .await
         .content();
     let run = client.run("a", json!({"x": 1})).await;
     // An action that runs does not keep the data from being opened again.
     client.deploy("busy", "function main() { for (;;); }").await;
     client
-        .post(&format!("{NEW}/packages/-/actions/busy?timeout=0"), json!({}))
+        .post(
+            &format!("{NEW}/packages/-/actions/busy?timeout=0"),
+            json!({}),
+        )
         .await
         .content();
     client.emulator.shutdown().await;
@@ -179,13 +191,19 @@ async fn everything_outlives_a_restart() {
         client.get(&format!("{NEW}/packages/p")).await.content()["description"],
         "d"
     );
-    assert_eq!(client.run("a", json!({})).await["response"]["success"], true);
+    assert_eq!(
+        client.run("a", json!({})).await["response"]["success"],
+        true
+    );
     assert_eq!(
         client.get(&format!("{NEW}/triggers/t")).await.content()["actions"],
         json!(["a"])
     );
     let detail = client
-        .detail("packages/-/actions/a", run["activationId"].as_str().unwrap())
+        .detail(
+            "packages/-/actions/a",
+            run["activationId"].as_str().unwrap(),
+        )
         .await;
     assert_eq!(detail["response"]["result"], json!({"x": 1}));
     client

@@ -1,4 +1,5 @@
-//! A client for one emulator: builds, signs and sends requests byte for byte as the test wants them.
+//! A client for one emulator: builds, signs and sends requests byte for byte as the test wants
+//! them.
 
 use std::time::Duration;
 
@@ -47,7 +48,12 @@ impl Answer {
     /// Asserts an error envelope.
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, code: &str) {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(
+            self.status,
+            status,
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
         let error = &self.json()["error"];
         assert_eq!(error["errorCode"], code, "{error}");
         assert!(
@@ -100,7 +106,12 @@ impl Client {
         Ok(answer)
     }
 
-    pub(crate) async fn try_send(&self, method: &str, target: &str, body: &str) -> std::io::Result<Answer> {
+    pub(crate) async fn try_send(
+        &self,
+        method: &str,
+        target: &str,
+        body: &str,
+    ) -> std::io::Result<Answer> {
         let head = self.head(method, target, body.as_bytes());
         let bytes = self
             .raw(format!("{head}Connection: close\r\n\r\n{body}").as_bytes())

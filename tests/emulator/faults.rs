@@ -101,7 +101,11 @@ async fn cut_bodies() {
 
 #[tokio::test]
 async fn silence() {
-    let client = with(&["silence,count=1,method=PUT", "silence=after,count=1,method=PUT"]).await;
+    let client = with(&[
+        "silence,count=1,method=PUT",
+        "silence=after,count=1,method=PUT",
+    ])
+    .await;
     let target = format!("{LIST}/p");
     for expected in [404, 200] {
         let put = client.try_send("PUT", &target, "{}");

@@ -1,4 +1,5 @@
-//! The emulated Huawei FunctionGraph over real sockets, each request signed here and not by the code under test.
+//! The emulated Huawei FunctionGraph over real sockets, each request signed here and not by the
+//! code under test.
 //!
 //! | file | what it covers |
 //! | --- | --- |

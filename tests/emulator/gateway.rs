@@ -11,13 +11,15 @@ const LIST: &str = "/ncf/api/v2/packages";
 async fn the_envelope_of_a_refused_signature_is_exact() {
     let client = Client::new().await;
     let answer = client
-        .raw(format!("GET {LIST} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
+        .raw(
+            format!("GET {LIST} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                .as_bytes(),
+        )
         .await;
     let answer = parse(&answer.unwrap());
     assert_eq!(answer.status, 401);
     let details = "Invalid authentication information.";
-    let envelope =
-        json!({"error": {"errorCode": "200", "message": "Authentication Failed", "details": details}});
+    let envelope = json!({"error": {"errorCode": "200", "message": "Authentication Failed", "details": details}});
     assert_eq!(answer.json(), envelope);
     assert!(
         answer.head.contains("x-ncp-apigw-request-id: "),
@@ -63,7 +65,12 @@ async fn every_wrong_signature_is_refused() {
     }
     // Seconds, a date, too old, too new.
     let seconds = (now / 1000).to_string();
-    for timestamp in [seconds, "2026-01-01T00:00:00Z".into(), at(-300_500), at(300_500)] {
+    for timestamp in [
+        seconds,
+        "2026-01-01T00:00:00Z".into(),
+        at(-300_500),
+        at(300_500),
+    ] {
         let signature = client.sign("GET", &target, &timestamp);
         send("GET", &target, &timestamp, &signature)
             .await
@@ -71,7 +78,10 @@ async fn every_wrong_signature_is_refused() {
     }
     for timestamp in [at(-290_000), at(290_000)] {
         let signature = client.sign("GET", &target, &timestamp);
-        assert_eq!(send("GET", &target, &timestamp, &signature).await.status, 200);
+        assert_eq!(
+            send("GET", &target, &timestamp, &signature).await.status,
+            200
+        );
     }
 }
 
@@ -184,8 +194,14 @@ async fn platforms_of_korea() {
         platform("/ncf/api/v2/packages/old?platform=classic").await,
         "classic"
     );
-    client.get("/api/v2/packages/new").await.refused(400, "80102");
-    client.get("/ncf/api/v2/packages/old").await.refused(400, "80102");
+    client
+        .get("/api/v2/packages/new")
+        .await
+        .refused(400, "80102");
+    client
+        .get("/ncf/api/v2/packages/old")
+        .await
+        .refused(400, "80102");
     client
         .delete("/ncf/api/v2/packages/old")
         .await
@@ -323,7 +339,10 @@ async fn connections_are_kept_and_end_with_the_server() {
         .unwrap();
     for _ in 0..2 {
         let head = client.head("GET", LIST, b"");
-        stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("{head}\r\n").as_bytes())
+            .await
+            .unwrap();
         let mut part = [0; 4096];
         let read = stream.read(&mut part).await.unwrap();
         assert_eq!(parse(&part[..read]).status, 200);

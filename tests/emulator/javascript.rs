@@ -143,10 +143,18 @@ async fn failures() {
     );
     let (response, _) = js("function main() { return Promise.reject() }", json!({})).await;
     assert_eq!(response["result"], json!({"error": {}}));
-    let (response, _) = js("function main() { return { error: { code: 7 } } }", json!({})).await;
+    let (response, _) = js(
+        "function main() { return { error: { code: 7 } } }",
+        json!({}),
+    )
+    .await;
     error(&response, "application error");
     assert_eq!(response["result"], json!({"error": {"code": 7}}));
-    let (response, _) = js("async function main() { throw new Error('late') }", json!({})).await;
+    let (response, _) = js(
+        "async function main() { throw new Error('late') }",
+        json!({}),
+    )
+    .await;
     error(&response, "application error");
     assert_eq!(response["result"]["error"]["message"], "late");
     let (response, _) = js("function main() { return Promise.reject('no') }", json!({})).await;
@@ -189,7 +197,11 @@ async fn failures() {
         let why = error(&response, "action developer error");
         assert!(why.contains(part), "{code}: {why}");
     }
-    let (response, _) = js("async function main() { await fetch('http://x') }", json!({})).await;
+    let (response, _) = js(
+        "async function main() { await fetch('http://x') }",
+        json!({}),
+    )
+    .await;
     error(&response, "application error");
 }
 
@@ -218,7 +230,11 @@ async fn time_limits() {
         body["limits"]["timeout"] = 500.into();
         let began = Instant::now();
         let (response, _) = outcome(&client, body, json!({})).await;
-        assert_eq!(error(&response, "action developer error"), expected, "{code}");
+        assert_eq!(
+            error(&response, "action developer error"),
+            expected,
+            "{code}"
+        );
         assert!(began.elapsed() < Duration::from_secs(3), "{code}");
     }
 }
@@ -236,9 +252,13 @@ async fn memory_limits() {
     ] {
         let (response, _) = outcome(&client, action("nodejs:22", code), json!({})).await;
         let why = error(&response, "action developer error");
-        assert!(why.contains("The action exhausted its memory"), "{code}: {why}");
+        assert!(
+            why.contains("The action exhausted its memory"),
+            "{code}: {why}"
+        );
     }
-    let roomy = "function main() { const b = new Uint8Array(64 << 20).fill(1); return { n: b.length } }";
+    let roomy =
+        "function main() { const b = new Uint8Array(64 << 20).fill(1); return { n: b.length } }";
     let (response, _) = outcome(&client, action("nodejs:22", roomy), json!({})).await;
     assert_eq!(response["result"]["n"], 64 << 20);
 }
@@ -262,8 +282,7 @@ async fn long_results_and_logs() {
         &why[..200]
     );
     assert!(why.len() < 2000);
-    let code =
-        "function main() { for (let i = 0; i < 2000; i++) console.log('x'.repeat(1000)); return { ok: 1 } }";
+    let code = "function main() { for (let i = 0; i < 2000; i++) console.log('x'.repeat(1000)); return { ok: 1 } }";
     let (response, logs) = outcome(&client, action("nodejs:22", code), json!({})).await;
     assert_eq!(response["success"], true);
     let last = logs.last().unwrap();

@@ -90,14 +90,20 @@ async fn links() {
         .await
         .refused(404, "80501");
     let unlink = json!({"action": "b", "package": "-"}).to_string();
-    assert_eq!(client.send("DELETE", &link_path("t"), &unlink).await.status, 204);
+    assert_eq!(
+        client.send("DELETE", &link_path("t"), &unlink).await.status,
+        204
+    );
     client
         .send("DELETE", &link_path("t"), &unlink)
         .await
         .refused(404, "80301");
     // Links go with either end.
     assert_eq!(
-        client.delete(&format!("{NEW}/packages/-/actions/a")).await.status,
+        client
+            .delete(&format!("{NEW}/packages/-/actions/a"))
+            .await
+            .status,
         204
     );
     client
@@ -106,7 +112,10 @@ async fn links() {
         .refused(400, "80512");
     // The old generation wants the package, and platforms must agree.
     client
-        .put(&format!("{OLD}/triggers/old?type=basic"), json!({"trigger": {}}))
+        .put(
+            &format!("{OLD}/triggers/old?type=basic"),
+            json!({"trigger": {}}),
+        )
         .await
         .content();
     let old = format!("{OLD}/triggers/old/link-action");
@@ -145,18 +154,33 @@ async fn fire() {
         .await
         .content();
     for body in ["[]", "x"] {
-        client.send("POST", &target, body).await.refused(400, "80511");
+        client
+            .send("POST", &target, body)
+            .await
+            .refused(400, "80511");
     }
-    let fired = client.post(&target, json!({"from": "runtime"})).await.content();
+    let fired = client
+        .post(&target, json!({"from": "runtime"}))
+        .await
+        .content();
     assert_eq!(fired.as_object().unwrap().len(), 1);
     let id = fired["activationId"].as_str().unwrap();
     let detail = client.detail("triggers/t", id).await;
-    assert_eq!(detail["response"]["result"], json!({"from": "runtime", "t": 1}));
+    assert_eq!(
+        detail["response"]["result"],
+        json!({"from": "runtime", "t": 1})
+    );
     let line: Value = serde_json::from_str(detail["logs"][0].as_str().unwrap()).unwrap();
-    assert_eq!((&line["success"], &line["statusCode"]), (&json!(true), &json!(0)));
+    assert_eq!(
+        (&line["success"], &line["statusCode"]),
+        (&json!(true), &json!(0))
+    );
     assert_eq!(line["action"], "LocEmu/p/echo");
     let run = client
-        .detail("packages/p/actions/echo", line["activationId"].as_str().unwrap())
+        .detail(
+            "packages/p/actions/echo",
+            line["activationId"].as_str().unwrap(),
+        )
         .await;
     assert_eq!(
         run["response"]["result"],

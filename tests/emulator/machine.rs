@@ -1,4 +1,5 @@
-//! What must hold on a developer's machine: who is let in, whose keys work, what a run sees and leaves behind, files.
+//! What must hold on a developer's machine: who is let in, whose keys work, what a run sees and
+//! leaves behind, files.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -19,7 +20,10 @@ async fn send(emulator: &Running, request: &str) -> Answer {
 }
 
 async fn both(allowed_hosts: &[&str]) -> [Running; 2] {
-    let allowed_hosts: Vec<_> = allowed_hosts.iter().map(|name| (*name).to_owned()).collect();
+    let allowed_hosts: Vec<_> = allowed_hosts
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
     let ncp = ncp::Options {
         allowed_hosts: allowed_hosts.clone(),
         ..ncp::Options::default()
@@ -38,7 +42,8 @@ async fn both(allowed_hosts: &[&str]) -> [Running; 2] {
 async fn requests_of_web_pages_are_refused_before_anything_else() {
     for emulator in both(&["emulator.test"]).await {
         let status = async |headers: &str| {
-            let request = format!("GET /v3/projects HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
+            let request =
+                format!("GET /v3/projects HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
             send(&emulator, &request).await.status
         };
         let port = emulator.addr().port();
@@ -93,7 +98,9 @@ async fn nobody_knows_the_keys_of_another_start() {
     );
     one.get(&format!("{NEW}/packages")).await.content();
     (one.access_key, one.secret_key) = (other.access_key, other.secret_key);
-    one.get(&format!("{NEW}/packages")).await.refused(401, "200");
+    one.get(&format!("{NEW}/packages"))
+        .await
+        .refused(401, "200");
     let [mine, theirs] = [
         functiongraph::Options::default(),
         functiongraph::Options::default(),
@@ -137,7 +144,10 @@ async fn a_run_sees_nothing_of_the_environment_around_it() {
         for name in run["result"][who].as_array().unwrap() {
             let name = name.as_str().unwrap();
             let needed = ["PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
-            assert!(!name.starts_with("CARGO") && !name.starts_with("RUST"), "{run}");
+            assert!(
+                !name.starts_with("CARGO") && !name.starts_with("RUST"),
+                "{run}"
+            );
             assert!(
                 needed.contains(&name)
                     || !here(name)
@@ -156,7 +166,10 @@ fn marked(mark: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if line.split(|byte| *byte == 0).any(|word| word == mark.as_bytes()) {
+        if line
+            .split(|byte| *byte == 0)
+            .any(|word| word == mark.as_bytes())
+        {
             found.push(entry.file_name().into_string().unwrap());
         }
     }
@@ -257,7 +270,9 @@ async fn processes_can_be_turned_off() {
             .contains("--no-processes"),
         "{run}"
     );
-    client.deploy("js", "function main() { return {ran: 1} }").await;
+    client
+        .deploy("js", "function main() { return {ran: 1} }")
+        .await;
     assert_eq!(
         client.run("js", json!({})).await["response"]["result"],
         json!({"ran": 1})

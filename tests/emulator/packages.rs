@@ -71,7 +71,10 @@ async fn refusals() {
         .put(&path, json!({"description": "한".repeat(1000)}))
         .await
         .content();
-    client.get(&format!("{NEW}/packages/-/actions")).await.content();
+    client
+        .get(&format!("{NEW}/packages/-/actions"))
+        .await
+        .content();
     client
         .get(&format!("{NEW}/packages/other/actions"))
         .await
@@ -130,6 +133,11 @@ async fn names_counts_and_contents() {
         .delete(&format!("{NEW}/packages/one"))
         .await
         .refused(409, "80109");
-    client.delete(&format!("{NEW}/packages/one/actions/inside")).await;
-    assert_eq!(client.delete(&format!("{NEW}/packages/one")).await.status, 204);
+    client
+        .delete(&format!("{NEW}/packages/one/actions/inside"))
+        .await;
+    assert_eq!(
+        client.delete(&format!("{NEW}/packages/one")).await.status,
+        204
+    );
 }

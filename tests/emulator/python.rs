@@ -13,7 +13,10 @@ async fn outcome(body: Value, params: Value) -> (Value, Vec<String>) {
     client.deploy_as("a", body).await;
     let run = client.run("a", params).await;
     let detail = client
-        .detail("packages/-/actions/a", run["activationId"].as_str().unwrap())
+        .detail(
+            "packages/-/actions/a",
+            run["activationId"].as_str().unwrap(),
+        )
         .await;
     let logs = detail["logs"]
         .as_array()
@@ -92,10 +95,16 @@ async fn failures() {
             "def main(p): return {'x': float('nan')}",
             "valid JSON response: ValueError",
         ),
-        ("def main(p", "Initialization has failed due to: SyntaxError"),
+        (
+            "def main(p",
+            "Initialization has failed due to: SyntaxError",
+        ),
         ("x = 1", "Action entrypoint 'main' is not a function."),
         ("import nothing_like_this", "ModuleNotFoundError"),
-        ("import sys\ndef main(p): sys.exit(0)", "exited unexpectedly"),
+        (
+            "import sys\ndef main(p): sys.exit(0)",
+            "exited unexpectedly",
+        ),
         ("import os\ndef main(p): os._exit(3)", "exited unexpectedly"),
     ] {
         let (response, _) = python(code, json!({})).await;
@@ -126,7 +135,11 @@ async fn limits() {
         let why = developer_error(&response);
         assert!(why.contains(part), "{code}: {why}");
     }
-    let (response, _) = python("def main(p):\n x = bytearray(300 << 20)\n return {}", json!({})).await;
+    let (response, _) = python(
+        "def main(p):\n x = bytearray(300 << 20)\n return {}",
+        json!({}),
+    )
+    .await;
     assert!(
         developer_error(&response).contains("exhausted its memory"),
         "{response}"

@@ -21,7 +21,10 @@ async fn the_answer_of_a_run() {
     let client = Client::new().await;
     client.deploy("echo", ECHO).await;
     let run = client
-        .run("echo", json!({"name": "kim", "big": 9_007_199_254_740_991_i64}))
+        .run(
+            "echo",
+            json!({"name": "kim", "big": 9_007_199_254_740_991_i64}),
+        )
         .await;
     let keys: Vec<_> = run.as_object().unwrap().keys().cloned().collect();
     let expected = [
@@ -86,7 +89,10 @@ async fn waiting_is_limited() {
         assert_eq!(detail["response"]["result"], json!({"slept": 1000}));
     }
     let done = client
-        .post(&format!("{}?timeout=60000", path("slow")), json!({"ms": 10}))
+        .post(
+            &format!("{}?timeout=60000", path("slow")),
+            json!({"ms": 10}),
+        )
         .await
         .content();
     assert_eq!(done["response"]["success"], true);
@@ -102,7 +108,10 @@ async fn a_caller_that_leaves_does_not_end_the_run() {
     let mut stream = tokio::net::TcpStream::connect(client.emulator.addr())
         .await
         .unwrap();
-    stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("{head}\r\n").as_bytes())
+        .await
+        .unwrap();
     stream.write_all(body).await.unwrap();
     while client.emulator.requests().len() < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -141,7 +150,10 @@ async fn openwhisk_statuses_on_demand() {
         (bad.status, &bad.json()["content"]["response"]["success"]),
         (502, &json!(false))
     );
-    assert_eq!(client.post(&path("slow"), json!({"ms": 1})).await.status, 200);
+    assert_eq!(
+        client.post(&path("slow"), json!({"ms": 1})).await.status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -160,7 +172,8 @@ async fn parameters_of_packages_and_actions() {
     client.put(&target, body).await.content();
     let result = client.post(&target, json!({})).await.content()["response"]["result"].clone();
     assert_eq!(result, json!({"x": "action", "a": 1, "p": 1}));
-    let result = client.post(&target, json!({"x": "run"})).await.content()["response"]["result"].clone();
+    let result =
+        client.post(&target, json!({"x": "run"})).await.content()["response"]["result"].clone();
     assert_eq!(result, json!({"x": "run", "a": 1, "p": 1}));
 }
 
@@ -176,7 +189,8 @@ async fn sequences_chain() {
     client
         .deploy("fail", "function main(p) { return { error: 'at ' + p.n } }")
         .await;
-    let sequence = |components: Value| json!({"exec": {"kind": "sequence", "components": components}});
+    let sequence =
+        |components: Value| json!({"exec": {"kind": "sequence", "components": components}});
     let make = async |name: &str, components: Value| {
         let target = format!("{}?type=sequence", path(name));
         client.put(&target, sequence(components)).await.content();
@@ -187,7 +201,10 @@ async fn sequences_chain() {
     let run = client.run("three", json!({"n": 1})).await;
     assert_eq!(run["response"]["result"], json!({"n": 4}));
     let detail = client
-        .detail("packages/-/actions/three", run["activationId"].as_str().unwrap())
+        .detail(
+            "packages/-/actions/three",
+            run["activationId"].as_str().unwrap(),
+        )
         .await;
     let ids = detail["logs"].as_array().unwrap().clone();
     assert_eq!(ids.len(), 3);
@@ -225,7 +242,10 @@ async fn web_actions_run_and_show_their_raw_answer() {
     let client = Client::new().await;
     let code = "function main() { return { statusCode: 201, headers: { a: 'b' }, body: 'hi' } }";
     client
-        .put(&format!("{}?type=web", path("page")), action("nodejs:22", code))
+        .put(
+            &format!("{}?type=web", path("page")),
+            action("nodejs:22", code),
+        )
         .await
         .content();
     let run = client.run("page", json!({})).await;
@@ -250,9 +270,15 @@ async fn the_old_generation_runs() {
     assert_eq!(run["name"], "echo");
     assert!(run["start"].is_i64());
     let id = run["activationId"].as_str().unwrap();
-    let detail = client.get(&format!("{target}/activations/{id}")).await.content();
+    let detail = client
+        .get(&format!("{target}/activations/{id}"))
+        .await
+        .content();
     assert_eq!(detail["name"], "p/echo");
-    assert_eq!((&detail["start"], &detail["end"]), (&run["start"], &run["end"]));
+    assert_eq!(
+        (&detail["start"], &detail["end"]),
+        (&run["start"], &run["end"])
+    );
     // Queries have local times all the same.
     let zone = chrono::FixedOffset::east_opt(9 * 3600).unwrap();
     let local = chrono::DateTime::from_timestamp_millis(run["start"].as_i64().unwrap()).unwrap();

@@ -28,7 +28,10 @@ impl Shapes {
         for line in include_str!("shapes.txt").lines().map(str::trim) {
             if let Some(title) = line.strip_prefix("== ") {
                 name = title.split(" | ").next().unwrap();
-                assert!(known.insert(name, Vec::new()).is_none(), "{name} stands twice");
+                assert!(
+                    known.insert(name, Vec::new()).is_none(),
+                    "{name} stands twice"
+                );
             } else if !line.is_empty() && !line.starts_with('#') {
                 known.get_mut(name).unwrap().push(line);
             }
@@ -38,7 +41,10 @@ impl Shapes {
     }
 
     fn lines(&self, name: &str) -> Vec<&'static str> {
-        let own = self.known.get(name).unwrap_or_else(|| panic!("no answer {name}"));
+        let own = self
+            .known
+            .get(name)
+            .unwrap_or_else(|| panic!("no answer {name}"));
         own.iter()
             .flat_map(|line| match line.strip_prefix("include ") {
                 Some(other) => self.lines(other),
@@ -69,7 +75,9 @@ impl Shapes {
                 .map_or((header, None), |(key, value)| (key, Some(value)));
             match (answer.header(key), value) {
                 (None, _) => faults.push(format!("there is no header {key}")),
-                (Some(found), Some(value)) if found != value => faults.push(format!("{key} is {found}")),
+                (Some(found), Some(value)) if found != value => {
+                    faults.push(format!("{key} is {found}"))
+                }
                 _ => {}
             }
         }
@@ -128,7 +136,9 @@ fn members(lines: &[&'static str]) -> Member {
     let mut root = Member::default();
     for line in lines.iter().filter(|line| is_member(line)) {
         let (path, types) = line.split_once(' ').unwrap();
-        let (path, is_optional) = path.strip_prefix('?').map_or((path, false), |path| (path, true));
+        let (path, is_optional) = path
+            .strip_prefix('?')
+            .map_or((path, false), |path| (path, true));
         let mut at = &mut root;
         for step in path.split('.') {
             let name = step.trim_end_matches("[]");
@@ -216,7 +226,10 @@ fn a_member_that_is_missing_extra_or_of_another_type_is_found() {
             r#"{"a": {"b": [{"c": 1}, {}]}, "e": null}"#,
             ".a.b[].c is missing",
         ),
-        (r#"{"a": {"b": [{"c": "1"}]}, "e": null}"#, ".a.b[].c is string"),
+        (
+            r#"{"a": {"b": [{"c": "1"}]}, "e": null}"#,
+            ".a.b[].c is string",
+        ),
         (
             r#"{"a": {"b": [{"c": 1, "x": 2}]}, "e": null}"#,
             ".a.b[].x is in no document",

@@ -18,7 +18,10 @@ async fn packages_and_actions(client: &Client, shapes: &mut Shapes) {
     let package = format!("{NEW}/packages/p");
     let body = json!({"description": "d", "parameters": {"env": "prod"}});
     shapes.check("ncp package put", &client.put(&package, body).await);
-    shapes.check("ncp package list", &client.get(&format!("{NEW}/packages")).await);
+    shapes.check(
+        "ncp package list",
+        &client.get(&format!("{NEW}/packages")).await,
+    );
 
     let path = |name: &str, query: &str| format!("{package}/actions/{name}?platform=vpc{query}");
     let basic = action("nodejs:22", CODE);
@@ -36,7 +39,10 @@ async fn packages_and_actions(client: &Client, shapes: &mut Shapes) {
     let mut image = basic;
     image["exec"]["kind"] = "custom image".into();
     image["exec"]["imageUri"] = "registry/image:1".into();
-    shapes.check("ncp action image", &client.put(&path("image", ""), image).await);
+    shapes.check(
+        "ncp action image",
+        &client.put(&path("image", ""), image).await,
+    );
     let sequence = json!({"exec": {"kind": "sequence", "components": ["p/basic"]}});
     let answer = client.put(&path("chain", "&type=sequence"), sequence).await;
     shapes.check("ncp action sequence", &answer);
@@ -67,12 +73,22 @@ async fn runs(client: &Client, shapes: &mut Shapes) {
         assert_eq!(ran["name"], "basic");
         let unfinished = client.post(&path("?timeout=0&"), json!({})).await;
         shapes.check("ncp run unfinished", &unfinished);
-        let detail = client.get(&path(&format!("/activations/{}?", id(&ran)))).await;
+        let detail = client
+            .get(&path(&format!("/activations/{}?", id(&ran))))
+            .await;
         shapes.check("ncp activation", &detail);
         let detail = detail.content();
-        assert_eq!((&detail["name"], &detail["start"]), (&name.into(), &ran["start"]));
-        shapes.check("ncp activation list", &client.get(&path("/activations?")).await);
-        let listed = client.get(&format!("{prefix}/activations?platform=vpc")).await;
+        assert_eq!(
+            (&detail["name"], &detail["start"]),
+            (&name.into(), &ran["start"])
+        );
+        shapes.check(
+            "ncp activation list",
+            &client.get(&path("/activations?")).await,
+        );
+        let listed = client
+            .get(&format!("{prefix}/activations?platform=vpc"))
+            .await;
         shapes.check("ncp activation list", &listed);
     }
 }
@@ -85,7 +101,10 @@ async fn triggers(client: &Client, shapes: &mut Shapes) {
     let link = json!({"action": "basic", "package": "p"});
     let path = format!("{trigger}/link-action");
     shapes.check("ncp linked", &client.post(&path, link.clone()).await);
-    shapes.check("ncp trigger list", &client.get(&format!("{NEW}/triggers")).await);
+    shapes.check(
+        "ncp trigger list",
+        &client.get(&format!("{NEW}/triggers")).await,
+    );
     shapes.check("ncp trigger get", &client.get(&trigger).await);
     let old = client.get(&format!("{OLD}/triggers/t?platform=vpc")).await;
     shapes.check("ncp trigger get 2.0", &old);
@@ -96,7 +115,10 @@ async fn triggers(client: &Client, shapes: &mut Shapes) {
         .await;
     shapes.check("ncp activation", &detail);
     let detail = detail.content();
-    assert_eq!((&detail["end"], &detail["duration"]), (&0.into(), &0.into()));
+    assert_eq!(
+        (&detail["end"], &detail["duration"]),
+        (&0.into(), &0.into())
+    );
     assert!(detail["start"].as_i64().unwrap() > 0);
     let listed = client.get(&format!("{trigger}/activations")).await;
     shapes.check("ncp activation list", &listed);
@@ -113,10 +135,15 @@ async fn every_answer_has_the_members_of_its_document_and_no_others() {
     runs(&client, &mut shapes).await;
     triggers(&client, &mut shapes).await;
     for name in ["chain", "web", "image", "basic"] {
-        let deleted = client.delete(&format!("{NEW}/packages/p/actions/{name}")).await;
+        let deleted = client
+            .delete(&format!("{NEW}/packages/p/actions/{name}"))
+            .await;
         shapes.check("ncp deleted", &deleted);
     }
-    shapes.check("ncp deleted", &client.delete(&format!("{NEW}/packages/p")).await);
+    shapes.check(
+        "ncp deleted",
+        &client.delete(&format!("{NEW}/packages/p")).await,
+    );
     client.secret_key = "another".to_owned();
     shapes.check(
         "ncp refused by the gateway",
@@ -128,8 +155,14 @@ async fn every_answer_has_the_members_of_its_document_and_no_others() {
         ..Options::default()
     })
     .await;
-    government.put("/api/v2/packages/p", json!({})).await.content();
-    shapes.check("ncp package get gov", &government.get("/api/v2/packages/p").await);
+    government
+        .put("/api/v2/packages/p", json!({}))
+        .await
+        .content();
+    shapes.check(
+        "ncp package get gov",
+        &government.get("/api/v2/packages/p").await,
+    );
     shapes.all_were_compared(&["ncp"]);
 }
 
@@ -146,8 +179,15 @@ async fn a_back_end_may_ignore_pages() {
         client.emulator.clock().advance(Duration::from_millis(5));
     }
     for query in ["pageSize=1", "pageSize=1&pageNo=2", "pageNo=9"] {
-        let content = client.get(&format!("{NEW}/activations?{query}")).await.content();
-        assert_eq!(content["activations"].as_array().unwrap().len(), 3, "{query}");
+        let content = client
+            .get(&format!("{NEW}/activations?{query}"))
+            .await
+            .content();
+        assert_eq!(
+            content["activations"].as_array().unwrap().len(),
+            3,
+            "{query}"
+        );
         assert_eq!(content["totalCount"], 3);
     }
 }

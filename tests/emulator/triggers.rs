@@ -22,14 +22,21 @@ fn github() -> Value {
 #[tokio::test]
 async fn a_cron_trigger_from_put_to_delete() {
     let client = Client::new().await;
-    let body = json!({"cronOption": "0 3 * * *", "parameters": {"job": "clean"}, "description": "d"});
-    let put = client.put(&put_path("nightly", "cron"), body).await.content();
+    let body =
+        json!({"cronOption": "0 3 * * *", "parameters": {"job": "clean"}, "description": "d"});
+    let put = client
+        .put(&put_path("nightly", "cron"), body)
+        .await
+        .content();
     assert_eq!(
         (&put["name"], &put["triggerType"]),
         (&json!("nightly"), &json!("cron"))
     );
     assert_eq!(put["cronOption"], "0 3 * * *");
-    let get = client.get(&format!("{NEW}/triggers/nightly")).await.content();
+    let get = client
+        .get(&format!("{NEW}/triggers/nightly"))
+        .await
+        .content();
     assert_eq!(
         get["execOption"],
         json!([{"key": "cronOption", "value": "0 3 * * *"}])
@@ -39,21 +46,33 @@ async fn a_cron_trigger_from_put_to_delete() {
         (&json!("cron"), &json!([]), &json!("d"))
     );
     let list = client.get(&format!("{NEW}/triggers")).await.content();
-    assert_eq!(list, json!({"triggers": [{"name": "nightly", "type": "cron"}]}));
+    assert_eq!(
+        list,
+        json!({"triggers": [{"name": "nightly", "type": "cron"}]})
+    );
     client
         .put(&put_path("nightly", "object_storage"), json!({}))
         .await
         .refused(400, "80504");
     assert_eq!(
-        client.delete(&format!("{NEW}/triggers/nightly")).await.status,
+        client
+            .delete(&format!("{NEW}/triggers/nightly"))
+            .await
+            .status,
         204
     );
     for answer in [
         client.delete(&format!("{NEW}/triggers/nightly")).await,
         client.get(&format!("{NEW}/triggers/nightly")).await,
-        client.post(&format!("{NEW}/triggers/nightly"), json!({})).await,
-        client.get(&format!("{NEW}/triggers/nightly/activations")).await,
-        client.get(&format!("{NEW}/triggers/nightly/activations/x")).await,
+        client
+            .post(&format!("{NEW}/triggers/nightly"), json!({}))
+            .await,
+        client
+            .get(&format!("{NEW}/triggers/nightly/activations"))
+            .await,
+        client
+            .get(&format!("{NEW}/triggers/nightly/activations/x"))
+            .await,
     ] {
         answer.refused(404, "80501");
     }
@@ -62,8 +81,14 @@ async fn a_cron_trigger_from_put_to_delete() {
 #[tokio::test]
 async fn every_type() {
     let client = Client::new().await;
-    let put = client.put(&put_path("hub", "github"), github()).await.content();
-    assert_eq!(put["credential"]["accessToken"], "secret", "the token is echoed");
+    let put = client
+        .put(&put_path("hub", "github"), github())
+        .await
+        .content();
+    assert_eq!(
+        put["credential"]["accessToken"], "secret",
+        "the token is echoed"
+    );
     let get = client.get(&format!("{NEW}/triggers/hub")).await.content();
     assert!(
         get["execOption"]
@@ -83,9 +108,15 @@ async fn every_type() {
         .await
         .refused(400, "80506");
     let insight = json!({"insightLink": [{"prodKey": "k", "ruleGrpId": "r", "reminderTime": 5}]});
-    let put = client.put(&put_path("i", "insight"), insight).await.content();
+    let put = client
+        .put(&put_path("i", "insight"), insight)
+        .await
+        .content();
     assert_eq!(put["insightLink"][0]["enableNotiWhenEventClose"], false);
-    client.put(&put_path("i0", "insight"), json!({})).await.content();
+    client
+        .put(&put_path("i0", "insight"), json!({}))
+        .await
+        .content();
     let storage = json!({"objectStorageLink": [{"bucketName": "b", "eventRuleName": "e"}]});
     client
         .put(&put_path("o", "object_storage"), storage)
@@ -181,8 +212,7 @@ async fn refusals() {
             .await
             .refused(400, code);
     }
-    let insight =
-        |minutes: i64| json!({"insightLink": [{"prodKey": "k", "ruleGrpId": "r", "reminderTime": minutes}]});
+    let insight = |minutes: i64| json!({"insightLink": [{"prodKey": "k", "ruleGrpId": "r", "reminderTime": minutes}]});
     client
         .put(&put_path("t", "insight"), insight(4))
         .await
@@ -196,11 +226,17 @@ async fn refusals() {
         .await
         .refused(400, "80506");
     client
-        .put(&put_path("t", "object_storage"), json!({"objectStorageLink": []}))
+        .put(
+            &put_path("t", "object_storage"),
+            json!({"objectStorageLink": []}),
+        )
         .await
         .refused(400, "80507");
     client
-        .put(&put_path("t", "source_commit"), json!({"sourceCommitLink": [{}]}))
+        .put(
+            &put_path("t", "source_commit"),
+            json!({"sourceCommitLink": [{}]}),
+        )
         .await
         .refused(400, "80506");
     client.deploy("taken", ECHO).await;
@@ -208,7 +244,10 @@ async fn refusals() {
         .put(&put_path("taken", "cron"), cron.clone())
         .await
         .refused(409, "80011");
-    client.put(&put_path("t", "cron"), cron.clone()).await.content();
+    client
+        .put(&put_path("t", "cron"), cron.clone())
+        .await
+        .content();
     client
         .put(&put_path("t2", "cron"), cron)
         .await

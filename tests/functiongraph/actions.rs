@@ -73,7 +73,10 @@ async fn an_action_that_is_missing_is_created() {
         (received[0].method(), received[0].rest().as_str()),
         ("GET", "/default%3Ahello/config")
     );
-    assert_eq!((received[1].method(), received[1].rest().as_str()), ("POST", ""));
+    assert_eq!(
+        (received[1].method(), received[1].rest().as_str()),
+        ("POST", "")
+    );
     let expected = serde_json::json!({
         "func_name": "hello", "package": "default", "runtime": "Node.js18.15", "handler": "index.handler",
         "memory_size": 256, "timeout": 30, "code_type": "inline",
@@ -94,7 +97,12 @@ async fn an_action_that_is_missing_is_created() {
 
 #[tokio::test]
 async fn settings_that_creation_does_not_know_follow_in_an_update() {
-    let (provider, upstream) = bench([missing(), function("Node.js18.15"), function("Node.js18.15")]).await;
+    let (provider, upstream) = bench([
+        missing(),
+        function("Node.js18.15"),
+        function("Node.js18.15"),
+    ])
+    .await;
     let request = put(|action| {
         let strategy = FunctionGraphStrategyConfig {
             concurrency: Some(-1),
@@ -102,7 +110,10 @@ async fn settings_that_creation_does_not_know_follow_in_an_update() {
         };
         action.function_graph.as_mut().unwrap().strategy_config = Some(strategy);
     });
-    provider.put_action(&mut call(), request.clone()).await.unwrap();
+    provider
+        .put_action(&mut call(), request.clone())
+        .await
+        .unwrap();
     let received = upstream.received();
     assert!(received[1].json().get("strategy_config").is_none());
     let update = received[2].json();
@@ -121,15 +132,21 @@ async fn settings_that_creation_does_not_know_follow_in_an_update() {
         "{update}"
     );
 
-    let (provider, _upstream) =
-        bench([missing(), function("Node.js18.15"), fault(400, "FSS.1026", "bad")]).await;
+    let (provider, _upstream) = bench([
+        missing(),
+        function("Node.js18.15"),
+        fault(400, "FSS.1026", "bad"),
+    ])
+    .await;
     let error = provider.put_action(&mut call(), request).await.unwrap_err();
     assert_eq!(
         (error.kind, error.execution),
         (Kind::InvalidArgument, Execution::Unknown)
     );
     assert!(
-        error.message.contains("was created, but without strategy_config"),
+        error
+            .message
+            .contains("was created, but without strategy_config"),
         "{}",
         error.message
     );
@@ -141,9 +158,11 @@ async fn an_action_that_exists_is_updated_in_both_halves() {
         200,
         r#"{"digest":"new","code_size":"77","code_type":"zip","func_code":{"file":"UEs=","link":"x"}}"#,
     );
-    let (provider, upstream) = bench([function("Node.js18.15"), function("Node.js18.15"), code]).await;
+    let (provider, upstream) =
+        bench([function("Node.js18.15"), function("Node.js18.15"), code]).await;
     let request = put(|action| {
-        action.exec.as_mut().unwrap().code = Some(Code::Archive(b"PK\x03\x04zip".as_slice().into()));
+        action.exec.as_mut().unwrap().code =
+            Some(Code::Archive(b"PK\x03\x04zip".as_slice().into()));
         action.function_graph.as_mut().unwrap().depend_version_list = vec!["d1".to_owned()];
     });
     let action = provider
@@ -188,7 +207,10 @@ async fn a_half_done_update_says_which_half_stands() {
         fault(400, "FSS.1011", "not a valid zip file"),
     ])
     .await;
-    let error = provider.put_action(&mut call(), put(|_| {})).await.unwrap_err();
+    let error = provider
+        .put_action(&mut call(), put(|_| {}))
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.kind, error.execution),
         (Kind::InvalidArgument, Execution::Unknown)
@@ -201,7 +223,10 @@ async fn a_half_done_update_says_which_half_stands() {
         error.message
     );
     let (provider, _upstream) = bench([present(), fault(400, "FSS.1007", "bad memory")]).await;
-    let error = provider.put_action(&mut call(), put(|_| {})).await.unwrap_err();
+    let error = provider
+        .put_action(&mut call(), put(|_| {}))
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.kind, error.execution),
         (Kind::InvalidArgument, Execution::NotStarted)
@@ -217,7 +242,10 @@ async fn a_half_done_update_says_which_half_stands() {
 #[tokio::test]
 async fn a_runtime_cannot_change() {
     let (provider, upstream) = bench([function("Python3.10")]).await;
-    let error = provider.put_action(&mut call(), put(|_| {})).await.unwrap_err();
+    let error = provider
+        .put_action(&mut call(), put(|_| {}))
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.kind, error.reason.as_ref()),
         (Kind::FailedPrecondition, "RUNTIME_CANNOT_CHANGE")
@@ -241,7 +269,8 @@ async fn an_image_is_enabled_and_changes_with_the_configuration() {
     provider.put_action(&mut call(), request).await.unwrap();
     let received = upstream.received();
     assert_eq!(received.len(), 2);
-    let expected = serde_json::json!({"enabled": true, "image": "swr.example/a/b:1", "uid": "1003"});
+    let expected =
+        serde_json::json!({"enabled": true, "image": "swr.example/a/b:1", "uid": "1003"});
     assert_eq!(received[1].json()["custom_image"], expected);
 }
 
@@ -250,7 +279,8 @@ async fn code_in_a_bucket_is_named_and_its_empty_object_sent() {
     let (provider, upstream) = bench([missing(), function("Node.js18.15")]).await;
     let request = put(|action| {
         action.exec.as_mut().unwrap().code = None;
-        action.function_graph.as_mut().unwrap().code_url = "https://bucket.obs.example/x.zip".to_owned();
+        action.function_graph.as_mut().unwrap().code_url =
+            "https://bucket.obs.example/x.zip".to_owned();
     });
     provider.put_action(&mut call(), request).await.unwrap();
     let body = upstream.received()[1].json();
@@ -273,7 +303,10 @@ async fn all_faults_of_a_put_come_together() {
         action.raw_http = true;
         action.custom_options = true;
         action.limits = Some(Limits {
-            timeout: Some(Duration { seconds: 2, nanos: 0 }),
+            timeout: Some(Duration {
+                seconds: 2,
+                nanos: 0,
+            }),
             memory_mb: 8192,
         });
         let exec = action.exec.as_mut().unwrap();
@@ -373,7 +406,10 @@ async fn an_action_is_read_with_its_code_on_request() {
     assert_eq!(shown(graph.user_data.as_ref()), r#"{"A":"1"}"#);
     assert!(graph.encrypted_user_data.is_none());
     assert_eq!(
-        (graph.code_link.as_str(), graph.last_modified.unwrap().seconds),
+        (
+            graph.code_link.as_str(),
+            graph.last_modified.unwrap().seconds
+        ),
         ("https://signed", 1_704_164_645)
     );
     assert_eq!(graph.strategy_config.unwrap().concurrency, Some(0));
@@ -387,13 +423,26 @@ async fn a_delete_takes_the_whole_function_or_one_version() {
         ..DeleteActionRequest::default()
     };
     let (provider, upstream) = bench([answer(204, ""), answer(204, "")]).await;
-    provider.delete_action(&mut call(), delete("")).await.unwrap();
-    provider.delete_action(&mut call(), delete("v1")).await.unwrap();
+    provider
+        .delete_action(&mut call(), delete(""))
+        .await
+        .unwrap();
+    provider
+        .delete_action(&mut call(), delete("v1"))
+        .await
+        .unwrap();
     assert_eq!(
-        upstream.received().iter().map(Received::rest).collect::<Vec<_>>(),
+        upstream
+            .received()
+            .iter()
+            .map(Received::rest)
+            .collect::<Vec<_>>(),
         ["/default%3Ahello", "/default%3Ahello%3Av1"]
     );
-    for (version, part) in [("latest", "cannot be deleted"), ("!prod", "DeleteActionAlias")] {
+    for (version, part) in [
+        ("latest", "cannot be deleted"),
+        ("!prod", "DeleteActionAlias"),
+    ] {
         let error = provider
             .delete_action(&mut call(), delete(version))
             .await
@@ -410,9 +459,15 @@ async fn a_delete_that_was_lost_and_repeated_is_done() {
         ..DeleteActionRequest::default()
     };
     let (provider, _upstream) = bench([fault(502, "FSS.0502", "x"), missing()]).await;
-    provider.delete_action(&mut call(), delete.clone()).await.unwrap();
+    provider
+        .delete_action(&mut call(), delete.clone())
+        .await
+        .unwrap();
     let (provider, _upstream) = bench([missing()]).await;
-    let error = provider.delete_action(&mut call(), delete).await.unwrap_err();
+    let error = provider
+        .delete_action(&mut call(), delete)
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.kind, error.upstream_code.as_deref()),
         (Kind::NotFound, Some("FSS.1051"))

@@ -99,7 +99,10 @@ async fn the_signature_fits_the_bytes_that_arrive() {
             .iter()
             .any(|name| matches!(name.as_str(), "user-agent" | "accept" | "traceparent"))
     );
-    assert_eq!(invoke.header("host"), Some(upstream.address.to_string().as_str()));
+    assert_eq!(
+        invoke.header("host"),
+        Some(upstream.address.to_string().as_str())
+    );
 }
 
 #[tokio::test]
@@ -107,7 +110,13 @@ async fn a_large_body_is_signed_as_well() {
     let (provider, upstream) = bench([answer(200, GOOD)]).await;
     let arguments = text(&format!(r#"{{"a":"{}"}}"#, "x".repeat(1 << 20)));
     provider
-        .invoke(&mut call(), InvokeRequest { arguments, ..hello() })
+        .invoke(
+            &mut call(),
+            InvokeRequest {
+                arguments,
+                ..hello()
+            },
+        )
         .await
         .unwrap();
     verify(&upstream.only());
@@ -157,8 +166,7 @@ async fn a_refused_signature_is_sent_once_and_a_wrong_key_is_held_back() {
 }
 
 fn expired(date: &str) -> Answer {
-    let words =
-        "Incorrect IAM authentication information: signature expired, signature time:x, server time:y";
+    let words = "Incorrect IAM authentication information: signature expired, signature time:x, server time:y";
     with(fault(401, "APIGW.0301", words), &[("Date", date)])
 }
 
@@ -235,7 +243,10 @@ async fn the_project_is_looked_up_once_by_the_regions_name() {
         provider.get_action(&mut call(), get()).await.unwrap();
     }
     let asked = iam.only();
-    assert_eq!(asked.line, format!("GET /v3/projects?name={REGION} HTTP/1.1"));
+    assert_eq!(
+        asked.line,
+        format!("GET /v3/projects?name={REGION} HTTP/1.1")
+    );
     assert_eq!(asked.header("x-project-id"), None);
     verify(&asked);
     assert!(
@@ -310,8 +321,16 @@ async fn a_token_names_the_project_when_nobody_else_does() {
     }
     .build(&upstream, &iam);
     provider.get_action(&mut call(), get()).await.unwrap();
-    assert_eq!(iam.only().json()["auth"]["scope"]["project"]["name"], REGION);
-    assert!(upstream.only().target().starts_with(&format!("/v2/{PROJECT}/")));
+    assert_eq!(
+        iam.only().json()["auth"]["scope"]["project"]["name"],
+        REGION
+    );
+    assert!(
+        upstream
+            .only()
+            .target()
+            .starts_with(&format!("/v2/{PROJECT}/"))
+    );
 }
 
 #[tokio::test]
@@ -360,8 +379,7 @@ async fn a_token_refused_again_ends_the_call() {
 
 #[tokio::test]
 async fn a_refused_login_is_told_without_the_password_and_not_repeated_at_once() {
-    let body =
-        r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#;
+    let body = r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#;
     let iam = Upstream::start([answer(401, body)]).await;
     let provider = Make {
         auth: login_auth(login()),
@@ -427,8 +445,14 @@ async fn an_agency_takes_two_steps() {
     assert_eq!(steps[0].json()["auth"]["scope"]["domain"]["name"], "acme");
     assert_eq!(steps[1].header("x-auth-token"), Some("own"));
     let second = steps[1].json();
-    assert_eq!(second["auth"]["identity"]["assume_role"]["agency_name"], "helper");
-    assert_eq!(second["auth"]["identity"]["assume_role"]["domain_name"], "other");
+    assert_eq!(
+        second["auth"]["identity"]["assume_role"]["agency_name"],
+        "helper"
+    );
+    assert_eq!(
+        second["auth"]["identity"]["assume_role"]["domain_name"],
+        "other"
+    );
     assert_eq!(second["auth"]["scope"]["project"]["id"], PROJECT);
     assert_eq!(upstream.only().header("x-auth-token"), Some("agency"));
 }

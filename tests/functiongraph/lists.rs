@@ -1,4 +1,5 @@
-//! Lists, versions, aliases, packages, records and asynchronous settings; and what this cloud has not.
+//! Lists, versions, aliases, packages, records and asynchronous settings; and what this cloud has
+//! not.
 
 use std::time::Duration;
 
@@ -60,7 +61,10 @@ async fn actions_are_read_whole_and_come_in_pages_by_name() {
     };
     let mut names = Vec::new();
     loop {
-        let page = provider.list_actions(&mut call(), request.clone()).await.unwrap();
+        let page = provider
+            .list_actions(&mut call(), request.clone())
+            .await
+            .unwrap();
         names.extend(page.actions.into_iter().map(|action| action.name));
         if page.next_page_token.is_empty() {
             break;
@@ -102,8 +106,7 @@ async fn actions_are_read_whole_and_come_in_pages_by_name() {
 
 #[tokio::test]
 async fn packages_are_the_labels_of_functions() {
-    let first =
-        r#"{"functions":[{"func_name":"x","package":"b"},{"func_name":"y","package":"a"}],"next_marker":2}"#;
+    let first = r#"{"functions":[{"func_name":"x","package":"b"},{"func_name":"y","package":"a"}],"next_marker":2}"#;
     let second = r#"{"functions":[{"func_name":"z","package":"b"}],"next_marker":2}"#;
     let (provider, upstream) = bench([answer(200, first), answer(200, second)]).await;
     let list = provider
@@ -118,7 +121,8 @@ async fn packages_are_the_labels_of_functions() {
     assert_eq!(names, [("a", PROJECT), ("b", PROJECT)]);
     assert_eq!(upstream.received().len(), 2);
 
-    let functions = r#"{"functions":[{"func_name":"x","package":"b"},{"func_name":"q","package":"a"}]}"#;
+    let functions =
+        r#"{"functions":[{"func_name":"x","package":"b"},{"func_name":"q","package":"a"}]}"#;
     let empty = r#"{"functions":[],"next_marker":0,"count":0}"#;
     let (provider, _upstream) = bench([
         answer(200, functions),
@@ -198,7 +202,8 @@ async fn packages_are_the_labels_of_functions() {
 #[tokio::test]
 async fn a_package_is_put_only_where_it_exists() {
     let functions = r#"{"functions":[{"func_name":"x","package":"b"}]}"#;
-    let (provider, _upstream) = bench([answer(200, functions), answer(200, r#"{"functions":null}"#)]).await;
+    let (provider, _upstream) =
+        bench([answer(200, functions), answer(200, r#"{"functions":null}"#)]).await;
     let put = |name: &str| PutPackageRequest {
         package_name: name.to_owned(),
         ..PutPackageRequest::default()
@@ -213,10 +218,15 @@ async fn a_package_is_put_only_where_it_exists() {
             .name,
         "b"
     );
-    let error = provider.put_package(&mut call(), put("new")).await.unwrap_err();
+    let error = provider
+        .put_package(&mut call(), put("new"))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::Unimplemented);
     assert!(
-        error.message.contains("put an action with this package_name"),
+        error
+            .message
+            .contains("put an action with this package_name"),
         "{}",
         error.message
     );
@@ -368,12 +378,16 @@ async fn an_alias_is_updated_or_created() {
         alias_name: "!prod".to_owned(),
         alias: Some(ActionAlias {
             additional_version_weights: [("v2".to_owned(), 80), ("v3".to_owned(), 101)].into(),
-            additional_version_strategy: [("v2".to_owned(), AliasVersionStrategy::default())].into(),
+            additional_version_strategy: [("v2".to_owned(), AliasVersionStrategy::default())]
+                .into(),
             ..ActionAlias::default()
         }),
         ..request
     };
-    let error = provider.put_action_alias(&mut call(), bad).await.unwrap_err();
+    let error = provider
+        .put_action_alias(&mut call(), bad)
+        .await
+        .unwrap_err();
     assert!(error.violations.len() >= 6, "{:?}", error.violations);
 }
 
@@ -405,7 +419,10 @@ async fn records_have_a_status_and_no_result() {
         assert!(found.result.is_none() && found.status_text.starts_with(status));
         assert_eq!(found.start_time.unwrap().seconds, 1_704_164_645);
         let over = !matches!(status, "WAIT" | "RUNNING");
-        assert_eq!(found.duration.map(|duration| duration.seconds), over.then_some(2));
+        assert_eq!(
+            found.duration.map(|duration| duration.seconds),
+            over.then_some(2)
+        );
         assert_eq!(
             upstream.only().rest(),
             format!("/default%3Ahello/async-invocations?request_id={ID}")
@@ -420,8 +437,12 @@ async fn a_record_is_looked_for_in_the_widest_window_before_it_is_missing() {
     assert!(upstream.received()[1].rest().contains("query_begin_time="));
     // A record of another run is not taken for this one.
     let other = record("SUCCESS", 0).replace(ID, "another");
-    let (provider, _upstream) = bench([records(std::slice::from_ref(&other)), records(&[other])]).await;
-    let error = provider.get_activation(&mut call(), get()).await.unwrap_err();
+    let (provider, _upstream) =
+        bench([records(std::slice::from_ref(&other)), records(&[other])]).await;
+    let error = provider
+        .get_activation(&mut call(), get())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, Kind::NotFound);
     assert!(
         error.message.contains("enable_async_status_log"),
@@ -475,9 +496,13 @@ async fn a_watch_reports_each_change_once_and_ends() {
 async fn records_are_paged_over_a_window_that_stands_still() {
     let page = |next: &str, id: &str| {
         let record = record("SUCCESS", 0).replace(ID, id);
-        answer(200, &format!(r#"{{"invocations":[{record}],"count":2{next}}}"#))
+        answer(
+            200,
+            &format!(r#"{{"invocations":[{record}],"count":2{next}}}"#),
+        )
     };
-    let (provider, upstream) = bench([page(r#","next_marker":"1""#, ID), page("", "another")]).await;
+    let (provider, upstream) =
+        bench([page(r#","next_marker":"1""#, ID), page("", "another")]).await;
     let request = ListActivationsRequest {
         action_name: "hello".to_owned(),
         page_size: 1,
@@ -496,7 +521,10 @@ async fn records_are_paged_over_a_window_that_stands_still() {
         page_token: first.next_page_token,
         ..request.clone()
     };
-    provider.list_activations(&mut call(), second).await.unwrap();
+    provider
+        .list_activations(&mut call(), second)
+        .await
+        .unwrap();
     let rest = upstream.received()[1].rest();
     assert!(
         rest.contains("marker=1")
@@ -506,7 +534,10 @@ async fn records_are_paged_over_a_window_that_stands_still() {
     );
     let whole = ListActivationsRequest {
         action_name: String::new(),
-        start_time: Some(prost_types::Timestamp { seconds: 5, nanos: 1 }),
+        start_time: Some(prost_types::Timestamp {
+            seconds: 5,
+            nanos: 1,
+        }),
         ..request
     };
     let fields: Vec<_> = provider
@@ -619,7 +650,9 @@ async fn asynchronous_settings_go_and_come_back() {
         ),
         (Some(3600), Some(2))
     );
-    assert!(sent["destination_config"].get("on_failure").is_none() && sent.get("func_urn").is_none());
+    assert!(
+        sent["destination_config"].get("on_failure").is_none() && sent.get("func_urn").is_none()
+    );
     let get = GetAsyncInvokeConfigRequest {
         action_name: "hello".to_owned(),
         version: "!prod".to_owned(),
@@ -699,7 +732,9 @@ async fn triggers_are_refused_with_what_to_do_instead() {
         .unwrap_err();
     assert!(
         error.message.contains("InvokeAsync")
-            && error.message.contains("The cloud has no operation FireTrigger"),
+            && error
+                .message
+                .contains("The cloud has no operation FireTrigger"),
         "{}",
         error.message
     );

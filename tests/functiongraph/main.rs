@@ -1,4 +1,5 @@
-//! The FunctionGraph provider against a scripted upstream on a real socket: what leaves, and what comes of what arrives.
+//! The FunctionGraph provider against a scripted upstream on a real socket: what leaves, and what
+//! comes of what arrives.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,5 @@
-//! Answers that a proxy gave, and answers that were cut: what a put, a delete and a run may say of them.
+//! Answers that a proxy gave, and answers that were cut: what a put, a delete and a run may say of
+//! them.
 
 use faas_sidecar::error::{Error, Execution, Kind};
 use faas_sidecar::proto::exec::Code;
@@ -86,7 +87,10 @@ async fn a_page_does_not_mean_that_the_action_was_deleted() {
         ..DeleteActionRequest::default()
     };
     let (provider, _upstream) = bench([page()]).await;
-    let error = provider.delete_action(&mut call(), delete).await.unwrap_err();
+    let error = provider
+        .delete_action(&mut call(), delete)
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.reason.as_ref(), error.execution),
         ("RESPONSE_NOT_UNDERSTOOD", Execution::Unknown)

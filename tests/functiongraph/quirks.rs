@@ -1,4 +1,5 @@
-//! One test for each quirk of the service that a tolerant client must decode, by its row in the reference (§13).
+//! One test for each quirk of the service that a tolerant client must decode, by its row in the
+//! reference (§13).
 
 use faas_sidecar::error::Kind;
 use faas_sidecar::proto::*;
@@ -73,20 +74,29 @@ async fn row_02_v1_is_asked_for_and_v0_taken() {
         r#"{"ok":true}"#.to_owned(),
     ))
     .await;
-    assert_eq!((shown(v0.result.as_ref()), v0.success), (r#"{"ok":true}"#, true));
+    assert_eq!(
+        (shown(v0.result.as_ref()), v0.success),
+        (r#"{"ok":true}"#, true)
+    );
 }
 
 #[tokio::test]
 async fn row_03_a_status_may_be_a_text() {
     assert!(
-        invoke(answer(200, r#"{"request_id":"r","result":"1","status":"200"}"#))
-            .await
-            .success
+        invoke(answer(
+            200,
+            r#"{"request_id":"r","result":"1","status":"200"}"#
+        ))
+        .await
+        .success
     );
     assert!(
-        !invoke(answer(200, r#"{"request_id":"r","result":"1","status":"500"}"#))
-            .await
-            .success
+        !invoke(answer(
+            200,
+            r#"{"request_id":"r","result":"1","status":"500"}"#
+        ))
+        .await
+        .success
     );
     assert!(
         !invoke(answer(
@@ -103,7 +113,11 @@ async fn row_04_a_log_may_be_absent_null_empty_or_in_the_header() {
     for log in ["", r#","log":null"#, r#","log":"""#] {
         let body = format!(r#"{{"request_id":"r","result":"1","status":200{log}}}"#);
         assert!(invoke(answer(200, &body)).await.logs.is_empty());
-        let in_header = invoke(with(answer(200, &body), &[("X-Cff-Function-Log", "aGVsbG8=")])).await;
+        let in_header = invoke(with(
+            answer(200, &body),
+            &[("X-Cff-Function-Log", "aGVsbG8=")],
+        ))
+        .await;
         assert_eq!(in_header.logs, ["hello"]);
     }
 }
@@ -142,7 +156,11 @@ async fn row_07_codes_have_several_spellings_and_statuses() {
             ..GetActionRequest::default()
         };
         assert_eq!(
-            provider.get_action(&mut call(), request).await.unwrap_err().kind,
+            provider
+                .get_action(&mut call(), request)
+                .await
+                .unwrap_err()
+                .kind,
             kind,
             "{code}"
         );
@@ -187,7 +205,10 @@ async fn row_09_numbers_may_be_texts() {
     )
     .await;
     let limits = action.limits.unwrap();
-    assert_eq!((limits.timeout.unwrap().seconds, limits.memory_mb), (30, 512));
+    assert_eq!(
+        (limits.timeout.unwrap().seconds, limits.memory_mb),
+        (30, 512)
+    );
     let graph = graph(action);
     assert_eq!(
         (
@@ -218,7 +239,10 @@ async fn row_10_times_come_in_many_forms_and_nonsense_spoils_nothing() {
         ("null", None),
         ("{}", None),
     ] {
-        let action = read(&format!(r#"{{"func_name":"hello","last_modified":{time}}}"#)).await;
+        let action = read(&format!(
+            r#"{{"func_name":"hello","last_modified":{time}}}"#
+        ))
+        .await;
         assert_eq!(
             graph(action).last_modified.map(|at| at.seconds),
             expected,
@@ -244,7 +268,8 @@ async fn row_11_and_12_null_is_absent_and_unknown_fields_are_ignored() {
 
 #[tokio::test]
 async fn row_13_blanked_secrets_are_neither_shown_nor_written_back() {
-    let action = read(r#"{"user_data":"{\"A\":\"1\"}","encrypted_user_data":"{\"S\":\"******\"}"}"#).await;
+    let action =
+        read(r#"{"user_data":"{\"A\":\"1\"}","encrypted_user_data":"{\"S\":\"******\"}"}"#).await;
     assert!(graph(action).encrypted_user_data.is_none());
     let (provider, upstream) = bench([]).await;
     let action = Action {
@@ -255,7 +280,10 @@ async fn row_13_blanked_secrets_are_neither_shown_nor_written_back() {
             ..Exec::default()
         }),
         limits: Some(Limits {
-            timeout: Some(prost_types::Duration { seconds: 3, nanos: 0 }),
+            timeout: Some(prost_types::Duration {
+                seconds: 3,
+                nanos: 0,
+            }),
             memory_mb: 128,
         }),
         function_graph: Some(FunctionGraphAction {
@@ -282,7 +310,9 @@ async fn row_14_urns_come_in_both_spellings_and_go_in_one() {
     let plain = "urn:fss:cn-north-4:p:function:default:hello";
     for urn in [plain.to_owned(), plain.replace(':', "%3A")] {
         assert_eq!(
-            read(&format!(r#"{{"func_urn":"{urn}"}}"#)).await.resource_id,
+            read(&format!(r#"{{"func_urn":"{urn}"}}"#))
+                .await
+                .resource_id,
             plain
         );
     }
@@ -297,7 +327,10 @@ async fn row_15_and_16_headers_come_in_any_case_and_the_id_in_three_places() {
     let body = r#"{"request_id":"in-body","result":"1","status":200}"#;
     let all = invoke(with(
         answer(200, body),
-        &[("x-CFF-request-ID", "in-header"), ("X-CFF-BILLING-DURATION", "7")],
+        &[
+            ("x-CFF-request-ID", "in-header"),
+            ("X-CFF-BILLING-DURATION", "7"),
+        ],
     ))
     .await;
     assert_eq!(
@@ -306,7 +339,11 @@ async fn row_15_and_16_headers_come_in_any_case_and_the_id_in_three_places() {
     );
     assert_eq!(all.billed_duration.unwrap().nanos, 7_000_000);
     assert_eq!(invoke(answer(200, body)).await.activation_id, "in-body");
-    let broken = invoke(with(answer(200, body), &[("X-Cff-Invoke-Summary", "not json")])).await;
+    let broken = invoke(with(
+        answer(200, body),
+        &[("X-Cff-Invoke-Summary", "not json")],
+    ))
+    .await;
     assert!(broken.success && broken.duration.is_none());
 }
 
@@ -330,7 +367,10 @@ async fn row_18_a_delete_has_no_body() {
         alias_name: "prod".to_owned(),
         ..DeleteActionAliasRequest::default()
     };
-    provider.delete_action_alias(&mut call(), request).await.unwrap();
+    provider
+        .delete_action_alias(&mut call(), request)
+        .await
+        .unwrap();
     assert!(upstream.only().body.is_empty());
 }
 
@@ -339,7 +379,10 @@ async fn row_19_a_concurrency_of_0_is_shown() {
     let disabled = graph(read(r#"{"strategy_config":{"concurrency":0}}"#).await)
         .strategy_config
         .unwrap();
-    assert_eq!((disabled.concurrency, disabled.concurrent_num), (Some(0), None));
+    assert_eq!(
+        (disabled.concurrency, disabled.concurrent_num),
+        (Some(0), None)
+    );
 }
 
 #[tokio::test]
@@ -354,7 +397,10 @@ async fn row_20_handlers_without_a_dot_pass() {
                 ..Exec::default()
             }),
             limits: Some(Limits {
-                timeout: Some(prost_types::Duration { seconds: 3, nanos: 0 }),
+                timeout: Some(prost_types::Duration {
+                    seconds: 3,
+                    nanos: 0,
+                }),
                 memory_mb: 128,
             }),
             ..Action::default()
@@ -397,7 +443,10 @@ async fn row_21_what_a_region_lacks_is_unimplemented() {
             ..Exec::default()
         }),
         limits: Some(Limits {
-            timeout: Some(prost_types::Duration { seconds: 3, nanos: 0 }),
+            timeout: Some(prost_types::Duration {
+                seconds: 3,
+                nanos: 0,
+            }),
             memory_mb: 128,
         }),
         ..Action::default()
@@ -408,7 +457,11 @@ async fn row_21_what_a_region_lacks_is_unimplemented() {
         ..PutActionRequest::default()
     };
     assert_eq!(
-        provider.put_action(&mut call(), request).await.unwrap_err().kind,
+        provider
+            .put_action(&mut call(), request)
+            .await
+            .unwrap_err()
+            .kind,
         Kind::Unimplemented
     );
     assert_eq!(upstream.received().len(), 1);
@@ -480,7 +533,11 @@ async fn a_body_that_is_no_json_is_not_quoted() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let (provider, upstream) = bench([with(answer(302, ""), &[("Location", "http://127.0.0.1:1/")])]).await;
+    let (provider, upstream) = bench([with(
+        answer(302, ""),
+        &[("Location", "http://127.0.0.1:1/")],
+    )])
+    .await;
     let request = GetActionRequest {
         action_name: "hello".to_owned(),
         ..GetActionRequest::default()

@@ -28,7 +28,8 @@ fn hello_async() -> InvokeAsyncRequest {
 
 #[tokio::test]
 async fn a_run_sends_the_event_itself_and_answers_the_result() {
-    let (provider, upstream) = bench([with(answer(200, GOOD), &[("X-Cff-Request-Id", "run-1")])]).await;
+    let (provider, upstream) =
+        bench([with(answer(200, GOOD), &[("X-Cff-Request-Id", "run-1")])]).await;
     let request = InvokeRequest {
         package_name: "tools".to_owned(),
         version: "v1".to_owned(),
@@ -60,7 +61,10 @@ async fn a_run_sends_the_event_itself_and_answers_the_result() {
     }
     assert!(activation.success);
     assert_eq!(
-        (activation.package_name.as_str(), activation.action_name.as_str()),
+        (
+            activation.package_name.as_str(),
+            activation.action_name.as_str()
+        ),
         ("tools", "hello")
     );
     assert_eq!(
@@ -109,7 +113,10 @@ async fn all_faults_come_together_and_nothing_is_sent() {
         version: "!".to_owned(),
         arguments: text("[1]"),
         result_encoding: 9,
-        wait: Some(prost_types::Duration { seconds: 0, nanos: 0 }),
+        wait: Some(prost_types::Duration {
+            seconds: 0,
+            nanos: 0,
+        }),
         memory_mb: 100,
         ..InvokeRequest::default()
     };
@@ -136,10 +143,14 @@ async fn all_faults_come_together_and_nothing_is_sent() {
 
 #[tokio::test]
 async fn events_beyond_the_limits_are_refused_before_they_are_sent() {
-    let (provider, upstream) = bench([answer(200, GOOD), answer(202, r#"{"request_id":"r"}"#)]).await;
+    let (provider, upstream) =
+        bench([answer(200, GOOD), answer(202, r#"{"request_id":"r"}"#)]).await;
     let event = |size: usize| text(&format!(r#"{{"a":"{}"}}"#, "x".repeat(size - 8)));
     let (large, small) = (6 << 20, 256 << 10);
-    let sync = |arguments| InvokeRequest { arguments, ..hello() };
+    let sync = |arguments| InvokeRequest {
+        arguments,
+        ..hello()
+    };
     let error = provider
         .invoke(&mut call(), sync(event(large + 1)))
         .await
@@ -161,7 +172,10 @@ async fn events_beyond_the_limits_are_refused_before_they_are_sent() {
         (Kind::InvalidArgument, "arguments")
     );
     assert!(upstream.received().is_empty());
-    provider.invoke(&mut call(), sync(event(large))).await.unwrap();
+    provider
+        .invoke(&mut call(), sync(event(large)))
+        .await
+        .unwrap();
     provider
         .invoke_async(&mut call(), later(event(small)))
         .await

@@ -1,4 +1,5 @@
-//! The gateway's check of a signature, written for these tests from the signing guide and from the bytes received.
+//! The gateway's check of a signature, written for these tests from the signing guide and from the
+//! bytes received.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -10,7 +11,10 @@ pub fn verify(request: &Received) {
     let authorization = request.header("authorization").unwrap();
     let (_, names) = authorization.split_once("SignedHeaders=").unwrap();
     let (names, signature) = names.split_once(", Signature=").unwrap();
-    let (path, query) = request.target().split_once('?').unwrap_or((request.target(), ""));
+    let (path, query) = request
+        .target()
+        .split_once('?')
+        .unwrap_or((request.target(), ""));
     let mut canonical = format!("{}\n{}/\n{query}\n", request.method(), path);
     for name in names.split(';') {
         canonical.push_str(&format!("{name}:{}\n", request.header(name).unwrap()));
@@ -28,7 +32,9 @@ pub fn verify(request: &Received) {
     mac.update(text.as_bytes());
     let expected = hex::encode(mac.finalize().into_bytes());
     assert_eq!(signature, expected, "{canonical}");
-    assert!(authorization.starts_with(&format!("SDK-HMAC-SHA256 Access={ACCESS_KEY}, SignedHeaders=")));
+    assert!(authorization.starts_with(&format!(
+        "SDK-HMAC-SHA256 Access={ACCESS_KEY}, SignedHeaders="
+    )));
 }
 
 /// The names that were signed.

@@ -117,7 +117,8 @@ async fn serve(
     while let Some(request) = read(&mut stream, &mut unread).await {
         received.lock().unwrap().push(request);
         let answer = script.lock().unwrap().pop_front();
-        let (status, headers, body) = answer.unwrap_or_else(|| (599, vec![], "no answer is left".to_owned()));
+        let (status, headers, body) =
+            answer.unwrap_or_else(|| (599, vec![], "no answer is left".to_owned()));
         if status == 0 {
             tokio::time::sleep(Duration::from_secs(30)).await;
             return;
@@ -158,7 +159,11 @@ async fn read(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Received> 
             if unread.len() >= end + 4 + length {
                 let rest = unread.split_off(end + 4 + length);
                 let body = std::mem::replace(unread, rest).split_off(end + 4);
-                return Some(Received { line, headers, body });
+                return Some(Received {
+                    line,
+                    headers,
+                    body,
+                });
             }
         }
         match stream.read(&mut buffer).await {
@@ -194,9 +199,11 @@ pub fn fault(status: u16, code: &str, message: &str) -> Answer {
 }
 
 pub fn with(mut answer: Answer, headers: &[(&'static str, &str)]) -> Answer {
-    answer
-        .1
-        .extend(headers.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    answer.1.extend(
+        headers
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned())),
+    );
     answer
 }
 
@@ -254,7 +261,13 @@ impl Make {
             ..transport::Settings::default()
         };
         let transport = || Transport::new(&settings, Shared::new(&settings));
-        let endpoint = Endpoint::new(REGION, self.project, Some(&upstream.url()), Some(&iam.url())).unwrap();
+        let endpoint = Endpoint::new(
+            REGION,
+            self.project,
+            Some(&upstream.url()),
+            Some(&iam.url()),
+        )
+        .unwrap();
         let settings = Settings {
             access: Access::new(endpoint, transport(), self.auth),
             wait: Duration::from_secs(60),

@@ -1,4 +1,5 @@
-//! Requests that are none: each gets a clear answer or its connection closed, and others do not notice.
+//! Requests that are none: each gets a clear answer or its connection closed, and others do not
+//! notice.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -25,15 +26,23 @@ fn what_is_no_review_is_refused_with_a_word_on_why() {
         *review.pointer_mut(path).unwrap() = value;
         review.to_string()
     };
-    let deep = review(&pod()).to_string().replace("\"app\"", &"[".repeat(50_000));
+    let deep = review(&pod())
+        .to_string()
+        .replace("\"app\"", &"[".repeat(50_000));
     for (body, says) in [
         (String::new(), "no AdmissionReview as JSON"),
         ("x".to_owned(), "no AdmissionReview as JSON"),
         ("null".to_owned(), "no AdmissionReview as JSON"),
         ("[]".to_owned(), "no AdmissionReview as JSON"),
-        ("{}".to_owned(), "send AdmissionReview of admission.k8s.io/v1"),
+        (
+            "{}".to_owned(),
+            "send AdmissionReview of admission.k8s.io/v1",
+        ),
         (review(&pod()).to_string() + "{}", "trailing characters"),
-        (review(&pod()).to_string()[..200].to_owned(), "EOF while parsing"),
+        (
+            review(&pod()).to_string()[..200].to_owned(),
+            "EOF while parsing",
+        ),
         (deep, "recursion limit"),
         (
             with("/apiVersion", json!("admission.k8s.io/v1beta1")),
@@ -48,9 +57,11 @@ fn what_is_no_review_is_refused_with_a_word_on_why() {
             "no AdmissionReview as JSON",
         ),
         (
-            review(&pod())
-                .to_string()
-                .replacen("\"name\":\"app\"", "\"name\":\"app\",\"name\":\"b\"", 1),
+            review(&pod()).to_string().replacen(
+                "\"name\":\"app\"",
+                "\"name\":\"app\",\"name\":\"b\"",
+                1,
+            ),
             "stands twice",
         ),
     ] {
@@ -83,7 +94,8 @@ fn what_is_asked_about_but_no_new_pod_passes_with_a_warning() {
     ] {
         let mut review = review(&pod());
         *review.pointer_mut(path).unwrap() = value;
-        let answer: Value = serde_json::from_str(&client.post(review.to_string().as_bytes()).body).unwrap();
+        let answer: Value =
+            serde_json::from_str(&client.post(review.to_string().as_bytes()).body).unwrap();
         let response = &answer["response"];
         assert_eq!(response["allowed"], true, "{path}");
         assert_eq!(response.get("patch"), None, "{path}");
@@ -119,7 +131,12 @@ fn wrong_methods_paths_and_media_types_are_named() {
         let answer = client.answer().unwrap();
         assert_eq!(answer.status, status, "{request}");
         assert!(answer.body.contains(says), "{request}: {}", answer.body);
-        assert_eq!(answer.head.contains("allow: "), status == 405, "{}", answer.head);
+        assert_eq!(
+            answer.head.contains("allow: "),
+            status == 405,
+            "{}",
+            answer.head
+        );
     }
     let mut nonsense = webhook.client();
     nonsense.write(b"\x00\x01\x02 nonsense\r\n\r\n").unwrap();
@@ -167,14 +184,21 @@ fn the_largest_pod_that_a_cluster_keeps_is_answered_soon() {
     pod["spec"]["containers"][0]["env"] = json!(env);
     let began = Instant::now();
     assert_eq!(webhook.client().review(&pod)["response"]["allowed"], true);
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[test]
 fn a_pod_that_is_larger_than_pods_are_is_refused_before_anything_is_built() {
     let webhook = Webhook::start(&[]);
-    let containers =
-        |count: usize| -> Vec<_> { (0..count).map(|at| json!({"name": format!("c{at}")})).collect() };
+    let containers = |count: usize| -> Vec<_> {
+        (0..count)
+            .map(|at| json!({"name": format!("c{at}")}))
+            .collect()
+    };
     let targets: Vec<_> = (0..257).map(|at| format!("t{at}=s")).collect();
     for (change, says) in [
         (
@@ -215,7 +239,10 @@ fn a_pod_that_is_larger_than_pods_are_is_refused_before_anything_is_built() {
     }
     pod["metadata"]["annotations"]["faas-sidecar.io/listen"] = json!("y".repeat(50_000));
     let told = webhook.client().review(&pod)["response"]["status"]["message"].to_string();
-    assert!(told.contains("; and 9981 more") && told.len() < 12_000, "{told}");
+    assert!(
+        told.contains("; and 9981 more") && told.len() < 12_000,
+        "{told}"
+    );
     pod["spec"]["containers"] = json!(containers(75_000));
     let answer = webhook.client().post(review(&pod).to_string().as_bytes());
     assert_eq!(answer.status, 400);
@@ -226,7 +253,10 @@ fn a_pod_that_is_larger_than_pods_are_is_refused_before_anything_is_built() {
         "{}",
         answer.body
     );
-    assert_eq!(webhook.client().review(&self::pod())["response"]["allowed"], true);
+    assert_eq!(
+        webhook.client().review(&self::pod())["response"]["allowed"],
+        true
+    );
 }
 
 #[test]
@@ -272,7 +302,9 @@ fn slow_and_silent_callers_are_sent_away_and_others_do_not_wait() {
     plain
         .write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
         .unwrap();
-    plain.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    plain
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);
     assert!(
@@ -282,14 +314,19 @@ fn slow_and_silent_callers_are_sent_away_and_others_do_not_wait() {
 
     let began = Instant::now();
     assert_eq!(webhook.client().review(&pod())["response"]["allowed"], true);
-    assert!(began.elapsed() < Duration::from_secs(8), "nobody waits for them");
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "nobody waits for them"
+    );
     let late = slow.answer().unwrap();
     assert_eq!(
         (late.status, late.body.as_str()),
         (408, "the body did not come within 10 s\n")
     );
     // Who does not even shake hands is sent away as well.
-    silent.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    silent
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
     assert_eq!((&silent).read(&mut [0; 16]).unwrap_or(0), 0);
 }
 
@@ -300,7 +337,15 @@ fn beyond_the_bound_of_connections_the_next_caller_waits_for_a_place() {
     std::thread::scope(|scope| {
         let (sender, served) = std::sync::mpsc::channel();
         let (address, authority) = (&webhook.address, &webhook.authority);
-        scope.spawn(move || sender.send(authority.connect(address, &[]).unwrap().get("/livez").status));
+        scope.spawn(move || {
+            sender.send(
+                authority
+                    .connect(address, &[])
+                    .unwrap()
+                    .get("/livez")
+                    .status,
+            )
+        });
         let waits = served.recv_timeout(Duration::from_secs(1));
         assert!(waits.is_err(), "there was a place for one more: {waits:?}");
         assert_eq!(held[255].get("/livez").status, 200, "who is in is served");

@@ -1,4 +1,5 @@
-//! A webhook as a child process, and a caller that writes HTTP by hand, so that it can do so wrongly.
+//! A webhook as a child process, and a caller that writes HTTP by hand, so that it can do so
+//! wrongly.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -101,7 +102,10 @@ impl Webhook {
         ]
         .concat();
         let process = Running::start(&all, &[], true);
-        let address = process.event("listening")["address"].as_str().unwrap().to_owned();
+        let address = process.event("listening")["address"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         process.event("ready");
         Self {
             process,
@@ -152,7 +156,9 @@ impl Client {
                 Ok(0) => return None,
                 Ok(_) => {}
                 // Without a close_notify, or reset: closed all the same.
-                Err(why) if why.kind() == ErrorKind::WouldBlock => panic!("no answer within {PATIENCE:?}"),
+                Err(why) if why.kind() == ErrorKind::WouldBlock => {
+                    panic!("no answer within {PATIENCE:?}")
+                }
                 Err(_) => return None,
             }
         }

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{file, inject, text, value};
 
-const POD: &str =
-    "metadata: {annotations: {faas-sidecar.io/inject: \"true\"}}\nspec: {containers: [{name: app}]}\n";
+const POD: &str = "metadata: {annotations: {faas-sidecar.io/inject: \"true\"}}\nspec: {containers: [{name: app}]}\n";
 
 /// The containers that a pod, or a template of pods, starts first.
 fn first(pod: &Value) -> &str {
@@ -45,7 +44,12 @@ anything: {goes: [here, ~, 1e3, 0o17]}
         "{}\n\n{}",
     ] {
         let output = inject(&[], input);
-        assert_eq!(output.status.code(), Some(0), "{input}: {}", text(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{input}: {}",
+            text(&output.stderr)
+        );
         assert_eq!(text(&output.stdout), input);
         assert!(
             text(&output.stderr).contains("nothing was changed"),
@@ -104,9 +108,18 @@ fn every_kind_of_workload_is_known_by_its_pods_annotation() {
         }
         *parent = template.clone();
         let output = inject(&[], &object.to_string());
-        assert_eq!(output.status.code(), Some(0), "{kind}: {}", text(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{kind}: {}",
+            text(&output.stderr)
+        );
         let changed: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(first(changed.pointer(path).unwrap()), "faas-sidecar", "{kind}");
+        assert_eq!(
+            first(changed.pointer(path).unwrap()),
+            "faas-sidecar",
+            "{kind}"
+        );
         assert_eq!(text(&output.stderr), format!("{kind}/x: sidecar added\n"));
     }
 }
@@ -239,11 +252,20 @@ spec: {containers: [{name: a}]}
     assert_eq!(again.stdout, output.stdout);
 
     for (args, says) in [
-        (&["--set", "listen=tcp"][..], "faas-sidecar.io/listen: is \"tcp\""),
-        (&["--set", "lisen=socket"], "did you mean faas-sidecar.io/listen?"),
+        (
+            &["--set", "listen=tcp"][..],
+            "faas-sidecar.io/listen: is \"tcp\"",
+        ),
+        (
+            &["--set", "lisen=socket"],
+            "did you mean faas-sidecar.io/listen?",
+        ),
         (&["--set", "inject=true"], "use --all"),
         (&["--set", "injected=1"], "cannot be set"),
-        (&["--set", "listen=port", "--set", "listen=socket"], "set it once"),
+        (
+            &["--set", "listen=port", "--set", "listen=socket"],
+            "set it once",
+        ),
         (&["--set", "listen"], "write KEY=VALUE"),
     ] {
         let output = inject(args, manifests);
@@ -266,7 +288,8 @@ fn an_annotation_in_the_wrong_place_is_warned_of() {
     );
     let told = text(&output.stderr);
     assert!(
-        told.contains("Deployment/web") && told.contains("move them to spec.template.metadata.annotations"),
+        told.contains("Deployment/web")
+            && told.contains("move them to spec.template.metadata.annotations"),
         "{told}"
     );
 }
@@ -310,7 +333,10 @@ fn what_cannot_be_read_is_told_with_its_line() {
             text(&output.stdout)
         );
         let told = text(&output.stderr);
-        assert!(output.stdout.is_empty() && told.contains(says), "{input}: {told}");
+        assert!(
+            output.stdout.is_empty() && told.contains(says),
+            "{input}: {told}"
+        );
     }
     let bomb = (1..30).fold("a0: &a0 [x, x]\n".to_owned(), |yaml, at| {
         let before = at - 1;
@@ -340,7 +366,9 @@ fn a_template_of_a_file_is_used_and_a_wrong_one_told_whole() {
         .replace("logLevel: \"\"\n", "logLevel: warn\n");
     let template = file(&changed);
     let template = ["--template", template.path().to_str().unwrap()];
-    let pod = value(text(&inject(&template, &format!("kind: Pod\n{POD}")).stdout));
+    let pod = value(text(
+        &inject(&template, &format!("kind: Pod\n{POD}")).stdout,
+    ));
     let sidecar = &pod["spec"]["containers"][0];
     assert_eq!(
         (&sidecar["name"], &sidecar["image"]),
@@ -375,7 +403,10 @@ fn a_template_of_a_file_is_used_and_a_wrong_one_told_whole() {
         json!([{"name": "faas-sidecar-config", "configMap": {"name": "x"}}])
     );
     assert_eq!(pod["spec"]["initContainers"][0]["image"], "faas-sidecar:3");
-    assert_eq!(pod["metadata"]["annotations"]["faas-sidecar.io/injected"], "3");
+    assert_eq!(
+        pod["metadata"]["annotations"]["faas-sidecar.io/injected"],
+        "3"
+    );
 
     for (wrong, says) in [
         (

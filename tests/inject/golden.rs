@@ -46,7 +46,12 @@ fn the_command_makes_each_golden_pod_and_a_second_run_changes_nothing() {
         let output = inject(&[], &pod);
         match outcome {
             Ok(expected) => {
-                assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output.stderr));
+                assert_eq!(
+                    output.status.code(),
+                    Some(0),
+                    "{name}: {}",
+                    text(&output.stderr)
+                );
                 assert_eq!(text(&output.stdout), expected, "{name}");
                 let again = inject(&[], &expected);
                 assert_eq!(text(&again.stdout), expected, "{name}, a second time");
@@ -111,9 +116,16 @@ pub fn patched(pod: &Value, response: &Value) -> Value {
     assert!(!patch.is_empty());
     for operation in patch {
         assert_eq!(operation["op"], "add", "{operation}");
-        let (parent, last) = operation["path"].as_str().unwrap().rsplit_once('/').unwrap();
+        let (parent, last) = operation["path"]
+            .as_str()
+            .unwrap()
+            .rsplit_once('/')
+            .unwrap();
         let last = last.replace("~1", "/").replace("~0", "~");
-        match pod.pointer_mut(parent).unwrap_or_else(|| panic!("{operation}")) {
+        match pod
+            .pointer_mut(parent)
+            .unwrap_or_else(|| panic!("{operation}"))
+        {
             Value::Array(items) if last == "-" => items.push(operation["value"].clone()),
             Value::Array(items) => items.insert(last.parse().unwrap(), operation["value"].clone()),
             Value::Object(entries) => {

@@ -1,4 +1,5 @@
-//! Injection as its users meet it: the command over manifests, the webhook over real TLS, both over one set of golden pods.
+//! Injection as its users meet it: the command over manifests, the webhook over real TLS, both over
+//! one set of golden pods.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

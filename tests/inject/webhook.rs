@@ -28,11 +28,19 @@ fn a_renewed_certificate_serves_the_next_connection_and_a_broken_one_does_not() 
     renewed.write(webhook.files.path());
     webhook.process.event("certificate: read again");
     assert_eq!(
-        webhook.trusting(&renewed, &[]).unwrap().get("/readyz").status,
+        webhook
+            .trusting(&renewed, &[])
+            .unwrap()
+            .get("/readyz")
+            .status,
         200
     );
     assert!(webhook.trusting(&webhook.authority, &[]).is_err());
-    assert_eq!(before.get("/readyz").status, 200, "an open connection goes on");
+    assert_eq!(
+        before.get("/readyz").status,
+        200,
+        "an open connection goes on"
+    );
 
     put(&webhook.path("tls.crt"), "not a certificate");
     let told = webhook.process.event("certificate: refused")["message"]
@@ -44,14 +52,21 @@ fn a_renewed_certificate_serves_the_next_connection_and_a_broken_one_does_not() 
         "{told}"
     );
     assert_eq!(
-        webhook.trusting(&renewed, &[]).unwrap().get("/readyz").status,
+        webhook
+            .trusting(&renewed, &[])
+            .unwrap()
+            .get("/readyz")
+            .status,
         200
     );
 
     let third = Authority::new();
     third.write(webhook.files.path());
     webhook.process.event("certificate: read again");
-    assert_eq!(webhook.trusting(&third, &[]).unwrap().get("/livez").status, 200);
+    assert_eq!(
+        webhook.trusting(&third, &[]).unwrap().get("/livez").status,
+        200
+    );
 }
 
 #[test]
@@ -80,7 +95,10 @@ fn a_new_template_makes_the_next_pod_and_a_broken_one_does_not() {
     assert_ne!(pinned, built_in);
     put(template.path(), &pinned);
     webhook.process.event("template: read again");
-    assert_eq!(image(&mut client), format!("registry.example/faas@{digest}"));
+    assert_eq!(
+        image(&mut client),
+        format!("registry.example/faas@{digest}")
+    );
 
     put(
         template.path(),
@@ -93,10 +111,16 @@ fn a_new_template_makes_the_next_pod_and_a_broken_one_does_not() {
         .unwrap()
         .to_owned();
     assert!(told.contains("the one before stays in use"), "{told}");
-    assert_eq!(image(&mut client), format!("registry.example/faas@{digest}"));
+    assert_eq!(
+        image(&mut client),
+        format!("registry.example/faas@{digest}")
+    );
     std::fs::remove_file(template.path()).unwrap();
     webhook.process.event("template: refused");
-    assert_eq!(image(&mut client), format!("registry.example/faas@{digest}"));
+    assert_eq!(
+        image(&mut client),
+        format!("registry.example/faas@{digest}")
+    );
     put(template.path(), built_in);
     webhook.process.event("template: read again");
     assert_eq!(image(&mut client), "faas-sidecar:0.1.0");
@@ -128,7 +152,10 @@ fn sigterm_lets_the_cluster_know_first_and_then_ends_cleanly() {
     assert_eq!(kept.get("/livez").status, 200);
     // Still answered, on old connections and new ones.
     assert_eq!(kept.review(&asking())["response"]["allowed"], true);
-    assert_eq!(webhook.client().review(&asking())["response"]["allowed"], true);
+    assert_eq!(
+        webhook.client().review(&asking())["response"]["allowed"],
+        true
+    );
     // The listener closes after the delay; what has begun is finished.
     while TcpStream::connect(&webhook.address).is_ok() {
         assert!(
@@ -176,7 +203,9 @@ fn whoever_does_not_trust_the_certificate_is_told_in_the_log() {
 #[test]
 fn http_1_is_chosen_where_http_2_is_offered_too() {
     let webhook = Webhook::start(&[]);
-    let mut client = webhook.trusting(&webhook.authority, &["h2", "http/1.1"]).unwrap();
+    let mut client = webhook
+        .trusting(&webhook.authority, &["h2", "http/1.1"])
+        .unwrap();
     assert_eq!(client.protocol.as_deref(), Some(&b"http/1.1"[..]));
     assert_eq!(client.get("/livez").body, "ok\n");
     assert!(webhook.trusting(&webhook.authority, &["h2"]).is_err());
@@ -200,14 +229,20 @@ fn what_was_injected_and_denied_is_logged_and_no_value_of_a_pod_is() {
         .as_str()
         .unwrap()
         .to_owned();
-    assert!(denied.contains("faas-sidecar.io/listen: is \"tcp\""), "{denied}");
+    assert!(
+        denied.contains("faas-sidecar.io/listen: is \"tcp\""),
+        "{denied}"
+    );
     let broken = review(&pod)
         .to_string()
         .replace("\"hunter2\"", "\"hunter2\" \"hunter3\"");
     assert_eq!(client.post(broken.as_bytes()).status, 400);
     webhook.process.signal("TERM");
     let rest = webhook.process.rest();
-    assert!(!format!("{added}{denied}{rest}").contains("hunter"), "{rest}");
+    assert!(
+        !format!("{added}{denied}{rest}").contains("hunter"),
+        "{rest}"
+    );
     assert_eq!(webhook.process.end().code(), Some(0));
 }
 
@@ -244,7 +279,10 @@ fn what_it_cannot_start_with_is_named() {
             .output()
             .unwrap();
         assert!(output.stdout.is_empty());
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
     };
     let (code, told) = run(&[]);
     assert!(
@@ -295,7 +333,12 @@ fn what_it_cannot_start_with_is_named() {
     );
     let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
     put(&files.path().join("tls.key"), &other);
-    let (code, told) = run(&["--cert-file", &path("tls.crt"), "--key-file", &path("tls.key")]);
+    let (code, told) = run(&[
+        "--cert-file",
+        &path("tls.crt"),
+        "--key-file",
+        &path("tls.key"),
+    ]);
     assert!(
         code == Some(1) && told.contains("does not go with --key-file"),
         "{told}"

@@ -1,5 +1,6 @@
-//! Every limit of an action from both sides: the last value that a cloud's documents allow goes through the sidecar into
-//! the emulated cloud, the first beyond is refused with its field, the rule and what to do, before anything is sent.
+//! Every limit of an action from both sides: the last value that a cloud's documents allow goes
+//! through the sidecar into the emulated cloud, the first beyond is refused with its field, the
+//! rule and what to do, before anything is sent.
 
 use prost_types::Duration;
 
@@ -35,7 +36,8 @@ fn base(target: &str) -> Action {
     action
 }
 
-/// The same change with several values: those that pass, and those that are refused with this field and these words.
+/// The same change with several values: those that pass, and those that are refused with this field
+/// and these words.
 fn both<T: Copy, const N: usize, const M: usize>(
     target: &'static str,
     change: impl Fn(&mut Action, T),
@@ -95,7 +97,9 @@ fn ncp() -> Vec<Row> {
         ));
         rows.extend(both(
             target,
-            |action, length| action.parameters = text(&format!("{{\"a\":\"{}\"}}", "p".repeat(length - 8))),
+            |action, length| {
+                action.parameters = text(&format!("{{\"a\":\"{}\"}}", "p".repeat(length - 8)))
+            },
             [1 << 20],
             [(1 << 20) + 1],
             ("action.parameters", "the limit is 1048576 bytes"),
@@ -186,7 +190,9 @@ fn functiongraph() -> Vec<Row> {
     ));
     rows.extend(both(
         "graph",
-        |action, length| action.exec.as_mut().unwrap().main = format!("{}.h", "h".repeat(length - 2)),
+        |action, length| {
+            action.exec.as_mut().unwrap().main = format!("{}.h", "h".repeat(length - 2))
+        },
         [3, 128],
         [2, 129],
         ("action.exec.main", "must have 3 to 128"),
@@ -210,7 +216,9 @@ fn more_of_functiongraph() -> Vec<Row> {
     rows.extend(both(
         "graph",
         // Counted in characters, and not in bytes.
-        |action, length| graph(action).user_data = text(&format!("{{\"a\":\"{}\"}}", "é".repeat(length - 8))),
+        |action, length| {
+            graph(action).user_data = text(&format!("{{\"a\":\"{}\"}}", "é".repeat(length - 8)))
+        },
         [4096],
         [4097],
         ("action.function_graph.user_data", "the limit is 4096"),
@@ -218,8 +226,9 @@ fn more_of_functiongraph() -> Vec<Row> {
     rows.extend(both(
         "graph",
         |action, count| {
-            let variables: serde_json::Map<_, _> =
-                (0..count).map(|key| (format!("k{key}"), "v".into())).collect();
+            let variables: serde_json::Map<_, _> = (0..count)
+                .map(|key| (format!("k{key}"), "v".into()))
+                .collect();
             let variables = serde_json::Value::from(variables).to_string();
             graph(action).user_data = text(&variables);
             graph(action).encrypted_user_data = text(&variables);
@@ -266,7 +275,10 @@ fn more_of_functiongraph() -> Vec<Row> {
         },
         [-1, 0, 1000],
         [-2, 1001],
-        ("action.function_graph.strategy_config.concurrency", "-1 to 1000"),
+        (
+            "action.function_graph.strategy_config.concurrency",
+            "-1 to 1000",
+        ),
     ));
     rows.extend(both(
         "graph",
@@ -310,8 +322,13 @@ async fn every_limit_of_an_action_holds_from_both_sides() {
             (Some((field, words)), answer) => {
                 let status = answer.err().unwrap_or_else(|| panic!("{of}"));
                 let details = tonic_types::StatusExt::get_details_bad_request(&status).unwrap();
-                let found = details.field_violations.iter().find(|fault| fault.field == field);
-                let told = &found.unwrap_or_else(|| panic!("{of}: {details:?}")).description;
+                let found = details
+                    .field_violations
+                    .iter()
+                    .find(|fault| fault.field == field);
+                let told = &found
+                    .unwrap_or_else(|| panic!("{of}: {details:?}"))
+                    .description;
                 assert!(told.contains(words), "{of}: {told}");
             }
         }

@@ -53,7 +53,11 @@ impl Graph {
     }
 
     async fn put(&mut self, package: &str, name: &str, action: Action) -> Action {
-        let answer = self.actions.put_action(put(package, name, action)).await.unwrap();
+        let answer = self
+            .actions
+            .put_action(put(package, name, action))
+            .await
+            .unwrap();
         answer.into_inner().action.unwrap()
     }
 

@@ -161,8 +161,7 @@ async fn a_run_that_outlasts_its_wait_is_running_and_then_found() {
     let house = House::open("  kr: {provider: ncp}", options).await;
     let mut actions = ActionServiceClient::new(house.channel.clone());
     let mut runs = InvocationServiceClient::new(house.channel.clone());
-    let source =
-        "async function main() { await new Promise(done => setTimeout(done, 600)); return { done: true }; }";
+    let source = "async function main() { await new Promise(done => setTimeout(done, 600)); return { done: true }; }";
     actions
         .put_action(put("-", "slow", javascript(source)))
         .await
@@ -173,7 +172,13 @@ async fn a_run_that_outlasts_its_wait_is_running_and_then_found() {
         seconds: 0,
         nanos: 100_000_000,
     });
-    let running = runs.invoke(short).await.unwrap().into_inner().activation.unwrap();
+    let running = runs
+        .invoke(short)
+        .await
+        .unwrap()
+        .into_inner()
+        .activation
+        .unwrap();
     assert_eq!(running.status, i32::from(ActivationStatus::Running));
     assert!(!running.success && running.result.is_none() && !running.activation_id.is_empty());
 
@@ -303,7 +308,11 @@ async fn every_site_and_generation_deploys_and_runs() {
             .into_inner()
             .activation
             .unwrap();
-        assert_eq!(read(activation.result)["back"]["한"], json!("글"), "{target}");
+        assert_eq!(
+            read(activation.result)["back"]["한"],
+            json!("글"),
+            "{target}"
+        );
         assert!(activation.start_time.is_some(), "{target}");
         let record = runs
             .get_activation(GetActivationRequest {
@@ -333,7 +342,11 @@ async fn activations_are_listed_by_page_over_a_window_that_stands_still() {
     let mut actions = ActionServiceClient::new(house.channel.clone());
     let mut runs = InvocationServiceClient::new(house.channel.clone());
     actions
-        .put_action(put("", "many", javascript("function main() { return {}; }")))
+        .put_action(put(
+            "",
+            "many",
+            javascript("function main() { return {}; }"),
+        ))
         .await
         .unwrap();
     let mut ids = std::collections::BTreeSet::new();
@@ -371,14 +384,18 @@ async fn activations_are_listed_by_page_over_a_window_that_stands_still() {
         runs.invoke(invoke("", "many", "{}")).await.unwrap();
     }
     assert_eq!(seen.len(), 5);
-    assert_eq!(seen.into_iter().collect::<std::collections::BTreeSet<_>>(), ids);
+    assert_eq!(
+        seen.into_iter().collect::<std::collections::BTreeSet<_>>(),
+        ids
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_id_runs_the_function_once() {
     let house = House::korea().await;
     let mut actions = ActionServiceClient::new(house.channel.clone());
-    let source = "async function main(p) { await new Promise(done => setTimeout(done, 200)); return p; }";
+    let source =
+        "async function main(p) { await new Promise(done => setTimeout(done, 200)); return p; }";
     actions
         .put_action(put("", "once", javascript(source)))
         .await
@@ -392,7 +409,14 @@ async fn a_request_id_runs_the_function_once() {
     let (first, second) = tokio::join!(run(request.clone()), run(request.clone()));
     let third = run(request.clone()).await;
     let ids: std::collections::BTreeSet<_> = [first, second, third]
-        .map(|answer| answer.unwrap().into_inner().activation.unwrap().activation_id)
+        .map(|answer| {
+            answer
+                .unwrap()
+                .into_inner()
+                .activation
+                .unwrap()
+                .activation_id
+        })
         .into();
     assert_eq!(ids.len(), 1, "one id, one activation");
     request.arguments = text(r#"{"n": 2}"#);

@@ -11,8 +11,7 @@ use crate::*;
 async fn a_drain_lets_calls_in_flight_finish() {
     let house = House::korea().await;
     let mut actions = ActionServiceClient::new(house.channel.clone());
-    let source =
-        "async function main() { await new Promise(done => setTimeout(done, 500)); return { ok: 1 }; }";
+    let source = "async function main() { await new Promise(done => setTimeout(done, 500)); return { ok: 1 }; }";
     actions
         .put_action(put("", "slow", javascript(source)))
         .await
@@ -28,8 +27,18 @@ async fn a_drain_lets_calls_in_flight_finish() {
     let running = tokio::spawn(async move { runs.invoke(invoke("", "slow", "{}")).await });
     tokio::time::sleep(std::time::Duration::from_millis(150)).await;
     let drained = tokio::spawn(house.sidecar.drain());
-    assert_eq!(changes.message().await.unwrap().unwrap().status, 2, "NOT_SERVING");
-    let activation = running.await.unwrap().unwrap().into_inner().activation.unwrap();
+    assert_eq!(
+        changes.message().await.unwrap().unwrap().status,
+        2,
+        "NOT_SERVING"
+    );
+    let activation = running
+        .await
+        .unwrap()
+        .unwrap()
+        .into_inner()
+        .activation
+        .unwrap();
     assert!(activation.success);
     drop((changes, health));
     assert!(drained.await.unwrap());
@@ -55,7 +64,9 @@ async fn faults_of_the_cloud_become_honest_errors_and_retries() {
         "a refusal did not start anything, so it is repeated"
     );
 
-    emulator.faults().add("reset=after,count=1".parse().unwrap());
+    emulator
+        .faults()
+        .add("reset=after,count=1".parse().unwrap());
     let lost = runs.invoke(invoke("", "f", "{}")).await.unwrap_err();
     assert_eq!(lost.code(), tonic::Code::Unavailable);
     let info = tonic_types::StatusExt::get_details_error_info(&lost).unwrap();
@@ -65,7 +76,9 @@ async fn faults_of_the_cloud_become_honest_errors_and_retries() {
         "what may have run is not repeated"
     );
 
-    emulator.faults().add("reset=after,count=1".parse().unwrap());
+    emulator
+        .faults()
+        .add("reset=after,count=1".parse().unwrap());
     let mut harmless = invoke("", "f", "{}");
     harmless.idempotent = true;
     assert!(
@@ -93,7 +106,11 @@ async fn page(address: std::net::SocketAddr, path: &str) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn admin_pages_tell_readiness_and_configuration_without_secrets() {
-    let house = House::open("  kr: {provider: ncp}\nadmin: 127.0.0.1:0", Options::default).await;
+    let house = House::open(
+        "  kr: {provider: ncp}\nadmin: 127.0.0.1:0",
+        Options::default,
+    )
+    .await;
     let address = house.sidecar.admin().unwrap();
     for path in ["/livez", "/readyz", "/startupz"] {
         assert_eq!(
@@ -110,7 +127,11 @@ async fn admin_pages_tell_readiness_and_configuration_without_secrets() {
         (&1.into(), &serde_json::json!({}))
     );
     assert_eq!(config["configuration"]["targets"]["kr"]["provider"], "ncp");
-    let secret = house.emulators.env().get("NCLOUD_SECRET_ACCESS_KEY").unwrap();
+    let secret = house
+        .emulators
+        .env()
+        .get("NCLOUD_SECRET_ACCESS_KEY")
+        .unwrap();
     assert!(!config.to_string().contains(&secret));
     assert!(page(address, "/nope").await.0.contains("404"));
 }

@@ -41,7 +41,8 @@ impl House {
         Self::with(emulators, env, |_| ()).await
     }
 
-    /// The same, with keys of our own and after a change of the configuration that leads to the emulators.
+    /// The same, with keys of our own and after a change of the configuration that leads to the
+    /// emulators.
     async fn with(emulators: Emulators, env: Env, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = emulators.config().clone();
         change(&mut config);
@@ -66,7 +67,11 @@ impl House {
 
 async fn emulators(targets: &str, clouds: EmulatedClouds) -> Emulators {
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), format!("listen: 127.0.0.1:0\ntargets:\n{targets}\n")).unwrap();
+    std::fs::write(
+        file.path(),
+        format!("listen: 127.0.0.1:0\ntargets:\n{targets}\n"),
+    )
+    .unwrap();
     let sources = Sources {
         file: Some(file.path().to_owned()),
         ..Sources::default()

@@ -32,7 +32,11 @@ async fn a_cloud_whose_clock_is_hours_away_is_used_as_any_other() {
         let mut actions = ActionServiceClient::new(house.channel.clone());
         let mut runs = InvocationServiceClient::new(house.channel.clone());
         actions
-            .put_action(put("", "echo", javascript("function main(p) { return p; }")))
+            .put_action(put(
+                "",
+                "echo",
+                javascript("function main(p) { return p; }"),
+            ))
             .await
             .unwrap();
         let mut ids = Vec::new();
@@ -79,8 +83,7 @@ async fn a_run_is_found_again_by_a_sidecar_that_did_not_start_it() {
     } = House::open("  kr: {provider: ncp}", options).await;
     let mut actions = ActionServiceClient::new(channel.clone());
     let mut runs = InvocationServiceClient::new(channel);
-    let source =
-        "async function main() { await new Promise(done => setTimeout(done, 1500)); return { done: true }; }";
+    let source = "async function main() { await new Promise(done => setTimeout(done, 1500)); return { done: true }; }";
     actions
         .put_action(put("", "long", javascript(source)))
         .await
@@ -90,7 +93,13 @@ async fn a_run_is_found_again_by_a_sidecar_that_did_not_start_it() {
         seconds: 0,
         nanos: 200_000_000,
     });
-    let started = runs.invoke(short).await.unwrap().into_inner().activation.unwrap();
+    let started = runs
+        .invoke(short)
+        .await
+        .unwrap()
+        .into_inner()
+        .activation
+        .unwrap();
     assert_eq!(started.status(), ActivationStatus::Running);
     let id = started.activation_id;
     // Without a drain, as when a node dies.
@@ -123,5 +132,8 @@ async fn a_run_is_found_again_by_a_sidecar_that_did_not_start_it() {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(read(found.activation.unwrap().result), json!({"done": true}));
+    assert_eq!(
+        read(found.activation.unwrap().result),
+        json!({"done": true})
+    );
 }

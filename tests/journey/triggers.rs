@@ -31,11 +31,18 @@ async fn a_trigger_runs_its_linked_action() {
         let mut triggers = TriggerServiceClient::new(house.channel.clone());
         let mut runs = InvocationServiceClient::new(house.channel.clone());
         actions
-            .put_action(put("", "clean", javascript("function main(p) { return p; }")))
+            .put_action(put(
+                "",
+                "clean",
+                javascript("function main(p) { return p; }"),
+            ))
             .await
             .unwrap();
 
-        triggers.put_trigger(cron("nightly", "0 3 * * *")).await.unwrap();
+        triggers
+            .put_trigger(cron("nightly", "0 3 * * *"))
+            .await
+            .unwrap();
         let unlinked = triggers
             .fire_trigger(FireTriggerRequest {
                 trigger_name: "nightly".to_owned(),

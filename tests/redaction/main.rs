@@ -1,5 +1,6 @@
-//! No secret shows anywhere: canaries go through every path, and every sink is searched, the log at its finest level
-//! among them. By itself, since such a log makes everything else in its process slow.
+//! No secret shows anywhere: canaries go through every path, and every sink is searched, the log at
+//! its finest level among them. By itself, since such a log makes everything else in its process
+//! slow.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -9,7 +10,10 @@
     unreachable_pub,
     reason = "the modules of a test have no other crate to show themselves to"
 )]
-#![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the upstream has a clock of its own"
+)]
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -154,7 +158,12 @@ async fn no_secret_reaches_a_collector_a_page_or_the_log() {
             ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
             ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
         ]);
-        let bench = Bench::whole("admin: \"127.0.0.1:0\"", "retry: {initial_backoff: 1ms}", &env).await;
+        let bench = Bench::whole(
+            "admin: \"127.0.0.1:0\"",
+            "retry: {initial_backoff: 1ms}",
+            &env,
+        )
+        .await;
         let mut told = String::new();
         let answers: Vec<Answer> = vec![
             success(&format!(r#"{{"token":"{RESULT}"}}"#)).into(),

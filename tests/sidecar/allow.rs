@@ -1,4 +1,5 @@
-//! The rules of `allow`: every method of every service is behind them, before anything else of the target.
+//! The rules of `allow`: every method of every service is behind them, before anything else of the
+//! target.
 
 use faas_sidecar::env::Env;
 use faas_sidecar::proto::*;
@@ -8,7 +9,8 @@ use crate::support::answer::content;
 use crate::support::bench::{Bench, hello, success, text};
 use crate::support::details::told;
 
-/// Asks every method that names the action `p/a` or the trigger `t`: (method, what the answer's error was).
+/// Asks every method that names the action `p/a` or the trigger `t`: (method, what the answer's
+/// error was).
 async fn ask_all(bench: &Bench) -> Vec<(&'static str, Option<Status>)> {
     let mut asked = Vec::new();
     macro_rules! ask {
@@ -61,14 +63,20 @@ async fn ask_all(bench: &Bench) -> Vec<(&'static str, Option<Status>)> {
 
 fn refused(status: Option<&Status>) -> bool {
     status.is_some_and(|status| {
-        status.code() == Code::PermissionDenied && told(status).reason == "NOT_ALLOWED_BY_CONFIGURATION"
+        status.code() == Code::PermissionDenied
+            && told(status).reason == "NOT_ALLOWED_BY_CONFIGURATION"
     })
 }
 
 /// The methods that `rules` lets through to the target.
 async fn let_through(rules: &str) -> Vec<&'static str> {
     // Without keys nothing is ever sent: what passes the rules fails later, by another reason.
-    let bench = Bench::whole("", &format!("allow: {rules}"), &Env::fixed::<String, String>([])).await;
+    let bench = Bench::whole(
+        "",
+        &format!("allow: {rules}"),
+        &Env::fixed::<String, String>([]),
+    )
+    .await;
     let asked = ask_all(&bench).await;
     assert!(bench.upstream.received().is_empty());
     assert_eq!(asked.len(), 31, "a method is missing here");
@@ -141,8 +149,10 @@ async fn each_word_lets_its_own_methods_pass_on_the_named_action_and_trigger_alo
         "{lists:?}"
     );
     assert!(!lists.contains(&"list_packages"), "{lists:?}");
-    let both =
-        let_through("[{actions: [p/a], operations: [invoke]}, {triggers: [t], operations: [write]}]").await;
+    let both = let_through(
+        "[{actions: [p/a], operations: [invoke]}, {triggers: [t], operations: [write]}]",
+    )
+    .await;
     assert!(both.contains(&"link_action"), "{both:?}");
 }
 
@@ -164,9 +174,9 @@ async fn a_refusal_names_the_place_and_what_to_add_and_comes_before_every_other_
         "sidecar",
     );
     assert!(
-        error
-            .message
-            .ends_with("add {actions: [\"pay/no such name!\"], operations: [invoke]} to targets.main.allow."),
+        error.message.ends_with(
+            "add {actions: [\"pay/no such name!\"], operations: [invoke]} to targets.main.allow."
+        ),
         "{}",
         error.message
     );
@@ -196,8 +206,14 @@ async fn a_sequence_needs_the_right_to_run_its_parts() {
         .await
         .unwrap_err();
     assert!(refused(Some(&error)), "{error:?}");
-    bench.upstream.push(content(r#"{"name":"s","type":"sequence"}"#));
-    bench.actions().put_action(sequence("mine/a")).await.unwrap();
+    bench
+        .upstream
+        .push(content(r#"{"name":"s","type":"sequence"}"#));
+    bench
+        .actions()
+        .put_action(sequence("mine/a"))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The authority of a call: what clients of gRPC's C core send over a Unix socket, or for a list of addresses, is no valid
-//! one, and works.
+//! The authority of a call: what clients of gRPC's C core send over a Unix socket, or for a list of
+//! addresses, is no valid one, and works.
 
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use crate::support::bench::{keys, start};
-use crate::support::frames::{DATA, END_HEADERS, HEADERS, PREFACE, RST_STREAM, SETTINGS, block, frame, next};
+use crate::support::frames::{
+    DATA, END_HEADERS, HEADERS, PREFACE, RST_STREAM, SETTINGS, block, frame, next,
+};
 
 const END_STREAM: u8 = 1;
 /// A message that is empty, and one that says SERVING.
@@ -46,7 +48,8 @@ fn second() -> Vec<u8> {
     fields
 }
 
-/// Two calls on one connection, in pieces of so many bytes; for each what it got: a message, or the code of a reset.
+/// Two calls on one connection, in pieces of so many bytes; for each what it got: a message, or the
+/// code of a reset.
 async fn answers(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     authority: &str,

@@ -51,7 +51,10 @@ pub fn millis(millis: i64) -> Duration {
 #[tokio::test]
 async fn a_time_limit_outside_500_to_300000_whole_milliseconds_is_refused() {
     let bench = Bench::new().await;
-    let odd = Duration { seconds: 1, nanos: 1 };
+    let odd = Duration {
+        seconds: 1,
+        nanos: 1,
+    };
     let negative = Duration {
         seconds: -1,
         nanos: 0,
@@ -108,7 +111,12 @@ async fn a_vpc_is_required_on_vpc_and_refused_on_classic() {
         platform: Platform::Classic.into(),
         ..put(action())
     };
-    assert_refused(&bench, bench.actions().put_action(request).await, &["action.vpc"]).await;
+    assert_refused(
+        &bench,
+        bench.actions().put_action(request).await,
+        &["action.vpc"],
+    )
+    .await;
     let request = change(|action| {
         action.vpc = vec![Vpc {
             vpc_no: 0,
@@ -228,7 +236,8 @@ async fn an_image_needs_its_runtime_and_code_and_compiled_runtimes_need_an_archi
     let bench = Bench::new().await;
     let image = |exec: &mut Exec| exec.image_uri = "registry/image:1".to_owned();
     let other_runtime = change(|action| image(action.exec.as_mut().unwrap()));
-    let no_image = change(|action| action.exec.as_mut().unwrap().runtime = "custom image".to_owned());
+    let no_image =
+        change(|action| action.exec.as_mut().unwrap().runtime = "custom image".to_owned());
     let no_code = change(|action| {
         let exec = action.exec.as_mut().unwrap();
         image(exec);

@@ -1,4 +1,5 @@
-//! Requests that break a documented rule: `INVALID_ARGUMENT`, every fault by its field path, nothing sent.
+//! Requests that break a documented rule: `INVALID_ARGUMENT`, every fault by its field path,
+//! nothing sent.
 
 use faas_sidecar::proto::*;
 use prost::Message as _;
@@ -235,7 +236,10 @@ async fn nan_and_infinity_in_a_value_are_named_by_their_path() {
         });
         let answer = bench
             .invocations()
-            .invoke(InvokeRequest { arguments, ..hello() })
+            .invoke(InvokeRequest {
+                arguments,
+                ..hello()
+            })
             .await;
         let told = assert_refused(&bench, answer, &["arguments.value.items[1].price"]).await;
         assert!(told.message.contains("NaN or infinite"), "{}", told.message);
@@ -256,7 +260,11 @@ fn object(key: &str, value: &[u8]) -> Vec<u8> {
 
 /// A short length-delimited protobuf field.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()][..], bytes].concat()
+    [
+        &[number << 3 | 2, u8::try_from(bytes.len()).unwrap()][..],
+        bytes,
+    ]
+    .concat()
 }
 
 #[tokio::test]
@@ -267,7 +275,12 @@ async fn arguments_beyond_one_mebibyte_are_refused() {
         arguments: Some(text(&format!("{exact} "))),
         ..hello()
     };
-    assert_refused(&bench, bench.invocations().invoke(request).await, &["arguments"]).await;
+    assert_refused(
+        &bench,
+        bench.invocations().invoke(request).await,
+        &["arguments"],
+    )
+    .await;
     bench.upstream.push(crate::support::bench::success("{}"));
     bench
         .invoke(InvokeRequest {
@@ -310,7 +323,10 @@ async fn a_wait_that_is_negative_or_finer_than_a_millisecond_is_refused() {
             seconds: -1,
             nanos: 0,
         },
-        Duration { seconds: 0, nanos: 1 },
+        Duration {
+            seconds: 0,
+            nanos: 1,
+        },
     ] {
         let answer = bench
             .invocations()
@@ -338,7 +354,10 @@ async fn an_unknown_target_is_not_found_and_named() {
         told.message
     );
     assert_eq!(told.metadata["target"], "staging");
-    assert_eq!(told.resource, Some(("target".to_owned(), "staging".to_owned())));
+    assert_eq!(
+        told.resource,
+        Some(("target".to_owned(), "staging".to_owned()))
+    );
     assert_eq!((told.attempts, told.pushback), (Some(0), Some(-1)));
     assert!(bench.upstream.received().is_empty());
     bench.assert_healthy().await;

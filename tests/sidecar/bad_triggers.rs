@@ -40,7 +40,11 @@ async fn platforms_and_trigger_types_that_a_place_has_not_are_refused() {
         }],
     });
     for (place, source, field) in [
-        ("api_version: \"2.0\"", secret.clone(), "trigger.secret_manager"),
+        (
+            "api_version: \"2.0\"",
+            secret.clone(),
+            "trigger.secret_manager",
+        ),
         ("region: sg", commit, "trigger.source_commit"),
     ] {
         let bench = Bench::site(place).await;
@@ -53,7 +57,12 @@ async fn platforms_and_trigger_types_that_a_place_has_not_are_refused() {
             trigger,
             ..Default::default()
         };
-        assert_refused(&bench, bench.triggers().put_trigger(request).await, &[field]).await;
+        assert_refused(
+            &bench,
+            bench.triggers().put_trigger(request).await,
+            &[field],
+        )
+        .await;
     }
     let bench = Bench::site("site: gov").await;
     let trigger = Some(Trigger {
@@ -118,7 +127,9 @@ async fn every_trigger_type_names_its_missing_fields() {
             ),
         ),
         (
-            Some(trigger::Source::ObjectStorage(ObjectStorageSource::default())),
+            Some(trigger::Source::ObjectStorage(
+                ObjectStorageSource::default(),
+            )),
             at("object_storage.", &["object_storage_link"]),
         ),
         (

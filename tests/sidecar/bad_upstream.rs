@@ -1,4 +1,5 @@
-//! Upstreams that misbehave and keys that are wrong: a documented code, the cause by name, and a healthy server after.
+//! Upstreams that misbehave and keys that are wrong: a documented code, the cause by name, and a
+//! healthy server after.
 
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,11 @@ async fn absent_credentials_are_told_before_anything_is_sent() {
         "not_started",
         "sidecar",
     );
-    assert!(told.message.contains("NCLOUD_ACCESS_KEY_ID"), "{}", told.message);
+    assert!(
+        told.message.contains("NCLOUD_ACCESS_KEY_ID"),
+        "{}",
+        told.message
+    );
     assert_eq!((told.attempts, told.pushback), (Some(0), Some(-1)));
     assert!(bench.upstream.received().is_empty());
 }
@@ -91,7 +96,10 @@ async fn a_wrong_secret_is_unauthenticated_and_tried_once() {
 async fn a_wrong_access_key_is_unauthenticated() {
     let env = Env::fixed([
         ("NCLOUD_ACCESS_KEY_ID", "unknown"),
-        ("NCLOUD_SECRET_ACCESS_KEY", crate::support::upstream::SECRET_KEY),
+        (
+            "NCLOUD_SECRET_ACCESS_KEY",
+            crate::support::upstream::SECRET_KEY,
+        ),
     ]);
     let bench = Bench::whole("", "", &env).await;
     let told = told(&list(&bench).await.unwrap_err());
@@ -125,7 +133,12 @@ async fn a_clock_off_by_ten_minutes_is_told_with_the_clock_as_a_cause() {
 async fn html_with_status_200_is_not_a_result() {
     let told = invoke_against(&Bench::new().await, html(200)).await;
     // Whoever made the page, it says nothing of the function.
-    told.assert(Code::Internal, "RESPONSE_NOT_UNDERSTOOD", "unknown", "service");
+    told.assert(
+        Code::Internal,
+        "RESPONSE_NOT_UNDERSTOOD",
+        "unknown",
+        "service",
+    );
     assert_eq!(
         (told.metadata["http_status"].as_str(), told.pushback),
         ("200", Some(-1))
@@ -136,7 +149,12 @@ async fn html_with_status_200_is_not_a_result() {
 async fn html_with_an_error_status_is_told_by_the_status_and_never_shown() {
     for (status, code, reason, execution) in [
         (400, Code::InvalidArgument, "BAD_REQUEST", "not_started"),
-        (403, Code::PermissionDenied, "PERMISSION_DENIED", "not_started"),
+        (
+            403,
+            Code::PermissionDenied,
+            "PERMISSION_DENIED",
+            "not_started",
+        ),
         (404, Code::NotFound, "NOT_FOUND", "not_started"),
         (500, Code::Internal, "UPSTREAM_FAILED", "unknown"),
         (502, Code::Unavailable, "UPSTREAM_UNAVAILABLE", "unknown"),
@@ -170,7 +188,12 @@ async fn markup_inside_json_of_the_wrong_shape_is_never_shown() {
             ..Default::default()
         };
         let told = told(&bench.actions().get_action(request).await.unwrap_err());
-        told.assert(Code::Internal, "RESPONSE_NOT_UNDERSTOOD", "unknown", "service");
+        told.assert(
+            Code::Internal,
+            "RESPONSE_NOT_UNDERSTOOD",
+            "unknown",
+            "service",
+        );
         assert!(!told.message.contains("canary"), "{}", told.message);
     }
 }
@@ -184,7 +207,12 @@ async fn html_in_answer_to_a_delete_is_not_a_success() {
         ..Default::default()
     };
     let told = told(&bench.packages().delete_package(request).await.unwrap_err());
-    told.assert(Code::Internal, "RESPONSE_NOT_UNDERSTOOD", "unknown", "service");
+    told.assert(
+        Code::Internal,
+        "RESPONSE_NOT_UNDERSTOOD",
+        "unknown",
+        "service",
+    );
     bench.upstream.push(html(200));
     let request = UnlinkActionRequest {
         trigger_name: "t".to_owned(),
@@ -192,7 +220,12 @@ async fn html_in_answer_to_a_delete_is_not_a_success() {
         ..Default::default()
     };
     assert_eq!(
-        bench.triggers().unlink_action(request).await.unwrap_err().code(),
+        bench
+            .triggers()
+            .unlink_action(request)
+            .await
+            .unwrap_err()
+            .code(),
         Code::Internal
     );
     bench.assert_healthy().await;
@@ -233,7 +266,12 @@ async fn a_length_that_lies_is_a_cut_answer_and_never_a_result() {
     let bench = Bench::new().await;
     bench.upstream.push(good.content_length(20));
     let told = crate::support::details::told(&bench.invoke(hello()).await.unwrap_err());
-    told.assert(Code::Internal, "RESPONSE_NOT_UNDERSTOOD", "unknown", "service");
+    told.assert(
+        Code::Internal,
+        "RESPONSE_NOT_UNDERSTOOD",
+        "unknown",
+        "service",
+    );
     bench.assert_healthy().await;
 }
 
@@ -245,7 +283,12 @@ async fn no_body_is_not_a_result() {
         http(200, "").until_close().then(Step::Close),
     ] {
         let told = invoke_against(&Bench::new().await, answer).await;
-        told.assert(Code::Internal, "RESPONSE_NOT_UNDERSTOOD", "unknown", "service");
+        told.assert(
+            Code::Internal,
+            "RESPONSE_NOT_UNDERSTOOD",
+            "unknown",
+            "service",
+        );
     }
 }
 
@@ -273,7 +316,9 @@ async fn documents_without_the_promised_content_are_not_results() {
 async fn an_answer_without_end_is_given_up_at_the_limit() {
     let bench = Bench::quick("limits: {max_response_size: 1MiB}").await;
     let head = http(200, "").until_close().bytes();
-    bench.upstream.push(steps([Step::Write(head), Step::Endless]));
+    bench
+        .upstream
+        .push(steps([Step::Write(head), Step::Endless]));
     let told = told(&bench.invoke(hello()).await.unwrap_err());
     told.assert(
         Code::ResourceExhausted,
@@ -310,7 +355,11 @@ async fn ten_gigabytes_announced_are_refused_before_they_are_read() {
 async fn a_redirect_is_never_followed() {
     for status in [301, 302, 303, 307, 308] {
         // 303 is how a request is answered that was carried out (RFC 9110 §15.4.4).
-        let execution = if status == 303 { "unknown" } else { "not_started" };
+        let execution = if status == 303 {
+            "unknown"
+        } else {
+            "not_started"
+        };
         let bench = Bench::new().await;
         let elsewhere = format!("{}/elsewhere", bench.upstream.url());
         let told = invoke_against(&bench, html(status).header("Location", &elsewhere)).await;
@@ -337,8 +386,17 @@ async fn an_upstream_that_never_answers_costs_the_deadline_and_no_more() {
         .await
         .unwrap_err();
     let told = told(&status);
-    told.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    told.assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "unknown",
+        "sidecar",
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
     bench.upstream.wait_hung_up(1).await;
     bench.assert_healthy().await;
 }
@@ -355,7 +413,12 @@ async fn an_upstream_that_stalls_inside_the_body_costs_the_deadline_and_no_more(
         .await
         .unwrap_err();
     let told = told(&status);
-    told.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+    told.assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "unknown",
+        "sidecar",
+    );
     assert!(
         told.message.contains("may still carry it out"),
         "{}",
@@ -401,10 +464,12 @@ async fn an_answer_in_small_pieces_is_put_together() {
 #[tokio::test]
 async fn informational_answers_before_the_real_one_are_passed_over() {
     let bench = Bench::new().await;
-    let early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".to_vec();
-    bench
-        .upstream
-        .push(steps([Step::Write(early), Step::Write(content("[]").bytes())]));
+    let early =
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".to_vec();
+    bench.upstream.push(steps([
+        Step::Write(early),
+        Step::Write(content("[]").bytes()),
+    ]));
     assert!(list(&bench).await.unwrap().packages.is_empty());
 }
 
@@ -413,7 +478,10 @@ async fn what_is_not_http_is_a_lost_connection() {
     let bench = Bench::whole("", "retry: {max_attempts: 1}", &keys()).await;
     let told = invoke_against(
         &bench,
-        steps([Step::Write(b"SSH-2.0-OpenSSH_9.9\r\n\r\n".to_vec()), Step::Close]),
+        steps([
+            Step::Write(b"SSH-2.0-OpenSSH_9.9\r\n\r\n".to_vec()),
+            Step::Close,
+        ]),
     )
     .await;
     assert_eq!(

@@ -1,4 +1,5 @@
-//! Who may call: certificates and tokens at TCP addresses, the mode of a Unix socket, and how they change under way.
+//! Who may call: certificates and tokens at TCP addresses, the mode of a Unix socket, and how they
+//! change under way.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -61,7 +62,11 @@ impl House {
     }
 
     /// Lists packages over a fresh connection that trusts `trusted` and shows `identity`.
-    async fn call(&self, trusted: &Issuer, identity: Option<(String, String)>) -> Result<(), String> {
+    async fn call(
+        &self,
+        trusted: &Issuer,
+        identity: Option<(String, String)>,
+    ) -> Result<(), String> {
         let unused = self.upstream.unused();
         self.upstream.push(content("[]"));
         let config = client_config(trusted, identity);
@@ -136,7 +141,8 @@ async fn tls_serves_those_who_trust_it_and_nobody_in_plain_text() {
 #[tokio::test]
 async fn with_a_client_authority_only_its_certificates_are_let_in() {
     let house = House::new(", client_ca_file: DIRECTORY/ca.pem").await;
-    let client = |authority: &Issuer| Some(authority.certify("app", ExtendedKeyUsagePurpose::ClientAuth));
+    let client =
+        |authority: &Issuer| Some(authority.certify("app", ExtendedKeyUsagePurpose::ClientAuth));
     house
         .call(&house.authority, client(&house.authority))
         .await
@@ -230,7 +236,10 @@ impl Guarded {
 async fn a_token_opens_the_tcp_address_and_health_and_the_unix_socket_need_none() {
     let guarded = Guarded::new().await;
     assert_eq!(guarded.reason(None).await, "CALLER_TOKEN_MISSING");
-    assert_eq!(guarded.reason(Some("Bearer wrong")).await, "CALLER_TOKEN_REFUSED");
+    assert_eq!(
+        guarded.reason(Some("Bearer wrong")).await,
+        "CALLER_TOKEN_REFUSED"
+    );
     assert!(guarded.upstream.received().is_empty());
     guarded.upstream.push(content("[]"));
     let good = format!("Bearer {TOKEN}");
@@ -247,7 +256,10 @@ async fn a_token_opens_the_tcp_address_and_health_and_the_unix_socket_need_none(
         .unwrap();
     let question = tokio_stream::once(v1::ServerReflectionRequest::default());
     let mut reflection = v1::server_reflection_client::ServerReflectionClient::new(channel);
-    let status = reflection.server_reflection_info(question).await.unwrap_err();
+    let status = reflection
+        .server_reflection_info(question)
+        .await
+        .unwrap_err();
     assert_eq!(bare(&status).reason, "CALLER_TOKEN_MISSING");
 
     let socket = guarded.directory.path().join("faas.sock");
@@ -306,7 +318,10 @@ async fn a_unix_socket_has_the_mode_and_group_that_are_configured() {
         &keys(),
     );
     let found = std::fs::metadata(&path).unwrap();
-    assert_eq!((found.permissions().mode() & 0o777, found.gid()), (0o600, group));
+    assert_eq!(
+        (found.permissions().mode() & 0o777, found.gid()),
+        (0o600, group)
+    );
     drop(sidecar);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("faas.sock");
@@ -337,7 +352,8 @@ async fn what_cannot_guard_is_told_before_anything_listens() {
             "tls.cert_file",
         ),
     ] {
-        let text = format!("listen: \"127.0.0.1:0\"\n{settings}\ntargets: {{main: {{provider: ncp}}}}\n");
+        let text =
+            format!("listen: \"127.0.0.1:0\"\n{settings}\ntargets: {{main: {{provider: ncp}}}}\n");
         let fault = try_start(&text, &keys()).unwrap_err();
         assert!(fault.contains(said) && !fault.contains("short"), "{fault}");
     }

@@ -1,4 +1,5 @@
-//! The machine's clock is wrong, or the upstream's is: signatures carry the upstream's time, and nobody notices.
+//! The machine's clock is wrong, or the upstream's is: signatures carry the upstream's time, and
+//! nobody notices.
 
 use std::time::Duration;
 
@@ -13,8 +14,7 @@ use crate::support::upstream::Date;
 const MINUTE: i64 = 60_000;
 const YEAR: i64 = 365 * 24 * 60 * MINUTE;
 /// What is signed anew is no retry.
-const NO_RETRY: &str =
-    "retry: {max_attempts: 1, budget: {ratio: 0, min_per_second: 0}}\nmax_clock_correction: 200000h";
+const NO_RETRY: &str = "retry: {max_attempts: 1, budget: {ratio: 0, min_per_second: 0}}\nmax_clock_correction: 200000h";
 /// Its corrections as they are bounded by default.
 const BOUNDED: &str = "retry: {max_attempts: 1, budget: {ratio: 0, min_per_second: 0}}";
 
@@ -51,7 +51,11 @@ async fn years_off_costs_one_more_request_once() {
             bench.upstream.push(success("{}"));
         }
         let answer = bench.invocations().invoke(hello()).await.unwrap();
-        assert_eq!(answer.metadata().get("faas-attempts").unwrap(), "2", "{ahead}");
+        assert_eq!(
+            answer.metadata().get("faas-attempts").unwrap(),
+            "2",
+            "{ahead}"
+        );
         assert_eq!(signed(&bench), [false, true], "{ahead}");
         bench.invoke(hello()).await.unwrap();
         bench.invoke(hello()).await.unwrap();
@@ -73,7 +77,10 @@ async fn a_hop_that_refuses_gets_no_signature_for_a_time_far_away() {
         bench.upstream.set_date(Date::Clock);
         bench.upstream.push(success("{}"));
         bench.upstream.push(success("{}"));
-        let told = bench.invoke(hello()).await.map_err(|status| told(&status).code);
+        let told = bench
+            .invoke(hello())
+            .await
+            .map_err(|status| told(&status).code);
         assert_eq!(told.is_ok(), attempts == 2, "{ahead}: {told:?}");
         let received = bench.upstream.received();
         assert_eq!(received.len(), attempts, "{ahead}");
@@ -82,7 +89,11 @@ async fn a_hop_that_refuses_gets_no_signature_for_a_time_far_away() {
             .unwrap();
         let now = i64::try_from(now.as_millis()).unwrap();
         for request in received {
-            let sent: i64 = request.header("x-ncp-apigw-timestamp").unwrap().parse().unwrap();
+            let sent: i64 = request
+                .header("x-ncp-apigw-timestamp")
+                .unwrap()
+                .parse()
+                .unwrap();
             assert!(
                 (sent - now).abs() < 25 * 60 * MINUTE,
                 "{ahead}: signed for {sent}"
@@ -209,10 +220,17 @@ async fn a_date_that_lies_on_good_and_failed_answers_breaks_nothing() {
 async fn signing_again_keeps_the_callers_deadline() {
     let bench = bench(10 * YEAR).await;
     bench.upstream.push(success("{}"));
-    bench.upstream.push(success("{}").after(Duration::from_secs(3)));
+    bench
+        .upstream
+        .push(success("{}").after(Duration::from_secs(3)));
     let request = crate::support::bench::within(Duration::from_millis(300), hello());
     let told = told(&bench.invocations().invoke(request).await.unwrap_err());
-    told.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+    told.assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "unknown",
+        "sidecar",
+    );
     assert_eq!(told.attempts, Some(2));
 }
 
@@ -231,6 +249,10 @@ async fn a_list_of_activations_ends_at_the_upstreams_time() {
     bench.invocations().list_activations(request).await.unwrap();
     let asked = bench.upstream.received().pop().unwrap();
     let end: i64 = asked.query("end").unwrap().parse().unwrap();
-    let sent: i64 = asked.header("x-ncp-apigw-timestamp").unwrap().parse().unwrap();
+    let sent: i64 = asked
+        .header("x-ncp-apigw-timestamp")
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!((end - sent).abs() < MINUTE, "{end} is not about {sent}");
 }

@@ -1,4 +1,5 @@
-//! What a cloud, or a hop before it, may get wrong in the first words: a refused certificate, odd heads of answers.
+//! What a cloud, or a hop before it, may get wrong in the first words: a refused certificate, odd
+//! heads of answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,7 +69,12 @@ async fn a_refused_client_certificate_is_told_alike_under_every_version_of_tls(c
                 let told = told_by(cloud, &client.invoke(request).await.unwrap_err());
                 told.assert(Code::Unavailable, "TLS_FAILED", "not_started", "network");
                 assert!(told.message.contains("Certificate"), "{}", told.message);
-                assert_eq!(told.attempts, Some(1), "{version:?} {protocol}: {}", told.message);
+                assert_eq!(
+                    told.attempts,
+                    Some(1),
+                    "{version:?} {protocol}: {}",
+                    told.message
+                );
             }
             assert_eq!(served.load(Ordering::SeqCst), 0);
         }
@@ -129,6 +135,11 @@ async fn a_head_beyond_the_bound_or_no_head_at_all_is_an_answer_all_the_same(clo
     for headers in ["Content-Length: 1\r\n", "no colon\r\n", "X-\u{1}: b\r\n"] {
         bench.upstream.push(answer(cloud, headers));
         let told = told_by(cloud, &bench.invoke(hello()).await.unwrap_err());
-        told.assert(Code::Internal, "RESPONSE_NOT_UNDERSTOOD", "unknown", "network");
+        told.assert(
+            Code::Internal,
+            "RESPONSE_NOT_UNDERSTOOD",
+            "unknown",
+            "network",
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! When connections are used again, when they are not, and what a failing one proves about the run it carried.
+//! When connections are used again, when they are not, and what a failing one proves about the run
+//! it carried.
 
 use std::time::Duration;
 
@@ -46,8 +47,12 @@ async fn a_connection_that_the_server_closed_while_idle_costs_nobody_a_run(cloud
     for _ in 0..5 {
         bench.upstream.push(ran(cloud, "{}").then(Step::Close));
     }
-    // No `Connection: close` was said, and the run may not be repeated: only the look before writing saves it.
-    assert_eq!(runs(&bench, 5, Duration::from_millis(5)).await, [0, 1, 2, 3, 4]);
+    // No `Connection: close` was said, and the run may not be repeated: only the look before
+    // writing saves it.
+    assert_eq!(
+        runs(&bench, 5, Duration::from_millis(5)).await,
+        [0, 1, 2, 3, 4]
+    );
 }
 
 async fn bytes_that_nobody_asked_for_end_a_connection_before_its_next_run(cloud: Cloud) {
@@ -84,7 +89,11 @@ async fn an_idle_connection_is_closed_at_our_own_bound_though_nobody_calls(cloud
 }
 
 async fn a_connection_grows_no_older_than_its_bound(cloud: Cloud) {
-    let bench = Bench::on(cloud, &format!("{ONCE}\ntimeouts: {{max_connection_age: 200ms}}")).await;
+    let bench = Bench::on(
+        cloud,
+        &format!("{ONCE}\ntimeouts: {{max_connection_age: 200ms}}"),
+    )
+    .await;
     for _ in 0..20 {
         bench.upstream.push(ran(cloud, "{}"));
     }
@@ -129,7 +138,12 @@ async fn a_handshake_that_does_not_end_is_a_connect_timeout(cloud: Cloud) {
     let (_listener, sidecar) = silent(cloud, ", timeouts: {connect: 200ms}").await;
     let mut client = InvocationServiceClient::new(connect(&sidecar));
     let told = told_by(cloud, &client.invoke(hello()).await.unwrap_err());
-    told.assert(Code::Unavailable, "CONNECT_TIMEOUT", "not_started", "network");
+    told.assert(
+        Code::Unavailable,
+        "CONNECT_TIMEOUT",
+        "not_started",
+        "network",
+    );
 }
 
 async fn a_deadline_that_ends_while_connecting_is_told_as_not_started(cloud: Cloud) {
@@ -143,7 +157,11 @@ async fn a_deadline_that_ends_while_connecting_is_told_as_not_started(cloud: Clo
         "not_started",
         "sidecar",
     );
-    assert!(told.message.contains("nothing was sent"), "{}", told.message);
+    assert!(
+        told.message.contains("nothing was sent"),
+        "{}",
+        told.message
+    );
 }
 
 async fn calls_that_wait_for_the_same_connection_fail_together(cloud: Cloud) {
@@ -155,8 +173,17 @@ async fn calls_that_wait_for_the_same_connection_fail_together(cloud: Cloud) {
         async move { client.invoke(hello()).await.unwrap_err() }
     });
     for status in futures_util::future::join_all(calls).await {
-        told_by(cloud, &status).assert(Code::Unavailable, "CONNECT_TIMEOUT", "not_started", "network");
+        told_by(cloud, &status).assert(
+            Code::Unavailable,
+            "CONNECT_TIMEOUT",
+            "not_started",
+            "network",
+        );
     }
     // Fifty of them one after the other would take fifteen seconds.
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
 }

@@ -1,4 +1,5 @@
-//! Time: the caller's deadline bounds everything, its wait goes upstream, and an id alone is a run that goes on.
+//! Time: the caller's deadline bounds everything, its wait goes upstream, and an id alone is a run
+//! that goes on.
 
 use std::time::{Duration, Instant};
 
@@ -69,7 +70,12 @@ async fn out_of_time_is_deadline_exceeded_for_every_kind_of_call_and_never_cance
             .unwrap_err(),
     ];
     for status in codes {
-        told(&status).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+        told(&status).assert(
+            Code::DeadlineExceeded,
+            "DEADLINE_EXCEEDED",
+            "unknown",
+            "sidecar",
+        );
     }
 }
 
@@ -79,7 +85,12 @@ async fn the_targets_longest_call_bounds_a_caller_without_a_deadline() {
     bench.upstream.push(steps([Step::Stall]));
     let began = Instant::now();
     let told = told(&bench.invoke(hello()).await.unwrap_err());
-    told.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+    told.assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "unknown",
+        "sidecar",
+    );
     assert!((200..5000).contains(&began.elapsed().as_millis()));
 }
 
@@ -146,8 +157,10 @@ async fn the_query_timeout_is_what_remains_of_the_deadline_less_a_margin() {
 async fn an_id_alone_is_running_and_never_success() {
     let bench = Bench::new().await;
     for status in [200, 202] {
-        let answer =
-            crate::support::answer::http(status, &format!(r#"{{"content":{{"activationId":"{ID}"}}}}"#));
+        let answer = crate::support::answer::http(
+            status,
+            &format!(r#"{{"content":{{"activationId":"{ID}"}}}}"#),
+        );
         bench.upstream.push(answer);
         let run = bench
             .invoke(InvokeRequest {
@@ -175,9 +188,18 @@ async fn an_id_alone_is_running_and_never_success() {
         .into_inner()
         .activation
         .unwrap();
-    assert_eq!((run.status(), run.success), (ActivationStatus::Running, false));
     assert_eq!(
-        bench.upstream.received().pop().unwrap().query("timeout").unwrap(),
+        (run.status(), run.success),
+        (ActivationStatus::Running, false)
+    );
+    assert_eq!(
+        bench
+            .upstream
+            .received()
+            .pop()
+            .unwrap()
+            .query("timeout")
+            .unwrap(),
         "0"
     );
 }
@@ -196,7 +218,10 @@ async fn while_the_wait_lasts_the_record_is_asked_for_and_not_found_means_not_ye
         })
         .await
         .unwrap();
-    assert_eq!((run.status(), run.success), (ActivationStatus::Success, true));
+    assert_eq!(
+        (run.status(), run.success),
+        (ActivationStatus::Success, true)
+    );
     assert_eq!(shown(&run.result), r#"{"payload":"late"}"#);
     let lines: Vec<_> = bench
         .upstream
@@ -208,7 +233,8 @@ async fn while_the_wait_lasts_the_record_is_asked_for_and_not_found_means_not_ye
         lines[0],
         "POST /ncf/api/v2/packages/-/actions/hello?platform=vpc&timeout=10000 HTTP/1.1"
     );
-    let look = format!("GET /ncf/api/v2/packages/-/actions/hello/activations/{ID}?platform=vpc HTTP/1.1");
+    let look =
+        format!("GET /ncf/api/v2/packages/-/actions/hello/activations/{ID}?platform=vpc HTTP/1.1");
     assert_eq!(lines[1..], [look.clone(), look.clone(), look]);
 }
 
@@ -267,7 +293,9 @@ async fn a_look_that_stalls_does_not_outlast_the_wait() {
 async fn a_record_that_may_not_be_read_leaves_the_run_as_running() {
     let bench = Bench::new().await;
     bench.upstream.push(only_id());
-    bench.upstream.push(fault(403, "80002", "SUB_ACC_NO_PERMISSION"));
+    bench
+        .upstream
+        .push(fault(403, "80002", "SUB_ACC_NO_PERMISSION"));
     let run = bench
         .invoke(InvokeRequest {
             wait: span(5000),
@@ -276,7 +304,11 @@ async fn a_record_that_may_not_be_read_leaves_the_run_as_running() {
         .await
         .unwrap();
     assert_eq!(run.status(), ActivationStatus::Running);
-    assert!(run.status_text.contains("cannot be read"), "{}", run.status_text);
+    assert!(
+        run.status_text.contains("cannot be read"),
+        "{}",
+        run.status_text
+    );
 }
 
 #[tokio::test]
@@ -288,14 +320,23 @@ async fn not_found_on_a_read_says_that_it_may_come() {
         activation_id: ID.to_owned(),
         ..GetActivationRequest::default()
     };
-    let told = told(&bench.invocations().get_activation(request).await.unwrap_err());
+    let told = told(
+        &bench
+            .invocations()
+            .get_activation(request)
+            .await
+            .unwrap_err(),
+    );
     told.assert(
         Code::NotFound,
         "ACTION_ACTIVATION_NOT_FOUND",
         "not_started",
         "service",
     );
-    assert_eq!(told.resource, Some(("activation".to_owned(), ID.to_owned())));
+    assert_eq!(
+        told.resource,
+        Some(("activation".to_owned(), ID.to_owned()))
+    );
     assert!(told.retry_after.is_some() && told.message.contains("not visible yet"));
 }
 
@@ -323,7 +364,10 @@ async fn a_watch_tells_each_change_of_state_once_and_ends() {
         assert_eq!(run.activation_id, ID);
         states.push(run.status());
     }
-    assert_eq!(states, [ActivationStatus::Running, ActivationStatus::Success]);
+    assert_eq!(
+        states,
+        [ActivationStatus::Running, ActivationStatus::Success]
+    );
     let trailers = stream.trailers().await.unwrap().unwrap();
     assert_eq!(trailers.get("faas-attempts").unwrap(), "4");
 }
@@ -357,7 +401,12 @@ async fn a_watch_ends_with_its_deadline_and_with_a_lasting_error() {
     );
     let over = told(&stream.message().await.unwrap_err());
     // Of the run: who reads not_started would start it again.
-    over.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+    over.assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "unknown",
+        "sidecar",
+    );
     assert!(over.message.contains("it may go on"), "{}", over.message);
 
     let bench = Bench::new().await;

@@ -1,4 +1,5 @@
-//! Requests leave for the configured host and no other, whatever an answer, the environment or a caller suggests.
+//! Requests leave for the configured host and no other, whatever an answer, the environment or a
+//! caller suggests.
 
 use std::time::Duration;
 

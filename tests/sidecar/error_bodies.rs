@@ -115,7 +115,10 @@ async fn error_documents_of_every_family_are_read() {
             ("not_started", Some(1)),
             "{body}"
         );
-        assert_eq!(told.resource, Some(("action".to_owned(), "-/hello".to_owned())));
+        assert_eq!(
+            told.resource,
+            Some(("action".to_owned(), "-/hello".to_owned()))
+        );
     }
 }
 
@@ -125,7 +128,12 @@ async fn a_transient_refusal_in_markup_is_plain_text_and_unavailable() {
     let body = r#"{"error":{"errorCode":"80031","message":"<strong>Please try again in a few minutes.</strong><br>","details":""}}"#;
     bench.upstream.push(http(400, body));
     let told = told(&bench.invoke(hello()).await.unwrap_err());
-    told.assert(Code::Unavailable, "TRY_AGAIN_LATER", "not_started", "service");
+    told.assert(
+        Code::Unavailable,
+        "TRY_AGAIN_LATER",
+        "not_started",
+        "service",
+    );
     assert!(
         told.message.contains("Please try again in a few minutes."),
         "{}",

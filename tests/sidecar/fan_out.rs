@@ -1,5 +1,5 @@
-//! Many calls at once on a healthy cloud: all are answered, each caller and action gets its turn, and what the sidecar
-//! itself refused may be repeated.
+//! Many calls at once on a healthy cloud: all are answered, each caller and action gets its turn,
+//! and what the sidecar itself refused may be repeated.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
-//! Floods of cheap HTTP/2 frames from one connection: others are served as if nothing happened, and memory stays bounded.
+//! Floods of cheap HTTP/2 frames from one connection: others are served as if nothing happened, and
+//! memory stays bounded.
 //!
-//! Written frame by frame against the real process: rapid reset (CVE-2023-44487), CONTINUATION (CVE-2024-27316), pings,
-//! settings and empty frames (CVE-2019-9512, -9515, -9518).
+//! Written frame by frame against the real process: rapid reset (CVE-2023-44487), CONTINUATION
+//! (CVE-2024-27316), pings, settings and empty frames (CVE-2019-9512, -9515, -9518).
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,8 @@ use crate::support::upstream::Upstream;
 const SOON: Duration = Duration::from_secs(10);
 /// How long a flood may go on when nothing stops it.
 const FLOOD: Duration = Duration::from_millis(1500);
-/// What one flood may add to the process, in KiB: windows and buffers of a connection, and room for the allocator.
+/// What one flood may add to the process, in KiB: windows and buffers of a connection, and room for
+/// the allocator.
 const MORE_MEMORY: u64 = 24 << 10;
 /// The code of a GOAWAY that says: too much (RFC 9113 §7).
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -72,8 +74,9 @@ impl Sidecar {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Writes the beginning and then `repeated` with rising stream numbers, until the server hangs up, does not read on,
-    /// or the time is over; meanwhile, another connection's call must be answered. What the server said last is returned.
+    /// Writes the beginning and then `repeated` with rising stream numbers, until the server hangs
+    /// up, does not read on, or the time is over; meanwhile, another connection's call must be
+    /// answered. What the server said last is returned.
     async fn flood(
         &self,
         beginning: &[u8],
@@ -140,7 +143,8 @@ async fn rapid_reset_ends_the_connection_and_starts_no_call() {
     assert_eq!(sidecar.upstream.received().len(), 3);
 }
 
-/// A caller with short deadlines gives up many calls while the sidecar is busy: all of them are there at once.
+/// A caller with short deadlines gives up many calls while the sidecar is busy: all of them are
+/// there at once.
 #[tokio::test]
 async fn calls_that_are_given_up_in_a_busy_moment_do_not_end_the_others() {
     let sidecar = Sidecar::start().await;
@@ -148,14 +152,21 @@ async fn calls_that_are_given_up_in_a_busy_moment_do_not_end_the_others() {
     let message = hello().encode_to_vec();
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     let data = [&[0][..], &length, &message].concat();
-    sidecar.upstream.push(success("{}").after(Duration::from_secs(1)));
+    sidecar
+        .upstream
+        .push(success("{}").after(Duration::from_secs(1)));
     let fields = invoke();
-    let call = [frame(HEADERS, END_HEADERS, 1, &fields), frame(DATA, 1, 1, &data)];
+    let call = [
+        frame(HEADERS, END_HEADERS, 1, &fields),
+        frame(DATA, 1, 1, &data),
+    ];
     stream.write_all(&call.concat()).await.unwrap();
     sidecar.upstream.wait_received(2).await;
     let signal = |name: &str| {
         let id = sidecar.process.id().to_string();
-        let sent = std::process::Command::new("kill").args([name, &id]).status();
+        let sent = std::process::Command::new("kill")
+            .args([name, &id])
+            .status();
         assert!(sent.unwrap().success());
     };
     let given_up = (1..=450).flat_map(|number| {

@@ -1,6 +1,8 @@
-//! HTTP/2 to the cloud: what a server says about a stream it did not begin is believed, and nothing else.
+//! HTTP/2 to the cloud: what a server says about a stream it did not begin is believed, and nothing
+//! else.
 //!
-//! The server writes raw frames, so that it can say goodbye, refuse and break off at will (RFC 9113).
+//! The server writes raw frames, so that it can say goodbye, refuse and break off at will (RFC
+//! 9113).
 
 use std::time::Duration;
 
@@ -46,7 +48,12 @@ async fn a_stream_that_the_server_refused_was_not_started_and_is_repeated(cloud:
     let upstream = Upstream::start(cloud, &[Act::Reset(REFUSED_STREAM)]).await;
     let (_sidecar, mut client) = upstream.sidecar(ONCE);
     let told_once = told_by(cloud, &client.invoke(run()).await.unwrap_err());
-    told_once.assert(Code::Unavailable, "CONNECTION_LOST", "not_started", "network");
+    told_once.assert(
+        Code::Unavailable,
+        "CONNECTION_LOST",
+        "not_started",
+        "network",
+    );
 
     let upstream = Upstream::start(cloud, &[Act::Reset(REFUSED_STREAM)]).await;
     let (_sidecar, mut client) = upstream.sidecar(QUICK);
@@ -55,7 +62,11 @@ async fn a_stream_that_the_server_refused_was_not_started_and_is_repeated(cloud:
 }
 
 async fn a_stream_that_broke_otherwise_may_have_run_and_is_not_repeated(cloud: Cloud) {
-    for act in &[Act::Reset(INTERNAL_ERROR), Act::Reset(0), Act::GoodbyeAndClose] {
+    for act in &[
+        Act::Reset(INTERNAL_ERROR),
+        Act::Reset(0),
+        Act::GoodbyeAndClose,
+    ] {
         let upstream = Upstream::start(cloud, std::slice::from_ref(act)).await;
         let (_sidecar, mut client) = upstream.sidecar(QUICK);
         let told = told_by(cloud, &client.invoke(run()).await.unwrap_err());
@@ -66,7 +77,9 @@ async fn a_stream_that_broke_otherwise_may_have_run_and_is_not_repeated(cloud: C
     }
 }
 
-async fn streams_beyond_a_goodbye_are_repeated_elsewhere_and_those_below_get_their_answer(cloud: Cloud) {
+async fn streams_beyond_a_goodbye_are_repeated_elsewhere_and_those_below_get_their_answer(
+    cloud: Cloud,
+) {
     let upstream = Upstream::start(cloud, &[Act::AnswerAfterNext, Act::GoodbyeBefore]).await;
     let (_sidecar, client) = upstream.sidecar(QUICK);
     let (mut first, mut second) = (client.clone(), client.clone());
@@ -77,7 +90,10 @@ async fn streams_beyond_a_goodbye_are_repeated_elsewhere_and_those_below_get_the
         second.invoke(run()).await
     });
     assert_eq!(below.unwrap().metadata().get("faas-attempts").unwrap(), "1");
-    assert_eq!(beyond.unwrap().metadata().get("faas-attempts").unwrap(), "2");
+    assert_eq!(
+        beyond.unwrap().metadata().get("faas-attempts").unwrap(),
+        "2"
+    );
     assert_eq!(upstream.requests(), [2, 1]);
 }
 
@@ -91,7 +107,8 @@ async fn an_answer_that_breaks_off_may_have_been_carried_out(cloud: Cloud) {
 
 async fn a_connection_that_fell_silent_is_not_used_again(cloud: Cloud) {
     let upstream = Upstream::start(cloud, &[Act::Silence]).await;
-    let (_sidecar, client) = upstream.sidecar(", timeouts: {attempt: 300ms}, retry: {max_attempts: 1}");
+    let (_sidecar, client) =
+        upstream.sidecar(", timeouts: {attempt: 300ms}, retry: {max_attempts: 1}");
     let mut packages =
         faas_sidecar::proto::package_service_client::PackageServiceClient::new(connect(&_sidecar));
     let told = told_by(

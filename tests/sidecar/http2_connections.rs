@@ -1,4 +1,5 @@
-//! Connections to the cloud, HTTP/2 and HTTP/1.1: how many there are, when one is given up, and what serves meanwhile.
+//! Connections to the cloud, HTTP/2 and HTTP/1.1: how many there are, when one is given up, and
+//! what serves meanwhile.
 
 use std::time::Duration;
 
@@ -77,7 +78,11 @@ async fn a_silent_connection_is_found_out_once_whatever_ended_the_wait(cloud: Cl
                     "DEADLINE_EXCEEDED"
                 );
             }
-            _ => drop(timeout(ms(600), lost.invoke(soon(20_000))).await.unwrap_err()),
+            _ => drop(
+                timeout(ms(600), lost.invoke(soon(20_000)))
+                    .await
+                    .unwrap_err(),
+            ),
         }
         let began = Instant::now();
         client.invoke(within(LONG, hello())).await.unwrap();
@@ -104,7 +109,12 @@ async fn callers_in_a_hurry_leave_the_connection_to_the_others(cloud: Cloud) {
     client.invoke(hello()).await.unwrap();
     for _ in 0..2 {
         let told = told_by(cloud, &client.invoke(soon(300)).await.unwrap_err());
-        told.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+        told.assert(
+            Code::DeadlineExceeded,
+            "DEADLINE_EXCEEDED",
+            "unknown",
+            "sidecar",
+        );
         timeout(ms(300), client.clone().invoke(hello()))
             .await
             .unwrap_err();
@@ -170,7 +180,10 @@ async fn more_calls_than_streams_have_further_connections() {
         async move { client.invoke(hello()).await }
     });
     for answer in futures_util::future::join_all(calls).await {
-        assert_eq!(answer.unwrap().metadata().get("faas-attempts").unwrap(), "1");
+        assert_eq!(
+            answer.unwrap().metadata().get("faas-attempts").unwrap(),
+            "1"
+        );
     }
     let requests = upstream.requests();
     assert!((2..=4).contains(&requests.len()), "{requests:?}");
@@ -192,7 +205,10 @@ async fn a_limit_that_is_told_late_costs_no_call_and_no_attempt() {
         async move { client.invoke(hello()).await }
     });
     for answer in futures_util::future::join_all(calls).await {
-        assert_eq!(answer.unwrap().metadata().get("faas-attempts").unwrap(), "1");
+        assert_eq!(
+            answer.unwrap().metadata().get("faas-attempts").unwrap(),
+            "1"
+        );
     }
     assert_eq!(upstream.requests().iter().sum::<usize>(), 50);
 }
@@ -221,7 +237,11 @@ async fn a_server_that_allows_no_stream_gets_no_flood_of_connections(cloud: Clou
         );
     }
     // Two for each thread that serves some of the calls.
-    assert!(upstream.accepted() <= 4, "{} connections", upstream.accepted());
+    assert!(
+        upstream.accepted() <= 4,
+        "{} connections",
+        upstream.accepted()
+    );
     assert_eq!(upstream.requests().iter().sum::<usize>(), 0);
 }
 
@@ -232,7 +252,8 @@ async fn a_goodbye_that_leaves_many_streams_out_costs_no_budget(cloud: Cloud) {
     let upstream = Upstream::start(cloud, &script).await;
     let (_sidecar, client) = upstream.sidecar(", retry: {budget: {ratio: 0, min_per_second: 0}}");
     client.clone().invoke(hello()).await.unwrap();
-    // Ten wait, and the goodbye leaves out the eleventh alone: it is sent again though the budget has nothing.
+    // Ten wait, and the goodbye leaves out the eleventh alone: it is sent again though the budget
+    // has nothing.
     let ten = (0..10).map(|_| {
         let mut client = client.clone();
         async move { client.invoke(soon(3_000)).await }
@@ -315,7 +336,12 @@ async fn an_old_connection_serves_until_a_younger_one_is_there(cloud: Cloud) {
         assert_eq!(upstream.requests(), [2], "{protocols:?}");
         let replaced = async {
             // The second may be old, and replaced, before a call has come.
-            while upstream.requests().iter().skip(1).all(|served| *served == 0) {
+            while upstream
+                .requests()
+                .iter()
+                .skip(1)
+                .all(|served| *served == 0)
+            {
                 client.invoke(hello()).await.unwrap();
                 sleep(ms(20)).await;
             }
@@ -349,7 +375,10 @@ async fn a_connection_is_made_to_its_end_though_the_call_that_wanted_it_has_gone
             cut += usize::from(told.execution() != "not_started");
             assert!(failed < 6, "{protocols:?}: no deadline is long enough");
         }
-        assert!(failed >= 1, "the handshake takes longer than the first call");
+        assert!(
+            failed >= 1,
+            "the handshake takes longer than the first call"
+        );
         for _ in 0..5 {
             client.invoke(soon(400)).await.unwrap();
         }
@@ -411,9 +440,17 @@ async fn large_heads_are_read_up_to_one_bound(cloud: Cloud) {
         );
     }
     // What HTTP/2 forbids in a head (RFC 9113 §8.2.2).
-    let bad = [Act::Head(vec![("connection".to_owned(), "close".to_owned())])];
+    let bad = [Act::Head(vec![(
+        "connection".to_owned(),
+        "close".to_owned(),
+    )])];
     let upstream = Upstream::start(cloud, &bad).await;
     let (_sidecar, mut client) = upstream.sidecar("");
     let told = told_by(cloud, &client.invoke(hello()).await.unwrap_err());
-    told.assert(Code::Internal, "RESPONSE_NOT_UNDERSTOOD", "unknown", "network");
+    told.assert(
+        Code::Internal,
+        "RESPONSE_NOT_UNDERSTOOD",
+        "unknown",
+        "network",
+    );
 }

@@ -1,4 +1,5 @@
-//! What the sidecar does to an upstream in trouble: it adds no load, gives it a pause, and keeps to its rate.
+//! What the sidecar does to an upstream in trouble: it adds no load, gives it a pause, and keeps to
+//! its rate.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use crate::support::details::{Told, told};
 const OUTAGE: &str = "retry: {max_attempts: 4, initial_backoff: 1ms, max_backoff: 1ms, budget: {ratio: 0.1, min_per_second: 0}}\nbreaker: {enabled: false}";
 
 /// One try of each call, and a circuit that opens soon and for a short while.
-const CIRCUIT: &str = "retry: {max_attempts: 1}\nbreaker: {consecutive_failures: 5, open: 2s, max_open: 2s}";
+const CIRCUIT: &str =
+    "retry: {max_attempts: 1}\nbreaker: {consecutive_failures: 5, open: 2s, max_open: 2s}";
 
 fn list(previous_attempts: Option<&str>) -> tonic::Request<ListPackagesRequest> {
     let mut request = tonic::Request::new(ListPackagesRequest::default());
@@ -25,8 +27,9 @@ fn list(previous_attempts: Option<&str>) -> tonic::Request<ListPackagesRequest> 
     request
 }
 
-/// A call as a gRPC client with a retry policy of `attempts` makes it (gRFC A6), its pauses left out. `obeys` = it heeds
-/// `grpc-retry-pushback-ms`. Answers the last status and how often it asked.
+/// A call as a gRPC client with a retry policy of `attempts` makes it (gRFC A6), its pauses left
+/// out. `obeys` = it heeds `grpc-retry-pushback-ms`. Answers the last status and how often it
+/// asked.
 async fn with_own_retries(bench: &Bench, attempts: u32, obeys: bool) -> (Status, u32) {
     let mut client = bench.packages();
     for previous in 0..attempts {
@@ -94,7 +97,11 @@ async fn a_clients_own_retry_passes_while_there_is_room_and_nonsense_is_no_retry
             .await
             .unwrap();
     }
-    let status = bench.packages().list_packages(list(Some("1"))).await.unwrap_err();
+    let status = bench
+        .packages()
+        .list_packages(list(Some("1")))
+        .await
+        .unwrap_err();
     assert_eq!(told(&status).reason, "RETRY_BUDGET_EXHAUSTED");
     // Ten first tries have earned one retry; the retries themselves earn nothing.
     for _ in 0..10 {
@@ -102,8 +109,16 @@ async fn a_clients_own_retry_passes_while_there_is_room_and_nonsense_is_no_retry
         bench.packages().list_packages(list(None)).await.unwrap();
     }
     bench.upstream.push(content("[]"));
-    bench.packages().list_packages(list(Some("1"))).await.unwrap();
-    let status = bench.packages().list_packages(list(Some("2"))).await.unwrap_err();
+    bench
+        .packages()
+        .list_packages(list(Some("1")))
+        .await
+        .unwrap();
+    let status = bench
+        .packages()
+        .list_packages(list(Some("2")))
+        .await
+        .unwrap_err();
     assert_eq!(told(&status).reason, "RETRY_BUDGET_EXHAUSTED");
     assert_eq!(bench.upstream.received().len(), 16);
 }
@@ -124,7 +139,8 @@ async fn a_run_that_is_repeated_under_one_request_id_is_a_retry_too() {
         let mut client = bench.invocations();
         async move { client.invoke(request).await }
     };
-    // Refused before anything started, so the id is free again, and the next one is a retry that nothing pays for.
+    // Refused before anything started, so the id is free again, and the next one is a retry that
+    // nothing pays for.
     bench.upstream.push(fault(429, "410", "Throttle Limited"));
     let first = told(&run(None).await.unwrap_err());
     assert_eq!(
@@ -167,7 +183,13 @@ async fn a_circuit_opens_refuses_without_a_byte_and_closes_after_a_good_probe() 
         fault(500, "900", "Unexpected Error").into(),
     ] {
         bench.upstream.push(failure);
-        let told = told(&bench.packages().list_packages(list(None)).await.unwrap_err());
+        let told = told(
+            &bench
+                .packages()
+                .list_packages(list(None))
+                .await
+                .unwrap_err(),
+        );
         assert_eq!(told.attempts, Some(1));
     }
     // Every operation of the target: they share the upstream.
@@ -226,7 +248,11 @@ async fn refusals_and_failed_functions_open_no_circuit() {
             let _ = bench.invoke(hello()).await;
         }
     }
-    assert_eq!(bench.upstream.received().len(), 150, "something was not sent");
+    assert_eq!(
+        bench.upstream.received().len(),
+        150,
+        "something was not sent"
+    );
     bench.assert_healthy().await;
 }
 
@@ -281,7 +307,8 @@ async fn a_burst_of_429_slows_the_target_and_its_rate_recovers() {
         assert!(told.quota && told.attempts == Some(0) && told.pushback.unwrap() > 0);
         pause = pause.max(told.retry_after.unwrap());
     }
-    // Whoever waits as told gets through: the one Retry-After of 30 s was that call's, not the target's.
+    // Whoever waits as told gets through: the one Retry-After of 30 s was that call's, not the
+    // target's.
     assert!(pause < Duration::from_secs(3), "{pause:?}");
     tokio::time::sleep(pause).await;
     bench.invoke(hello()).await.unwrap();

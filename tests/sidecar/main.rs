@@ -1,4 +1,5 @@
-//! The whole sidecar: generated gRPC clients → the real server → a scripted HTTP upstream on a real socket.
+//! The whole sidecar: generated gRPC clients → the real server → a scripted HTTP upstream on a real
+//! socket.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,7 +9,10 @@
     unreachable_pub,
     reason = "the modules of a test have no other crate to show themselves to"
 )]
-#![allow(clippy::disallowed_methods, reason = "the upstream has a clock of its own")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the upstream has a clock of its own"
+)]
 
 mod allow;
 mod authorities;
@@ -49,7 +53,10 @@ mod results;
 mod retries;
 mod server;
 mod slow_callers;
-#[allow(dead_code, reason = "shared with the conformance tests; each uses a part")]
+#[allow(
+    dead_code,
+    reason = "shared with the conformance tests; each uses a part"
+)]
 mod support;
 mod tls;
 mod tracing;

@@ -38,7 +38,13 @@ async fn calls_at_once_get_each_its_own_answer() {
         }
     });
     futures_util::future::join_all(calls).await;
-    assert!(bench.upstream.received().iter().all(|request| request.signed));
+    assert!(
+        bench
+            .upstream
+            .received()
+            .iter()
+            .all(|request| request.signed)
+    );
 }
 
 #[tokio::test]
@@ -85,7 +91,8 @@ async fn each_target_goes_to_its_own_cloud_in_its_own_way() {
     };
     assert_eq!(targets(&first), ["/ncf/api/v2/packages?platform=vpc"; 2]);
     assert_eq!(targets(&second), ["/api/v2/packages"]);
-    // An error names the target that was meant, spelt out even when the request left it to the default.
+    // An error names the target that was meant, spelt out even when the request left it to the
+    // default.
     first.push(html(404));
     let status = packages
         .list_packages(ListPackagesRequest::default())
@@ -139,7 +146,11 @@ async fn keys_in_files_that_arrive_late_are_found_without_a_restart() {
         "sidecar",
     );
     assert!(told.message.contains("access-key-id"), "{}", told.message);
-    std::fs::write(directory.path().join("access-key-id"), format!("{ACCESS_KEY}\n")).unwrap();
+    std::fs::write(
+        directory.path().join("access-key-id"),
+        format!("{ACCESS_KEY}\n"),
+    )
+    .unwrap();
     std::fs::write(
         directory.path().join("secret-access-key"),
         format!("{SECRET_KEY}\n"),

@@ -1,4 +1,5 @@
-//! The bound on bodies in flight: requests without room are refused before they are read, answers wait and all arrive.
+//! The bound on bodies in flight: requests without room are refused before they are read, answers
+//! wait and all arrive.
 
 use std::time::Duration;
 
@@ -33,11 +34,20 @@ async fn a_flood_of_large_messages_is_shed_and_a_healthy_call_follows() {
     let flood = (0..20).map(|_| bench.invoke(run_with(900_000)));
     for outcome in futures_util::future::join_all(flood).await {
         let told = bare(&outcome.unwrap_err());
-        told.assert(Code::ResourceExhausted, "MEMORY_LIMIT", "not_started", "sidecar");
+        told.assert(
+            Code::ResourceExhausted,
+            "MEMORY_LIMIT",
+            "not_started",
+            "sidecar",
+        );
         assert!(told.quota && told.retry_after.is_some() && told.pushback.unwrap() > 0);
         assert!(told.message.contains("max_body_memory"), "{}", told.message);
     }
-    assert_eq!(bench.upstream.received().len(), 1, "something was sent after all");
+    assert_eq!(
+        bench.upstream.received().len(),
+        1,
+        "something was sent after all"
+    );
     // Small calls pass while there is no room for large ones.
     bench.upstream.push(steps([Step::Echo]));
     bench.invoke(hello()).await.unwrap();
@@ -55,12 +65,19 @@ async fn a_flood_of_large_messages_is_shed_and_a_healthy_call_follows() {
 async fn a_small_message_that_unpacks_to_a_large_one_is_counted_as_large() {
     let bench = Bench::whole(TIGHT, "", &keys()).await;
     bench.upstream.push(steps([Step::Stall]));
-    let mut client = bench.invocations().send_compressed(CompressionEncoding::Gzip);
+    let mut client = bench
+        .invocations()
+        .send_compressed(CompressionEncoding::Gzip);
     let mut other = client.clone();
     let held = tokio::spawn(async move { other.invoke(run_with(900_000)).await });
     bench.upstream.wait_received(1).await;
     let told = bare(&client.invoke(run_with(900_000)).await.unwrap_err());
-    told.assert(Code::ResourceExhausted, "MEMORY_LIMIT", "not_started", "sidecar");
+    told.assert(
+        Code::ResourceExhausted,
+        "MEMORY_LIMIT",
+        "not_started",
+        "sidecar",
+    );
     held.abort();
     bench.upstream.wait_hung_up(1).await;
     bench.upstream.push(success("{}"));
@@ -83,9 +100,12 @@ async fn answers_larger_than_all_the_room_wait_for_each_other_and_all_arrive() {
         ]));
     }
     let calls = (0..8).map(|_| bench.invoke(hello()));
-    let runs = tokio::time::timeout(Duration::from_secs(20), futures_util::future::join_all(calls))
-        .await
-        .expect("answers wait for each other for ever");
+    let runs = tokio::time::timeout(
+        Duration::from_secs(20),
+        futures_util::future::join_all(calls),
+    )
+    .await
+    .expect("answers wait for each other for ever");
     for run in runs {
         assert_eq!(shown(&run.unwrap().result), result);
     }
@@ -96,7 +116,12 @@ async fn answers_larger_than_all_the_room_wait_for_each_other_and_all_arrive() {
 
 #[tokio::test]
 async fn the_repetition_of_a_call_that_found_no_room_is_not_charged() {
-    let bench = Bench::whole(TIGHT, "retry: {budget: {ratio: 0, min_per_second: 0}}", &keys()).await;
+    let bench = Bench::whole(
+        TIGHT,
+        "retry: {budget: {ratio: 0, min_per_second: 0}}",
+        &keys(),
+    )
+    .await;
     bench.upstream.push(steps([Step::Stall]));
     let mut client = bench.invocations();
     let held = tokio::spawn(async move { client.invoke(run_with(900_000)).await });
@@ -120,7 +145,12 @@ async fn the_repetition_of_a_call_that_found_no_room_is_not_charged() {
 
 #[tokio::test]
 async fn open_calls_and_their_headers_are_counted_and_probes_find_room_all_the_same() {
-    let bench = Bench::whole("max_message_size: 64KiB\nmax_body_memory: 510000", "", &keys()).await;
+    let bench = Bench::whole(
+        "max_message_size: 64KiB\nmax_body_memory: 510000",
+        "",
+        &keys(),
+    )
+    .await;
     let address = bench.sidecar.tcp().unwrap().to_string();
     let mut stream = begin(&address).await;
     // Their messages never come.
@@ -150,8 +180,17 @@ async fn open_calls_and_their_headers_are_counted_and_probes_find_room_all_the_s
     bench.upstream.push(success("{}"));
     bench.invoke(hello()).await.unwrap();
     let told = bare(&bench.invoke(run_with(60_000)).await.unwrap_err());
-    told.assert(Code::ResourceExhausted, "MEMORY_LIMIT", "not_started", "sidecar");
-    bench.health().check(HealthCheckRequest::default()).await.unwrap();
+    told.assert(
+        Code::ResourceExhausted,
+        "MEMORY_LIMIT",
+        "not_started",
+        "sidecar",
+    );
+    bench
+        .health()
+        .check(HealthCheckRequest::default())
+        .await
+        .unwrap();
     drop(stream);
     bench.upstream.push(success("{}"));
     let answered = async {

@@ -1,4 +1,5 @@
-//! The page `/metrics` over HTTP while calls run: counts equal the calls made, series are bounded, nothing private shows.
+//! The page `/metrics` over HTTP while calls run: counts equal the calls made, series are bounded,
+//! nothing private shows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,8 +20,8 @@ pub struct Page {
 }
 
 impl Page {
-    /// The page once so many calls are counted: a call is counted when the server lets it go, which may be a moment
-    /// after its caller has the answer.
+    /// The page once so many calls are counted: a call is counted when the server lets it go, which
+    /// may be a moment after its caller has the answer.
     pub async fn settled(bench: &Bench, calls: f64) -> Self {
         for _ in 0..500 {
             let page = Self::of(bench).await;
@@ -49,7 +50,9 @@ impl Page {
         let (head, text) = answer.split_once("\r\n\r\n").unwrap();
         // Refusals say something else.
         let is_page = head.starts_with("HTTP/1.1 200");
-        let lines = text.lines().filter(|line| is_page && !line.starts_with('#'));
+        let lines = text
+            .lines()
+            .filter(|line| is_page && !line.starts_with('#'));
         let samples = lines.map(|line| {
             let (series, value) = line.rsplit_once(' ').unwrap();
             (series.to_owned(), value.parse().unwrap())
@@ -74,7 +77,10 @@ impl Page {
             format!("rpc_method=\"{method}\""),
             format!("rpc_response_status_code=\"{status}\""),
         );
-        self.sum("rpc_server_call_duration_seconds_count", &[&method, &status])
+        self.sum(
+            "rpc_server_call_duration_seconds_count",
+            &[&method, &status],
+        )
     }
 
     pub fn attempts(&self, parts: &[&str]) -> f64 {
@@ -86,7 +92,8 @@ const INVOKE: &str = "faas.v1.InvocationService/Invoke";
 
 async fn watched(top: &str) -> Bench {
     let top = format!("admin: \"127.0.0.1:0\"\n{top}");
-    let quick = "retry: {initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 100}}";
+    let quick =
+        "retry: {initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 100}}";
     Bench::whole(&top, quick, &keys()).await
 }
 
@@ -112,7 +119,10 @@ async fn counts_are_those_of_the_calls_made() {
         target: "nowhere".to_owned(),
         ..hello()
     };
-    assert_eq!(bench.invoke(nowhere).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        bench.invoke(nowhere).await.unwrap_err().code(),
+        Code::NotFound
+    );
 
     let page = Page::settled(&bench, 7.0).await;
     assert_eq!(page.calls(INVOKE, "OK"), 4.0, "{}", page.text);
@@ -136,7 +146,12 @@ async fn counts_are_those_of_the_calls_made() {
     );
     assert_eq!(page.attempts(&["server_address=\"127.0.0.1\"", main]), 6.0);
     assert_eq!(bench.upstream.received().len(), 6);
-    let sent: usize = bench.upstream.received().iter().map(|one| one.body.len()).sum();
+    let sent: usize = bench
+        .upstream
+        .received()
+        .iter()
+        .map(|one| one.body.len())
+        .sum();
     assert_eq!(
         page.sum("http_client_request_body_size_bytes_sum", &[main]),
         sent as f64
@@ -150,7 +165,10 @@ async fn counts_are_those_of_the_calls_made() {
     let runs = |outcome: &str| {
         page.sum(
             "faas_sidecar_invocations_total",
-            &["faas_invoked_name=\"-/hello\"", &format!("outcome=\"{outcome}\"")],
+            &[
+                "faas_invoked_name=\"-/hello\"",
+                &format!("outcome=\"{outcome}\""),
+            ],
         )
     };
     assert_eq!(runs("success"), 4.0);
@@ -236,7 +254,10 @@ async fn failures_are_told_by_what_failed() {
         2.0
     );
     assert_eq!(
-        page.sum("faas_sidecar_invocations_total", &["outcome=\"answer_lost\""]),
+        page.sum(
+            "faas_sidecar_invocations_total",
+            &["outcome=\"answer_lost\""]
+        ),
         0.0,
         "half of a good answer may be half of an error"
     );
@@ -265,7 +286,10 @@ async fn a_cold_start_is_counted_and_told_to_the_caller() {
     ] {
         bench.upstream.push(record(annotations));
         let warm = bench.invoke(hello()).await.unwrap();
-        assert!(warm.success && warm.init_duration.is_none(), "{annotations}");
+        assert!(
+            warm.success && warm.init_duration.is_none(),
+            "{annotations}"
+        );
     }
     let page = Page::settled(&bench, 6.0).await;
     assert_eq!(
@@ -293,7 +317,11 @@ async fn actions_beyond_the_bound_are_other_and_paths_that_do_not_exist_are_one(
         };
         bench.invoke(request).await.unwrap();
     }
-    for path in ["/no.Service/Method", "/faas.v1.InvocationService/Nope", "/x/y"] {
+    for path in [
+        "/no.Service/Method",
+        "/faas.v1.InvocationService/Nope",
+        "/x/y",
+    ] {
         let mut client = tonic::client::Grpc::new(bench.channel.clone());
         client.ready().await.unwrap();
         let codec = tonic_prost::ProstCodec::<InvokeRequest, InvokeResponse>::default();
@@ -330,7 +358,9 @@ async fn no_secret_and_no_argument_shows() {
     };
     bench.upstream.push(success(r#"{"token":"canary-result"}"#));
     bench.invoke(request).await.unwrap();
-    bench.upstream.push(fault(500, "canary-code", "canary-message"));
+    bench
+        .upstream
+        .push(fault(500, "canary-code", "canary-message"));
     bench.invoke(hello()).await.unwrap_err();
     for accept in ["*/*", "application/openmetrics-text"] {
         let page = Page::asked(&bench, "GET", accept).await;
@@ -392,9 +422,11 @@ async fn threads_share_one_registry_and_lose_no_call() {
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..10 {
         callers.spawn(async move {
-            let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
-            let mut client =
-                invocation_service_client::InvocationServiceClient::new(endpoint.connect().await.unwrap());
+            let endpoint =
+                tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
+            let mut client = invocation_service_client::InvocationServiceClient::new(
+                endpoint.connect().await.unwrap(),
+            );
             for _ in 0..20 {
                 client.invoke(hello()).await.unwrap();
             }

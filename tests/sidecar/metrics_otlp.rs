@@ -1,4 +1,5 @@
-//! Metrics over OTLP, to a receiver on a real socket: over gRPC and HTTP, the same names and numbers as on the page.
+//! Metrics over OTLP, to a receiver on a real socket: over gRPC and HTTP, the same names and
+//! numbers as on the page.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -47,8 +48,15 @@ enum Reply {
 struct Received(Arc<Mutex<Exports>>, Arc<Mutex<VecDeque<Reply>>>);
 
 impl Received {
-    fn keep(&self, headers: http::HeaderMap, message: ExportMetricsServiceRequest) -> Option<Reply> {
-        self.0.lock().unwrap().push((headers, message, Instant::now()));
+    fn keep(
+        &self,
+        headers: http::HeaderMap,
+        message: ExportMetricsServiceRequest,
+    ) -> Option<Reply> {
+        self.0
+            .lock()
+            .unwrap()
+            .push((headers, message, Instant::now()));
         self.1.lock().unwrap().pop_front()
     }
 }
@@ -122,7 +130,10 @@ impl Receiver {
 
     async fn bench(&self, more: &[(&'static str, &str)]) -> Bench {
         let mut variables = self.variables.clone();
-        variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        variables.extend(
+            more.iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
         let quick = "retry: {initial_backoff: 1ms, max_backoff: 2ms}";
         Bench::whole("admin: \"127.0.0.1:0\"", quick, &Env::fixed(variables)).await
     }
@@ -276,7 +287,9 @@ async fn the_same_names_and_numbers_go_out_as_are_on_the_page() {
         assert_eq!(headers["authorization"], "Bearer otlp-token");
         let sent = translated(&message);
         let moving = |name: &str| {
-            name.starts_with("process_") || name.contains("_size_bytes") || name.contains("credentials_age")
+            name.starts_with("process_")
+                || name.contains("_size_bytes")
+                || name.contains("credentials_age")
         };
         for (series, value) in &page.samples {
             let parts = ["_bucket{", "_sum{", "_bucket ", "_sum "];
@@ -290,7 +303,10 @@ async fn the_same_names_and_numbers_go_out_as_are_on_the_page() {
             );
         }
         for series in sent.keys() {
-            assert!(page.samples.contains_key(series), "{series} is not on the page");
+            assert!(
+                page.samples.contains_key(series),
+                "{series} is not on the page"
+            );
         }
         let resource = message.resource_metrics[0].resource.clone().unwrap();
         let service = resource
@@ -301,7 +317,10 @@ async fn the_same_names_and_numbers_go_out_as_are_on_the_page() {
         assert!(format!("{service:?}").contains("shop"));
         let bytes = message.encode_to_vec();
         for secret in ["otlp-token", ACCESS_KEY, SECRET_KEY, "kim"] {
-            assert!(!String::from_utf8_lossy(&bytes).contains(secret), "{secret}");
+            assert!(
+                !String::from_utf8_lossy(&bytes).contains(secret),
+                "{secret}"
+            );
         }
     }
 }
@@ -309,7 +328,9 @@ async fn the_same_names_and_numbers_go_out_as_are_on_the_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn exports_repeat_at_the_interval_and_are_cumulative() {
     let receiver = Receiver::start("http/protobuf").await;
-    let bench = receiver.bench(&[("OTEL_METRIC_EXPORT_INTERVAL", "20")]).await;
+    let bench = receiver
+        .bench(&[("OTEL_METRIC_EXPORT_INTERVAL", "20")])
+        .await;
     let calls = |message: &ExportMetricsServiceRequest| -> f64 {
         let samples = translated(message);
         let ours = samples
@@ -373,7 +394,11 @@ async fn what_a_collector_refuses_for_now_is_sent_again_before_the_next_is_due()
             let took = received.last().unwrap().2 - received[0].2;
             assert!(took >= Duration::from_secs(least), "{protocol}: {took:?}");
             let numbers = |at: usize| translated(&received[at].1);
-            assert_eq!(numbers(0), numbers(exports - 1), "{protocol}: the same message");
+            assert_eq!(
+                numbers(0),
+                numbers(exports - 1),
+                "{protocol}: the same message"
+            );
         }
     }
 }
@@ -383,7 +408,9 @@ async fn what_a_collector_rejects_of_an_export_is_counted() {
     for protocol in ["grpc", "http/protobuf"] {
         let receiver = Receiver::start(protocol).await;
         receiver.script(&[Reply::Partly(5), Reply::Partly(2)]);
-        let bench = receiver.bench(&[("OTEL_METRIC_EXPORT_INTERVAL", "500")]).await;
+        let bench = receiver
+            .bench(&[("OTEL_METRIC_EXPORT_INTERVAL", "500")])
+            .await;
         let mut patience = 500;
         let series = "faas_sidecar_otlp_rejected_total{signal=\"metrics\"}";
         loop {

@@ -1,5 +1,5 @@
-//! Each of the 21 operations of both generations, at every place that has it: the request as it goes out, compared with
-//! its fixture (method, target, body).
+//! Each of the 21 operations of both generations, at every place that has it: the request as it
+//! goes out, compared with its fixture (method, target, body).
 
 use std::collections::BTreeSet;
 
@@ -90,7 +90,11 @@ async fn check(place: Place, without: &[&str]) {
         }
         let before = bench.upstream.received().len();
         let done = perform(&bench, operation, place.vpc).await;
-        assert!(done.is_ok(), "{operation} at {:?}: {done:?}", place.settings);
+        assert!(
+            done.is_ok(),
+            "{operation} at {:?}: {done:?}",
+            place.settings
+        );
         let received = bench.upstream.received();
         assert_eq!(received.len(), before + 1, "{operation}");
         let request = &received[before];
@@ -123,7 +127,11 @@ async fn check(place: Place, without: &[&str]) {
         );
         assert!(request.signed, "{operation}");
         match fixture.body.clone() {
-            None => assert!(request.body.is_empty(), "{operation} sent {}", request.text()),
+            None => assert!(
+                request.body.is_empty(),
+                "{operation} sent {}",
+                request.text()
+            ),
             Some(mut body) => {
                 if !place.vpc {
                     body.as_object_mut().unwrap().remove("vpc");
@@ -132,7 +140,8 @@ async fn check(place: Place, without: &[&str]) {
             }
         }
     }
-    // 20 paths and methods, and a run that is not waited for; the list of the account shares its call.
+    // 20 paths and methods, and a run that is not waited for; the list of the account shares its
+    // call.
     assert_eq!(done.len(), 21, "{done:?}");
 }
 
@@ -148,13 +157,22 @@ async fn public_korea_speaks_2_1_on_classic() {
 
 #[tokio::test]
 async fn public_korea_speaks_2_0_on_classic() {
-    check(old("api_version: \"2.0\"", Some("classic"), false, SEOUL), &[]).await;
+    check(
+        old("api_version: \"2.0\"", Some("classic"), false, SEOUL),
+        &[],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn public_korea_speaks_2_0_on_vpc() {
     check(
-        old("api_version: \"2.0\"\nplatform: vpc", Some("vpc"), true, SEOUL),
+        old(
+            "api_version: \"2.0\"\nplatform: vpc",
+            Some("vpc"),
+            true,
+            SEOUL,
+        ),
         &[],
     )
     .await;
@@ -235,5 +253,8 @@ async fn a_base_url_with_a_path_replaces_the_prefix() {
         .list_packages(ListPackagesRequest::default())
         .await
         .unwrap();
-    assert_eq!(bench.upstream.only().target(), "/relay/x/packages?platform=vpc");
+    assert_eq!(
+        bench.upstream.only().target(),
+        "/relay/x/packages?platform=vpc"
+    );
 }

@@ -40,7 +40,11 @@ async fn remote_callers_get_numbers_and_probes_and_nothing_else() {
     let admin = sidecar.admin().unwrap();
     let host = "host: pod-7.example:9902\r\n";
     for page in ["/metrics", "/livez", "/readyz", "/startupz"] {
-        assert_eq!(ask(metrics, &format!("GET {page}"), host).await, 200, "{page}");
+        assert_eq!(
+            ask(metrics, &format!("GET {page}"), host).await,
+            200,
+            "{page}"
+        );
         assert_eq!(
             ask(admin, &format!("GET {page}"), "host: localhost\r\n").await,
             200,
@@ -59,7 +63,10 @@ async fn remote_callers_get_numbers_and_probes_and_nothing_else() {
     for request in ["POST /quitquitquit", "PUT /loglevel?level=error"] {
         assert_eq!(ask(metrics, request, host).await, 405, "{request}");
     }
-    assert_eq!(ask(admin, "GET /config", "host: localhost:9901\r\n").await, 200);
+    assert_eq!(
+        ask(admin, "GET /config", "host: localhost:9901\r\n").await,
+        200
+    );
     assert_eq!(ask(admin, "GET /livez", host).await, 403);
 }
 
@@ -82,7 +89,11 @@ async fn web_pages_and_foreign_hosts_are_refused() {
             "host: localhost\r\nsec-fetch-site: cross-site\r\n",
             "host: localhost\r\nhost: evil.example\r\n",
         ] {
-            assert_eq!(ask(admin, request, headers).await, 403, "{request} {headers}");
+            assert_eq!(
+                ask(admin, request, headers).await,
+                403,
+                "{request} {headers}"
+            );
         }
     }
     let origin = "host: localhost\r\norigin: http://evil.example\r\n";
@@ -114,21 +125,33 @@ async fn silent_and_unread_connections_keep_no_probe_out() {
     }
     let began = tokio::time::Instant::now();
     assert_eq!(ask(admin, "GET /livez", "host: localhost\r\n").await, 200);
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
     // A head that does not end, and one that is too large.
     let mut slow = TcpStream::connect(admin).await.unwrap();
     slow.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
     let mut nothing = Vec::new();
     let began = tokio::time::Instant::now();
-    let _ = timeout(PATIENCE, slow.read_to_end(&mut nothing)).await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let _ = timeout(PATIENCE, slow.read_to_end(&mut nothing))
+        .await
+        .unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
     let long = format!("x: {}\r\n", "x".repeat(64 << 10));
     let mut large = TcpStream::connect(admin).await.unwrap();
     let _ = large
         .write_all(format!("GET /livez HTTP/1.1\r\n{long}\r\n").as_bytes())
         .await;
     let mut answer = Vec::new();
-    let _ = timeout(PATIENCE, large.read_to_end(&mut answer)).await.unwrap();
+    let _ = timeout(PATIENCE, large.read_to_end(&mut answer))
+        .await
+        .unwrap();
     assert!(!String::from_utf8_lossy(&answer).contains(" 200 "));
 }
 

@@ -1,4 +1,5 @@
-//! Pages: cut by the sidecar where the cloud answers everything, passed on with a window that stands still where it pages.
+//! Pages: cut by the sidecar where the cloud answers everything, passed on with a window that
+//! stands still where it pages.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -58,8 +59,16 @@ async fn actions_and_triggers_come_in_pages_too() {
         page_size: 2,
         ..Default::default()
     };
-    let page = bench.actions().list_actions(request).await.unwrap().into_inner();
-    assert_eq!((page.actions.len(), page.next_page_token.is_empty()), (2, false));
+    let page = bench
+        .actions()
+        .list_actions(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (page.actions.len(), page.next_page_token.is_empty()),
+        (2, false)
+    );
     bench
         .upstream
         .push(content(&format!("{{\"triggers\":{}}}", names(3))));
@@ -73,7 +82,10 @@ async fn actions_and_triggers_come_in_pages_too() {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!((page.triggers.len(), page.next_page_token.as_str()), (3, ""));
+    assert_eq!(
+        (page.triggers.len(), page.next_page_token.as_str()),
+        (3, "")
+    );
 }
 
 #[tokio::test]
@@ -124,7 +136,10 @@ fn page_of(from: usize, count: usize, total: usize) -> String {
     let items: Vec<_> = (from..from + count)
         .map(|n| format!(r#"{{"activationId":"{n:032x}","duration":1,"status":"success"}}"#))
         .collect();
-    format!(r#"{{"activations":[{}],"totalCount":{total}}}"#, items.join(","))
+    format!(
+        r#"{{"activations":[{}],"totalCount":{total}}}"#,
+        items.join(",")
+    )
 }
 
 #[tokio::test]
@@ -220,7 +235,13 @@ async fn a_window_that_ends_before_it_starts_or_has_no_such_time_is_refused() {
             end_time,
             ..Default::default()
         };
-        let told = told(&bench.invocations().list_activations(request).await.unwrap_err());
+        let told = told(
+            &bench
+                .invocations()
+                .list_activations(request)
+                .await
+                .unwrap_err(),
+        );
         assert_eq!(
             (told.code, told.fields.clone()),
             (

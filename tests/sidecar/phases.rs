@@ -1,5 +1,5 @@
-//! Whatever a call is doing when its time is over, the answer is `DEADLINE_EXCEEDED`, never `CANCELLED`, and says what may
-//! have happened.
+//! Whatever a call is doing when its time is over, the answer is `DEADLINE_EXCEEDED`, never
+//! `CANCELLED`, and says what may have happened.
 
 use std::time::{Duration, Instant};
 
@@ -61,13 +61,34 @@ async fn while_the_request_itself_comes_in(cloud: Cloud) {
         .unwrap_err();
     let status = raw::call(address, INVOKE, "200m", &named, Duration::from_secs(30)).await;
     let told = bare(&status);
-    told.assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
-    assert!(told.message.contains("under its request_id"), "{}", told.message);
+    told.assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "unknown",
+        "sidecar",
+    );
+    assert!(
+        told.message.contains("under its request_id"),
+        "{}",
+        told.message
+    );
     // Time that went by on the way in is gone.
     bench.upstream.push(steps([Step::Stall]));
     let began = Instant::now();
-    let status = raw::call(address, INVOKE, "600m", &hello(), Duration::from_millis(400)).await;
-    bare(&status).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+    let status = raw::call(
+        address,
+        INVOKE,
+        "600m",
+        &hello(),
+        Duration::from_millis(400),
+    )
+    .await;
+    bare(&status).assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "unknown",
+        "sidecar",
+    );
     assert!(
         began.elapsed() < Duration::from_millis(1500),
         "{:?}",
@@ -84,7 +105,11 @@ async fn however_short_the_time_is() {
         for _ in 0..10 {
             bench.upstream.push(steps([Step::Stall]));
             let status = raw::call(address, INVOKE, timeout, &hello(), Duration::ZERO).await;
-            assert_eq!(status.code(), Code::DeadlineExceeded, "{timeout}: {status:?}");
+            assert_eq!(
+                status.code(),
+                Code::DeadlineExceeded,
+                "{timeout}: {status:?}"
+            );
             bare(&status);
         }
     }
@@ -149,7 +174,9 @@ async fn while_connecting(cloud: Cloud) {
 
 async fn while_the_answers_head_comes_in(cloud: Cloud) {
     let bench = Bench::on(cloud, QUICK).await;
-    bench.upstream.push(ran(cloud, "{}").cut_after(12, Step::Stall));
+    bench
+        .upstream
+        .push(ran(cloud, "{}").cut_after(12, Step::Stall));
     told_by(cloud, &late(&bench).await).assert(
         Code::DeadlineExceeded,
         "DEADLINE_EXCEEDED",
@@ -161,9 +188,15 @@ async fn while_the_answers_head_comes_in(cloud: Cloud) {
 
 async fn while_the_answers_body_comes_in(cloud: Cloud) {
     let bench = Bench::on(cloud, QUICK).await;
-    bench.upstream.push(ran(cloud, r#"{"a":"b"}"#).half(Step::Stall));
+    bench
+        .upstream
+        .push(ran(cloud, r#"{"a":"b"}"#).half(Step::Stall));
     // A head of FunctionGraph names the run.
-    let execution = if cloud.is_ncp() { "unknown" } else { "completed" };
+    let execution = if cloud.is_ncp() {
+        "unknown"
+    } else {
+        "completed"
+    };
     told_by(cloud, &late(&bench).await).assert(
         Code::DeadlineExceeded,
         "DEADLINE_EXCEEDED",
@@ -175,16 +208,28 @@ async fn while_the_answers_body_comes_in(cloud: Cloud) {
 
 async fn before_a_pause_that_would_outlast_it_the_failure_itself_is_told(cloud: Cloud) {
     let bench = Bench::on(cloud, QUICK).await;
-    bench.upstream.push(http(503, "{}").header("Retry-After", "10"));
+    bench
+        .upstream
+        .push(http(503, "{}").header("Retry-After", "10"));
     let request = InvokeRequest {
         idempotent: true,
         ..hello()
     };
     let began = Instant::now();
     let request = within(Duration::from_secs(5), request);
-    let told = told_by(cloud, &bench.invocations().invoke(request).await.unwrap_err());
-    assert_eq!((told.code, told.execution()), (Code::Unavailable, "unknown"));
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let told = told_by(
+        cloud,
+        &bench.invocations().invoke(request).await.unwrap_err(),
+    );
+    assert_eq!(
+        (told.code, told.execution()),
+        (Code::Unavailable, "unknown")
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -235,7 +280,8 @@ async fn the_wait_sent_upstream_shrinks_with_the_time_that_the_queue_took() {
         .unwrap()
         .parse()
         .unwrap();
-    // Of 2 s about 1.2 are left, and a quarter is kept for the way back; without the queue it would be 1460.
+    // Of 2 s about 1.2 are left, and a quarter is kept for the way back; without the queue it would
+    // be 1460.
     assert!((300..1000).contains(&asked), "{asked}");
 }
 
@@ -244,10 +290,16 @@ async fn an_attempt_is_never_held_longer_than_configured() {
     let bench = Bench::quick("timeouts: {attempt: 10s}").await;
     bench.upstream.push(success("{}"));
     bench.invoke(hello()).await.unwrap();
-    // A fifth is kept for the way there and back; the rest of the wait is spent asking for the record.
+    // A fifth is kept for the way there and back; the rest of the wait is spent asking for the
+    // record.
     assert_eq!(bench.upstream.only().query("timeout").unwrap(), "8000");
     let bench = Bench::quick("timeouts: {attempt: 300ms}\nwait: 20s").await;
     bench.upstream.push(steps([Step::Stall]));
     let told = told(&bench.invoke(hello()).await.unwrap_err());
-    told.assert(Code::DeadlineExceeded, "ATTEMPT_TIMEOUT", "unknown", "network");
+    told.assert(
+        Code::DeadlineExceeded,
+        "ATTEMPT_TIMEOUT",
+        "unknown",
+        "network",
+    );
 }

@@ -1,5 +1,6 @@
-//! When connections are short: probes are answered, Unix sockets have places of their own, and who has shown no token goes
-//! first. And callers that give up, or do not read: their connection's other calls go on, and what was held is freed.
+//! When connections are short: probes are answered, Unix sockets have places of their own, and who
+//! has shown no token goes first. And callers that give up, or do not read: their connection's
+//! other calls go on, and what was held is freed.
 
 use std::time::Duration;
 
@@ -112,7 +113,10 @@ async fn connections_without_a_token_lock_out_neither_the_unix_socket_nor_who_ha
         let (kinds, code) = to_end(stream, SOON)
             .await
             .expect("a silent connection stays open");
-        assert!(kinds.contains(&GOAWAY) && code == Some(0), "{kinds:?} {code:?}");
+        assert!(
+            kinds.contains(&GOAWAY) && code == Some(0),
+            "{kinds:?} {code:?}"
+        );
     }
 }
 
@@ -129,7 +133,8 @@ async fn a_burst_of_cancelled_calls_does_not_end_the_connection_for_the_others()
     frames.extend(frame(DATA, 1, 1, &message));
     stream.write_all(&frames).await.unwrap();
     bench.upstream.wait_received(1).await;
-    // As many as a busy moment may bring at once: each was given up before the sidecar had looked at it.
+    // As many as a busy moment may bring at once: each was given up before the sidecar had looked
+    // at it.
     let burst: Vec<u8> = (1..150_u32)
         .flat_map(|number| {
             let stream = 2 * number + 1;
@@ -176,13 +181,19 @@ async fn a_calls_deadline_ends_the_sending_of_its_answer_and_frees_what_it_held(
             }
         }
     };
-    let code = timeout(SOON, reset).await.expect("the answer is held for ever");
+    let code = timeout(SOON, reset)
+        .await
+        .expect("the answer is held for ever");
     assert_eq!(code, 8_u32.to_be_bytes());
     // There is room again for a message that needs nearly all of it.
     bench.upstream.push(success("{}"));
     let mut request = hello();
     request.arguments = Some(text(&format!(r#"{{"pad":"{}"}}"#, "x".repeat(900_000))));
-    bench.invocations().invoke(within(SOON, request)).await.unwrap();
+    bench
+        .invocations()
+        .invoke(within(SOON, request))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

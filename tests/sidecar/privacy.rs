@@ -1,5 +1,5 @@
-//! What goes on and what stays of a call's metadata: trace headers alone pass through. That no secret shows anywhere is
-//! `tests/redaction`.
+//! What goes on and what stays of a call's metadata: trace headers alone pass through. That no
+//! secret shows anywhere is `tests/redaction`.
 
 use faas_sidecar::proto::*;
 use tonic::Request;
@@ -35,7 +35,10 @@ async fn trace_headers_pass_through_and_nothing_else_of_the_metadata() {
     bench.packages().list_packages(request).await.unwrap();
     let received = bench.upstream.only();
     assert_eq!(received.header("traceparent").as_deref(), Some(PARENT));
-    assert_eq!(received.header("tracestate").as_deref(), Some("vendor=1,other=2"));
+    assert_eq!(
+        received.header("tracestate").as_deref(),
+        Some("vendor=1,other=2")
+    );
     assert_eq!(received.header("baggage").as_deref(), Some("tenant=42"));
     assert!(!String::from_utf8_lossy(&received.head).contains("canary"));
     let mut names = received.header_names();
@@ -72,7 +75,10 @@ async fn a_broken_traceparent_is_not_passed_on() {
         bench.packages().list_packages(request).await.unwrap();
         let received = bench.upstream.received().pop().unwrap();
         assert_eq!(
-            (received.header("traceparent"), received.header("tracestate")),
+            (
+                received.header("traceparent"),
+                received.header("tracestate")
+            ),
             (None, None),
             "{parent}"
         );

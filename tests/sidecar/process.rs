@@ -92,7 +92,11 @@ impl Process {
             self.heard.push_str(&format!("{line}\n"));
         }
         (
-            timeout(SOON, self.child.wait()).await.unwrap().unwrap().code(),
+            timeout(SOON, self.child.wait())
+                .await
+                .unwrap()
+                .unwrap()
+                .code(),
             self.heard,
         )
     }
@@ -135,7 +139,8 @@ async fn a_second_sigterm_ends_the_drain_at_once() {
         .unwrap()
         .connect_lazy();
     upstream.push(steps([Step::Stall]));
-    let call = tokio::spawn(async move { InvocationServiceClient::new(channel).invoke(hello()).await });
+    let call =
+        tokio::spawn(async move { InvocationServiceClient::new(channel).invoke(hello()).await });
     upstream.wait_received(1).await;
     process.terminate();
     process.hear("draining").await;
@@ -184,7 +189,12 @@ async fn a_process_without_file_descriptors_says_so_once_in_a_while_and_blames_i
     let told: Vec<_> = log
         .lines()
         .map(event)
-        .filter(|event| event["message"].as_str().unwrap().contains("cannot be accepted"))
+        .filter(|event| {
+            event["message"]
+                .as_str()
+                .unwrap()
+                .contains("cannot be accepted")
+        })
         .collect();
     assert_eq!(told.len(), 1, "{told:#?}");
     let message = told[0]["message"].as_str().unwrap();
@@ -194,7 +204,8 @@ async fn a_process_without_file_descriptors_says_so_once_in_a_while_and_blames_i
     );
 }
 
-/// A run with a request id whose caller leaves while it is in flight; the client holds no connection then.
+/// A run with a request id whose caller leaves while it is in flight; the client holds no
+/// connection then.
 async fn leave_behind(upstream: &Upstream, socket: &Path) {
     let channel = Endpoint::from_shared(format!("unix://{}", socket.display()))
         .unwrap()
@@ -203,7 +214,8 @@ async fn leave_behind(upstream: &Upstream, socket: &Path) {
         request_id: "order-1".to_owned(),
         ..hello()
     };
-    let call = tokio::spawn(async move { InvocationServiceClient::new(channel).invoke(request).await });
+    let call =
+        tokio::spawn(async move { InvocationServiceClient::new(channel).invoke(request).await });
     upstream.wait_received(1).await;
     call.abort();
     let _ = call.await;

@@ -1,5 +1,5 @@
-//! What may run a call: POST, gRPC's content type and HTTP/2 alone, with one whole message and a good timeout. Everything
-//! else is refused, runs nothing, and the next caller notices nothing.
+//! What may run a call: POST, gRPC's content type and HTTP/2 alone, with one whole message and a
+//! good timeout. Everything else is refused, runs nothing, and the next caller notices nothing.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -32,7 +32,8 @@ fn framed(message: &[u8]) -> Vec<u8> {
     [&[0][..], &length.to_be_bytes(), message].concat()
 }
 
-/// Sends one request with prior knowledge; its HTTP status, its headers and trailers together, and its body.
+/// Sends one request with prior knowledge; its HTTP status, its headers and trailers together, and
+/// its body.
 async fn ask(
     address: SocketAddr,
     method: &str,
@@ -72,7 +73,9 @@ async fn write(address: SocketAddr, bytes: &[u8]) -> String {
     stream.shutdown().await.unwrap();
     let mut answer = Vec::new();
     // A reset ends it as well.
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .unwrap();
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -114,7 +117,8 @@ async fn other_methods_and_content_types_run_nothing() {
         "Application/Grpc; x=y",
     ] {
         bench.upstream.push(content("{}"));
-        let (status, headers, _) = ask(address, "POST", &[("content-type", media)], message.clone()).await;
+        let (status, headers, _) =
+            ask(address, "POST", &[("content-type", media)], message.clone()).await;
         assert!(
             status == 200 && headers.contains_key("grpc-status"),
             "{media}: {headers:?}"
@@ -123,11 +127,14 @@ async fn other_methods_and_content_types_run_nothing() {
     assert_eq!(bench.upstream.received().len(), before + 3);
 }
 
-/// An answer that comes before the request has been sent is a failure of the stream to some clients.
+/// An answer that comes before the request has been sent is a failure of the stream to some
+/// clients.
 #[tokio::test]
 async fn a_refused_request_is_heard_out_before_it_is_answered() {
     let bench = Bench::new().await;
-    let stream = TcpStream::connect(bench.sidecar.tcp().unwrap()).await.unwrap();
+    let stream = TcpStream::connect(bench.sidecar.tcp().unwrap())
+        .await
+        .unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
             .await
@@ -144,7 +151,9 @@ async fn a_refused_request_is_heard_out_before_it_is_answered() {
     let early = timeout(Duration::from_millis(200), &mut answer).await;
     assert!(early.is_err(), "answered before the body came");
     let frame = hyper::body::Frame::data(Bytes::from_static(b"x"));
-    sent.send(Ok::<_, std::convert::Infallible>(frame)).await.unwrap();
+    sent.send(Ok::<_, std::convert::Infallible>(frame))
+        .await
+        .unwrap();
     drop(sent);
     let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
     assert_eq!(answer.status(), 415);
@@ -157,11 +166,17 @@ async fn a_call_is_one_whole_message_or_runs_nothing() {
     let message = framed(&hello().encode_to_vec());
     let half = message[..message.len() - 1].to_vec();
     for (body, code) in [
-        ([message.clone(), message.clone()].concat(), Code::Unimplemented),
+        (
+            [message.clone(), message.clone()].concat(),
+            Code::Unimplemented,
+        ),
         (vec![], Code::Unimplemented),
         (half.clone(), Code::Internal),
         (vec![0, 0], Code::Internal),
-        ([message.clone(), b"garbage".to_vec()].concat(), Code::Internal),
+        (
+            [message.clone(), b"garbage".to_vec()].concat(),
+            Code::Internal,
+        ),
         ([message.clone(), vec![0]].concat(), Code::Internal),
         ([message.clone(), half].concat(), Code::Internal),
     ] {
@@ -169,7 +184,10 @@ async fn a_call_is_one_whole_message_or_runs_nothing() {
         let (_, headers, _) = ask(address, "POST", &grpc, body.clone()).await;
         let status = Status::from_header_map(&headers).unwrap();
         assert_eq!(status.code(), code, "{} bytes: {status:?}", body.len());
-        assert!(headers.contains_key("grpc-status-details-bin"), "{headers:?}");
+        assert!(
+            headers.contains_key("grpc-status-details-bin"),
+            "{headers:?}"
+        );
     }
     assert!(bench.upstream.received().is_empty());
     bench.assert_healthy().await;
@@ -195,7 +213,11 @@ async fn a_timeout_that_is_none_is_refused_and_runs_nothing() {
         headers.extend(values.iter().map(|value| ("grpc-timeout", *value)));
         let (_, headers, _) = ask(address, "POST", &headers, message.clone()).await;
         let status = Status::from_header_map(&headers).unwrap();
-        assert_eq!(status.code(), Code::InvalidArgument, "{values:?}: {status:?}");
+        assert_eq!(
+            status.code(),
+            Code::InvalidArgument,
+            "{values:?}: {status:?}"
+        );
         assert!(status.message().contains("grpc-timeout"), "{status:?}");
     }
     assert!(bench.upstream.received().is_empty());
@@ -275,7 +297,9 @@ async fn plain_callers_of_a_tls_port_are_told() {
         .unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .unwrap();
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 505 "), "{answer:?}");
 }
@@ -296,7 +320,10 @@ async fn the_log_has_one_line_in_a_while_for_all_of_them() {
     }
     let line = process.hear("a connection was refused").await;
     assert_eq!(line["level"], "WARN");
-    assert!(line["message"].as_str().unwrap().contains("HTTP/1"), "{line}");
+    assert!(
+        line["message"].as_str().unwrap().contains("HTTP/1"),
+        "{line}"
+    );
     let line = process.hear("a request was refused").await;
     assert_eq!(line["content_type"], "text/plain");
     // A second one comes only later, and counts what was left out.

@@ -1,4 +1,5 @@
-//! Answers as the documents really show them: every quirk of both generations is read, and what is unknown is passed over.
+//! Answers as the documents really show them: every quirk of both generations is read, and what is
+//! unknown is passed over.
 
 use faas_sidecar::proto::trigger::Source;
 use faas_sidecar::proto::*;
@@ -201,7 +202,10 @@ async fn code_is_left_out_unless_it_is_asked_for() {
         (None, "nodejs:22", "main")
     );
     let limits = action.limits.unwrap();
-    assert_eq!((limits.timeout.unwrap().seconds, limits.memory_mb), (60, 256));
+    assert_eq!(
+        (limits.timeout.unwrap().seconds, limits.memory_mb),
+        (60, 256)
+    );
     let exec = get_action(&bench, answer, true).await.exec.unwrap();
     assert_eq!(
         exec.code,
@@ -213,7 +217,10 @@ async fn code_is_left_out_unless_it_is_asked_for() {
         exec.code,
         Some(exec::Code::Archive(b"PK\x03\x04".to_vec().into()))
     );
-    assert_eq!(get_action(&bench, binary, false).await.exec.unwrap().code, None);
+    assert_eq!(
+        get_action(&bench, binary, false).await.exec.unwrap().code,
+        None
+    );
     // The answer to a put repeats the code, too.
     bench.upstream.push(content(answer));
     let mut request = crate::bad_actions::change(|_| {});
@@ -262,7 +269,10 @@ async fn an_activation_reads_alike_in_both_generations() {
         );
         assert_eq!(shown(&run.result), r#"{"n":1}"#);
         assert_eq!(
-            (run.start_time.unwrap().seconds, run.end_time.unwrap().seconds),
+            (
+                run.start_time.unwrap().seconds,
+                run.end_time.unwrap().seconds
+            ),
             (1_714_111_020, 1_714_111_020)
         );
         assert_eq!(run.duration.unwrap().nanos, 34_000_000);
@@ -304,7 +314,11 @@ async fn lists_of_activations_are_read_in_every_documented_shape() {
             .await
             .unwrap()
             .into_inner();
-        assert_eq!((list.activations.len(), list.total_count), (1, 1), "{answer}");
+        assert_eq!(
+            (list.activations.len(), list.total_count),
+            (1, 1),
+            "{answer}"
+        );
         let run = &list.activations[0];
         assert_eq!(
             (run.activation_id.as_str(), run.status(), run.success),

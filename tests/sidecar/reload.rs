@@ -126,7 +126,8 @@ async fn errors_name_the_configuration_that_the_call_saw() {
 }
 
 #[tokio::test]
-async fn what_did_not_change_keeps_its_connections_and_a_file_that_says_nothing_new_changes_nothing() {
+async fn what_did_not_change_keeps_its_connections_and_a_file_that_says_nothing_new_changes_nothing()
+ {
     let mut house = House::new("").await;
     let other = Upstream::start().await;
     let with = |main: &str, house: &House| {
@@ -140,7 +141,8 @@ async fn what_did_not_change_keeps_its_connections_and_a_file_that_says_nothing_
     };
     house.first.push(success("{}"));
     house.invoke().await.unwrap();
-    // A new target beside it; then rules for callers and the bound of a whole call, which are no business of the way.
+    // A new target beside it; then rules for callers and the bound of a whole call, which are no
+    // business of the way.
     for settings in [
         "",
         ", allow: [{actions: [\"-/*\"], operations: [invoke]}]",
@@ -174,7 +176,9 @@ async fn what_did_not_change_keeps_its_connections_and_a_file_that_says_nothing_
 async fn a_limit_that_did_not_change_counts_the_calls_of_both_configurations() {
     let one = ", limits: {max_in_flight: 1, max_queue: 0}, retry: {max_attempts: 1}";
     let mut house = House::new(one).await;
-    house.first.push(success("{}").after(Duration::from_millis(400)));
+    house
+        .first
+        .push(success("{}").after(Duration::from_millis(400)));
     let mut client = house.client();
     let old = tokio::spawn(async move { client.invoke(hello()).await });
     house.first.wait_received(1).await;
@@ -188,9 +192,16 @@ async fn a_limit_that_did_not_change_counts_the_calls_of_both_configurations() {
 #[tokio::test]
 async fn what_needs_a_restart_stays_and_is_told_and_the_rest_is_taken_up() {
     let mut house = House::new("").await;
-    let to = format!("threads: 3\nmax_message_size: 1MiB\n{}", text(&house.second, ""));
+    let to = format!(
+        "threads: 3\nmax_message_size: 1MiB\n{}",
+        text(&house.second, "")
+    );
     let reloaded = house.reload(&to).await;
-    let paths: Vec<_> = reloaded.waiting.iter().map(|found| found.path.as_str()).collect();
+    let paths: Vec<_> = reloaded
+        .waiting
+        .iter()
+        .map(|found| found.path.as_str())
+        .collect();
     // The bound on memory follows the largest message unless it is given.
     assert_eq!(paths, ["max_body_memory", "max_message_size", "threads"]);
     let shown = house.sidecar.shown();
@@ -198,8 +209,8 @@ async fn what_needs_a_restart_stays_and_is_told_and_the_rest_is_taken_up() {
     assert_eq!(shown.borrow().generation, 2);
     house.second.push(success("{}"));
     house.invoke().await.unwrap();
-    // Taking the change back leaves nothing to wait for. The largest answer of a target follows the largest message
-    // without a restart, so that this is a change, too.
+    // Taking the change back leaves nothing to wait for. The largest answer of a target follows the
+    // largest message without a restart, so that this is a change, too.
     let back = text(&house.second, "");
     let reloaded = house.reload(&back).await;
     assert_eq!((reloaded.config_generation, reloaded.waiting.len()), (3, 0));
@@ -212,7 +223,9 @@ async fn a_configuration_that_cannot_be_used_after_all_changes_nothing() {
     let bad = "listen: \"127.0.0.1:0\"\ntargets: {main: {provider: ncp, ca_file: /no/such/file}}\n";
     let fault = house.sidecar.reload(read(bad), &keys()).await.unwrap_err();
     assert!(
-        fault.to_string().contains("target main: ca_file /no/such/file"),
+        fault
+            .to_string()
+            .contains("target main: ca_file /no/such/file"),
         "{fault}"
     );
     assert_eq!(house.sidecar.config_generation(), 1);
@@ -265,8 +278,9 @@ async fn a_wrong_file_is_told_by_log_pages_and_metrics_until_a_right_one_comes()
     put(&good("10s"));
     let mut process = Spawned::start(&file, &[]).await;
     let admin = process.admin.clone().unwrap();
-    let config =
-        async || -> serde_json::Value { serde_json::from_str(&page(&admin, "/config").await).unwrap() };
+    let config = async || -> serde_json::Value {
+        serde_json::from_str(&page(&admin, "/config").await).unwrap()
+    };
 
     put("targets: {main: {provider: ncp, secret_key: hunter2}}");
     let event = process.hear("the configuration was refused").await;
@@ -301,7 +315,13 @@ async fn a_wrong_file_is_told_by_log_pages_and_metrics_until_a_right_one_comes()
     let next = directory.path().join("next.yaml");
     std::fs::write(&next, format!("threads: 2\n{}", good("20s"))).unwrap();
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))
-        .args(["check", "--config", next.to_str().unwrap(), "--diff", &admin])
+        .args([
+            "check",
+            "--config",
+            next.to_str().unwrap(),
+            "--diff",
+            &admin,
+        ])
         // As the running one was started.
         .args(["--log-format", "json"])
         .env_clear()

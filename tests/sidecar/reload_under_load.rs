@@ -1,5 +1,5 @@
-//! No call ends because of a reload: callers all the while, as the file of a real process flips between right, wrong
-//! and half-written ones.
+//! No call ends because of a reload: callers all the while, as the file of a real process flips
+//! between right, wrong and half-written ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -28,7 +28,8 @@ use crate::support::spawned::Spawned;
 const ROUNDS: usize = 24;
 const CALLERS: usize = 4;
 
-/// An upstream that answers at once, and what it was asked: call → the waits that its requests named.
+/// An upstream that answers at once, and what it was asked: call → the waits that its requests
+/// named.
 struct Cloud {
     url: String,
     seen: Arc<Mutex<BTreeMap<usize, Vec<u64>>>>,
@@ -48,8 +49,9 @@ impl Cloud {
                 counted.fetch_add(1, Ordering::SeqCst);
                 let state = Arc::clone(&state);
                 tokio::spawn(async move {
-                    let service =
-                        hyper::service::service_fn(move |request| answer(request, Arc::clone(&state)));
+                    let service = hyper::service::service_fn(move |request| {
+                        answer(request, Arc::clone(&state))
+                    });
                     let _ = auto::Builder::new(TokioExecutor::new())
                         .serve_connection(TokioIo::new(socket), service)
                         .await;
@@ -98,13 +100,16 @@ async fn answer(
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, json);
     Ok(response)
 }
 
 /// The configuration that leads `main` to a cloud; `still` is the same in all of them.
 fn config(main: &Cloud, wait: &str, still: &Cloud) -> String {
-    let retry = "retry: {initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 1000}}";
+    let retry =
+        "retry: {initial_backoff: 1ms, max_backoff: 2ms, budget: {ratio: 1, min_per_second: 1000}}";
     format!(
         "listen: \"127.0.0.1:0\"\nthreads: 2\nlog: {{format: json}}\ndefault_target: main\ntargets:\n  \
          main: {{provider: ncp, base_url: \"{}\", wait: {wait}, {retry}}}\n  \
@@ -129,13 +134,21 @@ struct Met {
     generations: BTreeMap<usize, u64>,
 }
 
-async fn call_all_the_while(channel: Channel, numbers: Arc<AtomicUsize>, stop: Arc<AtomicBool>) -> Met {
+async fn call_all_the_while(
+    channel: Channel,
+    numbers: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+) -> Met {
     let mut client = InvocationServiceClient::new(channel);
     let mut met = Met::default();
     // A sidecar that is gone refuses faster than a test can count.
     while !stop.load(Ordering::SeqCst) && met.unexpected.len() < 10 {
         let call = numbers.fetch_add(1, Ordering::SeqCst);
-        let target = if call.is_multiple_of(4) { "still" } else { "main" };
+        let target = if call.is_multiple_of(4) {
+            "still"
+        } else {
+            "main"
+        };
         let request = InvokeRequest {
             target: target.to_owned(),
             arguments: Some(text(&format!("{{\"call\":{call}}}"))),
@@ -147,7 +160,8 @@ async fn call_all_the_while(channel: Channel, numbers: Arc<AtomicUsize>, stop: A
         sleep(Duration::from_millis(4)).await;
         match client.invoke(request).await {
             Ok(answer)
-                if !call.is_multiple_of(7) && answer.get_ref().activation.as_ref().unwrap().success => {}
+                if !call.is_multiple_of(7)
+                    && answer.get_ref().activation.as_ref().unwrap().success => {}
             Err(status) if call.is_multiple_of(7) && status.code() == Code::NotFound => {
                 let generation = bare(&status).metadata["config_generation"].parse().unwrap();
                 met.generations.insert(call, generation);
@@ -160,10 +174,17 @@ async fn call_all_the_while(channel: Channel, numbers: Arc<AtomicUsize>, stop: A
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_ends_because_of_a_reload_and_each_sees_one_configuration() {
-    let (first, second, still) = (Cloud::start().await, Cloud::start().await, Cloud::start().await);
+    let (first, second, still) = (
+        Cloud::start().await,
+        Cloud::start().await,
+        Cloud::start().await,
+    );
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("faas.yaml");
-    let good = [config(&first, "10s", &still), config(&second, "20s", &still)];
+    let good = [
+        config(&first, "10s", &still),
+        config(&second, "20s", &still),
+    ];
     replace(&file, &good[0]);
     let mut process = Spawned::start(&file, &[]).await;
     let address = process.address.clone();
@@ -253,7 +274,11 @@ async fn no_call_ends_because_of_a_reload_and_each_sees_one_configuration() {
         .iter()
         .filter(|(call, _)| first_seen.contains_key(call) || second_seen.contains_key(call))
         .collect();
-    assert!(told.len() > ROUNDS, "{} errors told their generation", told.len());
+    assert!(
+        told.len() > ROUNDS,
+        "{} errors told their generation",
+        told.len()
+    );
     for (call, generation) in told {
         let leads_to = if generation % 2 == 1 {
             &first_seen

@@ -29,7 +29,10 @@ async fn calls_with_one_id_are_one_run_and_get_one_answer() {
     assert_eq!(shown(&first.unwrap().result), r#"{"n":1}"#);
     assert_eq!(shown(&second.unwrap().result), r#"{"n":1}"#);
     let third = bench.invocations().invoke(once("a")).await.unwrap();
-    assert_eq!(third.metadata().get("faas-upstream-request-id").unwrap(), "t-1");
+    assert_eq!(
+        third.metadata().get("faas-upstream-request-id").unwrap(),
+        "t-1"
+    );
     assert_eq!(
         shown(&third.into_inner().activation.unwrap().result),
         r#"{"n":1}"#
@@ -89,10 +92,17 @@ async fn a_failure_whose_outcome_is_unknown_is_kept_and_one_that_did_not_start_i
         Code::Unavailable
     );
     let again = told(&bench.invoke(once("a")).await.unwrap_err());
-    again.assert(Code::Unavailable, "UPSTREAM_UNAVAILABLE", "unknown", "gateway");
+    again.assert(
+        Code::Unavailable,
+        "UPSTREAM_UNAVAILABLE",
+        "unknown",
+        "gateway",
+    );
     assert_eq!(bench.upstream.received().len(), 1);
 
-    bench.upstream.push(fault(403, "80002", "SUB_ACC_NO_PERMISSION"));
+    bench
+        .upstream
+        .push(fault(403, "80002", "SUB_ACC_NO_PERMISSION"));
     assert_eq!(
         bench.invoke(once("b")).await.unwrap_err().code(),
         Code::PermissionDenied
@@ -106,14 +116,23 @@ async fn joining_ends_with_the_joiners_own_deadline() {
     let bench = Bench::new().await;
     bench.upstream.push(steps([Step::Stall]));
     let mut client = bench.invocations();
-    let first = tokio::spawn(async move { client.invoke(within(Duration::from_secs(5), once("a"))).await });
+    let first = tokio::spawn(async move {
+        client
+            .invoke(within(Duration::from_secs(5), once("a")))
+            .await
+    });
     bench.upstream.wait_received(1).await;
     let status = bench
         .invocations()
         .invoke(within(Duration::from_millis(200), once("a")))
         .await
         .unwrap_err();
-    told(&status).assert(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "unknown", "sidecar");
+    told(&status).assert(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "unknown",
+        "sidecar",
+    );
     first.abort();
 }
 
@@ -135,13 +154,19 @@ async fn asynchronous_runs_and_firings_are_kept_apart_and_once_each() {
             request_id: "a".to_owned(),
             ..FireTriggerRequest::default()
         };
-        let fired = bench.triggers().fire_trigger(request).await.unwrap().into_inner();
+        let fired = bench
+            .triggers()
+            .fire_trigger(request)
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!(fired.activation_id, ID);
     }
     assert_eq!(bench.upstream.received().len(), 2);
 }
 
-/// Hedging sends a call a second time without waiting (gRFC A6), and retries name the attempts before them.
+/// Hedging sends a call a second time without waiting (gRFC A6), and retries name the attempts
+/// before them.
 #[tokio::test]
 async fn retries_and_hedges_of_grpc_clients_run_each_call_once() {
     let bench = Bench::new().await;
@@ -203,8 +228,16 @@ async fn an_answer_that_is_too_large_to_keep_is_told_and_not_made_again() {
     bench.upstream.push(success(&large));
     assert_eq!(shown(&bench.invoke(once("a")).await.unwrap().result), large);
     let told = told(&bench.invoke(once("a")).await.unwrap_err());
-    told.assert(Code::ResourceExhausted, "ANSWER_NOT_KEPT", "completed", "sidecar");
-    assert_eq!(told.resource, Some(("activation".to_owned(), ID.to_owned())));
+    told.assert(
+        Code::ResourceExhausted,
+        "ANSWER_NOT_KEPT",
+        "completed",
+        "sidecar",
+    );
+    assert_eq!(
+        told.resource,
+        Some(("activation".to_owned(), ID.to_owned()))
+    );
     assert_eq!(told.pushback, Some(-1));
     assert_eq!(bench.upstream.received().len(), 1);
 }
@@ -215,7 +248,10 @@ async fn the_window_is_as_long_as_configured() {
     bench.upstream.push(success(r#"{"n":1}"#));
     bench.upstream.push(success(r#"{"n":2}"#));
     for expected in [r#"{"n":1}"#, r#"{"n":1}"#] {
-        assert_eq!(shown(&bench.invoke(once("a")).await.unwrap().result), expected);
+        assert_eq!(
+            shown(&bench.invoke(once("a")).await.unwrap().result),
+            expected
+        );
     }
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(

@@ -21,7 +21,9 @@ async fn a_function_that_failed_is_a_result_with_its_status() {
         ("APPLICATION_ERROR", ActivationStatus::ApplicationError),
         ("something new", ActivationStatus::Unspecified),
     ] {
-        bench.upstream.push(content(&failed(word, r#"{"error":"no"}"#)));
+        bench
+            .upstream
+            .push(content(&failed(word, r#"{"error":"no"}"#)));
         let run = bench.invoke(hello()).await.unwrap();
         assert_eq!(
             (run.status(), run.success, run.status_text.as_str()),
@@ -49,9 +51,10 @@ async fn a_502_or_500_with_an_activation_is_a_result_and_not_an_error() {
         );
     }
     // An activation id alone with an error status proves no outcome.
-    bench
-        .upstream
-        .push(http(502, &format!(r#"{{"content":{{"activationId":"{ID}"}}}}"#)));
+    bench.upstream.push(http(
+        502,
+        &format!(r#"{{"content":{{"activationId":"{ID}"}}}}"#),
+    ));
     bench.invoke(hello()).await.unwrap_err();
     assert_eq!(bench.upstream.received().len(), 4);
 }
@@ -160,7 +163,8 @@ async fn what_a_value_cannot_hold_is_told_by_inexact() {
 #[tokio::test]
 async fn the_answers_arm_is_the_one_asked_for_else_that_of_the_request_else_value() {
     let bench = Bench::new().await;
-    let is_text = |run: Activation| matches!(run.result.unwrap().encoding, Some(json::Encoding::Text(_)));
+    let is_text =
+        |run: Activation| matches!(run.result.unwrap().encoding, Some(json::Encoding::Text(_)));
     for (arguments, asked, expected) in [
         (Some(text("{}")), JsonEncoding::Unspecified, true),
         (Some(value("{}")), JsonEncoding::Unspecified, false),
@@ -183,9 +187,9 @@ async fn the_answers_arm_is_the_one_asked_for_else_that_of_the_request_else_valu
 async fn stored_parameters_are_exact_too() {
     let bench = Bench::new().await;
     let document = r#"{"n":9007199254740993,"z":1,"a":1.50}"#;
-    bench
-        .upstream
-        .push(content(&format!(r#"{{"name":"p","parameters":{document}}}"#)));
+    bench.upstream.push(content(&format!(
+        r#"{{"name":"p","parameters":{document}}}"#
+    )));
     let request = PutPackageRequest {
         package_name: "p".to_owned(),
         parameters: Some(text(document)),
@@ -207,9 +211,9 @@ async fn stored_parameters_are_exact_too() {
         (shown(&package.parameters).as_str(), package.inexact),
         (document, false)
     );
-    bench
-        .upstream
-        .push(content(&format!(r#"{{"name":"p","parameters":{document}}}"#)));
+    bench.upstream.push(content(&format!(
+        r#"{{"name":"p","parameters":{document}}}"#
+    )));
     let request = GetPackageRequest {
         package_name: "p".to_owned(),
         ..Default::default()
@@ -239,7 +243,15 @@ async fn trailers_tell_attempts_and_the_upstreams_request_id() {
         .list_packages(ListPackagesRequest::default())
         .await
         .unwrap();
-    let trailer = |name: &str| answer.metadata().get(name).unwrap().to_str().unwrap().to_owned();
+    let trailer = |name: &str| {
+        answer
+            .metadata()
+            .get(name)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
     assert_eq!(
         (
             trailer("faas-attempts").as_str(),

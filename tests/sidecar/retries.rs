@@ -22,10 +22,19 @@ async fn a_refused_connection_is_retried_and_told_as_not_started() {
     let mut bench = Bench::new().await;
     bench.upstream.shut().await;
     let told = told(&bench.invoke(hello()).await.unwrap_err());
-    told.assert(Code::Unavailable, "CONNECT_FAILED", "not_started", "network");
+    told.assert(
+        Code::Unavailable,
+        "CONNECT_FAILED",
+        "not_started",
+        "network",
+    );
     assert_eq!(told.attempts, Some(3));
     assert!(told.pushback.unwrap() > 0 && told.retry_after.is_some());
-    assert!(told.message.contains("nothing was sent"), "{}", told.message);
+    assert!(
+        told.message.contains("nothing was sent"),
+        "{}",
+        told.message
+    );
 }
 
 #[tokio::test]
@@ -65,7 +74,13 @@ async fn reads_puts_and_deletes_are_retried_after_5xx_and_lost_connections() {
         };
         bench.packages().delete_package(request).await.unwrap();
     }
-    assert!(bench.upstream.received().iter().all(|request| request.signed));
+    assert!(
+        bench
+            .upstream
+            .received()
+            .iter()
+            .all(|request| request.signed)
+    );
     assert_eq!(
         (bench.upstream.received().len(), bench.upstream.unused()),
         (30, 0)
@@ -89,7 +104,11 @@ async fn a_run_is_never_sent_again_once_its_bytes_have_left() {
         let bench = Bench::new().await;
         bench.upstream.push(failure.clone());
         let told = told(&bench.invoke(hello()).await.unwrap_err());
-        assert_eq!((told.attempts, told.pushback), (Some(1), Some(-1)), "{failure:?}");
+        assert_eq!(
+            (told.attempts, told.pushback),
+            (Some(1), Some(-1)),
+            "{failure:?}"
+        );
         assert_ne!(told.execution(), "not_started", "{failure:?}");
         assert_eq!(bench.upstream.received().len(), 1);
     }
@@ -119,7 +138,12 @@ async fn firing_and_linking_are_sent_once_too() {
         ..Default::default()
     };
     assert_eq!(
-        bench.triggers().fire_trigger(request).await.unwrap_err().code(),
+        bench
+            .triggers()
+            .fire_trigger(request)
+            .await
+            .unwrap_err()
+            .code(),
         Code::Unavailable
     );
     bench.upstream.push(html(503));
@@ -129,7 +153,12 @@ async fn firing_and_linking_are_sent_once_too() {
         ..Default::default()
     };
     assert_eq!(
-        bench.triggers().link_action(request).await.unwrap_err().code(),
+        bench
+            .triggers()
+            .link_action(request)
+            .await
+            .unwrap_err()
+            .code(),
         Code::Unavailable
     );
     assert_eq!(bench.upstream.received().len(), 2);
@@ -254,9 +283,12 @@ async fn retry_after_is_honoured_as_seconds_and_as_a_date() {
 
 #[tokio::test]
 async fn each_attempt_is_signed_afresh() {
-    let bench = Bench::with("retry: {initial_backoff: 40ms, max_backoff: 40ms, max_attempts: 4}").await;
+    let bench =
+        Bench::with("retry: {initial_backoff: 40ms, max_backoff: 40ms, max_attempts: 4}").await;
     for _ in 0..2 {
-        bench.upstream.push(html(503).after(Duration::from_millis(5)));
+        bench
+            .upstream
+            .push(html(503).after(Duration::from_millis(5)));
     }
     bench.upstream.push(content("[]"));
     bench.packages().list_packages(list()).await.unwrap();
@@ -282,13 +314,20 @@ async fn each_attempt_is_signed_afresh() {
 
 #[tokio::test]
 async fn attempts_end_with_max_attempts() {
-    let bench =
-        Bench::with("retry: {max_attempts: 2, initial_backoff: 1ms, budget: {min_per_second: 100}}").await;
+    let bench = Bench::with(
+        "retry: {max_attempts: 2, initial_backoff: 1ms, budget: {min_per_second: 100}}",
+    )
+    .await;
     for _ in 0..2 {
         bench.upstream.push(html(503));
     }
     let told = told(&bench.packages().list_packages(list()).await.unwrap_err());
-    told.assert(Code::Unavailable, "UPSTREAM_UNAVAILABLE", "unknown", "gateway");
+    told.assert(
+        Code::Unavailable,
+        "UPSTREAM_UNAVAILABLE",
+        "unknown",
+        "gateway",
+    );
     assert_eq!(
         (told.attempts, told.metadata["http_status"].as_str()),
         (Some(2), "503")
@@ -311,7 +350,8 @@ async fn an_outage_spends_the_budget_of_retries() {
 
 #[tokio::test]
 async fn retries_stay_within_the_deadline() {
-    let bench = Bench::with("retry: {max_attempts: 10, initial_backoff: 1s, max_backoff: 1s}").await;
+    let bench =
+        Bench::with("retry: {max_attempts: 10, initial_backoff: 1s, max_backoff: 1s}").await;
     bench.upstream.push(throttled().header("Retry-After", "10"));
     let began = std::time::Instant::now();
     let request = within(Duration::from_secs(8), list());
@@ -380,7 +420,12 @@ async fn what_an_earlier_attempt_may_have_done_is_not_forgotten() {
             .await
             .unwrap_err(),
     );
-    told.assert(Code::ResourceExhausted, "THROTTLE_LIMITED", "unknown", "gateway");
+    told.assert(
+        Code::ResourceExhausted,
+        "THROTTLE_LIMITED",
+        "unknown",
+        "gateway",
+    );
     assert!(
         told.message
             .ends_with("An earlier attempt may have been carried out."),
@@ -397,15 +442,20 @@ async fn what_an_earlier_attempt_may_have_done_is_not_forgotten() {
         })
         .await
         .unwrap_err();
-    assert_eq!(crate::support::details::told(&status).execution(), "unknown");
+    assert_eq!(
+        crate::support::details::told(&status).execution(),
+        "unknown"
+    );
 }
 
 #[tokio::test]
 async fn the_slots_of_a_target_are_bounded_and_the_queue_is_too() {
-    let bench = Bench::quick("limits: {max_in_flight: 1, max_queue: 1, queue_timeout: 200ms}").await;
+    let bench =
+        Bench::quick("limits: {max_in_flight: 1, max_queue: 1, queue_timeout: 200ms}").await;
     bench.upstream.push(steps([Step::Stall]));
     let mut client = bench.invocations();
-    let held = tokio::spawn(async move { client.invoke(within(Duration::from_secs(2), hello())).await });
+    let held =
+        tokio::spawn(async move { client.invoke(within(Duration::from_secs(2), hello())).await });
     bench.upstream.wait_received(1).await;
     let (first, second) = tokio::join!(bench.invoke(hello()), bench.invoke(hello()));
     let mut reasons = Vec::new();

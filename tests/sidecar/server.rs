@@ -36,10 +36,19 @@ fn about(service: &str) -> HealthCheckRequest {
 async fn health_knows_the_server_and_each_service_and_nothing_else() {
     let bench = Bench::new().await;
     for service in SERVICES.iter().copied().chain([""]) {
-        let answer = bench.health().check(about(service)).await.unwrap().into_inner();
+        let answer = bench
+            .health()
+            .check(about(service))
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!(answer.status(), ServingStatus::Serving, "{service}");
     }
-    let status = bench.health().check(about("faas.v1.Nothing")).await.unwrap_err();
+    let status = bench
+        .health()
+        .check(about("faas.v1.Nothing"))
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
     bare(&status);
     let list = bench
@@ -84,7 +93,8 @@ async fn reflection_lists_the_services_in_both_of_its_generations() {
             String::new(),
         )),
     };
-    let mut client = v1::server_reflection_client::ServerReflectionClient::new(bench.channel.clone());
+    let mut client =
+        v1::server_reflection_client::ServerReflectionClient::new(bench.channel.clone());
     let mut answers = client
         .server_reflection_info(tokio_stream::once(ask))
         .await
@@ -92,17 +102,23 @@ async fn reflection_lists_the_services_in_both_of_its_generations() {
         .into_inner();
     match answers.message().await.unwrap().unwrap().message_response {
         Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) => {
-            expected(list.service.into_iter().map(|service| service.name).collect());
+            expected(
+                list.service
+                    .into_iter()
+                    .map(|service| service.name)
+                    .collect(),
+            );
         }
         other => panic!("{other:?}"),
     }
     let ask = v1alpha::ServerReflectionRequest {
         host: String::new(),
-        message_request: Some(v1alpha::server_reflection_request::MessageRequest::ListServices(
-            String::new(),
-        )),
+        message_request: Some(
+            v1alpha::server_reflection_request::MessageRequest::ListServices(String::new()),
+        ),
     };
-    let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(bench.channel.clone());
+    let mut client =
+        v1alpha::server_reflection_client::ServerReflectionClient::new(bench.channel.clone());
     let mut answers = client
         .server_reflection_info(tokio_stream::once(ask))
         .await
@@ -110,7 +126,12 @@ async fn reflection_lists_the_services_in_both_of_its_generations() {
         .into_inner();
     match answers.message().await.unwrap().unwrap().message_response {
         Some(v1alpha::server_reflection_response::MessageResponse::ListServicesResponse(list)) => {
-            expected(list.service.into_iter().map(|service| service.name).collect());
+            expected(
+                list.service
+                    .into_iter()
+                    .map(|service| service.name)
+                    .collect(),
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -122,10 +143,13 @@ async fn reflection_describes_a_message_with_its_json_value() {
     let ask = v1::ServerReflectionRequest {
         host: String::new(),
         message_request: Some(
-            v1::server_reflection_request::MessageRequest::FileContainingSymbol("faas.v1.Json".to_owned()),
+            v1::server_reflection_request::MessageRequest::FileContainingSymbol(
+                "faas.v1.Json".to_owned(),
+            ),
         ),
     };
-    let mut client = v1::server_reflection_client::ServerReflectionClient::new(bench.channel.clone());
+    let mut client =
+        v1::server_reflection_client::ServerReflectionClient::new(bench.channel.clone());
     let mut answers = client
         .server_reflection_info(tokio_stream::once(ask))
         .await
@@ -134,7 +158,11 @@ async fn reflection_describes_a_message_with_its_json_value() {
     match answers.message().await.unwrap().unwrap().message_response {
         Some(v1::server_reflection_response::MessageResponse::FileDescriptorResponse(files)) => {
             let whole = files.file_descriptor_proto.concat();
-            assert!(whole.windows(21).any(|part| part == b"google.protobuf.Value"));
+            assert!(
+                whole
+                    .windows(21)
+                    .any(|part| part == b"google.protobuf.Value")
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -158,7 +186,12 @@ async fn unknown_methods_are_unimplemented_with_details() {
             .await
             .unwrap_err();
         let told = bare(&status);
-        told.assert(Code::Unimplemented, "METHOD_NOT_FOUND", "not_started", "sidecar");
+        told.assert(
+            Code::Unimplemented,
+            "METHOD_NOT_FOUND",
+            "not_started",
+            "sidecar",
+        );
     }
     bench.assert_healthy().await;
 }
@@ -172,15 +205,24 @@ async fn what_this_cloud_has_not_is_unimplemented_by_name() {
         activation_id: id,
         ..Default::default()
     };
-    let told =
-        crate::support::details::told(&bench.invocations().cancel_activation(request).await.unwrap_err());
+    let told = crate::support::details::told(
+        &bench
+            .invocations()
+            .cancel_activation(request)
+            .await
+            .unwrap_err(),
+    );
     told.assert(
         Code::Unimplemented,
         "OPERATION_NOT_SUPPORTED",
         "not_started",
         "sidecar",
     );
-    assert!(told.message.contains("CancelActivation"), "{}", told.message);
+    assert!(
+        told.message.contains("CancelActivation"),
+        "{}",
+        told.message
+    );
     let request = PublishActionVersionRequest {
         action_name: "a".to_owned(),
         ..Default::default()
@@ -255,7 +297,10 @@ async fn the_largest_code_archive_passes_and_so_does_the_answer_that_repeats_it(
                 ..Exec::default()
             }),
             limits: Some(Limits {
-                timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+                timeout: Some(prost_types::Duration {
+                    seconds: 1,
+                    nanos: 0,
+                }),
                 memory_mb: 128,
             }),
             vpc: vec![Vpc {
@@ -299,7 +344,10 @@ async fn a_gzip_answer_goes_to_a_caller_that_sent_gzip_and_to_no_other() {
             .get("grpc-encoding")
             .map(|name| name.to_str().unwrap());
         assert_eq!(packed, packs.then_some("gzip"));
-        assert_eq!(shown(&answer.into_inner().activation.unwrap().result), result);
+        assert_eq!(
+            shown(&answer.into_inner().activation.unwrap().result),
+            result
+        );
     }
 }
 
@@ -406,13 +454,19 @@ async fn a_drain_lets_calls_finish_and_takes_no_new_ones() {
     assert!(answer.into_inner().activation.unwrap().success);
     assert!(drained.await.unwrap(), "the drain did not end by itself");
     // An open health watch must not hold the drain back.
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
     assert_eq!(upstream.received().len(), 1);
 }
 
 #[tokio::test]
 async fn a_watch_for_an_unknown_service_holds_no_drain_back() {
-    let Bench { sidecar, channel, .. } = Bench::new().await;
+    let Bench {
+        sidecar, channel, ..
+    } = Bench::new().await;
     let mut watch = HealthClient::new(channel)
         .watch(about("nothing"))
         .await
@@ -424,7 +478,11 @@ async fn a_watch_for_an_unknown_service_holds_no_drain_back() {
     );
     let began = Instant::now();
     assert!(sidecar.drain().await);
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -480,7 +538,11 @@ async fn a_socket_file_left_by_a_killed_process_is_replaced() {
 fn try_start(listen: &str) -> String {
     use std::io::Write as _;
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    write!(file, "listen: {listen}\ntargets: {{main: {{provider: ncp}}}}\n").unwrap();
+    write!(
+        file,
+        "listen: {listen}\ntargets: {{main: {{provider: ncp}}}}\n"
+    )
+    .unwrap();
     let sources = faas_sidecar::config::Sources {
         file: Some(file.path().to_owned()),
         env: keys(),

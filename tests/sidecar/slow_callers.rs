@@ -48,7 +48,10 @@ async fn an_idle_connection_is_sent_away_and_its_caller_finds_back() {
             loop {
                 match next(&mut idle).await {
                     Some((GOAWAY, _, payload)) => {
-                        break (GOAWAY, u32::from_be_bytes(payload[4..8].try_into().unwrap()));
+                        break (
+                            GOAWAY,
+                            u32::from_be_bytes(payload[4..8].try_into().unwrap()),
+                        );
                     }
                     Some(_) => {}
                     None => panic!("ended without GOAWAY"),
@@ -129,14 +132,19 @@ async fn half_a_message_is_given_up_with_a_reason() {
     let request = http::Request::post(format!("http://{address}/faas.v1.InvocationService/Invoke"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
-        .body(StreamBody::new(Box::pin(half.chain(tokio_stream::pending()))))
+        .body(StreamBody::new(Box::pin(
+            half.chain(tokio_stream::pending()),
+        )))
         .unwrap();
     let answer = timeout(SOON, sender.send_request(request))
         .await
         .unwrap()
         .unwrap();
     let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
-    assert_eq!(header("grpc-status"), (Code::DeadlineExceeded as i32).to_string());
+    assert_eq!(
+        header("grpc-status"),
+        (Code::DeadlineExceeded as i32).to_string()
+    );
     assert!(
         header("grpc-message").contains("connections.message_timeout"),
         "{answer:?}"
@@ -186,7 +194,10 @@ async fn who_has_not_begun_holds_no_drain_back() {
     // Both have been accepted when a later one is answered.
     bench.assert_healthy().await;
     let began = tokio::time::Instant::now();
-    assert!(bench.sidecar.drain().await, "the drain did not end by itself");
+    assert!(
+        bench.sidecar.drain().await,
+        "the drain did not end by itself"
+    );
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     drop((silent, halting));
 }

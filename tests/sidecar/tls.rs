@@ -1,4 +1,5 @@
-//! The way out over TLS: our own authority, HTTP/2 where the server offers it, no certificate of strangers.
+//! The way out over TLS: our own authority, HTTP/2 where the server offers it, no certificate of
+//! strangers.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -39,7 +40,8 @@ impl Tls {
         let (seen, counted) = (Arc::clone(&versions), Arc::clone(&connections));
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let (acceptor, seen, counted) = (acceptor.clone(), Arc::clone(&seen), Arc::clone(&counted));
+                let (acceptor, seen, counted) =
+                    (acceptor.clone(), Arc::clone(&seen), Arc::clone(&counted));
                 tokio::spawn(async move {
                     let Ok(socket) = acceptor.accept(socket).await else {
                         return;
@@ -69,7 +71,13 @@ impl Tls {
     }
 
     /// A sidecar that leads here, with these further settings.
-    fn sidecar(&self, settings: &str) -> (Sidecar, PackageServiceClient<crate::support::patient::Patient>) {
+    fn sidecar(
+        &self,
+        settings: &str,
+    ) -> (
+        Sidecar,
+        PackageServiceClient<crate::support::patient::Patient>,
+    ) {
         let text = format!(
             "listen: \"127.0.0.1:0\"\ntargets:\n  main: {{provider: ncp, base_url: \"https://localhost:{}\"{settings}}}",
             self.port
@@ -80,7 +88,10 @@ impl Tls {
     }
 
     fn trusting(&self) -> String {
-        format!(", ca_file: {}, retry: {{max_attempts: 1}}", self.authority.file())
+        format!(
+            ", ca_file: {}, retry: {{max_attempts: 1}}",
+            self.authority.file()
+        )
     }
 }
 
@@ -124,7 +135,11 @@ async fn a_certificate_of_strangers_is_refused_and_nothing_is_sent() {
         .await
         .unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
-    assert!(error.message().contains("certificate"), "{}", error.message());
+    assert!(
+        error.message().contains("certificate"),
+        "{}",
+        error.message()
+    );
     let info = tonic_types::StatusExt::get_details_error_info(&error).unwrap();
     assert_eq!(info.metadata["execution"], "not_started");
     assert!(tls.versions.lock().unwrap().is_empty());

@@ -1,4 +1,5 @@
-//! One trace from the application through the sidecar's attempts to the cloud, as a collector receives it.
+//! One trace from the application through the sidecar's attempts to the cloud, as a collector
+//! receives it.
 
 use std::time::Duration;
 
@@ -72,7 +73,11 @@ async fn one_trace_shows_the_call_its_attempts_and_their_pauses() {
             idempotent: true,
             ..hello()
         };
-        bench.invocations().invoke(traced(harmless, "01")).await.unwrap();
+        bench
+            .invocations()
+            .invoke(traced(harmless, "01"))
+            .await
+            .unwrap();
         let spans = collector.wait(3).await;
         assert_eq!(spans.len(), 3);
         assert!(spans.iter().all(|span| span.trace == TRACE
@@ -82,7 +87,11 @@ async fn one_trace_shows_the_call_its_attempts_and_their_pauses() {
 
         let call = server(&spans);
         assert_eq!(
-            (call.name.as_str(), call.parent.as_str(), call.state.as_str()),
+            (
+                call.name.as_str(),
+                call.parent.as_str(),
+                call.state.as_str()
+            ),
             ("faas.v1.InvocationService/Invoke", CALLER, "vendor=1")
         );
         assert_eq!((call.flags & 1, call.status.0), (1, 0));
@@ -101,7 +110,10 @@ async fn one_trace_shows_the_call_its_attempts_and_their_pauses() {
                 ("faas.invocation_id", ID),
             ],
         );
-        assert_lacks(call, &["error.type", "faas_sidecar.kept", "faas_sidecar.reason"]);
+        assert_lacks(
+            call,
+            &["error.type", "faas_sidecar.kept", "faas_sidecar.reason"],
+        );
         let pauses: Vec<_> = call.events.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(pauses, ["faas_sidecar.back_off"]);
 
@@ -171,7 +183,10 @@ async fn a_trace_begins_here_when_the_caller_has_none() {
         .unwrap();
     let spans = collector.wait(2).await;
     let (call, attempt) = (server(&spans), clients(&spans)[0]);
-    assert_eq!((call.parent.as_str(), call.trace == attempt.trace), ("", true));
+    assert_eq!(
+        (call.parent.as_str(), call.trace == attempt.trace),
+        ("", true)
+    );
     assert_eq!(
         bench.upstream.only().header("traceparent").unwrap(),
         format!("00-{}-{}-01", call.trace, attempt.id)
@@ -209,7 +224,9 @@ async fn failures_and_repetitions_are_kept_even_when_sampling_is_off() {
     let collector = Collector::grpc().await;
     let bench = bench(&collector.env(&[("OTEL_TRACES_SAMPLER", "always_off")])).await;
     bench.upstream.push(content("[]"));
-    bench.upstream.push(fault(404, "80101", "PACKAGE_NOT_FOUND"));
+    bench
+        .upstream
+        .push(fault(404, "80101", "PACKAGE_NOT_FOUND"));
     bench.upstream.push(html(503));
     bench.upstream.push(content("[]"));
     let list = || ListPackagesRequest::default();
@@ -218,7 +235,11 @@ async fn failures_and_repetitions_are_kept_even_when_sampling_is_off() {
         ..GetPackageRequest::default()
     };
     bench.packages().list_packages(list()).await.unwrap();
-    let failed = bench.packages().get_package(traced(get, "00")).await.unwrap_err();
+    let failed = bench
+        .packages()
+        .get_package(traced(get, "00"))
+        .await
+        .unwrap_err();
     bench.packages().list_packages(list()).await.unwrap();
 
     let spans = collector.wait(5).await;
@@ -384,7 +405,10 @@ async fn a_wait_for_a_result_is_one_trace() {
     bench.invocations().invoke(request).await.unwrap();
     let spans = collector.wait(4).await;
     let call = server(&spans);
-    let methods: Vec<_> = clients(&spans).iter().map(|span| span.name.clone()).collect();
+    let methods: Vec<_> = clients(&spans)
+        .iter()
+        .map(|span| span.name.clone())
+        .collect();
     assert_eq!(methods, ["POST", "GET", "GET"]);
     assert!(clients(&spans).iter().all(|span| span.parent == call.id));
     assert!(
@@ -418,7 +442,11 @@ async fn a_call_with_a_request_id_is_one_trace() {
     let spans = collector.wait(2).await;
     assert_eq!(clients(&spans)[0].parent, server(&spans).id);
     // The second caller gets the stored answer, and its span no attempts of its own.
-    bench.invocations().invoke(traced(request, "01")).await.unwrap();
+    bench
+        .invocations()
+        .invoke(traced(request, "01"))
+        .await
+        .unwrap();
     let spans = collector.wait(3).await;
     assert_eq!((spans.len(), spans[2].kind), (3, 2));
 }
@@ -445,7 +473,10 @@ async fn a_dead_collector_changes_nothing_for_calls() {
             }
             let began = tokio::time::Instant::now();
             assert!(bench.sidecar.drain().await, "{protocol} {endpoint}");
-            assert!(began.elapsed() < Duration::from_secs(8), "{protocol} {endpoint}");
+            assert!(
+                began.elapsed() < Duration::from_secs(8),
+                "{protocol} {endpoint}"
+            );
         }
     }
 }
@@ -469,7 +500,10 @@ async fn what_is_left_is_exported_when_the_sidecar_ends() {
     assert_eq!(collector.spans().len(), 2);
     let (headers, _) = &collector.requests()[0];
     assert_eq!(
-        (headers[":path"].as_str(), headers["content-encoding"].as_str()),
+        (
+            headers[":path"].as_str(),
+            headers["content-encoding"].as_str()
+        ),
         ("/v1/traces", "gzip")
     );
 }
@@ -477,9 +511,11 @@ async fn what_is_left_is_exported_when_the_sidecar_ends() {
 #[tokio::test]
 async fn headers_for_the_collector_reach_it_and_nobody_else() {
     for collector in [Collector::http().await, Collector::grpc().await] {
-        let bench =
-            bench(&collector.env(&[("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20otlp-token")]))
-                .await;
+        let bench = bench(&collector.env(&[(
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "authorization=Bearer%20otlp-token",
+        )]))
+        .await;
         bench.upstream.push(content("[]"));
         bench
             .packages()
@@ -515,7 +551,10 @@ async fn no_value_of_the_variables_keeps_the_sidecar_from_starting() {
         ("OTEL_METRICS_EXPORTER", "prometheus"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "-1"),
-        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "sometimes"),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+            "sometimes",
+        ),
         ("OTEL_RESOURCE_ATTRIBUTES", "\u{e9},=,%zz=%zz"),
     ] {
         for carrier in ["grpc", "http/protobuf"] {

@@ -1,4 +1,5 @@
-//! An upstream that asks for a certificate, and files that change under way: each connection uses what was read last.
+//! An upstream that asks for a certificate, and files that change under way: each connection uses
+//! what was read last.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -29,9 +30,10 @@ async fn serve(own: &Identity, known: &Identity) -> u16 {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(known.cert.der().clone()).unwrap();
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-        .build()
-        .unwrap();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .unwrap();
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -107,7 +109,11 @@ async fn certificates_that_change_are_used_by_the_next_connection_and_broken_one
     put_authority(&strange);
     sidecar.refresh();
     let error = call(&sidecar).await.unwrap_err();
-    assert!(error.message().contains("certificate"), "{}", error.message());
+    assert!(
+        error.message().contains("certificate"),
+        "{}",
+        error.message()
+    );
     std::fs::write(at("ca.pem"), "no certificate").unwrap();
     put_mine(&mine);
     sidecar.refresh();
@@ -115,7 +121,10 @@ async fn certificates_that_change_are_used_by_the_next_connection_and_broken_one
     let problem = shown.borrow().problems["certificates of target main"]
         .text
         .clone();
-    assert!(problem.contains("ca.pem: holds no certificate"), "{problem}");
+    assert!(
+        problem.contains("ca.pem: holds no certificate"),
+        "{problem}"
+    );
     put_authority(&server);
     sidecar.refresh();
     call(&sidecar).await.unwrap();

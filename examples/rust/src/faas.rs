@@ -36,7 +36,8 @@ pub fn from_json<T: DeserializeOwned>(json: Json) -> serde_json::Result<T> {
 pub struct Failure {
     pub code: Code,
     pub reason: String,
-    /// Whether the function may have run: `not_started`, `unknown` or `completed`. Without details nobody knows.
+    /// Whether the function may have run: `not_started`, `unknown` or `completed`. Without details
+    /// nobody knows.
     pub execution: String,
     /// The fields of the request that break rules.
     pub fields: Vec<String>,
@@ -83,8 +84,8 @@ pub fn within<M>(limit: Duration, message: M) -> Request<M> {
     request
 }
 
-/// Makes a call until it goes well, five times at most and not past `limit`: tonic reads no service config. The
-/// sidecar's trailer `grpc-retry-pushback-ms` says when to repeat, or not to.
+/// Makes a call until it goes well, five times at most and not past `limit`: tonic reads no service
+/// config. The sidecar's trailer `grpc-retry-pushback-ms` says when to repeat, or not to.
 pub async fn retrying<M: Clone, R>(
     limit: Duration,
     message: M,
@@ -117,7 +118,8 @@ fn pushback(status: &Status) -> Option<Duration> {
     if let Some(told) = status.metadata().get("grpc-retry-pushback-ms") {
         return told.to_str().ok()?.parse().ok().map(Duration::from_millis);
     }
-    // The sidecar was not reached. Where a connection breaks later, nobody knows whether the function ran.
+    // The sidecar was not reached. Where a connection breaks later, nobody knows whether the
+    // function ran.
     let unconnected =
         successors(status.source(), |&error| error.source()).any(|error| error.is::<ConnectError>());
     unconnected.then_some(Duration::from_secs(2))

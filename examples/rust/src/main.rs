@@ -1,4 +1,5 @@
-//! Deploys a function through the sidecar and calls it: results, deadlines, cancelling, errors, retries, traces. ../README.md tells the steps.
+//! Deploys a function through the sidecar and calls it: results, deadlines, cancelling, errors,
+//! retries, traces. ../README.md tells the steps.
 
 mod faas;
 
@@ -134,7 +135,8 @@ impl Example {
         Ok(())
     }
 
-    /// A call is cancelled by dropping its future, here when the time is over; no status comes back then.
+    /// A call is cancelled by dropping its future, here when the time is over; no status comes back
+    /// then.
     async fn cancel(&self) -> Outcome {
         let request = self.order(3)?;
         let mut client = self.invocations();
@@ -173,7 +175,8 @@ impl Example {
         Ok(())
     }
 
-    /// Fills the target, which has room for one call, with a slow one: others are refused, and told when to come again.
+    /// Fills the target, which has room for one call, with a slow one: others are refused, and told
+    /// when to come again.
     async fn busy_and_retry(&self) -> Outcome {
         let request = within(LIMIT, self.order(2)?);
         let mut client = self.invocations();

@@ -19,7 +19,8 @@ fn literal(name: &[u8], value: &[u8]) -> Vec<u8> {
     [&[0x40][..], &text(name), &text(value)].concat()
 }
 
-/// What comes out of a connection with these frames, without its preface; the same whatever the pieces.
+/// What comes out of a connection with these frames, without its preface; the same whatever the
+/// pieces.
 fn passed(frames: &[Vec<u8>]) -> Vec<u8> {
     let written = [&[PREFACE.to_vec()], frames].concat().concat();
     fuzz(&written);
@@ -35,7 +36,10 @@ fn passed(frames: &[Vec<u8>]) -> Vec<u8> {
 #[test]
 fn the_path_that_c_core_sends_becomes_a_name() {
     let (path, name) = (b"tmp%2Fpod%2Ffaas.sock", b"tmp-2Fpod-2Ffaas.sock");
-    let at = C_CORE.windows(path.len()).position(|part| part == path).unwrap();
+    let at = C_CORE
+        .windows(path.len())
+        .position(|part| part == path)
+        .unwrap();
     let mut expected = C_CORE.to_vec();
     expected[at..at + name.len()].copy_from_slice(name);
     let settings = frame(4, 0, b"\0\x02\0\0\0\0");
@@ -79,13 +83,18 @@ fn the_name_may_be_spelt_in_other_ways() {
     assert!(passed(&[frame(HEADERS, 4, &coded)]).ends_with(b"\x04-run"));
     assert!(passed(&[frame(HEADERS, 4, &by_index)]).ends_with(b"\x03---"));
     // Longer than one byte of length can say, and as the second of two fields.
-    let long = [b"\x20\x86\0\x0a:authority\x7f\x80\x01".as_slice(), &[b'%'; 255]].concat();
+    let long = [
+        b"\x20\x86\0\x0a:authority\x7f\x80\x01".as_slice(),
+        &[b'%'; 255],
+    ]
+    .concat();
     assert!(passed(&[frame(HEADERS, 4, &long)]).ends_with(&[b'-'; 255]));
 }
 
 #[test]
 fn huffman_code_becomes_that_of_a_name_of_the_same_length() {
-    // From `unix:%2Ftmp%2Fwt%2Fcap2.sock`, as grpcurl writes it, to `unix:.2Ftmp.2Fwt.2Fcap2.sock`, and others.
+    // From `unix:%2Ftmp%2Fwt%2Fcap2.sock`, as grpcurl writes it, to `unix:.2Ftmp.2Fwt.2Fcap2.sock`,
+    // and others.
     let texts: [(&[u8], &[u8]); 6] = [
         (
             b"\xb6\xa3\x79\xb8\xa8\xb0\xa6\x9a\xd5\x16\x1f\x09\x54\x58\x48\x3a\xc4\xba\x0e\x4e\xbf",
@@ -131,14 +140,23 @@ fn nothing_else_is_touched() {
     let longer = literal(b":authoritys", b"a%b");
     let other = literal(b":authoritz", b"a%b");
     let plain = literal(b":authority", b"localhost");
-    // `host` of the static table, a value in Huffman code, a code that nothing in a name has, a name from the dynamic table.
+    // `host` of the static table, a value in Huffman code, a code that nothing in a name has, a
+    // name from the dynamic table.
     let indexed = [&[0x0f, 0x17, 0x03][..], b"a%b"].concat();
     let coded = [0x0f, 0x17, 0x86, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55];
     let endless = [0x41, 0x86, 0xff, 0xff, 0x55, 0x55, 0x55, 0x55];
     let referred = [&[0x7e, 0x03][..], b"a%b"].concat();
     let promise = frame(5, 4, &literal(b":authority", b"a%b"));
-    let frames = [&longer[..], &other, &plain, &indexed, &coded, &endless, &referred]
-        .map(|block| frame(HEADERS, 4, block));
+    let frames = [
+        &longer[..],
+        &other,
+        &plain,
+        &indexed,
+        &coded,
+        &endless,
+        &referred,
+    ]
+    .map(|block| frame(HEADERS, 4, block));
     assert_eq!(passed(&frames), frames.concat());
     assert_eq!(passed(std::slice::from_ref(&promise)), promise);
 }

@@ -30,7 +30,8 @@ pub(super) struct Life {
     pub(super) flooded: Notify,
     /// When the sending of the latest call's answer ends, for the task that carries it.
     latest: Mutex<Option<SendBy>>,
-    /// Pieces of answers that were given up, and wait in the connection as long as its caller reads nothing at all.
+    /// Pieces of answers that were given up, and wait in the connection as long as its caller reads
+    /// nothing at all.
     given_up: Mutex<Vec<Held>>,
     any_given_up: AtomicBool,
 }
@@ -53,8 +54,8 @@ impl Drop for Calling {
     }
 }
 
-/// Runs each call's task, and ends it when the time to send its answer is over: the stream is reset, and what waits of the
-/// answer is freed.
+/// Runs each call's task, and ends it when the time to send its answer is over: the stream is
+/// reset, and what waits of the answer is freed.
 #[derive(Clone)]
 pub(super) struct Carrier {
     pub(super) life: Arc<Life>,
@@ -84,18 +85,24 @@ impl Carrier {
     fn give_up(&self) {
         let mut held = Held::default();
         held.add(&self.memory, SEND_BUFFER + PIECE);
-        let mut given_up = self.life.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given_up = self
+            .life
+            .given_up
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         given_up.push(held);
         self.life.any_given_up.store(true, Ordering::Relaxed);
     }
 }
 
-/// The end of the time to send an answer. No timer runs before the answer is there and the caller does not take it at once.
+/// The end of the time to send an answer. No timer runs before the answer is there and the caller
+/// does not take it at once.
 async fn over(send_by: Option<SendBy>) {
     let mut timer = None;
     std::future::poll_fn(|context| {
         let Some(send_by) = send_by.as_ref().and_then(|send_by| send_by.get()) else {
-            // The task that asks has just looked at the call, and does so again when there is an answer.
+            // The task that asks has just looked at the call, and does so again when there is an
+            // answer.
             return Poll::Pending;
         };
         let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(*send_by)));

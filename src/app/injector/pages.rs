@@ -17,7 +17,8 @@ use crate::inject::{MAX_BODY, Verdict, review};
 /// A request that has not come whole by then is refused; the API server waits 30 s at most.
 const BODY: Duration = Duration::from_secs(10);
 
-/// Bytes of each body that need no room of their own: an ordinary pod is answered whatever large ones do.
+/// Bytes of each body that need no room of their own: an ordinary pod is answered whatever large
+/// ones do.
 const SMALL: usize = 32 << 10;
 /// Bytes of all bodies together beyond [`SMALL`] each.
 pub(super) const ROOM: usize = 8 << 20;
@@ -36,10 +37,15 @@ pub(super) async fn answer(request: Request<Incoming>, shared: &Shared) -> Respo
         "/inject" => match reviewed(request, shared).await {
             Ok(body) => response(StatusCode::OK, JSON, body),
             Err((status, why)) => {
-                warn!(status = status.as_u16(), "a request cannot be answered: {why}");
+                warn!(
+                    status = status.as_u16(),
+                    "a request cannot be answered: {why}"
+                );
                 let mut refused = response(status, TEXT, format!("{why}\n").into());
                 let (name, value) = match status {
-                    StatusCode::METHOD_NOT_ALLOWED => (header::ALLOW, HeaderValue::from_static("POST")),
+                    StatusCode::METHOD_NOT_ALLOWED => {
+                        (header::ALLOW, HeaderValue::from_static("POST"))
+                    }
                     StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, RETRY_AFTER),
                     _ => return refused,
                 };
@@ -89,7 +95,8 @@ async fn reviewed(request: Request<Incoming>, shared: &Shared) -> Result<Bytes, 
     }
     let (body, _held) = read(request.into_body(), &shared.room).await?;
     let template = shared.template.load_full();
-    let answered = review(&body, &template).map_err(|refused| (StatusCode::BAD_REQUEST, refused.message))?;
+    let answered =
+        review(&body, &template).map_err(|refused| (StatusCode::BAD_REQUEST, refused.message))?;
     let (namespace, pod) = (answered.namespace.as_str(), answered.name.as_str());
     match &answered.verdict {
         Verdict::Injected => info!(namespace, pod, "sidecar added"),
@@ -105,7 +112,10 @@ async fn reviewed(request: Request<Incoming>, shared: &Shared) -> Result<Bytes, 
 }
 
 /// The whole body, and the room that it takes while it is held.
-async fn read(body: Incoming, room: &Semaphore) -> Result<(Bytes, Vec<SemaphorePermit<'_>>), Refusal> {
+async fn read(
+    body: Incoming,
+    room: &Semaphore,
+) -> Result<(Bytes, Vec<SemaphorePermit<'_>>), Refusal> {
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(too_large());
     }
@@ -118,12 +128,22 @@ async fn read(body: Incoming, room: &Semaphore) -> Result<(Bytes, Vec<SemaphoreP
     }
 }
 
-async fn collect(mut body: Incoming, room: &Semaphore) -> Result<(Bytes, Vec<SemaphorePermit<'_>>), Refusal> {
+async fn collect(
+    mut body: Incoming,
+    room: &Semaphore,
+) -> Result<(Bytes, Vec<SemaphorePermit<'_>>), Refusal> {
     let (mut bytes, mut held) = (BytesMut::new(), Vec::new());
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|why| (StatusCode::BAD_REQUEST, format!("the body broke off ({why})")))?;
+        let frame = frame.map_err(|why| {
+            (
+                StatusCode::BAD_REQUEST,
+                format!("the body broke off ({why})"),
+            )
+        })?;
         // Trailers say nothing to a webhook.
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         let (before, after) = (bytes.len().max(SMALL), bytes.len() + data.len());
         if after > MAX_BODY {
             return Err(too_large());

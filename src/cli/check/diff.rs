@@ -1,4 +1,5 @@
-//! `check --diff`: what a configuration would change against a running sidecar's, or against another file's.
+//! `check --diff`: what a configuration would change against a running sidecar's, or against
+//! another file's.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -32,8 +33,8 @@ pub enum Base {
 impl FromStr for Base {
     type Err = String;
 
-    /// A host and a port are an address, and so is `unix:` with a path; everything else is a file. `./` before it makes any
-    /// name a file.
+    /// A host and a port are an address, and so is `unix:` with a path; everything else is a file.
+    /// `./` before it makes any name a file.
     fn from_str(text: &str) -> Result<Self, String> {
         if text.starts_with("unix:") {
             return Ok(Self::Sidecar(text.to_owned()));
@@ -80,7 +81,10 @@ pub(super) fn run(
             match read(&sources, io) {
                 Ok(config) => value(&config),
                 Err(exit) => {
-                    io.complain(&format!("in {}, which was to be compared with", file.display()));
+                    io.complain(&format!(
+                        "in {}, which was to be compared with",
+                        file.display()
+                    ));
                     return exit;
                 }
             }
@@ -130,7 +134,10 @@ fn read_page(mut stream: impl Read + Write, host: &str) -> Result<Value, String>
     let ask = format!("GET /config HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(ask.as_bytes()).map_err(told)?;
     let mut answer = String::new();
-    stream.take(MAX_PAGE).read_to_string(&mut answer).map_err(told)?;
+    stream
+        .take(MAX_PAGE)
+        .read_to_string(&mut answer)
+        .map_err(told)?;
     let not_ours = || "no page /config of a sidecar came; is this its admin address?".to_owned();
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(not_ours)?;
     if !head.starts_with("HTTP/1.1 200 ") {
@@ -154,7 +161,10 @@ mod tests {
         assert_eq!("127.0.0.1:9901".parse(), sidecar("127.0.0.1:9901"));
         assert_eq!("http://pod:9901/".parse(), sidecar("pod:9901"));
         assert_eq!("[::1]:1".parse(), sidecar("[::1]:1"));
-        assert_eq!("unix:/run/admin.sock".parse(), sidecar("unix:/run/admin.sock"));
+        assert_eq!(
+            "unix:/run/admin.sock".parse(),
+            sidecar("unix:/run/admin.sock")
+        );
         for file in ["old.yaml", "/etc/faas.yaml", "./a:1", "a:b"] {
             assert_eq!(file.parse(), Ok(Base::File(file.into())));
         }

@@ -1,4 +1,5 @@
-//! `check --online`: are the targets' hosts there, and what time do they have? One unsigned request to each.
+//! `check --online`: are the targets' hosts there, and what time do they have? One unsigned request
+//! to each.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use crate::env::Env;
 
 /// How long one host may take to answer.
 const WITHIN: Duration = Duration::from_secs(10);
-/// Closer than this the measure tells nothing: a host's time counts whole seconds, and the way there takes some.
+/// Closer than this the measure tells nothing: a host's time counts whole seconds, and the way
+/// there takes some.
 const AGREES_MS: u64 = 5_000;
 /// The sidecar logs a warning from here on.
 const TELL_MS: u64 = 60_000;
@@ -29,9 +31,9 @@ pub(super) fn check(config: &Config, env: &Env, io: &mut Io<'_>) -> Exit {
                 }
                 let found = asked.map_or_else(|error| error.message.clone(), told);
                 let places = target.provider.places();
-                let host = places
-                    .first()
-                    .map_or("", |place| &place.url[Position::BeforeHost..Position::AfterPort]);
+                let host = places.first().map_or("", |place| {
+                    &place.url[Position::BeforeHost..Position::AfterPort]
+                });
                 io.complain(&format!("{} ({host}): {found}", target.name));
             }
             exit
@@ -46,7 +48,8 @@ pub(super) fn check(config: &Config, env: &Env, io: &mut Io<'_>) -> Exit {
 /// What is said of a host's clock, when this machine's is so far ahead of it (negative: behind).
 fn told(ahead_ms: Option<i64>) -> String {
     let Some(ahead) = ahead_ms else {
-        return "answers without a time, so this machine's clock must be right by itself".to_owned();
+        return "answers without a time, so this machine's clock must be right by itself"
+            .to_owned();
     };
     if ahead.unsigned_abs() < AGREES_MS {
         return "this machine's clock agrees with its".to_owned();

@@ -1,4 +1,5 @@
-//! `tonic::Status` → [`Failure`]: the error details that the sidecar sends, as rows for people and programs.
+//! `tonic::Status` → [`Failure`]: the error details that the sidecar sends, as rows for people and
+//! programs.
 
 use std::collections::HashMap;
 
@@ -38,7 +39,10 @@ pub(in crate::cli) fn failure(status: &Status) -> Failure {
     if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
         rows.push(("retry_after".to_owned(), format!("{delay:?}")));
     }
-    for violation in details.quota_failure().map_or(&[][..], |quota| &quota.violations) {
+    for violation in details
+        .quota_failure()
+        .map_or(&[][..], |quota| &quota.violations)
+    {
         rows.push((
             "quota".to_owned(),
             format!("{}: {}", violation.subject, violation.description),
@@ -51,9 +55,14 @@ pub(in crate::cli) fn failure(status: &Status) -> Failure {
         ));
     }
     for link in details.help().map_or(&[][..], |help| &help.links) {
-        rows.push(("help".to_owned(), format!("{}: {}", link.description, link.url)));
+        rows.push((
+            "help".to_owned(),
+            format!("{}: {}", link.description, link.url),
+        ));
     }
-    let fields = details.bad_request().map_or(&[][..], |bad| &bad.field_violations);
+    let fields = details
+        .bad_request()
+        .map_or(&[][..], |bad| &bad.field_violations);
     Failure {
         code: code_name(status.code()).to_owned(),
         message: status.message().to_owned(),
@@ -66,7 +75,8 @@ pub(in crate::cli) fn failure(status: &Status) -> Failure {
     }
 }
 
-/// A status without details: this program's own clock, a broken connection, or something that is no sidecar.
+/// A status without details: this program's own clock, a broken connection, or something that is no
+/// sidecar.
 fn bare(status: &Status) -> Failure {
     let mut facts = HashMap::from([("execution".to_owned(), "unknown".to_owned())]);
     add_trailers(status, &mut facts);
@@ -97,7 +107,9 @@ fn add_trailers(status: &Status, facts: &mut HashMap<String, String>) {
             .get(trailer)
             .and_then(|value| value.to_str().ok())
         {
-            facts.entry(fact.to_owned()).or_insert_with(|| value.to_owned());
+            facts
+                .entry(fact.to_owned())
+                .or_insert_with(|| value.to_owned());
         }
     }
 }
@@ -137,7 +149,12 @@ mod tests {
         let mut metadata = MetadataMap::new();
         metadata.insert("faas-attempts", "2".parse().unwrap());
         metadata.insert("faas-activation-id", "run-1".parse().unwrap());
-        let status = Status::with_error_details_and_metadata(Code::InvalidArgument, "bad", details, metadata);
+        let status = Status::with_error_details_and_metadata(
+            Code::InvalidArgument,
+            "bad",
+            details,
+            metadata,
+        );
         let failure = failure(&status);
         assert_eq!(
             (failure.code.as_str(), failure.reason.as_str()),
@@ -174,6 +191,10 @@ mod tests {
             ("DEADLINE_EXCEEDED", "unknown")
         );
         let broken = failure(&Status::unknown("h2 protocol error"));
-        assert!(broken.message.contains("h2 protocol error"), "{}", broken.message);
+        assert!(
+            broken.message.contains("h2 protocol error"),
+            "{}",
+            broken.message
+        );
     }
 }

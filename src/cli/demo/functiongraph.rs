@@ -15,8 +15,9 @@ use crate::proto::action_service_client::ActionServiceClient;
 use crate::proto::exec::Code;
 use crate::proto::invocation_service_client::InvocationServiceClient;
 use crate::proto::{
-    Action, Activation, ActivationStatus, AsyncInvokeConfig, DeleteActionRequest, Exec, GetActivationRequest,
-    InvokeAsyncRequest, InvokeRequest, Limits, PutActionRequest, PutAsyncInvokeConfigRequest,
+    Action, Activation, ActivationStatus, AsyncInvokeConfig, DeleteActionRequest, Exec,
+    GetActivationRequest, InvokeAsyncRequest, InvokeRequest, Limits, PutActionRequest,
+    PutAsyncInvokeConfigRequest,
 };
 
 const CODE: &str = "\
@@ -77,7 +78,9 @@ impl Application {
             ),
             sends: &[404, 200],
         };
-        let answer = stage.ok(step, self.actions.put_action(put_action())).await?;
+        let answer = stage
+            .ok(step, self.actions.put_action(put_action()))
+            .await?;
         let action = answer.action.unwrap_or_default();
         ensure(
             action.name == ACTION && action.resource_id.starts_with("urn:fss:"),
@@ -90,14 +93,26 @@ impl Application {
         let step = Step {
             title: "Call it, and ask for its log",
             method: "InvocationService/Invoke",
-            request: format!("action_name: {ACTION}, arguments: {{\"name\":\"World\"}}, include_logs"),
+            request: format!(
+                "action_name: {ACTION}, arguments: {{\"name\":\"World\"}}, include_logs"
+            ),
             sends: &[200],
         };
         let run = self.run(stage, step, r#"{"name":"World"}"#, true).await?;
-        let logged = run.logs.iter().find(|line| line.contains("called for World"));
+        let logged = run
+            .logs
+            .iter()
+            .find(|line| line.contains("called for World"));
         ensure(
             run.success && logged.is_some() && text(&run) == r#"{"message":"Hello, World!"}"#,
-            || format!("Invoke answered {} {} {:?}", status(&run), text(&run), run.logs),
+            || {
+                format!(
+                    "Invoke answered {} {} {:?}",
+                    status(&run),
+                    text(&run),
+                    run.logs
+                )
+            },
         )?;
         let mut lines = vec![format!("OK: {} {}", status(&run), text(&run))];
         lines.extend(logged.map(|line| format!("log: {line}")));
@@ -113,7 +128,8 @@ impl Application {
         };
         let run = self.run(stage, step, "{}", false).await?;
         ensure(
-            run.status() == ActivationStatus::DeveloperError && text(&run).contains("name is missing"),
+            run.status() == ActivationStatus::DeveloperError
+                && text(&run).contains("name is missing"),
             || {
                 format!(
                     "Invoke of a function that throws answered {} {}",
@@ -174,7 +190,9 @@ impl Application {
             arguments: Some(json(r#"{"name":"World"}"#)),
             ..InvokeAsyncRequest::default()
         };
-        let answer = stage.ok(step, self.invocations.invoke_async(request)).await?;
+        let answer = stage
+            .ok(step, self.invocations.invoke_async(request))
+            .await?;
         let started = answer.activation.unwrap_or_default();
         ensure(
             started.status() == ActivationStatus::Queued && !started.activation_id.is_empty(),
@@ -196,14 +214,21 @@ impl Application {
         let step = Step {
             title: "Read its record when it is over: status and times; this cloud keeps no result",
             method: "InvocationService/GetActivation",
-            request: format!("action_name: {ACTION}, activation_id: {}", started.activation_id),
+            request: format!(
+                "action_name: {ACTION}, activation_id: {}",
+                started.activation_id
+            ),
             sends: &[200],
         };
         let request = get_activation(&started.activation_id);
-        let answer = stage.ok(step, self.invocations.get_activation(request)).await?;
+        let answer = stage
+            .ok(step, self.invocations.get_activation(request))
+            .await?;
         let record = answer.activation.unwrap_or_default();
         ensure(
-            record.success && record.activation_id == started.activation_id && record.end_time.is_some(),
+            record.success
+                && record.activation_id == started.activation_id
+                && record.end_time.is_some(),
             || {
                 format!(
                     "GetActivation answered {} {:?}",

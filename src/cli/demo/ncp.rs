@@ -13,8 +13,9 @@ use crate::proto::exec::Code;
 use crate::proto::invocation_service_client::InvocationServiceClient;
 use crate::proto::package_service_client::PackageServiceClient;
 use crate::proto::{
-    Action, ActionType, Activation, DeleteActionRequest, DeletePackageRequest, Exec, GetActivationRequest,
-    GetPackageRequest, InvokeRequest, JsonEncoding, Limits, PutActionRequest, PutPackageRequest, Vpc,
+    Action, ActionType, Activation, DeleteActionRequest, DeletePackageRequest, Exec,
+    GetActivationRequest, GetPackageRequest, InvokeRequest, JsonEncoding, Limits, PutActionRequest,
+    PutPackageRequest, Vpc,
 };
 
 const CODE: &str = "\
@@ -98,13 +99,19 @@ impl Application {
             )
             .await?;
         let action = answer.action.unwrap_or_default();
-        ensure(action.name == ACTION && action.package_name == PACKAGE, || {
-            format!(
-                "PutAction answered the action {}/{}",
-                action.package_name, action.name
-            )
-        })?;
-        stage.got(&[format!("OK: action {}/{}", action.package_name, action.name)])
+        ensure(
+            action.name == ACTION && action.package_name == PACKAGE,
+            || {
+                format!(
+                    "PutAction answered the action {}/{}",
+                    action.package_name, action.name
+                )
+            },
+        )?;
+        stage.got(&[format!(
+            "OK: action {}/{}",
+            action.package_name, action.name
+        )])
     }
 
     async fn call(&mut self, stage: &mut Stage<'_, '_>) -> Result<Activation, Unexpected> {
@@ -126,11 +133,18 @@ impl Application {
         Ok(run)
     }
 
-    async fn read_back(&mut self, stage: &mut Stage<'_, '_>, ran: &Activation) -> Result<(), Unexpected> {
+    async fn read_back(
+        &mut self,
+        stage: &mut Stage<'_, '_>,
+        ran: &Activation,
+    ) -> Result<(), Unexpected> {
         let step = Step {
             title: "Read the record of that run, with its log",
             method: "InvocationService/GetActivation",
-            request: format!("action_name: {ACTION}, activation_id: {}", ran.activation_id),
+            request: format!(
+                "action_name: {ACTION}, activation_id: {}",
+                ran.activation_id
+            ),
             sends: &[200],
         };
         let request = GetActivationRequest {
@@ -145,7 +159,10 @@ impl Application {
             .await?
             .activation
             .unwrap_or_default();
-        let logged = record.logs.iter().any(|line| line.ends_with("called for World"));
+        let logged = record
+            .logs
+            .iter()
+            .any(|line| line.ends_with("called for World"));
         ensure(
             logged && record.activation_id == ran.activation_id && text(&record) == text(ran),
             || {
@@ -182,13 +199,16 @@ impl Application {
             .await?
             .activation
             .unwrap_or_default();
-        ensure(!run.success && text(&run).contains("name is missing"), || {
-            format!(
-                "Invoke of a function that throws answered {} {}",
-                status(&run),
-                text(&run)
-            )
-        })?;
+        ensure(
+            !run.success && text(&run).contains("name is missing"),
+            || {
+                format!(
+                    "Invoke of a function that throws answered {} {}",
+                    status(&run),
+                    text(&run)
+                )
+            },
+        )?;
         stage.got(&[format!("OK: {} {}", status(&run), text(&run))])
     }
 
@@ -250,7 +270,9 @@ impl Application {
             package_name: package_name.clone(),
             ..DeletePackageRequest::default()
         };
-        stage.ok(step, self.packages.delete_package(request)).await?;
+        stage
+            .ok(step, self.packages.delete_package(request))
+            .await?;
         stage.got(&["OK".to_owned()])?;
 
         // Not shown: that it is really gone.

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::stage::Step;
 use crate::emulator::RecordedRequest;
 
-/// Headers that any HTTP client sends, which say nothing about the sidecar; and the project, which the path names too.
+/// Headers that any HTTP client sends, which say nothing about the sidecar; and the project, which
+/// the path names too.
 const ROUTINE: [&str; 7] = [
     "accept",
     "accept-encoding",

@@ -1,4 +1,5 @@
-//! Where a scenario plays: an emulated cloud, a sidecar led to it, a gRPC connection to that, and the audience.
+//! Where a scenario plays: an emulated cloud, a sidecar led to it, a gRPC connection to that, and
+//! the audience.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,7 +51,11 @@ pub(super) struct Step<'t> {
 
 /// The settings of a demo's sidecar; with no file, the target is the default one.
 pub(super) fn settings() -> Result<Config, Unexpected> {
-    let flags = [("listen", "127.0.0.1:0"), ("threads", "1"), ("admin", "off")];
+    let flags = [
+        ("listen", "127.0.0.1:0"),
+        ("threads", "1"),
+        ("admin", "off"),
+    ];
     config::load(&Sources {
         file: None,
         flags: BTreeMap::from(flags.map(|(key, value)| (key, value.to_owned()))),
@@ -67,7 +72,8 @@ impl<'s, 'io> Stage<'s, 'io> {
         let emulators = Emulators::start(config, &EmulatedClouds::default())
             .await
             .map_err(|why| fault(&why))?;
-        let sidecar = Sidecar::start(emulators.config(), &emulators.env()).map_err(|why| fault(&why))?;
+        let sidecar =
+            Sidecar::start(emulators.config(), &emulators.env()).map_err(|why| fault(&why))?;
         let Some(address) = sidecar.tcp() else {
             return Err(Unexpected("the sidecar has no TCP address".to_owned()));
         };
@@ -159,7 +165,8 @@ impl<'s, 'io> Stage<'s, 'io> {
         })
     }
 
-    /// Ends the sidecar as a SIGTERM would; answers how many steps were played and how many requests went out.
+    /// Ends the sidecar as a SIGTERM would; answers how many steps were played and how many
+    /// requests went out.
     pub(super) async fn clear(self) -> Result<(usize, usize), Unexpected> {
         drop(self.client);
         if self.sidecar.drain().await {
@@ -190,7 +197,8 @@ fn check(step: &Step<'_>, sent: &[RecordedRequest], secrets: &[String]) -> Resul
                 step.method
             ));
         }
-        let holds_secret = |bytes: &[u8]| secrets.iter().any(|secret| holds(bytes, secret.as_bytes()));
+        let holds_secret =
+            |bytes: &[u8]| secrets.iter().any(|secret| holds(bytes, secret.as_bytes()));
         if holds_secret(&request.body)
             || request
                 .headers

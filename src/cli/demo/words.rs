@@ -12,7 +12,11 @@ pub(super) fn json(text: &str) -> Json {
 
 /// The result as JSON text, which was asked for.
 pub(super) fn text(run: &Activation) -> &str {
-    match run.result.as_ref().and_then(|result| result.encoding.as_ref()) {
+    match run
+        .result
+        .as_ref()
+        .and_then(|result| result.encoding.as_ref())
+    {
         Some(Encoding::Text(text)) => text,
         _ => "",
     }

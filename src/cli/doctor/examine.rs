@@ -87,8 +87,16 @@ fn configuration(config: &Config) -> Step {
         Some(file) => format!("{} is right", file.display()),
         None => "no file: one target, default, NAVER Cloud in Korea".to_owned(),
     };
-    let names: Vec<Value> = config.targets.keys().map(|name| name.as_str().into()).collect();
-    Step::ok("configuration", format!("{file}, {} target(s)", names.len())).with("targets", names)
+    let names: Vec<Value> = config
+        .targets
+        .keys()
+        .map(|name| name.as_str().into())
+        .collect();
+    Step::ok(
+        "configuration",
+        format!("{file}, {} target(s)", names.len()),
+    )
+    .with("targets", names)
 }
 
 async fn one(
@@ -108,7 +116,8 @@ async fn one(
     // Read once already, when the targets were made.
     let tls = app::target_tls(settings).ok().flatten();
     for place in target.provider.places() {
-        for step in network::steps(&place.url, tls.as_ref(), settings.timeouts.connect, ends).await {
+        for step in network::steps(&place.url, tls.as_ref(), settings.timeouts.connect, ends).await
+        {
             if step.is_failure() {
                 lost.get_or_insert(step.name);
             }
@@ -172,9 +181,9 @@ fn credentials(target: &Target) -> Step {
         .as_ref()
         .map_or_else(String::new, |print| format!(", key {print}"));
     let kind = if key.temporary { ", temporary" } else { "" };
-    let life = key
-        .expires_in
-        .map_or_else(String::new, |left| format!(", good for {} s", left.as_secs()));
+    let life = key.expires_in.map_or_else(String::new, |left| {
+        format!(", good for {} s", left.as_secs())
+    });
     let fact = format!("{}{which}{kind}{life}", key.source);
     detailed(match key.doubt {
         Some(cause) => {
@@ -198,7 +207,8 @@ async fn clock_step(target: &Target, ends: Instant) -> (Step, Option<i64>) {
     {
         Ok(skew_ms) => skew_ms,
         Err(error) => {
-            let finding = Finding::likely(Cause::Unreachable, error.message.trim_end_matches('.'), &[]);
+            let finding =
+                Finding::likely(Cause::Unreachable, error.message.trim_end_matches('.'), &[]);
             return (Step::caused("clock", finding), None);
         }
     };
@@ -245,7 +255,10 @@ async fn read(
     let outcome = target.provider.try_read(&mut call).await;
     let (step, readable) = match outcome {
         Ok(fact) => (Step::ok("read", fact), Ok(())),
-        Err(error) => (caused("read", target, &error, skew_ms, ends).await, Err("read")),
+        Err(error) => (
+            caused("read", target, &error, skew_ms, ends).await,
+            Err("read"),
+        ),
     };
     let step = step.with("upstream_request_id", call.upstream_request_id.clone());
     let took = began.elapsed();
@@ -299,7 +312,10 @@ async fn caused(
     let finding = match timeout_at(ends, search).await {
         Ok(finding) => finding,
         Err(_) => {
-            let fact = format!("{} There was no time left to look for the cause", error.message);
+            let fact = format!(
+                "{} There was no time left to look for the cause",
+                error.message
+            );
             Finding::likely(Cause::Unknown, fact, &[])
         }
     };

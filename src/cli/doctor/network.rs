@@ -18,7 +18,12 @@ use crate::transport::survey::{self, Failure, Handshake, Problem};
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Name, TCP and TLS of one host. The steps are always three.
-pub(super) async fn steps(url: &Url, tls: Option<&Tls>, connect: Duration, ends: Instant) -> [Step; 3] {
+pub(super) async fn steps(
+    url: &Url,
+    tls: Option<&Tls>,
+    connect: Duration,
+    ends: Instant,
+) -> [Step; 3] {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(443);
     let began = Instant::now();
@@ -78,7 +83,10 @@ fn timed(step: Step, began: Instant) -> Step {
 }
 
 fn resolved(host: &str, addresses: &[SocketAddr]) -> Step {
-    let shown: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    let shown: Vec<_> = addresses
+        .iter()
+        .map(|address| address.ip().to_string())
+        .collect();
     Step::ok("dns", shown.join(", "))
         .of(host)
         .with("addresses", shown)
@@ -90,7 +98,10 @@ fn failed(name: &'static str, why: &Failure) -> Step {
             "no_address",
             "Check the spelling of base_url or region, and this machine's name servers (/etc/resolv.conf; in a cluster CoreDNS).",
         ),
-        Problem::Refused => ("refused", "Check the port of base_url, and that the server runs."),
+        Problem::Refused => (
+            "refused",
+            "Check the port of base_url, and that the server runs.",
+        ),
         Problem::Timeout => (
             "timeout",
             "Let this machine out to the host: a firewall, a security group or a network policy drops the packets.",

@@ -1,6 +1,7 @@
 //! The outcome: steps in their order, as a table for people or a document for programs.
 //!
-//! The document (`schema` 1) is stable: fields are added, never renamed. `docs/operations.md` ("doctor") describes it.
+//! The document (`schema` 1) is stable: fields are added, never renamed. `docs/operations.md`
+//! ("doctor") describes it.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -84,14 +85,22 @@ impl Step {
         Self::new(name, Status::Ok, fact)
     }
 
-    pub(super) fn warn(name: &'static str, fact: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub(super) fn warn(
+        name: &'static str,
+        fact: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
         Self {
             fix: Some(fix.into()),
             ..Self::new(name, Status::Warn, fact)
         }
     }
 
-    pub(super) fn fail(name: &'static str, fact: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub(super) fn fail(
+        name: &'static str,
+        fact: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
         Self {
             fix: Some(fix.into()),
             ..Self::new(name, Status::Fail, fact)
@@ -288,7 +297,11 @@ mod tests {
         let read = &document["steps"][2];
         assert_eq!(
             (&read["cause"], &read["certain"], &read["also_possible"]),
-            (&json!("key_or_secret"), &json!(false), &json!(["header_changed"]))
+            (
+                &json!("key_or_secret"),
+                &json!(false),
+                &json!(["header_changed"])
+            )
         );
         assert_eq!(document["steps"][3]["because"], "read");
         assert_eq!(document["steps"][0]["data"]["targets"], 2);

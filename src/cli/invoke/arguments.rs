@@ -1,5 +1,5 @@
-//! `--json` and `--param` → one JSON document. No value is parsed into a tree: numbers of any size and
-//! spelling arrive as they were given.
+//! `--json` and `--param` → one JSON document. No value is parsed into a tree: numbers of any size
+//! and spelling arrive as they were given.
 
 use std::fmt;
 use std::io::Read;
@@ -39,10 +39,20 @@ impl FromStr for Param {
 }
 
 /// The document: what `--json` says, with each parameter put in.
-pub(super) fn document(json: Option<&str>, params: &[Param], input: &mut dyn Read) -> Result<String, String> {
+pub(super) fn document(
+    json: Option<&str>,
+    params: &[Param],
+    input: &mut dyn Read,
+) -> Result<String, String> {
     for (index, param) in params.iter().enumerate() {
-        if params[..index].iter().any(|earlier| earlier.name == param.name) {
-            return Err(format!("--param {} is given twice; give it once", param.name));
+        if params[..index]
+            .iter()
+            .any(|earlier| earlier.name == param.name)
+        {
+            return Err(format!(
+                "--param {} is given twice; give it once",
+                param.name
+            ));
         }
     }
     let text = match json {
@@ -75,9 +85,8 @@ fn read(source: &str, input: &mut dyn Read) -> Result<String, String> {
         };
     }
     match source.strip_prefix('@') {
-        Some(file) => {
-            std::fs::read_to_string(file).map_err(|error| format!("{file} cannot be read ({error})"))
-        }
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| format!("{file} cannot be read ({error})")),
         None => Ok(source.to_owned()),
     }
 }
@@ -190,7 +199,11 @@ mod tests {
                 .unwrap_err()
                 .contains("/no/such cannot be read")
         );
-        assert!(made(Some("{"), &[], "").unwrap_err().contains("is not JSON"));
+        assert!(
+            made(Some("{"), &[], "")
+                .unwrap_err()
+                .contains("is not JSON")
+        );
         assert!(made(Some("{} x"), &[], "").is_err());
         assert!(
             made(Some("[1]"), &["a=1"], "")

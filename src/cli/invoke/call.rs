@@ -1,5 +1,5 @@
-//! The call itself: [`InvokeInput`] → one gRPC call (a second for a log that is kept elsewhere) → [`Report`] or [`Failure`]. JSON goes and comes as text, so that no
-//! number changes on the way.
+//! The call itself: [`InvokeInput`] → one gRPC call (a second for a log that is kept elsewhere) →
+//! [`Report`] or [`Failure`]. JSON goes and comes as text, so that no number changes on the way.
 
 use std::time::Duration;
 
@@ -7,20 +7,28 @@ use super::{Failure, InvokeInput, Report};
 use crate::cli::client::{Client, failure};
 use crate::proto::json::Encoding;
 use crate::proto::{
-    Activation, ActivationStatus, GetActivationRequest, InvokeAsyncRequest, InvokeRequest, Json, JsonEncoding,
+    Activation, ActivationStatus, GetActivationRequest, InvokeAsyncRequest, InvokeRequest, Json,
+    JsonEncoding,
 };
 
-/// Calls the function through the sidecar. Beside the report there may be a remark about what it lacks.
+/// Calls the function through the sidecar. Beside the report there may be a remark about what it
+/// lacks.
 pub(super) async fn call(input: &InvokeInput) -> Result<(Report, Option<String>), Failure> {
     let client = Client::connect(&input.reach, input.timeout).await?;
     let answered = if input.asynchronous {
         let request = client.request(start_request(input));
         let answer = client.invocation().invoke_async(request).await;
-        answer.map_err(|status| failure(&status))?.into_inner().activation
+        answer
+            .map_err(|status| failure(&status))?
+            .into_inner()
+            .activation
     } else {
         let request = client.request(run_request(input)?);
         let answer = client.invocation().invoke(request).await;
-        answer.map_err(|status| failure(&status))?.into_inner().activation
+        answer
+            .map_err(|status| failure(&status))?
+            .into_inner()
+            .activation
     };
     let mut report = report(answered.unwrap_or_default(), input);
     let mut remark = None;
@@ -33,7 +41,8 @@ pub(super) async fn call(input: &InvokeInput) -> Result<(Report, Option<String>)
     Ok((report, remark))
 }
 
-/// The log of a run, from its record: some clouds keep it only there. The error is a remark, or nothing worth one.
+/// The log of a run, from its record: some clouds keep it only there. The error is a remark, or
+/// nothing worth one.
 async fn logs(
     client: &Client,
     input: &InvokeInput,
@@ -134,7 +143,11 @@ fn report(activation: Activation, input: &InvokeInput) -> Report {
         result: activation.result.and_then(json_text),
         result_bytes: activation.result_bytes.to_vec(),
         // An answer may hold a log that nobody asked for.
-        logs: if input.logs { activation.logs } else { Vec::new() },
+        logs: if input.logs {
+            activation.logs
+        } else {
+            Vec::new()
+        },
         upstream_request_id: activation.upstream_request_id,
         activation_id: activation.activation_id,
     }
@@ -143,7 +156,11 @@ fn report(activation: Activation, input: &InvokeInput) -> Report {
 /// The cloud's words on the status, unless they only say it once more.
 fn remark_on(status: ActivationStatus, text: String) -> String {
     let plain = |text: &str| text.to_ascii_lowercase().replace(['_', ' '], "");
-    let name = plain(status.as_str_name().trim_start_matches("ACTIVATION_STATUS_"));
+    let name = plain(
+        status
+            .as_str_name()
+            .trim_start_matches("ACTIVATION_STATUS_"),
+    );
     if plain(&text).trim_start_matches("action") == name {
         String::new()
     } else {

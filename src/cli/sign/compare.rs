@@ -1,4 +1,5 @@
-//! `--compare`: our signature beside that of another client. The first difference is shown with its cause.
+//! `--compare`: our signature beside that of another client. The first difference is shown with its
+//! cause.
 
 use std::fmt::Write as _;
 
@@ -29,7 +30,10 @@ impl First {
     /// A hash or a signature says that something differs, not what.
     fn also(&self) -> &'static [Cause] {
         match self.part.as_str() {
-            "signature" | "Signature" | "x-ncp-apigw-signature-v2" | "hash of the canonical request" => &[
+            "signature"
+            | "Signature"
+            | "x-ncp-apigw-signature-v2"
+            | "hash of the canonical request" => &[
                 Cause::SecretWrong,
                 Cause::PathChanged,
                 Cause::QueryChanged,
@@ -65,8 +69,7 @@ impl Verdict {
                         "fix": first.cause.fix(),
                     })
                 });
-                let document =
-                    serde_json::json!({ "compared": self.kind, "same": self.is_same(), "difference": first });
+                let document = serde_json::json!({ "compared": self.kind, "same": self.is_same(), "difference": first });
                 format!("{document:#}")
             }
             SignOutput::Text | SignOutput::Curl => self.text(),
@@ -77,15 +80,26 @@ impl Verdict {
         let Some(first) = &self.first else {
             return format!("the same {}\n", self.kind);
         };
-        let mut text = format!("compared: {}\nfirst difference: {}\n", self.kind, first.part);
+        let mut text = format!(
+            "compared: {}\nfirst difference: {}\n",
+            self.kind, first.part
+        );
         for (side, value) in [("ours", &first.ours), ("theirs", &first.theirs)] {
             let _ = writeln!(text, "  {side:<7} {}", visible(value).join("\n          "));
         }
         let others = match first.others().as_slice() {
             [] => String::new(),
-            some => format!(" (or {}; compare the string to sign to tell)", some.join(", ")),
+            some => format!(
+                " (or {}; compare the string to sign to tell)",
+                some.join(", ")
+            ),
         };
-        let _ = writeln!(text, "cause: {}{others}\nfix: {}", first.cause, first.cause.fix());
+        let _ = writeln!(
+            text,
+            "cause: {}{others}\nfix: {}",
+            first.cause,
+            first.cause.fix()
+        );
         text
     }
 }
@@ -105,7 +119,8 @@ fn ncp(ours: &Signed, other: &str) -> Verdict {
         let causes = [
             ("x-ncp-iam-access-key", Cause::AccessKeyUnknown),
             ("x-ncp-apigw-timestamp", Cause::ClockSkew),
-            // Same time, same key, another signature: the secret or the request target differs, and only the latter shows.
+            // Same time, same key, another signature: the secret or the request target differs, and
+            // only the latter shows.
             ("x-ncp-apigw-signature-v2", Cause::SecretWrong),
         ];
         return compare_headers(ours, &headers, &causes);
@@ -166,7 +181,12 @@ fn string_to_sign(ours: &str, theirs: &[&str]) -> Option<First> {
         } else {
             Cause::QueryChanged
         };
-        return first("query", a.2.unwrap_or_default(), b.2.unwrap_or_default(), cause);
+        return first(
+            "query",
+            a.2.unwrap_or_default(),
+            b.2.unwrap_or_default(),
+            cause,
+        );
     }
     for (at, part, cause) in [
         (1, "timestamp", Cause::ClockSkew),
@@ -305,25 +325,33 @@ fn told(found: Difference, ours: &str, theirs: &str) -> First {
             };
             first(&format!("header {name}"), value(ours), value(theirs), cause)
         }
-        Difference::SignedHeaders(a, b) => first("names of the signed headers", a, b, Cause::HeaderChanged),
+        Difference::SignedHeaders(a, b) => {
+            first("names of the signed headers", a, b, Cause::HeaderChanged)
+        }
         Difference::BodyHash(a, b) => first("hash of the body", a, b, Cause::BodyChanged),
     }
 }
 
-/// `name: value` lines, names in lower case; lines of another form are left out, `curl`'s own marks too.
+/// `name: value` lines, names in lower case; lines of another form are left out, `curl`'s own marks
+/// too.
 fn headers(text: &str) -> Vec<(String, String)> {
     text.lines()
         .filter_map(|line| {
             let line = line.trim().trim_start_matches(['>', '<']).trim_start();
             let (name, value) = line.split_once(':')?;
-            let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            let good =
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
             good.then(|| (name.to_ascii_lowercase(), value.trim().to_owned()))
         })
         .collect()
 }
 
 /// The first of these headers that the other side has with another value.
-fn compare_headers(ours: &Signed, theirs: &[(String, String)], causes: &[(&str, Cause)]) -> Verdict {
+fn compare_headers(
+    ours: &Signed,
+    theirs: &[(String, String)],
+    causes: &[(&str, Cause)],
+) -> Verdict {
     let find = |headers: &[(String, String)], name: &str| {
         headers
             .iter()

@@ -38,8 +38,8 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
     texts.extend(token.map(|token| (HeaderName::from_static("x-security-token"), token)));
     let mut values = Vec::with_capacity(texts.len());
     for (name, text) in &texts {
-        let value =
-            HeaderValue::from_str(text).map_err(|_| format!("{name} holds what no header can carry"))?;
+        let value = HeaderValue::from_str(text)
+            .map_err(|_| format!("{name} holds what no header can carry"))?;
         values.push(value);
     }
     let headers: Vec<_> = texts.iter().map(|(name, _)| name).zip(&values).collect();
@@ -69,7 +69,8 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
     })
 }
 
-/// From the parts of the request to the signature. The security token is the one secret among the signed headers.
+/// From the parts of the request to the signature. The security token is the one secret among the
+/// signed headers.
 fn steps(access_key: &str, told: &Explained, payload_hash: &str) -> Vec<(&'static str, String)> {
     let mut lines = told.canonical_request.split('\n');
     let mut next = || lines.next().unwrap_or_default().to_owned();
@@ -100,7 +101,10 @@ fn steps(access_key: &str, told: &Explained, payload_hash: &str) -> Vec<(&'stati
         ),
         ("its SHA-256", hash(told.canonical_request.as_bytes())),
         ("string to sign", told.string_to_sign.clone()),
-        ("signature, HMAC-SHA256 in hexadecimal", told.signature.clone()),
+        (
+            "signature, HMAC-SHA256 in hexadecimal",
+            told.signature.clone(),
+        ),
         ("authorization", told.authorization.clone()),
     ]);
     steps

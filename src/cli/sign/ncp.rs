@@ -53,7 +53,10 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
         steps,
         headers: vec![
             ("x-ncp-apigw-timestamp".to_owned(), timestamp),
-            ("x-ncp-iam-access-key".to_owned(), signer.access_key().to_owned()),
+            (
+                "x-ncp-iam-access-key".to_owned(),
+                signer.access_key().to_owned(),
+            ),
             ("x-ncp-apigw-signature-v2".to_owned(), signature),
         ],
         ..Signed::default()

@@ -1,4 +1,5 @@
-//! Who may call, and the rule that joins it to the addresses: one that others can reach must say who may come.
+//! Who may call, and the rule that joins it to the addresses: one that others can reach must say
+//! who may come.
 
 use std::path::PathBuf;
 
@@ -10,7 +11,8 @@ use crate::env::Env;
 
 /// Reads `unix_socket`.
 pub(super) fn unix_socket(top: &mut Reader<'_>) -> UnixSocket {
-    let id = |top: &mut Reader<'_>, key| top.given_integer(key).and_then(|id| u32::try_from(id).ok());
+    let id =
+        |top: &mut Reader<'_>, key| top.given_integer(key).and_then(|id| u32::try_from(id).ok());
     UnixSocket {
         // The rule of the key has made sure that these are octal digits.
         mode: u32::from_str_radix(&top.text("unix_socket.mode"), 8).unwrap_or(0o600),
@@ -65,7 +67,8 @@ pub(super) fn connections(top: &mut Reader<'_>) -> Option<Connections> {
     })
 }
 
-/// Reads `listen`. An address that other machines can reach needs callers that say who they are, or the operator's word.
+/// Reads `listen`. An address that other machines can reach needs callers that say who they are, or
+/// the operator's word.
 pub(super) fn listen(top: &mut Reader<'_>, identified: bool) -> Vec<Listen> {
     let listen = top.listen("listen");
     if !identified

@@ -53,7 +53,11 @@ fn uses(source: &str) -> &'static [&'static str] {
 }
 
 /// Builds the source; `None` = something it needs is missing, and a fault says so.
-pub(super) fn build(reader: &mut Reader<'_>, env: &Env, allow_plaintext: bool) -> Option<Credentials> {
+pub(super) fn build(
+    reader: &mut Reader<'_>,
+    env: &Env,
+    allow_plaintext: bool,
+) -> Option<Credentials> {
     // A source at fault says nothing about the other keys.
     if reader.stands("credentials.source") && reader.given_text("credentials.source").is_none() {
         return None;
@@ -65,7 +69,9 @@ pub(super) fn build(reader: &mut Reader<'_>, env: &Env, allow_plaintext: bool) -
         if reader.stands(&path) {
             reader.fault(
                 &path,
-                format!("is not used by source {source}; remove it, or choose the source that uses it"),
+                format!(
+                    "is not used by source {source}; remove it, or choose the source that uses it"
+                ),
             );
         }
     }
@@ -106,7 +112,11 @@ pub(super) fn build(reader: &mut Reader<'_>, env: &Env, allow_plaintext: bool) -
             duration: reader.duration("credentials.duration"),
         },
         "agency" => {
-            let name = required(reader, "credentials.agency_name", "write the name of the agency");
+            let name = required(
+                reader,
+                "credentials.agency_name",
+                "write the name of the agency",
+            );
             let domain = required(
                 reader,
                 "credentials.agency_domain",
@@ -200,7 +210,12 @@ fn directory(reader: &mut Reader<'_>, env: &Env) -> Option<PathBuf> {
 }
 
 /// Puts the home directory in place of a leading `~/`.
-pub(super) fn expand(reader: &mut Reader<'_>, key: &str, path: PathBuf, env: &Env) -> Option<PathBuf> {
+pub(super) fn expand(
+    reader: &mut Reader<'_>,
+    key: &str,
+    path: PathBuf,
+    env: &Env,
+) -> Option<PathBuf> {
     let Ok(rest) = path.strip_prefix("~") else {
         return Some(path);
     };

@@ -34,7 +34,10 @@ fn region(reader: &mut Reader<'_>, site: Site) -> Region {
     if site != Site::Public && region != Region::Kr {
         reader.fault(
             "region",
-            format!("site {} has the region kr alone; remove it", site_name(site)),
+            format!(
+                "site {} has the region kr alone; remove it",
+                site_name(site)
+            ),
         );
     }
     region
@@ -60,13 +63,19 @@ fn platform(reader: &mut Reader<'_>, site: Site, region: Region, version: ApiVer
         (Site::Public, Region::Jp) => (Some(Platform::Vpc), "region jp"),
         (Site::Public, Region::Kr) => (None, ""),
     };
-    let given = reader.given_text("platform").map(|text| match text.as_str() {
-        "classic" => Platform::Classic,
-        _ => Platform::Vpc,
-    });
+    let given = reader
+        .given_text("platform")
+        .map(|text| match text.as_str() {
+            "classic" => Platform::Classic,
+            _ => Platform::Vpc,
+        });
     match (only, given) {
         (Some(only), Some(given)) if only != given => {
-            let name = if only == Platform::Vpc { "vpc" } else { "classic" };
+            let name = if only == Platform::Vpc {
+                "vpc"
+            } else {
+                "classic"
+            };
             reader.fault("platform", format!("{whose} has {name} alone; remove it"));
             only
         }
@@ -88,7 +97,10 @@ fn vpc(reader: &mut Reader<'_>, site: Site) -> Option<Vpc> {
             .given_integer(key)
             .and_then(|number| i64::try_from(number).ok());
         if number.is_none() && reader.stands(other) {
-            reader.missing(key, &format!("{other} needs it, since neither is of use alone"));
+            reader.missing(
+                key,
+                &format!("{other} needs it, since neither is of use alone"),
+            );
         }
         number
     };

@@ -90,7 +90,8 @@ impl<'r> Reader<'r> {
     typed!(texts, given_texts, Texts, Vec<String>);
     typed!(allow, given_allow, Allow, Vec<AllowRule>);
 
-    /// The URL given, if there is a good one. No URL has a default here: the providers know their hosts.
+    /// The URL given, if there is a good one. No URL has a default here: the providers know their
+    /// hosts.
     pub(super) fn given_url(&mut self, key: &str) -> Option<Url> {
         match self.found.settings.get(&self.full(key)) {
             Some(Setting::Url(url)) => Some(url.clone()),
@@ -138,7 +139,8 @@ impl<'r> Reader<'r> {
     }
 
     fn default(&self, key: &str) -> Option<Setting> {
-        let Lookup::Known(key) = keys::find(&format!("{}{key}", self.pattern), self.provider) else {
+        let Lookup::Known(key) = keys::find(&format!("{}{key}", self.pattern), self.provider)
+        else {
             return None;
         };
         let Default::Is(text) = key.default else {

@@ -8,13 +8,17 @@ use url::{Host, Url};
 use super::reader::Reader;
 use super::{credentials, ncp};
 use crate::config::keys::Provider;
-use crate::config::target::{Breaker, Budget, Cloud, FunctionGraph, Limits, Retry, TargetConfig, Timeouts};
+use crate::config::target::{
+    Breaker, Budget, Cloud, FunctionGraph, Limits, Retry, TargetConfig, Timeouts,
+};
 use crate::config::units::format_duration;
 use crate::env::Env;
 
-/// NCP itself holds a call for at most 60 s (`ncp-cloud-functions` §8), so a longer default would poll.
+/// NCP itself holds a call for at most 60 s (`ncp-cloud-functions` §8), so a longer default would
+/// poll.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
-/// The longest that a cloud holds a call, NCP 60 s and FunctionGraph's gateway 90 s, and a margin for the way there and back.
+/// The longest that a cloud holds a call, NCP 60 s and FunctionGraph's gateway 90 s, and a margin
+/// for the way there and back.
 const fn default_attempt(provider: Provider) -> Duration {
     match provider {
         Provider::Ncp => Duration::from_secs(75),
@@ -22,8 +26,9 @@ const fn default_attempt(provider: Provider) -> Duration {
     }
 }
 
-/// Builds the target; `None` = a required setting is missing, and a fault says so. `largest` is the largest message in bytes:
-/// a larger answer could not be passed on, so without a bound of its own no larger one is read.
+/// Builds the target; `None` = a required setting is missing, and a fault says so. `largest` is the
+/// largest message in bytes: a larger answer could not be passed on, so without a bound of its own
+/// no larger one is read.
 pub(super) fn build(
     reader: &mut Reader<'_>,
     provider: Provider,
@@ -53,16 +58,29 @@ pub(super) fn build(
         adaptive_rate: reader.bool("limits.adaptive_rate"),
     };
     let breaker = breaker(reader);
-    let idempotent_actions = reader.given_patterns("idempotent_actions").unwrap_or_default();
+    let idempotent_actions = reader
+        .given_patterns("idempotent_actions")
+        .unwrap_or_default();
     let ca_file = path(reader, "ca_file", env);
     let client_cert_file = path(reader, "client_cert_file", env);
     let client_key_file = path(reader, "client_key_file", env);
     for (there, key, other) in [
-        (client_cert_file.is_some(), "client_key_file", "client_cert_file"),
-        (client_key_file.is_some(), "client_cert_file", "client_key_file"),
+        (
+            client_cert_file.is_some(),
+            "client_key_file",
+            "client_cert_file",
+        ),
+        (
+            client_key_file.is_some(),
+            "client_cert_file",
+            "client_key_file",
+        ),
     ] {
         if there && !reader.stands(key) {
-            reader.missing(key, &format!("{other} needs it, since neither is of use alone"));
+            reader.missing(
+                key,
+                &format!("{other} needs it, since neither is of use alone"),
+            );
         }
     }
     Some(TargetConfig {
@@ -131,7 +149,12 @@ fn timeouts(reader: &mut Reader<'_>, provider: Provider) -> Timeouts {
     let request = reader.duration("timeouts.request");
     Timeouts {
         connect: reader.duration("timeouts.connect"),
-        attempt: within_request(reader, "timeouts.attempt", default_attempt(provider), request),
+        attempt: within_request(
+            reader,
+            "timeouts.attempt",
+            default_attempt(provider),
+            request,
+        ),
         request,
         idle: reader.duration("timeouts.idle"),
         max_connection_age: reader.duration("timeouts.max_connection_age"),
@@ -139,7 +162,12 @@ fn timeouts(reader: &mut Reader<'_>, provider: Provider) -> Timeouts {
 }
 
 /// A duration that cannot be longer than the whole call: a default is cut, a given one is refused.
-fn within_request(reader: &mut Reader<'_>, key: &str, default: Duration, request: Duration) -> Duration {
+fn within_request(
+    reader: &mut Reader<'_>,
+    key: &str,
+    default: Duration,
+    request: Duration,
+) -> Duration {
     let Some(given) = reader.given_duration(key) else {
         return default.min(request);
     };
@@ -147,7 +175,9 @@ fn within_request(reader: &mut Reader<'_>, key: &str, default: Duration, request
         let (given, request) = (format_duration(given), format_duration(request));
         reader.fault(
             key,
-            format!("{given} is longer than timeouts.request ({request}); shorten it or raise that one"),
+            format!(
+                "{given} is longer than timeouts.request ({request}); shorten it or raise that one"
+            ),
         );
     }
     given
@@ -180,7 +210,12 @@ fn breaker(reader: &mut Reader<'_>) -> Option<Breaker> {
 }
 
 /// Two durations of a section, of which the first must not be longer.
-fn ordered(reader: &mut Reader<'_>, section: &str, first: &str, second: &str) -> (Duration, Duration) {
+fn ordered(
+    reader: &mut Reader<'_>,
+    section: &str,
+    first: &str,
+    second: &str,
+) -> (Duration, Duration) {
     let (first_key, second_key) = (format!("{section}.{first}"), format!("{section}.{second}"));
     let (shorter, longer) = (reader.duration(&first_key), reader.duration(&second_key));
     if shorter > longer {

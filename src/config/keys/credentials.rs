@@ -1,4 +1,5 @@
-//! The keys of a target's credentials. Which of them a source reads is in `config::build::credentials`.
+//! The keys of a target's credentials. Which of them a source reads is in
+//! `config::build::credentials`.
 
 use super::target::{DAY, key, ms, only};
 use super::{Default, Key, Kind, Provider, Rule};
@@ -16,7 +17,8 @@ const AGENCY: Rule = Rule {
 };
 
 const ARGUMENT: Rule = Rule {
-    // Validators over RE2, Helm's among them, count to 1000 at most: the length is checked by the program.
+    // Validators over RE2, Helm's among them, count to 1000 at most: the length is checked by the
+    // program.
     pattern: "^[^\\x00]*$",
     says: "a text of at most 4096 characters",
     obeys: |text| text.chars().count() <= 4096 && !text.contains('\0'),
@@ -43,7 +45,14 @@ pub(super) static KEYS: &[Key] = &[
         Provider::Ncp,
         key(
             "targets.*.credentials.source",
-            Kind::Word(&["env", "files", "ncloud_configure", "server_role", "sts", "exec"]),
+            Kind::Word(&[
+                "env",
+                "files",
+                "ncloud_configure",
+                "server_role",
+                "sts",
+                "exec",
+            ]),
             Default::Is("env"),
             "env: NCLOUD_ACCESS_KEY_ID and NCLOUD_SECRET_ACCESS_KEY (or NCLOUD_ACCESS_KEY and NCLOUD_SECRET_KEY). files: access-key-id and secret-access-key in a directory. ncloud_configure: the file of the ncloud command. server_role: the role of the server, from its metadata service. sts: temporary keys for the key that base names. exec: what a command prints.",
         ),

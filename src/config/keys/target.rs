@@ -1,10 +1,12 @@
-//! The keys of one target. The site, region and version rules between them are in `config::build::ncp`.
+//! The keys of one target. The site, region and version rules between them are in
+//! `config::build::ncp`.
 
 use std::time::Duration;
 
 use super::{Change, Default, Key, Kind, Provider, Rule};
 
-/// Open: Huawei and its partners add regions. Strict in its letters, since it becomes part of a host name.
+/// Open: Huawei and its partners add regions. Strict in its letters, since it becomes part of a
+/// host name.
 const REGION: Rule = Rule {
     pattern: "^[a-z0-9][a-z0-9-]{0,62}$",
     says: "a region id in lower-case letters, digits and hyphens, such as ap-southeast-3",
@@ -34,7 +36,8 @@ const PROJECT_NAME: Rule = Rule {
     },
 };
 
-/// The words for groups of calls in `allow`; which calls each covers stands in `docs/operations.md` ("Who may call").
+/// The words for groups of calls in `allow`; which calls each covers stands in `docs/operations.md`
+/// ("Who may call").
 pub const OPERATIONS: &[&str] = &[
     "invoke", "observe", "cancel", "fire", "read", "write", "delete", "*",
 ];
@@ -42,7 +45,12 @@ pub const OPERATIONS: &[&str] = &[
 /// A day in milliseconds: no function runs synchronously for longer.
 pub(super) const DAY: u64 = 86_400_000;
 
-pub(super) const fn key(path: &'static str, kind: Kind, default: Default, doc: &'static str) -> Key {
+pub(super) const fn key(
+    path: &'static str,
+    kind: Kind,
+    default: Default,
+    doc: &'static str,
+) -> Key {
     Key {
         path,
         kind,

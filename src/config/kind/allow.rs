@@ -43,7 +43,9 @@ fn rule(item: &Node, fault: &mut dyn FnMut(String)) -> AllowRule {
             "operations" => &mut rule.operations,
             _ => {
                 fault(match nearest(name, KEYS) {
-                    Some(key) => format!("{} is not a known key; did you mean {key}?", quoted(name)),
+                    Some(key) => {
+                        format!("{} is not a known key; did you mean {key}?", quoted(name))
+                    }
                     None => format!(
                         "{} is not a known key; the keys are {}",
                         quoted(name),
@@ -93,7 +95,10 @@ fn rule(item: &Node, fault: &mut dyn FnMut(String)) -> AllowRule {
         ));
     }
     if !stands("actions") && !stands("triggers") {
-        fault("has neither actions nor triggers, so that it allows nothing; write one of them".to_owned());
+        fault(
+            "has neither actions nor triggers, so that it allows nothing; write one of them"
+                .to_owned(),
+        );
     }
     rule
 }

@@ -1,7 +1,8 @@
 use super::*;
 use crate::config::tests::EXAMPLE;
 
-/// As much of JSON Schema as ours uses; an unknown keyword is a failure, so that none goes unchecked.
+/// As much of JSON Schema as ours uses; an unknown keyword is a failure, so that none goes
+/// unchecked.
 fn accepts(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let no = |why: &str| Err(format!("{value} against {why}"));
     for (keyword, rule) in schema.as_object().unwrap() {
@@ -130,7 +131,8 @@ fn check(yaml: &str) -> Result<(), String> {
 #[test]
 fn the_example_of_the_contract_passes() {
     check(EXAMPLE).unwrap();
-    check("log: ~\ntargets: { t: { provider: ncp, api_version: 2.1, retry: ~, wait: ~ } }").unwrap();
+    check("log: ~\ntargets: { t: { provider: ncp, api_version: 2.1, retry: ~, wait: ~ } }")
+        .unwrap();
 }
 
 #[test]
@@ -152,7 +154,10 @@ fn what_the_check_refuses_the_schema_refuses() {
         "lisen: x\ntargets: { t: { provider: ncp } }",
     ] {
         assert!(check(text).is_err(), "{text}");
-        assert!(crate::config::tests::with(text, &[], &[]).is_err(), "{text}");
+        assert!(
+            crate::config::tests::with(text, &[], &[]).is_err(),
+            "{text}"
+        );
     }
 }
 

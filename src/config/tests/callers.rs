@@ -6,10 +6,13 @@ fn told(text: &str) -> String {
 
 #[test]
 fn an_address_that_others_can_reach_needs_callers_that_say_who_they_are() {
-    let remote = |further: &str| format!("listen: 0.0.0.0:1\n{further}\n{}", target("provider: ncp"));
+    let remote =
+        |further: &str| format!("listen: 0.0.0.0:1\n{further}\n{}", target("provider: ncp"));
     let refused = told(&remote(""));
     assert!(
-        refused.contains("set tls.client_ca_file or auth.token_file, or set allow_remote_clients: true"),
+        refused.contains(
+            "set tls.client_ca_file or auth.token_file, or set allow_remote_clients: true"
+        ),
         "{refused}"
     );
     // Encryption alone says nothing about who calls.
@@ -37,7 +40,9 @@ fn half_a_certificate_is_told_by_the_half_that_is_missing() {
         let told = told(&format!("{text}\n{}", target("provider: ncp")));
         assert_eq!(
             told,
-            format!("1. {missing} (line 1): is missing; TLS needs both tls.cert_file and tls.key_file")
+            format!(
+                "1. {missing} (line 1): is missing; TLS needs both tls.cert_file and tls.key_file"
+            )
         );
     }
     let both = told(&format!(

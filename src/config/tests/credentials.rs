@@ -123,7 +123,10 @@ fn keys_that_can_change_are_verified_unless_told_otherwise() {
         Some(false)
     );
     assert_eq!(verify("{ source: env }"), None);
-    assert!(told("provider: ncp", "{ source: env, verify: true }")[0].contains("not used by source env"));
+    assert!(
+        told("provider: ncp", "{ source: env, verify: true }")[0]
+            .contains("not used by source env")
+    );
 }
 
 #[test]
@@ -216,7 +219,10 @@ fn a_source_takes_its_own_keys_alone() {
         ),
     ] {
         let told = told(provider, keys);
-        assert!(told.len() == 1 && told[0].contains(fault), "{keys}: {told:?}");
+        assert!(
+            told.len() == 1 && told[0].contains(fault),
+            "{keys}: {told:?}"
+        );
     }
     let homeless = with(
         &target("provider: ncp\ncredentials: { source: ncloud_configure }"),

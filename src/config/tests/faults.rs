@@ -67,7 +67,9 @@ fn a_secret_is_never_repeated() {
             "provider: ncp\ncredentials: {{ source: env, {key}: hunter2 }}"
         )));
         assert!(
-            told.len() == 1 && told[0].contains("secrets never stand") && !told[0].contains("hunter2"),
+            told.len() == 1
+                && told[0].contains("secrets never stand")
+                && !told[0].contains("hunter2"),
             "{told:?}"
         );
     }
@@ -99,16 +101,30 @@ fn the_wrong_shape_is_told() {
     assert!(faults("- a\n")[0].contains("is not a map of keys"));
     assert!(faults("targets: [a]\n")[0].contains("is a list; write a map of keys"));
     assert!(faults("targets: { t: ncp }\n")[0].contains("begin with `provider: ncp` below it"));
-    assert!(faults(&target("provider: ncp\nretry: 3"))[0].contains("stands where a map of keys belongs"));
-    assert!(faults(&target("provider: ncp\nsite: { a: 1 }"))[0].contains("is a map of keys; write one of"));
+    assert!(
+        faults(&target("provider: ncp\nretry: 3"))[0]
+            .contains("stands where a map of keys belongs")
+    );
+    assert!(
+        faults(&target("provider: ncp\nsite: { a: 1 }"))[0]
+            .contains("is a map of keys; write one of")
+    );
     assert!(faults(&target("provider: ncp\nidempotent_actions: a/b"))[0].contains("write a list"));
     assert!(
-        faults(&target("provider: ncp\nidempotent_actions: [ping]"))[0].contains("is not package/action")
+        faults(&target("provider: ncp\nidempotent_actions: [ping]"))[0]
+            .contains("is not package/action")
     );
-    assert!(faults(&target("provider: ncp\nallow_plaintext: yes"))[0].contains("is not true or false"));
-    assert!(faults(&target("provider: ncp\nretry: { max_attempts: \"3\" }"))[0].contains("without quotes"));
+    assert!(
+        faults(&target("provider: ncp\nallow_plaintext: yes"))[0].contains("is not true or false")
+    );
+    assert!(
+        faults(&target("provider: ncp\nretry: { max_attempts: \"3\" }"))[0]
+            .contains("without quotes")
+    );
     assert!(faults(&target("provider: ncp\nretry.max_attempts: 3"))[0].contains("not a known key"));
-    assert!(faults(&target("provider: ncp\nretry: { max_attempts: 2.5 }"))[0].contains("whole number"));
+    assert!(
+        faults(&target("provider: ncp\nretry: { max_attempts: 2.5 }"))[0].contains("whole number")
+    );
     assert!(
         faults(&target("provider: ncp\nretry: { budget: { ratio: .nan } }"))[0]
             .contains("number from 0 to 1")
@@ -132,7 +148,9 @@ fn a_target_needs_a_provider_that_exists() {
 
 #[test]
 fn the_default_target_is_one_of_them() {
-    let told = faults("default_target: prd\ntargets: { prod: { provider: ncp }, dev: { provider: ncp } }\n");
+    let told = faults(
+        "default_target: prd\ntargets: { prod: { provider: ncp }, dev: { provider: ncp } }\n",
+    );
     assert_eq!(
         told,
         ["default_target (line 1): prd is not one of the targets; did you mean prod?"]
@@ -148,14 +166,23 @@ fn the_default_target_is_one_of_them() {
 fn listening_for_others_must_be_meant() {
     let text = target("provider: ncp");
     let told = faults(&format!("listen: 0.0.0.0:50051\n{text}"));
-    assert!(told[0].contains("set allow_remote_clients: true"), "{told:?}");
+    assert!(
+        told[0].contains("set allow_remote_clients: true"),
+        "{told:?}"
+    );
     good(&format!(
         "listen: 0.0.0.0:50051\nallow_remote_clients: true\n{text}"
     ));
-    assert!(faults(&format!("listen: [\"127.0.0.1:1\", \"127.0.0.1:1\"]\n{text}"))[0].contains("twice"));
+    assert!(
+        faults(&format!(
+            "listen: [\"127.0.0.1:1\", \"127.0.0.1:1\"]\n{text}"
+        ))[0]
+            .contains("twice")
+    );
     assert!(faults(&format!("listen: []\n{text}"))[0].contains("at least one"));
     assert!(
-        faults(&format!("listen: 127.0.0.1:1\nadmin: 127.0.0.1:1\n{text}"))[0].contains("taken by listen")
+        faults(&format!("listen: 127.0.0.1:1\nadmin: 127.0.0.1:1\n{text}"))[0]
+            .contains("taken by listen")
     );
     good(&format!(
         "listen: [\"127.0.0.1:0\", \"127.0.0.1:0\"]\nadmin: 127.0.0.1:0\n{text}"
@@ -170,7 +197,10 @@ fn a_file_that_cannot_be_read_is_one_fault() {
     })
     .unwrap_err();
     assert_eq!(told.len(), 1);
-    assert!(told.to_string().contains("/no/such/file.yaml cannot be read"));
+    assert!(
+        told.to_string()
+            .contains("/no/such/file.yaml cannot be read")
+    );
 }
 
 proptest::proptest! {
@@ -187,7 +217,8 @@ fn pages_that_change_something_are_for_this_machine_and_remote_metrics_must_be_m
     for remote in ["0.0.0.0:9901", "10.0.0.1:9901", "[::]:9901"] {
         let told = faults(&format!("admin: \"{remote}\"\n{text}"));
         assert!(
-            told[0].contains("can be reached by other machines") && told[0].contains("metrics.listen"),
+            told[0].contains("can be reached by other machines")
+                && told[0].contains("metrics.listen"),
             "{told:?}"
         );
         let told = faults(&format!("metrics: {{listen: \"{remote}\"}}\n{text}"));
@@ -212,6 +243,7 @@ fn pages_that_change_something_are_for_this_machine_and_remote_metrics_must_be_m
     let taken = "admin: \"127.0.0.1:1\"\nmetrics: {listen: \"127.0.0.1:1\"}\n";
     assert!(faults(&format!("{taken}{text}"))[0].contains("taken by listen or admin"));
     assert!(
-        faults(&format!("metrics: {{listen: \"unix:/x\"}}\n{text}"))[0].contains("IP address with a port")
+        faults(&format!("metrics: {{listen: \"unix:/x\"}}\n{text}"))[0]
+            .contains("IP address with a port")
     );
 }

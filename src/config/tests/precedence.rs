@@ -4,7 +4,10 @@ const FILE: &str = "threads: 2\nlog: { level: warn }\ntargets: { a: { provider: 
 
 #[test]
 fn flag_beats_variable_beats_file_beats_default() {
-    let env = [("FAAS_SIDECAR_THREADS", "3"), ("FAAS_SIDECAR_LOG_LEVEL", "debug")];
+    let env = [
+        ("FAAS_SIDECAR_THREADS", "3"),
+        ("FAAS_SIDECAR_LOG_LEVEL", "debug"),
+    ];
     let config = with(FILE, &env, &[("threads", "4")]).unwrap();
     assert_eq!(
         (config.threads, config.log.level, config.log.format),
@@ -13,7 +16,9 @@ fn flag_beats_variable_beats_file_beats_default() {
     assert_eq!(with(FILE, &env, &[]).unwrap().threads, 3);
     assert_eq!(with(FILE, &[], &[]).unwrap().threads, 2);
     assert_eq!(
-        with(FILE, &[("FAAS_SIDECAR_THREADS", "")], &[]).unwrap().threads,
+        with(FILE, &[("FAAS_SIDECAR_THREADS", "")], &[])
+            .unwrap()
+            .threads,
         2
     );
 }
@@ -60,7 +65,11 @@ fn the_default_target_may_be_chosen_by_flag() {
 fn with_no_file_one_target_is_assumed() {
     let config = load(&Sources::default_for_test()).unwrap();
     assert_eq!(
-        (config.file, config.default_target.as_str(), config.targets.len()),
+        (
+            config.file,
+            config.default_target.as_str(),
+            config.targets.len()
+        ),
         (None, "default", 1)
     );
     let target = &config.targets["default"];

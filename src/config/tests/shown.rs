@@ -4,7 +4,9 @@ use super::*;
 fn what_is_shown_loads_again_as_the_same() {
     let files = [
         EXAMPLE.to_owned(),
-        target("provider: ncp\nsite: gov\ncredentials: { source: ncloud_configure }\nca_file: ~/ca.pem"),
+        target(
+            "provider: ncp\nsite: gov\ncredentials: { source: ncloud_configure }\nca_file: ~/ca.pem",
+        ),
         target(
             "provider: ncp\nsite: fin\nbase_url: https://h.example/p/q\nwait: 0s\nretry: { budget: { ratio: 0 } }",
         ),

@@ -24,7 +24,10 @@ fn the_example_of_the_contract_loads() {
     let Cloud::FunctionGraph(hw) = &config.targets["hw"].cloud else {
         panic!()
     };
-    assert_eq!(hw.project_id.as_deref(), Some("0123456789abcdef0123456789abcdef"));
+    assert_eq!(
+        hw.project_id.as_deref(),
+        Some("0123456789abcdef0123456789abcdef")
+    );
     let directory = "/var/run/secrets/huawei".into();
     assert_eq!(
         config.targets["hw"].credentials.source,
@@ -87,7 +90,10 @@ fn an_empty_target_gets_the_documented_defaults() {
 #[test]
 fn memory_for_bodies_holds_one_message_at_least() {
     let largest = |top: &str, own: &str| {
-        let read = good(&format!("{top}\n{}", target(&format!("provider: ncp{own}"))));
+        let read = good(&format!(
+            "{top}\n{}",
+            target(&format!("provider: ncp{own}"))
+        ));
         read.targets
             .into_values()
             .next()
@@ -96,14 +102,20 @@ fn memory_for_bodies_holds_one_message_at_least() {
     assert_eq!(largest("", ""), Some(64 << 20));
     assert_eq!(largest("max_message_size: 8MiB", ""), Some(8 << 20));
     assert_eq!(
-        largest("max_message_size: 8MiB", "\nlimits: {max_response_size: 9MiB}"),
+        largest(
+            "max_message_size: 8MiB",
+            "\nlimits: {max_response_size: 9MiB}"
+        ),
         Some(9 << 20)
     );
     let size = |top: &str| good(&format!("{top}\n{}", target("provider: ncp"))).max_body_memory;
     assert_eq!(size(""), 256 << 20);
     assert_eq!(size("max_message_size: 1MiB"), 24 << 20);
     assert_eq!(size("max_message_size: 100MiB"), 400 << 20);
-    assert_eq!(size("max_message_size: 8MiB\nmax_body_memory: 32MiB"), 32 << 20);
+    assert_eq!(
+        size("max_message_size: 8MiB\nmax_body_memory: 32MiB"),
+        32 << 20
+    );
     let told = faults(&format!(
         "max_message_size: 8MiB\nmax_body_memory: 31MiB\n{}",
         target("provider: ncp")
@@ -130,10 +142,16 @@ fn a_subnet_is_two_numbers_or_none() {
         ("vpc: { vpc_no: 1001 }", "subnet_no"),
         ("vpc: { subnet_no: 2002 }", "vpc_no"),
         ("vpc: { vpc_no: 0, subnet_no: 2002 }", "vpc_no"),
-        ("site: gov\nvpc: { vpc_no: 1, subnet_no: 2 }", "classic alone"),
+        (
+            "site: gov\nvpc: { vpc_no: 1, subnet_no: 2 }",
+            "classic alone",
+        ),
     ] {
         let told = faults(&target(&format!("provider: ncp\n{settings}")));
-        assert!(told.len() == 1 && told[0].contains(part), "{settings}: {told:?}");
+        assert!(
+            told.len() == 1 && told[0].contains(part),
+            "{settings}: {told:?}"
+        );
     }
 }
 
@@ -152,7 +170,10 @@ fn sites_regions_and_versions_bring_their_platform() {
     assert_eq!(ncp("api_version: \"2.0\""), made(Public, Kr, V2_0, Classic));
     assert_eq!(ncp("api_version: 2.0"), made(Public, Kr, V2_0, Classic));
     assert_eq!(ncp("platform: classic"), made(Public, Kr, V2_1, Classic));
-    assert_eq!(ncp("region: sg\napi_version: 2.0"), made(Public, Sg, V2_0, Vpc));
+    assert_eq!(
+        ncp("region: sg\napi_version: 2.0"),
+        made(Public, Sg, V2_0, Vpc)
+    );
     assert_eq!(ncp("region: jp"), made(Public, Jp, V2_1, Vpc));
     assert_eq!(ncp("site: fin"), made(Fin, Kr, V2_1, Vpc));
     assert_eq!(ncp("site: gov"), made(Gov, Kr, V2_0, Classic));
@@ -206,7 +227,10 @@ fn urls_hold_nothing_but_scheme_host_and_prefix() {
         "'http://'",
     ] {
         let told = faults(&target(&format!("provider: ncp\nbase_url: {url}")));
-        assert!(told.len() == 1 && !told[0].contains("hunter2"), "{url}: {told:?}");
+        assert!(
+            told.len() == 1 && !told[0].contains("hunter2"),
+            "{url}: {told:?}"
+        );
     }
 }
 
@@ -221,9 +245,14 @@ fn defaults_shrink_to_the_request_timeout_and_given_values_must_fit() {
         "provider: ncp\nwait: 20s\ntimeouts: { request: 10s, attempt: 11s }\nretry: { max_backoff: 50ms }",
     ));
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].starts_with("targets.t.wait (line 4): 20s is longer than timeouts.request (10s)"));
+    assert!(
+        told[0].starts_with("targets.t.wait (line 4): 20s is longer than timeouts.request (10s)")
+    );
     assert!(told[1].starts_with("targets.t.timeouts.attempt (line 5): "));
-    assert!(told[2].starts_with("targets.t.retry.max_backoff (line 6): initial_backoff (100ms) is longer"));
+    assert!(
+        told[2]
+            .starts_with("targets.t.retry.max_backoff (line 6): initial_backoff (100ms) is longer")
+    );
 }
 
 #[test]

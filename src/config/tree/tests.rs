@@ -40,7 +40,8 @@ fn nodes_and_keys_know_their_lines() {
 
 #[test]
 fn numbers_keep_their_spelling() {
-    let root = tree("a: 2.0\nb: 12345678901234567890123456789e12\nc: 007\nd: \"5\"\ne: 1_000\nf: .nan\n");
+    let root =
+        tree("a: 2.0\nb: 12345678901234567890123456789e12\nc: 007\nd: \"5\"\ne: 1_000\nf: .nan\n");
     let scalar = |name| entry(&root, name).1.value.clone();
     assert_eq!(scalar("a"), Value::Scalar("2.0".into(), Scalar::Number));
     assert_eq!(
@@ -95,7 +96,10 @@ fn an_empty_file_is_an_empty_map() {
 fn bad_yaml_is_one_fault_with_its_line() {
     assert!(fault("a: 1\nb: [\n").contains("is not the YAML expected"));
     let twice = fault("a: 1\nb: 2\na: 3\n");
-    assert!(twice.contains("line 3") && twice.contains("duplicate"), "{twice}");
+    assert!(
+        twice.contains("line 3") && twice.contains("duplicate"),
+        "{twice}"
+    );
     assert!(fault("a: 1\n---\nb: 2\n").contains("YAML"));
     assert!(fault("a: !secret x\n").contains("YAML"));
 }

@@ -32,7 +32,8 @@ impl Trial for Cloud {
     }
 }
 
-/// Without notifications: they come from another thread, in the midst of whose wake the paused clock may run on.
+/// Without notifications: they come from another thread, in the midst of whose wake the paused
+/// clock may run on.
 fn keep_by_looking(source: Source, keeping: Keeping) -> Credentials {
     let (credentials, mut keeper) = Credentials::kept(Origin::Local(source), keeping);
     keeper.watch = None;
@@ -141,7 +142,10 @@ async fn empty_half_written_mixed_and_refused_pairs_never_come_into_use() {
     }
     fs::remove_file(bench.directory.path().join("access-key-id")).unwrap();
     bench.looked().await;
-    assert_eq!((bench.in_use().as_str(), bench.outcome()), ("1", Outcome::Failed));
+    assert_eq!(
+        (bench.in_use().as_str(), bench.outcome()),
+        ("1", Outcome::Failed)
+    );
     bench.write("3", "3").await;
     assert_eq!(bench.in_use(), "3");
     let refreshes = bench.credentials.status().refreshes;
@@ -207,7 +211,10 @@ async fn keys_that_arrive_later_are_found_within_a_second_or_two() {
         pace: Pace::default(),
     };
     let credentials = keep_by_looking(source, keeping);
-    assert_eq!(credentials.current().unwrap_err().reason, "CREDENTIALS_MISSING");
+    assert_eq!(
+        credentials.current().unwrap_err().reason,
+        "CREDENTIALS_MISSING"
+    );
     let deadline = Instant::now() + Duration::from_secs(60);
     assert_eq!(
         credentials.ready(deadline).await.unwrap_err().reason,
@@ -218,7 +225,13 @@ async fn keys_that_arrive_later_are_found_within_a_second_or_two() {
     sleep(Duration::from_secs(2)).await;
     credentials.ready(deadline).await.unwrap();
     assert_eq!(
-        credentials.current().unwrap().keys.as_ref().unwrap().access_key,
+        credentials
+            .current()
+            .unwrap()
+            .keys
+            .as_ref()
+            .unwrap()
+            .access_key,
         "1"
     );
 }
@@ -330,5 +343,8 @@ async fn the_keeper_ends_with_its_last_handle() {
     let task = tokio::spawn(kept);
     credentials.ready(soon()).await.unwrap();
     drop(credentials);
-    timeout(Duration::from_secs(5), task).await.unwrap().unwrap();
+    timeout(Duration::from_secs(5), task)
+        .await
+        .unwrap()
+        .unwrap();
 }

@@ -53,8 +53,14 @@ fn a_refused_key_gives_way_to_the_one_before_and_is_handed_to_the_keeper_once() 
     let store = proven();
     store.promote(pair(2), None, false);
     assert!(store.fall_back(2, 1));
-    assert_eq!((store.present().generation, store.status().generation), (1, 1));
-    assert_eq!(store.status().last_refresh.unwrap().outcome, Outcome::FellBack);
+    assert_eq!(
+        (store.present().generation, store.status().generation),
+        (1, 1)
+    );
+    assert_eq!(
+        store.status().last_refresh.unwrap().outcome,
+        Outcome::FellBack
+    );
     assert_eq!(id(&store.take_suspect().unwrap()), "id-2");
     assert!(store.take_suspect().is_none());
     // Other calls that saw the same find it done, and are never sent to the refused key.
@@ -80,7 +86,13 @@ async fn keys_at_their_end_sign_nothing() {
     assert_eq!(store.status().age, Some(Duration::from_secs(88)));
     tokio::time::advance(Duration::from_secs(1)).await;
     assert!(!store.usable());
-    assert!(store.status().ready.unwrap_err().contains("come to their end"));
+    assert!(
+        store
+            .status()
+            .ready
+            .unwrap_err()
+            .contains("come to their end")
+    );
     // They are no fall-back either.
     store.promote(pair(2), None, false);
     assert!(store.alternative(2).is_none());

@@ -92,9 +92,14 @@ async fn the_last_good_one_is_kept_until_its_end() {
 async fn a_refused_one_is_fetched_once_and_a_new_one_is_not_fetched_again() {
     let (tokens, fetches, _) = counter();
     let first = tokens.get(soon()).await.unwrap();
-    assert_eq!(tokens.renew(first.generation, soon()).await.unwrap().value, 1);
+    assert_eq!(
+        tokens.renew(first.generation, soon()).await.unwrap().value,
+        1
+    );
     tokio::time::advance(TOO_YOUNG).await;
-    let all = futures_util::future::join_all((0..20).map(|_| tokens.renew(first.generation, soon()))).await;
+    let all =
+        futures_util::future::join_all((0..20).map(|_| tokens.renew(first.generation, soon())))
+            .await;
     assert!(all.into_iter().all(|held| held.unwrap().value == 2));
     assert_eq!(fetches.load(Ordering::Relaxed), 2);
 }

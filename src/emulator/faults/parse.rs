@@ -1,5 +1,5 @@
-//! The text form of a fault plan: `key=value` pairs with commas between, for `--fault` on the command line.
-//! What there is to write stands at [`FaultPlan`].
+//! The text form of a fault plan: `key=value` pairs with commas between, for `--fault` on the
+//! command line. What there is to write stands at [`FaultPlan`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -81,7 +81,9 @@ impl Draft {
             }
         };
         if self.fault.replace(fault).is_some() {
-            return fail(format!("`{key}` is a second fault: give each its own --fault"));
+            return fail(format!(
+                "`{key}` is a second fault: give each its own --fault"
+            ));
         }
         Ok(())
     }
@@ -102,9 +104,9 @@ impl Draft {
                 body: self.body,
                 retry_after: self.retry_after,
             }),
-            None => {
-                fail("a fault says what happens, for example `status=503,probability=0.2` or `latency=200ms`")
-            }
+            None => fail(
+                "a fault says what happens, for example `status=503,probability=0.2` or `latency=200ms`",
+            ),
         }
     }
 }
@@ -147,7 +149,9 @@ fn number<T: FromStr>(key: &str, value: &str) -> Result<T, ParseFaultError> {
 fn status(key: &str, value: &str) -> Result<u16, ParseFaultError> {
     match value.parse() {
         Ok(status @ 200..=599) => Ok(status),
-        _ => fail(format!("`{key}={value}` is not an HTTP status from 200 to 599")),
+        _ => fail(format!(
+            "`{key}={value}` is not an HTTP status from 200 to 599"
+        )),
     }
 }
 
@@ -162,7 +166,9 @@ fn moment(key: &str, value: &str) -> Result<Moment, ParseFaultError> {
     match value {
         "" | "before" => Ok(Moment::Before),
         "after" => Ok(Moment::After),
-        _ => fail(format!("`{key}={value}` must be `{key}=before` or `{key}=after`")),
+        _ => fail(format!(
+            "`{key}={value}` must be `{key}=before` or `{key}=after`"
+        )),
     }
 }
 
@@ -180,7 +186,9 @@ fn duration(value: &str) -> Result<Duration, ParseFaultError> {
         .and_then(|(amount, unit)| amount.checked_mul(unit))
     {
         Some(ms) => Ok(Duration::from_millis(ms)),
-        None => fail(format!("`latency={value}` is not a time such as 200ms, 2s or 1m")),
+        None => fail(format!(
+            "`latency={value}` is not a time such as 200ms, 2s or 1m"
+        )),
     }
 }
 
@@ -198,7 +206,10 @@ mod tests {
             plan("latency=200ms").fault,
             Fault::Latency(Duration::from_millis(200))
         );
-        assert_eq!(plan("latency=2s").fault, Fault::Latency(Duration::from_secs(2)));
+        assert_eq!(
+            plan("latency=2s").fault,
+            Fault::Latency(Duration::from_secs(2))
+        );
         assert_eq!(plan("reset").fault, Fault::Reset(Moment::Before));
         assert_eq!(plan("reset=after").fault, Fault::Reset(Moment::After));
         assert_eq!(plan("silence=after").fault, Fault::Silence(Moment::After));
@@ -222,7 +233,9 @@ mod tests {
 
     #[test]
     fn reads_when_it_strikes() {
-        let plan = plan("status=429, retry-after=3, probability=0.2, count=4, method=POST, path=/actions/");
+        let plan = plan(
+            "status=429, retry-after=3, probability=0.2, count=4, method=POST, path=/actions/",
+        );
         assert_eq!((plan.probability, plan.count), (0.2, Some(4)));
         assert_eq!(
             (plan.method.as_deref(), plan.path.as_deref()),

@@ -1,6 +1,8 @@
-//! Who sends a request: by signature or by token (API Request Signing Guide; API Gateway "Error Codes", 0301 and 0307).
+//! Who sends a request: by signature or by token (API Request Signing Guide; API Gateway "Error
+//! Codes", 0301 and 0307).
 //!
-//! A refusal says in the header `x-emulator-reason`, which the real gateway does not send, what was wrong.
+//! A refusal says in the header `x-emulator-reason`, which the real gateway does not send, what was
+//! wrong.
 
 use super::cloud::Cloud;
 use super::codes::{self, Refusal};
@@ -49,7 +51,8 @@ pub(super) enum Scope {
     Domain,
 }
 
-/// `wording` is what the real gateway says behind the common beginning, `reason` what it would not say.
+/// `wording` is what the real gateway says behind the common beginning, `reason` what it would not
+/// say.
 fn denied(wording: impl AsRef<str>, reason: impl Into<String>) -> Denial {
     Denial {
         refusal: codes::BAD_AUTHENTICATION.refuse(format!("{FAILED}{}", wording.as_ref())),
@@ -74,10 +77,15 @@ pub(super) fn authenticate(cloud: &Cloud, request: &Request) -> Result<Identity,
 fn by_signature(cloud: &Cloud, request: &Request, authorization: &str) -> Result<Identity, Denial> {
     let now = cloud.clock.now_ms();
     let limits = &cloud.options.limits;
-    let claim =
-        Claim::read(request, authorization).map_err(|why| denied("verify aksk signature fail", why))?;
+    let claim = Claim::read(request, authorization)
+        .map_err(|why| denied("verify aksk signature fail", why))?;
     let key_id = claim.access_key;
-    let Some(key) = cloud.options.keys.iter().find(|key| key.access_key == key_id) else {
+    let Some(key) = cloud
+        .options
+        .keys
+        .iter()
+        .find(|key| key.access_key == key_id)
+    else {
         return Err(denied(
             format!("Get secretKey failed,ak:{key_id},err:ak not exist"),
             format!("the access key {key_id} is not known"),
@@ -116,7 +124,8 @@ fn by_signature(cloud: &Cloud, request: &Request, authorization: &str) -> Result
             }
             Some(_) => None,
         };
-        // INFERRED: the wording for a temporary key without its token, or past its end, is in no document.
+        // INFERRED: the wording for a temporary key without its token, or past its end, is in no
+        // document.
         if let Some(why) = wrong {
             return Err(denied("decrypt token fail", why));
         }
@@ -134,7 +143,10 @@ fn by_signature(cloud: &Cloud, request: &Request, authorization: &str) -> Result
 
 fn by_token(cloud: &Cloud, token: &str) -> Result<Identity, Denial> {
     let Some(found) = cloud.tokens.find(token) else {
-        return Err(denied("decrypt token fail", "the token was not issued here"));
+        return Err(denied(
+            "decrypt token fail",
+            "the token was not issued here",
+        ));
     };
     if found.expires_ms <= cloud.clock.now_ms() {
         return Err(Denial {
@@ -145,7 +157,8 @@ fn by_token(cloud: &Cloud, token: &str) -> Result<Identity, Denial> {
     Ok(found.identity)
 }
 
-/// Whether an identity may touch a project. INFERRED: no document says how a token of another scope is answered.
+/// Whether an identity may touch a project. INFERRED: no document says how a token of another scope
+/// is answered.
 pub(super) fn admit(identity: &Identity, project: &str) -> Result<(), Denial> {
     let fits = match &identity.scope {
         Scope::Account => true,

@@ -1,4 +1,5 @@
-//! Aliases of versions, and how one splits its calls (alias pages `functiongraph_06_0114` to `0118`).
+//! Aliases of versions, and how one splits its calls (alias pages `functiongraph_06_0114` to
+//! `0118`).
 
 use serde_json::{Map, Value, json};
 
@@ -87,7 +88,9 @@ fn save(
         modified_ms: cloud.clock.now_ms(),
     };
     let key = key(call, urn, name);
-    cloud.store.write(&Batch::default().put(ALIASES, &key, &alias)?)?;
+    cloud
+        .store
+        .write(&Batch::default().put(ALIASES, &key, &alias)?)?;
     Ok(Reply::json(200, &shown(call, urn, &alias)))
 }
 
@@ -116,7 +119,10 @@ fn shown(call: &Call<'_>, urn: &Urn, alias: &Alias) -> Value {
 pub(super) fn list(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
     cloud.latest(&call.project.id, urn)?;
     let aliases = cloud.aliases(&call.project.id, urn)?;
-    let items: Vec<Value> = aliases.iter().map(|alias| shown(call, urn, alias)).collect();
+    let items: Vec<Value> = aliases
+        .iter()
+        .map(|alias| shown(call, urn, alias))
+        .collect();
     Ok(Reply::json(200, &Value::Array(items)))
 }
 
@@ -126,7 +132,12 @@ pub(super) fn get(cloud: &Cloud, call: &Call<'_>, urn: &Urn, name: &str) -> Resu
     Ok(Reply::json(200, &shown(call, urn, &alias)))
 }
 
-pub(super) fn delete(cloud: &Cloud, call: &Call<'_>, urn: &Urn, name: &str) -> Result<Reply, Refusal> {
+pub(super) fn delete(
+    cloud: &Cloud,
+    call: &Call<'_>,
+    urn: &Urn,
+    name: &str,
+) -> Result<Reply, Refusal> {
     let _writing = cloud.writing();
     cloud.latest(&call.project.id, urn)?;
     cloud.alias(&call.project.id, urn, name)?;
@@ -135,9 +146,14 @@ pub(super) fn delete(cloud: &Cloud, call: &Call<'_>, urn: &Urn, name: &str) -> R
     Ok(Reply::empty(204))
 }
 
-/// The version that one call through an alias goes to: the first additional one whose rules match, else by weight.
+/// The version that one call through an alias goes to: the first additional one whose rules match,
+/// else by weight.
 pub(super) fn pick(alias: &Alias, request: &Request) -> String {
-    if let Some((version, _)) = alias.strategy.iter().find(|(_, rules)| matches(rules, request)) {
+    if let Some((version, _)) = alias
+        .strategy
+        .iter()
+        .find(|(_, rules)| matches(rules, request))
+    {
         return version.clone();
     }
     let mut drawn = fastrand::i64(0..100);
@@ -150,7 +166,8 @@ pub(super) fn pick(alias: &Alias, request: &Request) -> String {
     alias.version.clone()
 }
 
-/// Alias page: `combine_type` `and` or `or`; rules on a header, `=` or `in` with a list separated by commas.
+/// Alias page: `combine_type` `and` or `or`; rules on a header, `=` or `in` with a list separated
+/// by commas.
 fn matches(strategy: &Value, request: &Request) -> bool {
     let text = |value: &Value, name: &str| {
         value

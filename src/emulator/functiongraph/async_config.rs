@@ -1,4 +1,5 @@
-//! What happens with asynchronous runs of a version (OpenAPI, `UpdateFunctionAsyncInvokeConfig` and its kin).
+//! What happens with asynchronous runs of a version (OpenAPI, `UpdateFunctionAsyncInvokeConfig` and
+//! its kin).
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,8 @@ use crate::emulator::store::Batch;
 
 /// Request schema: 1 to 86400, default 3600.
 pub(super) const DEFAULT_MAX_AGE_S: i64 = 3600;
-/// Request schema: 0 to 3, default 1. The response's text and Terraform say 0 to 8, default 3: the wider is taken.
+/// Request schema: 0 to 3, default 1. The response's text and Terraform say 0 to 8, default 3: the
+/// wider is taken.
 pub(super) const DEFAULT_MAX_RETRIES: i64 = 1;
 const MAX_RETRIES: i64 = 8;
 const LOG_FIELDS: [&str; 4] = [
@@ -42,7 +44,11 @@ fn key(project: &str, urn: &Urn) -> String {
 }
 
 /// The configuration of exactly this qualifier.
-pub(super) fn find(cloud: &Cloud, project: &str, urn: &Urn) -> Result<Option<AsyncConfig>, Refusal> {
+pub(super) fn find(
+    cloud: &Cloud,
+    project: &str,
+    urn: &Urn,
+) -> Result<Option<AsyncConfig>, Refusal> {
     Ok(cloud.store.get(ASYNC_CONFIGS, &key(project, urn))?)
 }
 
@@ -65,7 +71,8 @@ fn shown(call: &Call<'_>, urn: &Urn, config: &AsyncConfig) -> Value {
 
 pub(super) fn get(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
     cloud.version(&call.project.id, urn)?;
-    let config = find(cloud, &call.project.id, urn)?.ok_or_else(|| codes::NOT_FOUND.refuse(NONE_SET))?;
+    let config =
+        find(cloud, &call.project.id, urn)?.ok_or_else(|| codes::NOT_FOUND.refuse(NONE_SET))?;
     Ok(Reply::json(200, &shown(call, urn, &config)))
 }
 
@@ -123,9 +130,13 @@ fn destinations(fields: &Fields<'_>) -> Result<Map<String, Value>, Refusal> {
             continue;
         };
         let side = Fields::new(side);
-        let kind = side.string("destination", codes::PARAMETER)?.unwrap_or_default();
+        let kind = side
+            .string("destination", codes::PARAMETER)?
+            .unwrap_or_default();
         if !matches!(kind, "OBS" | "SMN" | "DIS" | "FunctionGraph") {
-            return Err(codes::PARAMETER.refuse("destination must be OBS, SMN, DIS or FunctionGraph"));
+            return Err(
+                codes::PARAMETER.refuse("destination must be OBS, SMN, DIS or FunctionGraph")
+            );
         }
         let param = side.string("param", codes::PARAMETER)?.unwrap_or_default();
         if !matches!(serde_json::from_str(param), Ok(Value::Object(_))) {
@@ -150,11 +161,17 @@ pub(super) fn delete(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply,
 pub(super) fn list(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
     let page = Page::lenient(cloud, call, "limit", 10, 100)?;
     cloud.latest(&call.project.id, urn)?;
-    let prefix = format!("{}/", function_key(&call.project.id, &urn.package, &urn.name));
+    let prefix = format!(
+        "{}/",
+        function_key(&call.project.id, &urn.package, &urn.name)
+    );
     let configs = cloud.store.list::<AsyncConfig>(ASYNC_CONFIGS, &prefix)?;
     let count = configs.len();
     let (items, next) = page.cut(configs);
-    let items: Vec<Value> = items.iter().map(|config| shown(call, urn, config)).collect();
+    let items: Vec<Value> = items
+        .iter()
+        .map(|config| shown(call, urn, config))
+        .collect();
     let info = json!({"next_marker": next, "previous_marker": 0, "current_count": items.len()});
     Ok(Reply::json(
         200,
@@ -162,7 +179,8 @@ pub(super) fn list(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, R
     ))
 }
 
-/// For the whole project; the emulator keeps records without it, as each function's own switch says.
+/// For the whole project; the emulator keeps records without it, as each function's own switch
+/// says.
 pub(super) fn enable_status_log() -> Result<Reply, Refusal> {
     Ok(Reply::empty(200))
 }

@@ -1,5 +1,5 @@
-//! Asynchronous runs seen from outside: records, what is active, cancelling (OpenAPI, `ListAsyncInvocations`,
-//! `ListActiveAsyncInvocations`, `CancelAsyncInvocation`).
+//! Asynchronous runs seen from outside: records, what is active, cancelling (OpenAPI,
+//! `ListAsyncInvocations`, `ListActiveAsyncInvocations`, `CancelAsyncInvocation`).
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,9 @@ impl Filter {
         };
         let status = match call.query.get("status") {
             None | Some("") => None,
-            Some(text) => Some(Status::parse(text).ok_or_else(|| codes::QUERY.refuse("status is invalid"))?),
+            Some(text) => {
+                Some(Status::parse(text).ok_or_else(|| codes::QUERY.refuse("status is invalid"))?)
+            }
         };
         Ok(Self {
             ids,
@@ -74,7 +76,12 @@ fn shown(record: &Record) -> Value {
 }
 
 /// INFERRED: newest first.
-fn page(cloud: &Cloud, call: &Call<'_>, mut records: Vec<Record>, filter: &Filter) -> Result<Reply, Refusal> {
+fn page(
+    cloud: &Cloud,
+    call: &Call<'_>,
+    mut records: Vec<Record>,
+    filter: &Filter,
+) -> Result<Reply, Refusal> {
     let page = Page::read(cloud, call, "limit", 100, 500)?;
     records.retain(|record| filter.fits(record));
     records.sort_by_key(|record| std::cmp::Reverse(record.submitted_ms));
@@ -90,7 +97,11 @@ fn page(cloud: &Cloud, call: &Call<'_>, mut records: Vec<Record>, filter: &Filte
 pub(super) fn list(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
     let key = function(cloud, call, urn)?;
     let ids = call.query.get("request_id").filter(|id| !id.is_empty());
-    let filter = Filter::read(cloud, call, ids.map(ToOwned::to_owned).into_iter().collect())?;
+    let filter = Filter::read(
+        cloud,
+        call,
+        ids.map(ToOwned::to_owned).into_iter().collect(),
+    )?;
     let records = cloud.store.list::<Record>(RECORDS, &format!("{key}/"))?;
     page(cloud, call, records, &filter)
 }
@@ -115,7 +126,8 @@ pub(super) fn list_active(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<R
     page(cloud, call, records, &filter)
 }
 
-/// Both types end the run here, since no run has an instance to itself. INFERRED: a run that is over is an invalid id.
+/// Both types end the run here, since no run has an instance to itself. INFERRED: a run that is
+/// over is an invalid id.
 pub(super) fn cancel(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
     let key = function(cloud, call, urn)?;
     let map = body::object(call.body())?;

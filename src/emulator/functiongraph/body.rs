@@ -9,7 +9,9 @@ pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(codes::PARAMETER.refuse("the request body must be a JSON object")),
-        Err(error) => Err(codes::PARAMETER.refuse(format!("the request body is not JSON: {error}"))),
+        Err(error) => {
+            Err(codes::PARAMETER.refuse(format!("the request body is not JSON: {error}")))
+        }
     }
 }
 
@@ -56,7 +58,11 @@ impl<'a> Fields<'a> {
         self.read(name, codes::PARAMETER, "true or false", Value::as_bool)
     }
 
-    pub(super) fn object(&self, name: &str, code: Code) -> Result<Option<&'a Map<String, Value>>, Refusal> {
+    pub(super) fn object(
+        &self,
+        name: &str,
+        code: Code,
+    ) -> Result<Option<&'a Map<String, Value>>, Refusal> {
         self.read(name, code, "an object", Value::as_object)
     }
 

@@ -92,7 +92,8 @@ impl Cloud {
                 record.status = Status::Discard;
                 record.error_message = "the emulator was restarted".into();
                 record.end_ms = Some(self.clock.now_ms());
-                self.store.write(&Batch::default().put(RECORDS, &key, &record)?)?;
+                self.store
+                    .write(&Batch::default().put(RECORDS, &key, &record)?)?;
             }
         }
         Ok(())
@@ -115,17 +116,25 @@ impl Cloud {
             .ok_or_else(|| codes::FORBIDDEN.refuse("the project does not belong to the account"))
     }
 
-    pub(super) fn find(&self, project: &str, urn: &Urn, version: &str) -> Result<Option<Function>, Refusal> {
+    pub(super) fn find(
+        &self,
+        project: &str,
+        urn: &Urn,
+        version: &str,
+    ) -> Result<Option<Function>, Refusal> {
         let key = version_key(project, &urn.package, &urn.name, version);
         Ok(self.store.get(FUNCTIONS, &key)?)
     }
 
     /// The version that can be changed, whatever the URN's qualifier is.
     pub(super) fn latest(&self, project: &str, urn: &Urn) -> Result<Function, Refusal> {
-        Ok(self.find(project, urn, LATEST)?.ok_or(codes::FUNCTION_MISSING)?)
+        Ok(self
+            .find(project, urn, LATEST)?
+            .ok_or(codes::FUNCTION_MISSING)?)
     }
 
-    /// For changes: only `latest` can be changed (version page). INFERRED: a change of another version is a bad version name.
+    /// For changes: only `latest` can be changed (version page). INFERRED: a change of another
+    /// version is a bad version name.
     pub(super) fn changeable(&self, project: &str, urn: &Urn) -> Result<Function, Refusal> {
         let latest = self.latest(project, urn)?;
         match &urn.qualifier {
@@ -143,7 +152,9 @@ impl Cloud {
             Qualifier::Version(version) => version.clone(),
             Qualifier::Alias(alias) => self.alias(project, urn, alias)?.version,
         };
-        Ok(self.find(project, urn, &version)?.ok_or(codes::VERSION_MISSING)?)
+        Ok(self
+            .find(project, urn, &version)?
+            .ok_or(codes::VERSION_MISSING)?)
     }
 
     pub(super) fn versions(&self, project: &str, urn: &Urn) -> Result<Vec<Function>, Refusal> {

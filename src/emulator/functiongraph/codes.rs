@@ -1,7 +1,8 @@
 //! Error codes and their envelopes.
 //!
-//! FSS codes: FunctionGraph API reference, appendix "Error Codes" (Open Telekom Cloud edition, complete). APIGW codes: API
-//! Gateway user manual, "Error Codes", where the same numbers are spelt APIG. Sentences are ours where no sample shows one.
+//! FSS codes: FunctionGraph API reference, appendix "Error Codes" (Open Telekom Cloud edition,
+//! complete). APIGW codes: API Gateway user manual, "Error Codes", where the same numbers are spelt
+//! APIG. Sentences are ours where no sample shows one.
 
 use std::io;
 
@@ -172,7 +173,8 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// The reply for a fault: by code, else the row that most likely comes with the status, else an empty object.
+/// The reply for a fault: by code, else the row that most likely comes with the status, else an
+/// empty object.
 pub(super) fn for_fault(status: Option<u16>, number: Option<&str>, request_id: &str) -> Reply {
     let row = |number: &str| {
         let mut rows = ALL.iter().filter(|code| code.number == number);
@@ -227,7 +229,10 @@ mod tests {
         assert_eq!(told(Some(429), None), (429, "APIGW.0308".into()));
         assert_eq!(told(Some(504), None), (504, "APIGW.0201".into()));
         assert_eq!(told(Some(502), None), (502, "APIGW.0202".into()));
-        assert_eq!(told(Some(413), Some("APIGW.0201")), (413, "APIGW.0201".into()));
+        assert_eq!(
+            told(Some(413), Some("APIGW.0201")),
+            (413, "APIGW.0201".into())
+        );
         assert_eq!(told(None, Some("APIGW.0201")), (400, "APIGW.0201".into()));
         assert_eq!(told(None, Some("FSS.1051")), (404, "FSS.1051".into()));
         assert_eq!(told(None, Some("APIG.0308")), (400, "APIG.0308".into()));

@@ -1,4 +1,5 @@
-//! Functions: create, read, change, list, delete (`functiongraph_06_0108`, `0105`, `0109`; OpenAPI for configuration and code).
+//! Functions: create, read, change, list, delete (`functiongraph_06_0108`, `0105`, `0109`; OpenAPI
+//! for configuration and code).
 
 mod definition;
 mod shown;
@@ -53,7 +54,8 @@ pub(super) fn create(cloud: &Cloud, call: &Call<'_>) -> Result<Reply, Refusal> {
         code: upload.info,
         settings: definition.settings,
         strategy: definition.strategy.over(Strategy {
-            // FunctionGraph user manual, "Notes and Constraints": 400 instances of a function by default.
+            // FunctionGraph user manual, "Notes and Constraints": 400 instances of a function by
+            // default.
             concurrency: 400,
             concurrent_num: 1,
         }),
@@ -63,7 +65,11 @@ pub(super) fn create(cloud: &Cloud, call: &Call<'_>) -> Result<Reply, Refusal> {
         revision: 1,
     };
     let _writing = cloud.writing();
-    if cloud.store.get::<Function>(FUNCTIONS, &function.key())?.is_some() {
+    if cloud
+        .store
+        .get::<Function>(FUNCTIONS, &function.key())?
+        .is_some()
+    {
         return Err(codes::FUNCTION_EXISTS.into());
     }
     room_for(cloud, &function)?;
@@ -81,7 +87,10 @@ fn room_for(cloud: &Cloud, new: &Function) -> Result<(), Refusal> {
     if all.iter().filter(|function| function.is_latest()).count() >= limits.functions {
         return Err(codes::TOO_MANY_FUNCTIONS.into());
     }
-    let packages: HashSet<_> = all.iter().map(|known| (&known.project, &known.package)).collect();
+    let packages: HashSet<_> = all
+        .iter()
+        .map(|known| (&known.project, &known.package))
+        .collect();
     if packages.len() >= limits.packages && !packages.contains(&(&new.project, &new.package)) {
         return Err(codes::TOO_MANY_PACKAGES.into());
     }
@@ -100,7 +109,8 @@ pub(super) fn get_config(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Re
     ))
 }
 
-/// A PUT of everything: the name and the runtime must be the present ones (OpenAPI, `UpdateFunctionConfig`).
+/// A PUT of everything: the name and the runtime must be the present ones (OpenAPI,
+/// `UpdateFunctionConfig`).
 pub(super) fn put_config(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
     let map = body::object(call.body())?;
     let fields = Fields::new(&map);
@@ -119,15 +129,18 @@ pub(super) fn put_config(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Re
         // INFERRED: the page of the update has no such field.
         return Err(codes::PARAMETER.refuse("the type cannot be changed"));
     }
-    // With logs switched on an update fails that names no log (terraform-provider-huaweicloud, pull request 6987: it has to
-    // ask for the names and send them along). INFERRED: the code.
+    // With logs switched on an update fails that names no log (terraform-provider-huaweicloud, pull
+    // request 6987: it has to ask for the names and send them along). INFERRED: the code.
     if definition.settings.get("enable_lts_log") == Some(&Value::Bool(true))
         && !definition.settings.contains_key("log_config")
     {
         return Err(codes::PARAMETER.refuse("log_config is required when enable_lts_log is true"));
     }
     let is_safe = |settings: &Map<String, Value>| {
-        settings.get("func_vpc").and_then(|vpc| vpc.get("is_safety")) == Some(&Value::Bool(true))
+        settings
+            .get("func_vpc")
+            .and_then(|vpc| vpc.get("is_safety"))
+            == Some(&Value::Bool(true))
     };
     if is_safe(&function.settings) && !is_safe(&definition.settings) {
         // "Irreversible" (create page). INFERRED: the code.
@@ -196,7 +209,11 @@ pub(super) fn put_code(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Repl
 }
 
 /// −1 without a limit, 0 disables the function (OpenAPI, `UpdateFunctionMaxInstanceConfig`).
-pub(super) fn put_max_instance(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
+pub(super) fn put_max_instance(
+    cloud: &Cloud,
+    call: &Call<'_>,
+    urn: &Urn,
+) -> Result<Reply, Refusal> {
     let map = body::object(call.body())?;
     let _writing = cloud.writing();
     let mut function = cloud.changeable(&call.project.id, urn)?;
@@ -211,7 +228,8 @@ pub(super) fn put_max_instance(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Res
     ))
 }
 
-/// Where a function logs (OpenAPI, `ShowLtsLogDetails`): the names that an update needs and the configuration does not show.
+/// Where a function logs (OpenAPI, `ShowLtsLogDetails`): the names that an update needs and the
+/// configuration does not show.
 pub(super) fn log_detail(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
     let function = cloud.version(&call.project.id, urn)?;
     if !function.flag("enable_lts_log") {
@@ -337,7 +355,8 @@ pub(super) fn list(cloud: &Cloud, call: &Call<'_>) -> Result<Reply, Refusal> {
     ))
 }
 
-/// Without a version the whole function goes, else the version, also when an alias names it (alias page).
+/// Without a version the whole function goes, else the version, also when an alias names it (alias
+/// page).
 pub(super) fn delete(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
     let project = &call.project.id;
     let _writing = cloud.writing();
@@ -368,8 +387,14 @@ fn whole(cloud: &Cloud, latest: &Function) -> Result<Batch, Refusal> {
     Ok(batch)
 }
 
-/// `latest` cannot be deleted (version page). INFERRED: with `FSS.1015`, and an alias goes with its main version.
-fn one_version(cloud: &Cloud, call: &Call<'_>, urn: &Urn, function: &Function) -> Result<Batch, Refusal> {
+/// `latest` cannot be deleted (version page). INFERRED: with `FSS.1015`, and an alias goes with its
+/// main version.
+fn one_version(
+    cloud: &Cloud,
+    call: &Call<'_>,
+    urn: &Urn,
+    function: &Function,
+) -> Result<Batch, Refusal> {
     if function.is_latest() {
         return Err(codes::VERSION_NAME.refuse("the version latest cannot be deleted"));
     }
@@ -379,7 +404,9 @@ fn one_version(cloud: &Cloud, call: &Call<'_>, urn: &Urn, function: &Function) -
         .remove(CODES, &key)
         .remove(ASYNC_CONFIGS, &key);
     for alias in cloud.aliases(&call.project.id, urn)? {
-        if alias.weights.contains_key(&function.version) || alias.strategy.contains_key(&function.version) {
+        if alias.weights.contains_key(&function.version)
+            || alias.strategy.contains_key(&function.version)
+        {
             return Err(codes::VERSION_IN_SPLIT.into());
         }
         if alias.version == function.version {

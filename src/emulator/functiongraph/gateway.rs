@@ -1,4 +1,5 @@
-//! The gateway before the services: sizes, route, identity, rights (API Gateway user manual, "Error Codes").
+//! The gateway before the services: sizes, route, identity, rights (API Gateway user manual, "Error
+//! Codes").
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use super::{alias, async_config, async_invocation, function, iam, invoke, queue,
 use crate::emulator::http::{Reply, Request, Service};
 use crate::emulator::query::Query;
 
-/// API Gateway "Error Codes", APIG.0201: URI 32 KB, one header 32 KB. The 128 KB of all headers are more than the server reads.
+/// API Gateway "Error Codes", APIG.0201: URI 32 KB, one header 32 KB. The 128 KB of all headers are
+/// more than the server reads.
 const MAX_URI: usize = 32 << 10;
 const MAX_HEADER: usize = 32 << 10;
 
@@ -31,10 +33,17 @@ impl Gateway {
         if request.target.len() > MAX_URI {
             return Err(Refusal::from(codes::URI_TOO_LARGE).into());
         }
-        if request.headers.iter().any(|(_, value)| value.len() > MAX_HEADER) {
+        if request
+            .headers
+            .iter()
+            .any(|(_, value)| value.len() > MAX_HEADER)
+        {
             return Err(Refusal::from(codes::HEADERS_TOO_LARGE).into());
         }
-        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+        let (path, query) = request
+            .target
+            .split_once('?')
+            .unwrap_or((&request.target, ""));
         let (project, operation) = match route::find(&request.method, path) {
             Some(Route::Iam(wanted)) => return iam::answer(&self.cloud, request, wanted),
             Some(Route::Functions(project, operation)) => (project, operation),
@@ -106,7 +115,8 @@ impl Gateway {
     }
 }
 
-/// `application/json` is the only type that the newest pages allow. INFERRED: another one with a body is refused so.
+/// `application/json` is the only type that the newest pages allow. INFERRED: another one with a
+/// body is refused so.
 fn well_formed(request: &Request) -> Result<(), Refusal> {
     let kind = request.header("content-type").unwrap_or("application/json");
     let kind = kind.split(';').next().unwrap_or_default().trim();

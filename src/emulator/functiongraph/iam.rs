@@ -1,5 +1,6 @@
-//! IAM as far as FunctionGraph's clients need it: tokens by password and by agency, projects, accounts (IAM API reference,
-//! "Obtaining a User Token Through Password Authentication", "Obtaining an Agency Token", "Querying Project Information").
+//! IAM as far as FunctionGraph's clients need it: tokens by password and by agency, projects,
+//! accounts (IAM API reference, "Obtaining a User Token Through Password Authentication",
+//! "Obtaining an Agency Token", "Querying Project Information").
 
 use serde_json::{Map, Value, json};
 
@@ -15,11 +16,16 @@ use crate::emulator::query::Query;
 
 const BAD_BODY: codes::Code = codes::iam(400, "The request body is invalid.");
 const WRONG_PASSWORD: codes::Code = codes::iam(401, "The username or password is wrong.");
-const NEED_TOKEN: codes::Code = codes::iam(401, "The request you have made requires authentication.");
+const NEED_TOKEN: codes::Code =
+    codes::iam(401, "The request you have made requires authentication.");
 const NO_AGENCY: codes::Code = codes::iam(403, "You have no right to assume this agency.");
 const NO_PROJECT: codes::Code = codes::iam(401, "Unable to find the project of the scope.");
 
-pub(super) fn answer(cloud: &Cloud, request: &Request, wanted: route::Identity) -> Result<Reply, Denial> {
+pub(super) fn answer(
+    cloud: &Cloud,
+    request: &Request,
+    wanted: route::Identity,
+) -> Result<Reply, Denial> {
     match wanted {
         route::Identity::CreateToken => Ok(create_token(cloud, request)?),
         route::Identity::ListProjects => {
@@ -68,10 +74,14 @@ fn text_at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
 fn create_token(cloud: &Cloud, request: &Request) -> Result<Reply, Refusal> {
     let body: Value = serde_json::from_slice(&request.body)
         .map_err(|error| BAD_BODY.refuse(format!("not JSON: {error}")))?;
-    let identity =
-        at(&body, &["auth", "identity"]).ok_or_else(|| BAD_BODY.refuse("auth.identity is missing"))?;
+    let identity = at(&body, &["auth", "identity"])
+        .ok_or_else(|| BAD_BODY.refuse("auth.identity is missing"))?;
     let methods = identity.get("methods").and_then(Value::as_array);
-    let methods: Vec<_> = methods.into_iter().flatten().filter_map(Value::as_str).collect();
+    let methods: Vec<_> = methods
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let (name, domain, access) = match methods.as_slice() {
         ["password"] => by_password(cloud, identity)?,
         ["assume_role"] => by_agency(cloud, request, identity)?,
@@ -107,15 +117,21 @@ fn create_token(cloud: &Cloud, request: &Request) -> Result<Reply, Refusal> {
         access,
         scope: scope.map_or(Scope::Domain, |project| Scope::Project(project.id.clone())),
     };
-    let token = cloud.tokens.issue(Token { identity, expires_ms }, now);
+    let token = cloud.tokens.issue(
+        Token {
+            identity,
+            expires_ms,
+        },
+        now,
+    );
     Ok(Reply::json(201, &json!({ "token": told })).with_header("x-subject-token", token))
 }
 
 type Found = (String, String, Access);
 
 fn by_password(cloud: &Cloud, identity: &Value) -> Result<Found, Refusal> {
-    let user =
-        at(identity, &["password", "user"]).ok_or_else(|| BAD_BODY.refuse("password.user is missing"))?;
+    let user = at(identity, &["password", "user"])
+        .ok_or_else(|| BAD_BODY.refuse("password.user is missing"))?;
     let field = |path: &[&str]| {
         text_at(user, path)
             .ok_or_else(|| BAD_BODY.refuse(format!("password.user.{} is missing", path.join("."))))
@@ -126,7 +142,8 @@ fn by_password(cloud: &Cloud, identity: &Value) -> Result<Found, Refusal> {
         field(&["domain", "name"])?,
     );
     let mut users = cloud.options.users.iter();
-    let found = users.find(|user| user.name == name && user.domain == domain && user.password == password);
+    let found =
+        users.find(|user| user.name == name && user.domain == domain && user.password == password);
     let user = found.ok_or(WRONG_PASSWORD)?;
     Ok((user.name.clone(), user.domain.clone(), user.access))
 }
@@ -147,7 +164,9 @@ fn by_agency(cloud: &Cloud, request: &Request, identity: &Value) -> Result<Found
         .or_else(|| field("xrole_name"))
         .ok_or_else(|| BAD_BODY.refuse("assume_role.agency_name is missing"))?;
     let ours = match (field("domain_id"), field("domain_name")) {
-        (None, None) => return Err(BAD_BODY.refuse("assume_role.domain_id or domain_name is missing")),
+        (None, None) => {
+            return Err(BAD_BODY.refuse("assume_role.domain_id or domain_name is missing"));
+        }
         (Some(id), _) => id == cloud.options.domain_id,
         (None, Some(name)) => name == cloud.options.domain,
     };
@@ -162,7 +181,8 @@ fn by_agency(cloud: &Cloud, request: &Request, identity: &Value) -> Result<Found
     Ok((name, cloud.options.domain.clone(), Access::Full))
 }
 
-/// The project of the scope; `None` for the account. With both, the project wins. INFERRED: without a scope the account.
+/// The project of the scope; `None` for the account. With both, the project wins. INFERRED: without
+/// a scope the account.
 fn scope<'a>(cloud: &'a Cloud, body: &Value) -> Result<Option<&'a Project>, Refusal> {
     let empty = Value::Object(Map::new());
     let scope = at(body, &["auth", "scope"]).unwrap_or(&empty);
@@ -174,8 +194,9 @@ fn scope<'a>(cloud: &'a Cloud, body: &Value) -> Result<Option<&'a Project>, Refu
         return Err(BAD_BODY.refuse("scope.project needs id or name"));
     }
     let mut projects = cloud.options.projects.iter();
-    let found = projects
-        .find(|known| id.is_none_or(|id| known.id == id) && name.is_none_or(|name| known.name == name));
+    let found = projects.find(|known| {
+        id.is_none_or(|id| known.id == id) && name.is_none_or(|name| known.name == name)
+    });
     Ok(Some(found.ok_or(NO_PROJECT)?))
 }
 

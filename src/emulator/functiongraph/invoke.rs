@@ -1,4 +1,5 @@
-//! The synchronous run (`functiongraph_06_0125`; a wire log in an issue of the Java client for headers that no page names).
+//! The synchronous run (`functiongraph_06_0125`; a wire log in an issue of the Java client for
+//! headers that no page names).
 
 use std::sync::Arc;
 
@@ -49,13 +50,16 @@ pub(super) fn target(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Target
         return Err(codes::TOO_MANY_REQUESTS.refuse("Function Disabled"));
     }
     // "bad value → FSS.0406; ignored unless enable_dynamic_memory" (sync page).
-    let memory_mb = match call.request.header("x-cff-instance-memory") {
-        None => None,
-        Some(text) => {
-            let known = text.trim().parse().ok().filter(|mb| MEMORY_MB.contains(mb));
-            Some(known.ok_or_else(|| codes::NOT_ACCEPTABLE.refuse("X-Cff-Instance-Memory is invalid"))?)
-        }
-    };
+    let memory_mb =
+        match call.request.header("x-cff-instance-memory") {
+            None => None,
+            Some(text) => {
+                let known = text.trim().parse().ok().filter(|mb| MEMORY_MB.contains(mb));
+                Some(known.ok_or_else(|| {
+                    codes::NOT_ACCEPTABLE.refuse("X-Cff-Instance-Memory is invalid")
+                })?)
+            }
+        };
     Ok(Target {
         memory_mb: memory_mb.filter(|_| function.flag("enable_dynamic_memory")),
         function,
@@ -64,15 +68,25 @@ pub(super) fn target(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Target
 }
 
 /// The limit of the whole function, which stands with `latest`.
-fn strategy_of(cloud: &Cloud, call: &Call<'_>, urn: &Urn, function: &Function) -> Result<i64, Refusal> {
+fn strategy_of(
+    cloud: &Cloud,
+    call: &Call<'_>,
+    urn: &Urn,
+    function: &Function,
+) -> Result<i64, Refusal> {
     if function.is_latest() {
         return Ok(function.strategy.concurrency);
     }
     Ok(cloud.latest(&call.project.id, urn)?.strategy.concurrency)
 }
 
-/// The body as an event. INFERRED: a body that is no JSON object is refused; no page says more than "JSON".
-pub(super) fn event(body: &[u8], limit: usize, too_large: Code) -> Result<Map<String, Value>, Refusal> {
+/// The body as an event. INFERRED: a body that is no JSON object is refused; no page says more than
+/// "JSON".
+pub(super) fn event(
+    body: &[u8],
+    limit: usize,
+    too_large: Code,
+) -> Result<Map<String, Value>, Refusal> {
     if body.is_empty() {
         return Err(codes::PARAMETER.refuse("function event body is empty"));
     }
@@ -81,7 +95,8 @@ pub(super) fn event(body: &[u8], limit: usize, too_large: Code) -> Result<Map<St
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(event)) => Ok(event),
-        _ => Err(codes::NOT_ACCEPTABLE.refuse("the function event body is not in the required JSON format")),
+        _ => Err(codes::NOT_ACCEPTABLE
+            .refuse("the function event body is not in the required JSON format")),
     }
 }
 
@@ -94,7 +109,11 @@ fn choice<'a>(call: &'a Call<'_>, header: &str, known: &[&str]) -> Result<&'a st
     Err(codes::PARAMETER.refuse(format!("{header} must be one of {known:?}")))
 }
 
-pub(super) async fn invoke(cloud: &Arc<Cloud>, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
+pub(super) async fn invoke(
+    cloud: &Arc<Cloud>,
+    call: &Call<'_>,
+    urn: &Urn,
+) -> Result<Reply, Refusal> {
     let target = target(cloud, call, urn)?;
     let limits = &cloud.options.limits;
     let event = event(call.body(), limits.sync_body, codes::EVENT_TOO_LARGE)?;
@@ -103,7 +122,11 @@ pub(super) async fn invoke(cloud: &Arc<Cloud>, call: &Call<'_>, urn: &Urn) -> Re
     let function_limit = strategy_of(cloud, call, urn, &target.function)?;
     let slot = cloud
         .slots
-        .take(&target.function.whole_key(), function_limit, limits.concurrency)
+        .take(
+            &target.function.whole_key(),
+            function_limit,
+            limits.concurrency,
+        )
         .ok_or_else(|| codes::TOO_MANY_REQUESTS.refuse(""))?;
     let run = Run {
         code: cloud.code(&target.function)?,
@@ -115,7 +138,8 @@ pub(super) async fn invoke(cloud: &Arc<Cloud>, call: &Call<'_>, urn: &Urn) -> Re
         stop: cloud.stop.child(),
     };
     let task = tokio::spawn(with_slot(Arc::clone(cloud), run, slot));
-    // The gateway stops waiting; the function runs on (FAQ, "Why Can't I Receive Responses for Synchronous Invocation?").
+    // The gateway stops waiting; the function runs on (FAQ, "Why Can't I Receive Responses for
+    // Synchronous Invocation?").
     let execution = tokio::time::timeout(limits.gateway_wall, task)
         .await
         .map_err(|_| codes::BACKEND_TIMEOUT)?
@@ -130,7 +154,13 @@ async fn with_slot(cloud: Arc<Cloud>, run: Run, slot: Slot) -> Execution {
     execution
 }
 
-fn reply(cloud: &Cloud, execution: &Execution, verdict: &Verdict, is_v1: bool, wants_log: bool) -> Reply {
+fn reply(
+    cloud: &Cloud,
+    execution: &Execution,
+    verdict: &Verdict,
+    is_v1: bool,
+    wants_log: bool,
+) -> Reply {
     let log = if wants_log {
         log::text(execution)
     } else {

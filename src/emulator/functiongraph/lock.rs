@@ -1,7 +1,8 @@
 //! Locks an access key after bad signatures in a row.
 //!
-//! Signing troubleshooting page: after more than 5 failures in a row the answer is "AK access failed to reach the limit,
-//! forbidden" for 5 minutes. INFERRED: only wrong signatures count, and a right one starts the count anew.
+//! Signing troubleshooting page: after more than 5 failures in a row the answer is "AK access
+//! failed to reach the limit, forbidden" for 5 minutes. INFERRED: only wrong signatures count, and
+//! a right one starts the count anew.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

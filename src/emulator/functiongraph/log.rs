@@ -1,4 +1,5 @@
-//! The log of one run as text (sync page, sample of `log`). INFERRED: how the function's own lines look.
+//! The log of one run as text (sync page, sample of `log`). INFERRED: how the function's own lines
+//! look.
 
 use super::run::Execution;
 use super::time;

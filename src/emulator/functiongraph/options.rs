@@ -17,8 +17,8 @@ pub const DEFAULT_DOMAIN: &str = "emulator-account";
 /// The IAM user that can log in when no other is configured.
 pub const DEFAULT_USER: &str = "emulator-user";
 
-/// How the emulated cloud behaves. The default is one project on a free port, in memory, with a random key, and a user with
-/// a random password.
+/// How the emulated cloud behaves. The default is one project on a free port, in memory, with a
+/// random key, and a user with a random password.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
@@ -43,17 +43,22 @@ pub struct Options {
     pub clock_offset_ms: i64,
     /// Sizes, counts and times.
     pub limits: Limits,
-    /// HTTP status of a synchronous call whose function failed. No document says whether it is 200 or 500.
+    /// HTTP status of a synchronous call whose function failed. No document says whether it is 200
+    /// or 500.
     pub function_error_status: u16,
     /// How the last page of a list ends.
     pub end_of_list: EndOfList,
-    /// A PUT of the configuration keeps optional fields that it leaves out. No document says; clearing is the harder case.
+    /// A PUT of the configuration keeps optional fields that it leaves out. No document says;
+    /// clearing is the harder case.
     pub put_keeps_omitted: bool,
-    /// Lists ignore their markers and limits and give everything, as the list of versions always does.
+    /// Lists ignore their markers and limits and give everything, as the list of versions always
+    /// does.
     pub ignore_paging: bool,
-    /// Whether functions may run that need a process of their own, as Python does; the process has the rights of this one.
+    /// Whether functions may run that need a process of their own, as Python does; the process has
+    /// the rights of this one.
     pub processes: bool,
-    /// For so long after its creation a function cannot be deleted: 400 `FSS.0400` (seen by others, in no document).
+    /// For so long after its creation a function cannot be deleted: 400 `FSS.0400` (seen by others,
+    /// in no document).
     pub settling: Duration,
     /// Before each retry of a failed asynchronous run. INFERRED: no document gives a number.
     pub async_retry_delay: Duration,
@@ -65,7 +70,8 @@ pub struct Options {
     pub fault_seed: u64,
     /// How many requests the recorder keeps.
     pub recorded_requests: usize,
-    /// A file that gets every request as a line of JSON: `time_ms`, `method`, `target`, `headers`, `body` in base64.
+    /// A file that gets every request as a line of JSON: `time_ms`, `method`, `target`, `headers`,
+    /// `body` in base64.
     pub record_file: Option<PathBuf>,
 }
 
@@ -167,7 +173,10 @@ impl KeyPair {
     #[must_use]
     pub fn random() -> Self {
         let id = random::text(random::CAPITALS, 12);
-        Self::new(format!("EMULATOR{id}"), random::text(random::ALPHANUMERIC, 40))
+        Self::new(
+            format!("EMULATOR{id}"),
+            random::text(random::ALPHANUMERIC, 40),
+        )
     }
 
     /// The same key as a temporary one, which needs this security token beside its signature.
@@ -205,7 +214,11 @@ pub struct User {
 impl User {
     /// A user with every right.
     #[must_use]
-    pub fn new(domain: impl Into<String>, name: impl Into<String>, password: impl Into<String>) -> Self {
+    pub fn new(
+        domain: impl Into<String>,
+        name: impl Into<String>,
+        password: impl Into<String>,
+    ) -> Self {
         Self {
             domain: domain.into(),
             name: name.into(),
@@ -244,7 +257,8 @@ pub struct Agency {
     pub trusted_domain: String,
 }
 
-/// What `next_marker` is on the last page. Known clients stop at an empty page, at a marker that does not move, or at 0.
+/// What `next_marker` is on the last page. Known clients stop at an empty page, at a marker that
+/// does not move, or at 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndOfList {
     /// The offset behind the last item, as on every page.
@@ -253,7 +267,8 @@ pub enum EndOfList {
     Zero,
 }
 
-/// Sizes, counts and times. Sources: Function Graph user manual "Notes and Constraints" unless another is named.
+/// Sizes, counts and times. Sources: Function Graph user manual "Notes and Constraints" unless
+/// another is named.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Bytes of a synchronous event: 6 MB.
@@ -262,7 +277,8 @@ pub struct Limits {
     pub result: usize,
     /// Bytes of an asynchronous event: 256 KB.
     pub async_body: usize,
-    /// Bytes of any body that passes the gateway (API Gateway docs, "Error Codes", APIG.0201): 12 MB.
+    /// Bytes of any body that passes the gateway (API Gateway docs, "Error Codes", APIG.0201): 12
+    /// MB.
     pub gateway_body: usize,
     /// How long the gateway waits for a synchronous run (FAQ): 90 s.
     pub gateway_wall: Duration,
@@ -288,7 +304,8 @@ pub struct Limits {
     pub package_code: usize,
     /// Bytes of all code: 10 GB.
     pub code_total: u64,
-    /// Bytes of log that are kept of one run. INFERRED: the log service takes more; nothing here shows more.
+    /// Bytes of log that are kept of one run. INFERRED: the log service takes more; nothing here
+    /// shows more.
     pub log: usize,
 }
 

@@ -1,8 +1,8 @@
 //! How the end of a run reads to the caller.
 //!
-//! The object of `errorMessage`, `errorType` and `stackTrace` is the developer guide's. The inner codes are those of the
-//! open-sourced engine (openYuanrong); carrying them over is INFERRED, as is every status but 500 and 507, which the Go
-//! runtime's contract names.
+//! The object of `errorMessage`, `errorType` and `stackTrace` is the developer guide's. The inner
+//! codes are those of the open-sourced engine (openYuanrong); carrying them over is INFERRED, as is
+//! every status but 500 and 507, which the Go runtime's contract names.
 
 use serde_json::{Value, json};
 
@@ -50,14 +50,18 @@ pub(super) fn verdict(execution: &Execution, limit: usize) -> Result<Verdict, Re
             status,
         })
     };
-    let plain = |kind: &str, why: &str| json!({"errorMessage": why, "errorType": kind, "stackTrace": []});
+    let plain =
+        |kind: &str, why: &str| json!({"errorMessage": why, "errorType": kind, "stackTrace": []});
     match failure {
         Failure::Rejected(error) => failed(4002, 500, raised(error)),
         Failure::NotInitialized(error) => failed(4009, 500, raised(error)),
         Failure::Threw(why) => failed(4002, 500, plain("Error", why)),
         Failure::NotLoaded(why) => failed(4001, 500, plain("HandlerNotFound", why)),
         Failure::OutOfTime { .. } => {
-            let why = format!("the function timed out after {} seconds", execution.timeout_s);
+            let why = format!(
+                "the function timed out after {} seconds",
+                execution.timeout_s
+            );
             failed(4010, 500, plain("InvocationTimeout", &why))
         }
         Failure::OutOfMemory => {
@@ -77,7 +81,9 @@ pub(super) fn verdict(execution: &Execution, limit: usize) -> Result<Verdict, Re
             let why = format!("response body size {length} exceeds the limit of {limit}");
             failed(4004, 507, plain("FunctionResponseTooLarge", &why))
         }
-        Failure::Unsupported(why) | Failure::Internal(why) => Err(codes::INTERNAL.refuse(why.clone())),
+        Failure::Unsupported(why) | Failure::Internal(why) => {
+            Err(codes::INTERNAL.refuse(why.clone()))
+        }
     }
 }
 
@@ -89,7 +95,11 @@ fn raised(error: &Value) -> Value {
         (None, Value::String(text)) => text.clone(),
         (None, other) => other.to_string(),
     };
-    let stack: Vec<&str> = text("stack").unwrap_or_default().lines().map(str::trim).collect();
+    let stack: Vec<&str> = text("stack")
+        .unwrap_or_default()
+        .lines()
+        .map(str::trim)
+        .collect();
     json!({
         "errorMessage": message,
         "errorType": text("name").unwrap_or("Error"),
@@ -139,7 +149,10 @@ mod tests {
         assert_eq!(code(Failure::Rejected("x".into())), Some((4002, 500)));
         assert_eq!(code(Failure::NotInitialized("x".into())), Some((4009, 500)));
         assert_eq!(code(Failure::NotLoaded("x".into())), Some((4001, 500)));
-        assert_eq!(code(Failure::OutOfTime { loading: false }), Some((4010, 500)));
+        assert_eq!(
+            code(Failure::OutOfTime { loading: false }),
+            Some((4010, 500))
+        );
         let long = Failure::TooLong {
             length: 200,
             head: String::new(),

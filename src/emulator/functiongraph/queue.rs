@@ -1,5 +1,6 @@
-//! Asynchronous runs: accepted at once, run when there is a place, retried, recorded (`functiongraph_06_0126`; OpenAPI of the
-//! asynchronous configuration; user manual for what a destination receives).
+//! Asynchronous runs: accepted at once, run when there is a place, retried, recorded
+//! (`functiongraph_06_0126`; OpenAPI of the asynchronous configuration; user manual for what a
+//! destination receives).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ use crate::emulator::store::Batch;
 const POLL: Duration = Duration::from_millis(10);
 /// Of the open-sourced engine, documented with the cancel page.
 const CANCELLED: i64 = 4208;
-/// INFERRED: functions that are each other's destination end here; the cloud's own bound is not published.
+/// INFERRED: functions that are each other's destination end here; the cloud's own bound is not
+/// published.
 const MAX_CHAIN: u32 = 8;
 
 /// A run that waits or runs.
@@ -45,7 +47,11 @@ pub(super) fn submit(cloud: &Arc<Cloud>, call: &Call<'_>, urn: &Urn) -> Result<R
     if target.function.runtime == "http" {
         return Err(codes::PARAMETER.refuse("HTTP functions cannot be invoked asynchronously"));
     }
-    let event = invoke::event(call.body(), cloud.options.limits.async_body, codes::TOO_LARGE)?;
+    let event = invoke::event(
+        call.body(),
+        cloud.options.limits.async_body,
+        codes::TOO_LARGE,
+    )?;
     let id = enqueue(cloud, urn, target, event, 0)?;
     Ok(Reply::json(202, &json!({ "request_id": id })))
 }
@@ -181,7 +187,8 @@ async fn place(cloud: &Cloud, job: &Job, stop: &Stop) -> Result<Slot, End> {
             return Err(End::TooOld);
         }
         let function = &job.target.function;
-        // The limit may have been changed meanwhile; a function that was deleted is run with what it had.
+        // The limit may have been changed meanwhile; a function that was deleted is run with what
+        // it had.
         let latest = cloud.latest(&function.project, &job.urn);
         let limit = latest.map_or(function.strategy.concurrency, |latest| {
             latest.strategy.concurrency
@@ -197,7 +204,8 @@ async fn place(cloud: &Cloud, job: &Job, stop: &Stop) -> Result<Slot, End> {
     }
 }
 
-/// A failure of the platform counts as one of the run: 200500 is the open-sourced engine's code for it.
+/// A failure of the platform counts as one of the run: 200500 is the open-sourced engine's code for
+/// it.
 async fn attempt(cloud: &Cloud, job: &Job, stop: &Stop) -> Verdict {
     let run = Run {
         function: job.target.function.clone(),
@@ -268,7 +276,8 @@ fn deliver(cloud: &Arc<Cloud>, job: &Job, end: &End, attempts: i64) {
         },
         "response_payload": response,
     });
-    let (Value::Object(event), Ok(function)) = (payload, cloud.version(&function.project, &urn)) else {
+    let (Value::Object(event), Ok(function)) = (payload, cloud.version(&function.project, &urn))
+    else {
         return;
     };
     let target = Target {
@@ -287,5 +296,10 @@ fn destination(cloud: &Cloud, job: &Job, side: &str) -> Option<Urn> {
     }
     let param: Value = serde_json::from_str(side.get("param")?.as_str()?).ok()?;
     let project = cloud.project(&job.target.function.project).ok()?;
-    Urn::parse(param.get("func_urn")?.as_str()?, &project.id, project.region()).ok()
+    Urn::parse(
+        param.get("func_urn")?.as_str()?,
+        &project.id,
+        project.region(),
+    )
+    .ok()
 }

@@ -20,5 +20,8 @@ pub(super) fn list(cloud: &Cloud, call: &Call<'_>) -> Result<Reply, Refusal> {
         {"type": "fgs_func_occurs", "quota": limits.concurrency, "used": 0},
         {"type": "fgs_on_demand_instance_limit", "quota": 1000, "used": 0},
     ]);
-    Ok(Reply::json(200, &json!({"quotas": {"resources": resources}})))
+    Ok(Reply::json(
+        200,
+        &json!({"quotas": {"resources": resources}}),
+    ))
 }

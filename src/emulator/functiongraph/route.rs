@@ -1,6 +1,8 @@
-//! Method and path → operation (FunctionGraph API reference, one page an operation; OpenAPI of the API Explorer).
+//! Method and path → operation (FunctionGraph API reference, one page an operation; OpenAPI of the
+//! API Explorer).
 //!
-//! Operations that the sidecar does not use are not served; they answer as an unknown API does, 404 `APIGW.0101`.
+//! Operations that the sidecar does not use are not served; they answer as an unknown API does, 404
+//! `APIGW.0101`.
 
 use crate::emulator::query::decode;
 
@@ -94,9 +96,10 @@ pub(super) fn find(method: &str, path: &str) -> Option<Route> {
         ("POST", ["v3", "auth", "tokens"]) => Some(Route::Iam(Identity::CreateToken)),
         ("GET", ["v3", "projects"]) => Some(Route::Iam(Identity::ListProjects)),
         ("GET", ["v3", "auth", "domains"]) => Some(Route::Iam(Identity::ListDomains)),
-        (_, ["v2", project, "fgs", rest @ ..]) => {
-            Some(Route::Functions((*project).to_owned(), operation(method, rest)?))
-        }
+        (_, ["v2", project, "fgs", rest @ ..]) => Some(Route::Functions(
+            (*project).to_owned(),
+            operation(method, rest)?,
+        )),
         _ => None,
     }
 }
@@ -148,7 +151,12 @@ mod tests {
 
     #[test]
     fn raw_and_encoded_slots_are_one() {
-        let on = |verb| Some(Route::Functions("p".into(), Operation::On("a:f:!x".into(), verb)));
+        let on = |verb| {
+            Some(Route::Functions(
+                "p".into(),
+                Operation::On("a:f:!x".into(), verb),
+            ))
+        };
         assert_eq!(
             find("POST", "/v2/p/fgs/functions/a:f:!x/invocations"),
             on(Verb::Invoke)

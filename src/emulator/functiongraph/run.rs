@@ -1,5 +1,5 @@
-//! Runs one version of a function (FunctionGraph developer guide, "Developing Functions": handler, initializer, context; the
-//! environment is that of the open-sourced Go runtime).
+//! Runs one version of a function (FunctionGraph developer guide, "Developing Functions": handler,
+//! initializer, context; the environment is that of the open-sourced Go runtime).
 //!
 //! Each run is a cold start: the initializer comes before every one.
 
@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use super::cloud::Cloud;
 use super::model::Function;
-use crate::emulator::runtime::{self, Code, Convention, EventContext, Job, Outcome, Stop, is_archive};
+use crate::emulator::runtime::{
+    self, Code, Convention, EventContext, Job, Outcome, Stop, is_archive,
+};
 
 /// What is to be run.
 #[derive(Debug)]
@@ -57,7 +59,10 @@ impl Execution {
 }
 
 pub(super) async fn execute(cloud: &Cloud, run: Run) -> Execution {
-    let memory_mb = run.memory_mb.unwrap_or(run.function.memory_mb).unsigned_abs();
+    let memory_mb = run
+        .memory_mb
+        .unwrap_or(run.function.memory_mb)
+        .unsigned_abs();
     let (request_id, stop) = (run.request_id.clone(), run.stop.clone());
     let (version, timeout_s) = (run.function.version.clone(), run.function.timeout_s);
     let job = job(cloud, run, memory_mb);
@@ -82,7 +87,10 @@ fn job(cloud: &Cloud, run: Run, memory_mb: u64) -> Job {
         .rsplit_once('.')
         .unwrap_or(("index", function.handler.as_str()));
     let initializer = function.text("initializer_handler");
-    let initializer = initializer.rsplit('.').next().filter(|name| !name.is_empty());
+    let initializer = initializer
+        .rsplit('.')
+        .next()
+        .filter(|name| !name.is_empty());
     let setting = |name: &str| function.settings.get(name).and_then(Value::as_u64);
     // INFERRED: the initializer's time comes on top of the function's.
     let initializer_s = initializer.map_or(0, |_| setting("initializer_timeout").unwrap_or(3));
@@ -101,7 +109,9 @@ fn job(cloud: &Cloud, run: Run, memory_mb: u64) -> Job {
         logger: "getLogger".into(),
     };
     let code = match function.code.kind.as_str() {
-        "inline" if !is_archive(&run.code) => Code::Source(String::from_utf8_lossy(&run.code).into_owned()),
+        "inline" if !is_archive(&run.code) => {
+            Code::Source(String::from_utf8_lossy(&run.code).into_owned())
+        }
         _ => Code::Archive(run.code.clone()),
     };
     Job {
@@ -120,7 +130,8 @@ fn job(cloud: &Cloud, run: Run, memory_mb: u64) -> Job {
     }
 }
 
-/// `Node.js20.15` → `nodejs:20`, `Python3.9` → `python:3.9`; what cannot be run keeps a name that says so.
+/// `Node.js20.15` → `nodejs:20`, `Python3.9` → `python:3.9`; what cannot be run keeps a name that
+/// says so.
 fn runtime_id(function: &Function) -> String {
     let (runtime, kind) = (&function.runtime, &function.code.kind);
     if !matches!(kind.as_str(), "inline" | "zip") {
@@ -145,8 +156,8 @@ fn variables(function: &Function) -> Map<String, Value> {
     all
 }
 
-/// Methods of the context without arguments (developer guide, "SDK APIs" of Node.js and Python). There is no agency here, so
-/// its keys are empty.
+/// Methods of the context without arguments (developer guide, "SDK APIs" of Node.js and Python).
+/// There is no agency here, so its keys are empty.
 fn values(run: &Run, memory_mb: u64) -> Map<String, Value> {
     let function = &run.function;
     let values = json!({

@@ -1,7 +1,7 @@
 //! Checks SDK-HMAC-SHA256 over a request as it was received (API Request Signing Guide).
 //!
-//! Code of this room alone, written from the guide and not from the sidecar's signer. Only this algorithm is served:
-//! `V11-HMAC-SHA256` and the SM3 and ECDSA variants are for other hosts.
+//! Code of this room alone, written from the guide and not from the sidecar's signer. Only this
+//! algorithm is served: `V11-HMAC-SHA256` and the SM3 and ECDSA variants are for other hosts.
 
 use chrono::NaiveDateTime;
 use hmac::{Hmac, KeyInit, Mac};
@@ -50,8 +50,11 @@ impl<'a> Claim<'a> {
                     format!("Authorization is not `{ALGORITHM} Access=…, SignedHeaders=…, Signature=…`: {name} is missing")
                 })
         };
-        let (access_key, signed, signature) =
-            (field("Access")?, field("SignedHeaders")?, field("Signature")?);
+        let (access_key, signed, signature) = (
+            field("Access")?,
+            field("SignedHeaders")?,
+            field("Signature")?,
+        );
         let signed: Vec<_> = signed.split(';').collect();
         if !signed.contains(&DATE) {
             return Err("X-Sdk-Date is not among the signed headers".into());
@@ -87,8 +90,8 @@ impl<'a> Claim<'a> {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret_key.as_bytes())
             .map_err(|_| "the secret key cannot be used".to_owned())?;
         mac.update(text.as_bytes());
-        let claimed =
-            hex::decode(self.signature).map_err(|_| "the signature is not hexadecimal".to_owned())?;
+        let claimed = hex::decode(self.signature)
+            .map_err(|_| "the signature is not hexadecimal".to_owned())?;
         let lower = !self.signature.bytes().any(|byte| byte.is_ascii_uppercase());
         if lower && mac.verify_slice(&claimed).is_ok() {
             return Ok(());
@@ -104,7 +107,10 @@ impl<'a> Claim<'a> {
 
     /// Steps 2 to 8 of the guide.
     fn canonical(&self, request: &Request, payload: &str, hide: bool) -> Result<String, String> {
-        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+        let (path, query) = request
+            .target
+            .split_once('?')
+            .unwrap_or((&request.target, ""));
         let mut names = self.signed.clone();
         names.sort_unstable();
         let mut headers = String::new();
@@ -140,9 +146,9 @@ impl<'a> Claim<'a> {
 fn payload_hash(request: &Request) -> Result<String, String> {
     let actual = hex::encode(Sha256::digest(&request.body));
     match request.header(CONTENT) {
-        Some(named) if !request.body.is_empty() && named != UNSIGNED && named != actual => Err(format!(
-            "X-Sdk-Content-Sha256 is {named}, but the body has {actual}"
-        )),
+        Some(named) if !request.body.is_empty() && named != UNSIGNED && named != actual => Err(
+            format!("X-Sdk-Content-Sha256 is {named}, but the body has {actual}"),
+        ),
         Some(named) if !request.body.is_empty() => Ok(named.to_owned()),
         _ => Ok(actual),
     }

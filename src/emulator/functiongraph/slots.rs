@@ -24,7 +24,12 @@ pub(super) struct Slot {
 
 impl Slots {
     /// A place for a run; `None` when all are taken. A function's limit of −1 is none.
-    pub(super) fn take(&self, function: &str, function_limit: i64, total_limit: usize) -> Option<Slot> {
+    pub(super) fn take(
+        &self,
+        function: &str,
+        function_limit: i64,
+        total_limit: usize,
+    ) -> Option<Slot> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let own = running.functions.get(function).copied().unwrap_or_default();
         if running.total >= total_limit || (function_limit >= 0 && own >= function_limit) {
@@ -41,7 +46,11 @@ impl Slots {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut running = self.slots.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self
+            .slots
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         running.total -= 1;
         if let Some(own) = running.functions.get_mut(&self.function) {
             *own -= 1;

@@ -36,7 +36,8 @@ pub(super) fn compact(ms: i64) -> String {
     utc(ms).format("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// `v20191025-073727`, the name of a version that was published without one (`functiongraph_06_0112`, 2025).
+/// `v20191025-073727`, the name of a version that was published without one
+/// (`functiongraph_06_0112`, 2025).
 pub(super) fn version(ms: i64) -> String {
     utc(ms).format("v%Y%m%d-%H%M%S").to_string()
 }

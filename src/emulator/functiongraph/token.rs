@@ -1,4 +1,5 @@
-//! Tokens that IAM gave out. They live in memory: a restart invalidates them, as a change of rights does in the cloud.
+//! Tokens that IAM gave out. They live in memory: a restart invalidates them, as a change of rights
+//! does in the cloud.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! Function URNs in the path slot, short and long, and the rules of names ("Function Model", `functiongraph_06_0102`; the
-//! create, alias and version pages).
+//! Function URNs in the path slot, short and long, and the rules of names ("Function Model",
+//! `functiongraph_06_0102`; the create, alias and version pages).
 
 use super::codes::{self, Refusal};
 
@@ -30,7 +30,8 @@ pub(super) enum Qualifier {
 }
 
 impl Urn {
-    /// Reads 1, 2, 3, 4, 7 or 8 fields. A URN of another project or region names nothing here: 404 `FSS.1051` (INFERRED).
+    /// Reads 1, 2, 3, 4, 7 or 8 fields. A URN of another project or region names nothing here: 404
+    /// `FSS.1051` (INFERRED).
     pub(super) fn parse(text: &str, project: &str, region: &str) -> Result<Self, Refusal> {
         let malformed = || codes::PARAMETER.refuse(format!("the function urn is invalid: {text}"));
         if text.len() > MAX_URN {
@@ -45,9 +46,16 @@ impl Urn {
             ["urn", "fss", region, project, "function", package, name] => {
                 (Some((region, project)), package, name, None)
             }
-            ["urn", "fss", region, project, "function", package, name, last] => {
-                (Some((region, project)), package, name, Some(last))
-            }
+            [
+                "urn",
+                "fss",
+                region,
+                project,
+                "function",
+                package,
+                name,
+                last,
+            ] => (Some((region, project)), package, name, Some(last)),
             _ => return Err(malformed()),
         };
         if !is_package(package) || !is_name(name) {
@@ -80,19 +88,27 @@ pub(super) fn is_package(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// Functions: 1 to 60 of letters, digits, `-` and `_`, first a letter, last a letter or a digit (create page).
+/// Functions: 1 to 60 of letters, digits, `-` and `_`, first a letter, last a letter or a digit
+/// (create page).
 pub(super) fn is_name(text: &str) -> bool {
-    text.len() <= MAX_NAME && shaped(text, b"-_") && text.starts_with(|c: char| c.is_ascii_alphabetic())
+    text.len() <= MAX_NAME
+        && shaped(text, b"-_")
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
 /// Aliases: 1 to 64, otherwise as functions (alias page).
 pub(super) fn is_alias(text: &str) -> bool {
-    text.len() <= MAX_ALIAS && shaped(text, b"-_") && text.starts_with(|c: char| c.is_ascii_alphabetic())
+    text.len() <= MAX_ALIAS
+        && shaped(text, b"-_")
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// Versions: 1 to 42 of letters, digits, `-`, `_` and `.`, both ends a letter or a digit (version page, 2025-07-17).
+/// Versions: 1 to 42 of letters, digits, `-`, `_` and `.`, both ends a letter or a digit (version
+/// page, 2025-07-17).
 pub(super) fn is_version(text: &str) -> bool {
-    text.len() <= MAX_VERSION && shaped(text, b"-_.") && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+    text.len() <= MAX_VERSION
+        && shaped(text, b"-_.")
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 fn shaped(text: &str, also: &[u8]) -> bool {
@@ -118,7 +134,10 @@ mod tests {
         assert_eq!(parse("a:f"), ok("a", Qualifier::None));
         assert_eq!(parse("p1:a:f"), ok("a", Qualifier::None));
         assert_eq!(parse("p1:a:f:!x"), ok("a", Qualifier::Alias("x".into())));
-        assert_eq!(parse("urn:fss:r-1:p1:function:a:f"), ok("a", Qualifier::None));
+        assert_eq!(
+            parse("urn:fss:r-1:p1:function:a:f"),
+            ok("a", Qualifier::None)
+        );
         assert_eq!(
             parse("urn:fss:r-1:p1:function:a:f:v1.0"),
             ok("a", version("v1.0"))
@@ -147,11 +166,18 @@ mod tests {
 
     #[test]
     fn name_rules() {
-        assert!(is_name("a") && is_name("A-b_9") && is_name(&"a".repeat(60)) && is_alias(&"a".repeat(64)));
+        assert!(
+            is_name("a")
+                && is_name("A-b_9")
+                && is_name(&"a".repeat(60))
+                && is_alias(&"a".repeat(64))
+        );
         for bad in ["", "9a", "a-", "_a", "a.b", "é", &"a".repeat(61)] {
             assert!(!is_name(bad), "{bad}");
         }
-        assert!(is_version("1.0-rc_1") && is_version("9") && !is_version(".1") && !is_version("1."));
+        assert!(
+            is_version("1.0-rc_1") && is_version("9") && !is_version(".1") && !is_version("1.")
+        );
         assert!(!is_version(&"1".repeat(43)) && !is_version(""));
     }
 }

@@ -1,4 +1,5 @@
-//! Published versions (`functiongraph_06_0144`, `0112`, `0113`; Chinese page of 2025-07-17 for the names).
+//! Published versions (`functiongraph_06_0144`, `0112`, `0113`; Chinese page of 2025-07-17 for the
+//! names).
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +12,8 @@ use super::time;
 use super::urn::{LATEST, Urn, is_version};
 use crate::emulator::http::Reply;
 
-/// Makes a copy of `latest` that cannot be changed. INFERRED: `FSS.0400` when there are too many; the table has no code.
+/// Makes a copy of `latest` that cannot be changed. INFERRED: `FSS.0400` when there are too many;
+/// the table has no code.
 pub(super) fn publish(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply, Refusal> {
     let map = match call.body() {
         [] => Map::new(),
@@ -21,7 +23,9 @@ pub(super) fn publish(cloud: &Cloud, call: &Call<'_>, urn: &Urn) -> Result<Reply
     let now = cloud.clock.now_ms();
     let version = match fields.string("version", codes::VERSION_NAME)? {
         None | Some("") => time::version(now),
-        Some(LATEST) => return Err(codes::VERSION_NAME.refuse("the version name latest is reserved")),
+        Some(LATEST) => {
+            return Err(codes::VERSION_NAME.refuse("the version name latest is reserved"));
+        }
         Some(name) if is_version(name) => name.to_owned(),
         Some(_) => return Err(codes::VERSION_NAME.into()),
     };

@@ -1,4 +1,5 @@
-//! One connection: read a request, let a fault strike, else let the service answer; again until it closes.
+//! One connection: read a request, let a fault strike, else let the service answer; again until it
+//! closes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use super::wire::{self, ReadError};
 use super::{Reply, Request, Shared};
 use crate::emulator::faults::{Fault, Moment};
 
-/// A caller that is refused before its body was read may still send for so long, so that it gets to read why.
+/// A caller that is refused before its body was read may still send for so long, so that it gets to
+/// read why.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What is done with the connection instead of, or beside, a plain answer.
@@ -29,22 +31,23 @@ pub(super) async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let admit = |request: &Request| shared.guard.check(request, own.ip().to_canonical());
     let mut buffer = BytesMut::new();
     loop {
-        let incoming = match wire::read_request(&mut stream, &mut buffer, shared.max_body, &admit).await {
-            Ok(incoming) => incoming,
-            Err(ReadError::Gone) => return,
-            Err(ReadError::Malformed(why)) => {
-                let reply = Reply::new(400, "text/plain", why);
-                let _ = wire::write_reply(&mut stream, &reply, false, false, None).await;
-                return;
-            }
-            Err(ReadError::Refused(why)) => {
-                let reply = Reply::new(403, "text/plain", why);
-                let _ = wire::write_reply(&mut stream, &reply, false, false, None).await;
-                let _ = stream.shutdown().await;
-                let _ = tokio::time::timeout(LINGER, hang(&mut stream)).await;
-                return;
-            }
-        };
+        let incoming =
+            match wire::read_request(&mut stream, &mut buffer, shared.max_body, &admit).await {
+                Ok(incoming) => incoming,
+                Err(ReadError::Gone) => return,
+                Err(ReadError::Malformed(why)) => {
+                    let reply = Reply::new(400, "text/plain", why);
+                    let _ = wire::write_reply(&mut stream, &reply, false, false, None).await;
+                    return;
+                }
+                Err(ReadError::Refused(why)) => {
+                    let reply = Reply::new(403, "text/plain", why);
+                    let _ = wire::write_reply(&mut stream, &reply, false, false, None).await;
+                    let _ = stream.shutdown().await;
+                    let _ = tokio::time::timeout(LINGER, hang(&mut stream)).await;
+                    return;
+                }
+            };
         let request = incoming.request;
         let number = shared.recorder.received(&request, shared.clock.now_ms());
         let head_only = request.method == "HEAD";
@@ -59,11 +62,16 @@ pub(super) async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             Act::Silence => return hang(&mut stream).await,
         };
         // By the emulated cloud's clock, which is not always the machine's (RFC 9110 §6.6.1).
-        let date = shared.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let date = shared
+            .clock
+            .now()
+            .format("%a, %d %b %Y %H:%M:%S GMT")
+            .to_string();
         let reply = reply.with_header("date", date);
         shared.recorder.answered(number, reply.status);
         let keep_alive = incoming.keep_alive && cut.is_none();
-        // A cut answer must not announce its end: the caller has to find out from the missing bytes.
+        // A cut answer must not announce its end: the caller has to find out from the missing
+        // bytes.
         let announced = incoming.keep_alive;
         if wire::write_reply(&mut stream, &reply, head_only, announced, cut)
             .await

@@ -1,7 +1,9 @@
-//! Which requests are let in at all: `Host` must name this emulator, and so must `Origin` when there is one.
+//! Which requests are let in at all: `Host` must name this emulator, and so must `Origin` when
+//! there is one.
 //!
-//! A web page can reach a port of loopback from the browser of whoever works here: across origins, or by a DNS name of its
-//! own that it lets point to loopback (DNS rebinding). Such requests carry the page's name in `Host` or in `Origin`.
+//! A web page can reach a port of loopback from the browser of whoever works here: across origins,
+//! or by a DNS name of its own that it lets point to loopback (DNS rebinding). Such requests carry
+//! the page's name in `Host` or in `Origin`.
 
 use std::net::IpAddr;
 
@@ -18,7 +20,8 @@ impl Guard {
         Self { names }
     }
 
-    /// `own` is the address at which the connection came in. An error is the sentence to answer with.
+    /// `own` is the address at which the connection came in. An error is the sentence to answer
+    /// with.
     pub(super) fn check(&self, request: &Request, own: IpAddr) -> Result<(), String> {
         let mut hosts = values(request, "host");
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
@@ -27,7 +30,9 @@ impl Guard {
         self.known(host, own)
             .map_err(|name| refusal("Host", host, &name))?;
         for origin in values(request, "origin") {
-            let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+            let authority = origin
+                .split_once("://")
+                .map_or("", |(_, authority)| authority);
             self.known(authority, own)
                 .map_err(|name| refusal("Origin", origin, &name))?;
         }
@@ -38,7 +43,9 @@ impl Guard {
     fn known(&self, authority: &str, own: IpAddr) -> Result<(), String> {
         let name = match authority.strip_prefix('[') {
             Some(rest) => rest.split_once(']').map_or("", |(name, _)| name),
-            None => authority.rsplit_once(':').map_or(authority, |(name, _)| name),
+            None => authority
+                .rsplit_once(':')
+                .map_or(authority, |(name, _)| name),
         };
         let is_own = match name.parse::<IpAddr>() {
             Ok(address) => address.is_loopback() || address == own.to_canonical(),

@@ -57,9 +57,9 @@ struct Entries {
 }
 
 impl Recorder {
-    /// With a file, each request is also appended there as one line of JSON: `time_ms`, `method`, `target`, `headers` in order
-    /// as pairs, and `body` in base64. It holds whatever the requests hold, tokens included, so that a new file is
-    /// for its owner alone.
+    /// With a file, each request is also appended there as one line of JSON: `time_ms`, `method`,
+    /// `target`, `headers` in order as pairs, and `body` in base64. It holds whatever the requests
+    /// hold, tokens included, so that a new file is for its owner alone.
     pub(super) fn new(capacity: usize, file: Option<&Path>) -> io::Result<Self> {
         let file = match file {
             Some(path) => Some(Mutex::new(
@@ -121,7 +121,12 @@ impl Recorder {
 
     pub(super) fn answered(&self, number: u64, status: u16) {
         let mut entries = self.lock();
-        if let Some((_, record)) = entries.list.iter_mut().rev().find(|(known, _)| *known == number) {
+        if let Some((_, record)) = entries
+            .list
+            .iter_mut()
+            .rev()
+            .find(|(known, _)| *known == number)
+        {
             record.status = Some(status);
         }
     }
@@ -163,7 +168,11 @@ mod tests {
             let number = recorder.received(&request, 5);
             recorder.answered(number, 200);
         }
-        let targets: Vec<_> = recorder.all().into_iter().map(|r| (r.target, r.status)).collect();
+        let targets: Vec<_> = recorder
+            .all()
+            .into_iter()
+            .map(|r| (r.target, r.status))
+            .collect();
         assert_eq!(
             targets,
             [("/b".to_owned(), Some(200)), ("/c".to_owned(), Some(200))]

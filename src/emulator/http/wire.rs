@@ -1,4 +1,5 @@
-//! HTTP/1.1 on the wire (RFC 9112): reads a request without changing a byte of its target, writes an answer.
+//! HTTP/1.1 on the wire (RFC 9112): reads a request without changing a byte of its target, writes
+//! an answer.
 
 use std::io;
 
@@ -55,7 +56,9 @@ where
             break head;
         }
         if buffer.len() > MAX_HEAD {
-            return Err(ReadError::Malformed("the request head is longer than 64 KiB"));
+            return Err(ReadError::Malformed(
+                "the request head is longer than 64 KiB",
+            ));
         }
         fill(stream, buffer).await?;
     };
@@ -78,7 +81,10 @@ where
     }
     request.too_large = body.overflow;
     request.body = body.bytes.freeze();
-    Ok(Incoming { request, keep_alive })
+    Ok(Incoming {
+        request,
+        keep_alive,
+    })
 }
 
 /// Takes the head off the buffer once it is complete.
@@ -132,7 +138,8 @@ fn framing(request: &Request) -> Result<Framing, ReadError> {
     }
 }
 
-/// A body up to its limit. What goes beyond is read and thrown away, so that the peer gets to see the answer.
+/// A body up to its limit. What goes beyond is read and thrown away, so that the peer gets to see
+/// the answer.
 struct Body {
     bytes: BytesMut,
     limit: usize,
@@ -161,7 +168,9 @@ async fn read_exactly<S: AsyncRead + Unpin>(
         if buffer.is_empty() {
             fill(stream, buffer).await?;
         }
-        let take = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let take = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         body.push(&buffer[..take]);
         buffer.advance(take);
         left -= take as u64;
@@ -195,7 +204,10 @@ async fn read_chunks<S: AsyncRead + Unpin>(
     Ok(())
 }
 
-async fn read_line<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> Result<String, ReadError> {
+async fn read_line<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    buffer: &mut BytesMut,
+) -> Result<String, ReadError> {
     loop {
         if let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
             let line = buffer.split_to(end + 1);
@@ -208,7 +220,10 @@ async fn read_line<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) 
     }
 }
 
-async fn fill<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> Result<(), ReadError> {
+async fn fill<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    buffer: &mut BytesMut,
+) -> Result<(), ReadError> {
     buffer.reserve(16 << 10);
     if stream.read_buf(buffer).await? == 0 {
         Err(ReadError::Gone)
@@ -225,7 +240,8 @@ pub(super) fn reason(status: u16) -> &'static str {
         .unwrap_or("Unknown")
 }
 
-/// Writes the answer. With `cut`, the head promises the whole body and only that many bytes of it follow.
+/// Writes the answer. With `cut`, the head promises the whole body and only that many bytes of it
+/// follow.
 pub(super) async fn write_reply<S: AsyncWrite + Unpin>(
     stream: &mut S,
     reply: &Reply,
@@ -272,8 +288,7 @@ mod tests {
 
     #[tokio::test]
     async fn keeps_target_header_order_and_body() {
-        let bytes =
-            "PUT /a/%ed?x=&y#f/함 HTTP/1.1\r\nB: 1\r\na: 2\r\nB: 3\r\nContent-Length: 3\r\n\r\nabcGET";
+        let bytes = "PUT /a/%ed?x=&y#f/함 HTTP/1.1\r\nB: 1\r\na: 2\r\nB: 3\r\nContent-Length: 3\r\n\r\nabcGET";
         let (incoming, left) = read(bytes.as_bytes(), 10).await.unwrap();
         let request = incoming.request;
         assert_eq!(request.target, "/a/%ed?x=&y#f/함");
@@ -316,7 +331,10 @@ mod tests {
             "GET / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
         ] {
             assert!(
-                matches!(read(bytes.as_bytes(), 5).await, Err(ReadError::Malformed(_))),
+                matches!(
+                    read(bytes.as_bytes(), 5).await,
+                    Err(ReadError::Malformed(_))
+                ),
                 "{bytes}"
             );
         }

@@ -1,6 +1,7 @@
 //! Actions (NCP docs: getactionlist, getaction, putaction, deleteaction).
 //!
-//! The code comes back in answers, as on the real cloud. What a body may hold is in `action/definition.rs`.
+//! The code comes back in answers, as on the real cloud. What a body may hold is in
+//! `action/definition.rs`.
 
 mod definition;
 
@@ -17,8 +18,7 @@ use crate::emulator::store::Batch;
 
 /// An action in a list: v2.1 has `type`, v2.0 has `web`.
 pub(super) fn list_item(action: &Action, generation: Generation) -> Value {
-    let mut item =
-        json!({"description": action.description, "name": action.name, "runtime": action.runtime()});
+    let mut item = json!({"description": action.description, "name": action.name, "runtime": action.runtime()});
     match generation {
         Generation::V21 => item["type"] = action.kind.name().into(),
         Generation::V20 => item["web"] = action.kind.is_web().into(),
@@ -36,7 +36,9 @@ fn package_exists(cloud: &Cloud, package: &str, platform: Platform) -> Result<()
 
 pub(super) fn list(cloud: &Cloud, call: &Call, package: &str) -> Result<Reply, Refusal> {
     package_exists(cloud, package, call.platform)?;
-    let mut actions = cloud.store.list::<Action>(ACTIONS, &format!("{package}/"))?;
+    let mut actions = cloud
+        .store
+        .list::<Action>(ACTIONS, &format!("{package}/"))?;
     actions.retain(|action| action.platform == call.platform);
     let items: Vec<Value> = actions
         .iter()
@@ -82,24 +84,31 @@ pub(super) fn put(cloud: &Cloud, call: &Call, package: &str, name: &str) -> Resu
     Ok(content(&shown(cloud, &action, call.generation)))
 }
 
-/// INFERRED, after OpenWhisk: components exist when a sequence is made, and no sequence reaches itself.
+/// INFERRED, after OpenWhisk: components exist when a sequence is made, and no sequence reaches
+/// itself.
 fn check_components(cloud: &Cloud, action: &Action, components: &[String]) -> Result<(), Refusal> {
     let mut to_visit: Vec<String> = components.to_vec();
     let mut seen = Vec::new();
     while let Some(component) = to_visit.pop() {
         if component == action.full_name() {
-            return Err(codes::ACTION_BODY_VALUE.refuse("exec.components leads back to the sequence itself"));
+            return Err(codes::ACTION_BODY_VALUE
+                .refuse("exec.components leads back to the sequence itself"));
         }
         if seen.contains(&component) {
             continue;
         }
-        let (package, name) = component.split_once('/').unwrap_or((NO_PACKAGE, &component));
+        let (package, name) = component
+            .split_once('/')
+            .unwrap_or((NO_PACKAGE, &component));
         let Some(found) = cloud.find_action(package, name)? else {
-            return Err(codes::ACTION_BODY_VALUE.refuse(format!("exec.components: no action {component}")));
+            return Err(
+                codes::ACTION_BODY_VALUE.refuse(format!("exec.components: no action {component}"))
+            );
         };
         if found.platform != action.platform {
-            return Err(codes::ACTION_PLATFORM_MISMATCH
-                .refuse(format!("exec.components: {component} is on another platform")));
+            return Err(codes::ACTION_PLATFORM_MISMATCH.refuse(format!(
+                "exec.components: {component} is on another platform"
+            )));
         }
         if let Exec::Sequence(inner) = &found.exec {
             to_visit.extend(inner.iter().cloned());
@@ -110,7 +119,12 @@ fn check_components(cloud: &Cloud, action: &Action, components: &[String]) -> Re
 }
 
 /// INFERRED: links to a deleted action go with it; its activations stay until their month is over.
-pub(super) fn delete(cloud: &Cloud, call: &Call, package: &str, name: &str) -> Result<Reply, Refusal> {
+pub(super) fn delete(
+    cloud: &Cloud,
+    call: &Call,
+    package: &str,
+    name: &str,
+) -> Result<Reply, Refusal> {
     let _writing = cloud.writing();
     let action = cloud.action(package, name, call.platform)?;
     let mut batch = Batch::default()

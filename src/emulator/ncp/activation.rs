@@ -1,5 +1,5 @@
-//! Activations (NCP docs: getactionactivationlist, getactionactivationdetail, getactivationlist, gettriggeractivationlist,
-//! gettriggeractivationdetail).
+//! Activations (NCP docs: getactionactivationlist, getactionactivationdetail, getactivationlist,
+//! gettriggeractivationlist, gettriggeractivationdetail).
 
 use chrono::{FixedOffset, NaiveDateTime, TimeZone as _};
 use serde_json::{Value, json};
@@ -15,7 +15,8 @@ use crate::emulator::http::Reply;
 pub(super) const WINDOW_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// INFERRED: the documents name no largest page.
 const MAX_PAGE: i64 = 1_000_000;
-/// How v2.0 takes times in queries; its answers have milliseconds as those of v2.1 do (NCP docs v2.0: getactionactivationdetail).
+/// How v2.0 takes times in queries; its answers have milliseconds as those of v2.1 do (NCP docs
+/// v2.0: getactionactivationdetail).
 const LOCAL_TIME: &str = "%Y-%m-%dT%H:%M:%S";
 
 pub(super) fn list_of_action(
@@ -41,8 +42,14 @@ pub(super) fn list_all(cloud: &Cloud, call: &Call) -> Result<Reply, Refusal> {
 fn list(cloud: &Cloud, call: &Call, owner: Option<&str>) -> Result<Reply, Refusal> {
     let refuse = |why: String| codes::BAD_PARAMETER.refuse(why);
     let ignored = cloud.options.ignore_paging;
-    let size = call.query.integer("pageSize", 20, 1, MAX_PAGE).map_err(refuse)?;
-    let page = call.query.integer("pageNo", 1, 1, MAX_PAGE).map_err(refuse)?;
+    let size = call
+        .query
+        .integer("pageSize", 20, 1, MAX_PAGE)
+        .map_err(refuse)?;
+    let page = call
+        .query
+        .integer("pageNo", 1, 1, MAX_PAGE)
+        .map_err(refuse)?;
     let now = cloud.clock.now_ms();
     let zone = cloud.options.site.local_time();
     let time = |name: &str, default: i64| match call.query.get(name) {
@@ -63,7 +70,11 @@ fn list(cloud: &Cloud, call: &Call, owner: Option<&str>) -> Result<Reply, Refusa
     let total = found.len();
     let skip = usize::try_from((page - 1).saturating_mul(size)).unwrap_or(usize::MAX);
     let take = usize::try_from(size).unwrap_or(usize::MAX);
-    let (skip, take) = if ignored { (0, usize::MAX) } else { (skip, take) };
+    let (skip, take) = if ignored {
+        (0, usize::MAX)
+    } else {
+        (skip, take)
+    };
     let items: Vec<Value> = found
         .iter()
         .rev()
@@ -86,7 +97,11 @@ fn parse_time(text: &str, generation: Generation, zone: FixedOffset) -> Option<i
         Generation::V21 => text.parse().ok(),
         Generation::V20 => {
             let local = NaiveDateTime::parse_from_str(text, LOCAL_TIME).ok()?;
-            Some(zone.from_local_datetime(&local).single()?.timestamp_millis())
+            Some(
+                zone.from_local_datetime(&local)
+                    .single()?
+                    .timestamp_millis(),
+            )
         }
     }
 }
@@ -108,7 +123,12 @@ pub(super) fn get_of_action(
     )
 }
 
-pub(super) fn get_of_trigger(cloud: &Cloud, call: &Call, name: &str, id: &str) -> Result<Reply, Refusal> {
+pub(super) fn get_of_trigger(
+    cloud: &Cloud,
+    call: &Call,
+    name: &str,
+    id: &str,
+) -> Result<Reply, Refusal> {
     cloud.trigger(name, call.platform)?;
     get(
         cloud,
@@ -179,7 +199,10 @@ mod tests {
             parse_time("2024-04-26T13:57:00", Generation::V20, singapore),
             Some(1_714_111_020_000)
         );
-        assert_eq!(parse_time("2024-04-26T14:57:00", Generation::V21, korea), None);
+        assert_eq!(
+            parse_time("2024-04-26T14:57:00", Generation::V21, korea),
+            None
+        );
         assert_eq!(parse_time("1714111020170", Generation::V20, korea), None);
     }
 }

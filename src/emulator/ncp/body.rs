@@ -67,10 +67,14 @@ impl<'a> Fields<'a> {
 
     /// A field of the right type with a value that is not allowed.
     pub(super) fn wrong_value<T>(&self, name: &str, rule: &str) -> Result<T, Refusal> {
-        Err(self.codes.value.refuse(format!("{}{name} {rule}", self.path)))
+        Err(self
+            .codes
+            .value
+            .refuse(format!("{}{name} {rule}", self.path)))
     }
 
-    /// Makes an optional field required. INFERRED: `null` counts as missing there and as a wrong type elsewhere.
+    /// Makes an optional field required. INFERRED: `null` counts as missing there and as a wrong
+    /// type elsewhere.
     pub(super) fn need<T>(
         &self,
         name: &str,
@@ -136,13 +140,19 @@ impl<'a> Fields<'a> {
         )
     }
 
-    pub(super) fn objects(&self, name: &str) -> Result<Option<Vec<&'a Map<String, Value>>>, Refusal> {
+    pub(super) fn objects(
+        &self,
+        name: &str,
+    ) -> Result<Option<Vec<&'a Map<String, Value>>>, Refusal> {
         let Some(value) = self.map.get(name) else {
             return Ok(None);
         };
-        let objects = value
-            .as_array()
-            .and_then(|items| items.iter().map(Value::as_object).collect::<Option<Vec<_>>>());
+        let objects = value.as_array().and_then(|items| {
+            items
+                .iter()
+                .map(Value::as_object)
+                .collect::<Option<Vec<_>>>()
+        });
         objects.map_or_else(
             || self.wrong_type(name, "an array of objects"),
             |objects| Ok(Some(objects)),
@@ -193,7 +203,10 @@ mod tests {
         assert_eq!(code(fields.string("s").unwrap_err()), "80103");
         assert_eq!(code(fields.string("n").unwrap_err()), "80103");
         assert_eq!(code(fields.need("n", Fields::string).unwrap_err()), "80104");
-        assert_eq!(code(fields.need("gone", Fields::string).unwrap_err()), "80104");
+        assert_eq!(
+            code(fields.need("gone", Fields::string).unwrap_err()),
+            "80104"
+        );
         assert_eq!(code(fields.integer("i").unwrap_err()), "80103");
         assert_eq!(code(fields.strings("a").unwrap_err()), "80103");
         assert_eq!(code(fields.filled("e").unwrap_err()), "80105");

@@ -1,4 +1,5 @@
-//! The state of the cloud: its store, its clock, what runs, and the rules that all kinds of resources share.
+//! The state of the cloud: its store, its clock, what runs, and the rules that all kinds of
+//! resources share.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +38,8 @@ pub(super) struct Call {
     pub(super) body: bytes::Bytes,
 }
 
-/// What holds a name. Names are unique across packages, actions and triggers (NCP docs: putaction, puttrigger).
+/// What holds a name. Names are unique across packages, actions and triggers (NCP docs: putaction,
+/// puttrigger).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Holder {
@@ -60,8 +62,17 @@ pub(super) struct Cloud {
 
 impl Cloud {
     pub(super) fn open(options: Options, clock: Clock) -> io::Result<Self> {
-        let tables = [PACKAGES, ACTIONS, TRIGGERS, LINKS, NAMES, ACTIVATIONS, TIMELINE];
-        // Emulators of several sites may share a directory, as the sites of one account share nothing else.
+        let tables = [
+            PACKAGES,
+            ACTIONS,
+            TRIGGERS,
+            LINKS,
+            NAMES,
+            ACTIVATIONS,
+            TIMELINE,
+        ];
+        // Emulators of several sites may share a directory, as the sites of one account share
+        // nothing else.
         let file = format!("ncp-{}.redb", options.site);
         let store = Store::open(options.data_dir.as_deref(), &file, &tables)?;
         let cloud = Self {
@@ -114,7 +125,12 @@ impl Cloud {
     }
 
     /// An action on the platform of the call.
-    pub(super) fn action(&self, package: &str, name: &str, platform: Platform) -> Result<Action, Refusal> {
+    pub(super) fn action(
+        &self,
+        package: &str,
+        name: &str,
+        platform: Platform,
+    ) -> Result<Action, Refusal> {
         let action = self
             .find_action(package, name)?
             .ok_or_else(|| codes::ACTION_NOT_FOUND.refuse(format!("no action {package}/{name}")))?;
@@ -141,13 +157,18 @@ impl Cloud {
     }
 
     /// The links to one action.
-    pub(super) fn links_to_action(&self, package: &str, action: &str) -> Result<Vec<Link>, Refusal> {
+    pub(super) fn links_to_action(
+        &self,
+        package: &str,
+        action: &str,
+    ) -> Result<Vec<Link>, Refusal> {
         let mut links = self.store.list::<Link>(LINKS, "")?;
         links.retain(|link| link.package == package && link.action == action);
         Ok(links)
     }
 
-    /// Fails with a conflict when something else has this name; says whether the holder is there already.
+    /// Fails with a conflict when something else has this name; says whether the holder is there
+    /// already.
     pub(super) fn claim(&self, name: &str, holder: &Holder) -> Result<bool, Refusal> {
         match self.store.get::<Holder>(NAMES, name)? {
             None => Ok(false),
@@ -178,7 +199,10 @@ impl Cloud {
         let key = format!("{}/{}", time_key(activation.start), activation.id);
         batch = batch.put(TIMELINE, &key, &summary)?;
         let oldest = self.clock.now_ms() - super::activation::WINDOW_MS;
-        for (key, old) in self.store.range::<Summary>(TIMELINE, "", &time_key(oldest))? {
+        for (key, old) in self
+            .store
+            .range::<Summary>(TIMELINE, "", &time_key(oldest))?
+        {
             batch = batch.remove(TIMELINE, &key).remove(ACTIVATIONS, &old.id);
         }
         self.store.write(&batch)

@@ -1,8 +1,9 @@
 //! Error codes and their envelopes.
 //!
-//! Gateway codes: NCP docs, api-call-lgc-errorhandling. Service codes: NCP docs, the status tables of the operations and
-//! "Cloud Functions response status codes". The trigger codes 80500 and 80503 to 80508 are INFERRED from the pattern of the
-//! action codes, since no copy of that table shows them.
+//! Gateway codes: NCP docs, api-call-lgc-errorhandling. Service codes: NCP docs, the status tables
+//! of the operations and "Cloud Functions response status codes". The trigger codes 80500 and 80503
+//! to 80508 are INFERRED from the pattern of the action codes, since no copy of that table shows
+//! them.
 
 use std::io;
 
@@ -129,12 +130,15 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// The reply for a fault: by code, else the gateway's row for the status, else an empty envelope with that status.
+/// The reply for a fault: by code, else the gateway's row for the status, else an empty envelope
+/// with that status.
 pub(super) fn for_fault(status: Option<u16>, number: Option<&str>) -> Reply {
     let by_number = number.and_then(|number| ALL.iter().find(|code| code.number == number));
-    let by_status = || status.and_then(|status| ALL.iter().find(|c| c.is_gateway() && c.status == status));
+    let by_status =
+        || status.and_then(|status| ALL.iter().find(|c| c.is_gateway() && c.status == status));
     let known = by_number.or_else(by_status);
-    // 429 belongs to three rows; a rate limit is the one that passes, so it is what an unnamed 429 means.
+    // 429 belongs to three rows; a rate limit is the one that passes, so it is what an unnamed 429
+    // means.
     let known = if number.is_none() && status == Some(429) {
         Some(&RATE_LIMITED)
     } else {
@@ -172,12 +176,18 @@ mod tests {
     fn faults_find_their_row() {
         let body = |status, number: Option<&str>| {
             let reply = for_fault(status, number);
-            (reply.status, String::from_utf8(reply.body.to_vec()).unwrap())
+            (
+                reply.status,
+                String::from_utf8(reply.body.to_vec()).unwrap(),
+            )
         };
         let (status, text) = body(Some(429), None);
         assert!(status == 429 && text.contains("\"420\""), "{text}");
         let (status, text) = body(None, Some("81313"));
-        assert!(status == 500 && text.contains("NAT_BEING_CREATED"), "{text}");
+        assert!(
+            status == 500 && text.contains("NAT_BEING_CREATED"),
+            "{text}"
+        );
         let (status, text) = body(Some(503), None);
         assert!(status == 503 && text.contains("Endpoint Error"), "{text}");
         assert_eq!(body(None, Some("12345")).0, 400);

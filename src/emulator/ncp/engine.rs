@@ -1,7 +1,8 @@
-//! Runs actions and sequences and records their activations (NCP docs: postaction; cloudfunctions-spec for the limits).
+//! Runs actions and sequences and records their activations (NCP docs: postaction;
+//! cloudfunctions-spec for the limits).
 //!
-//! What NCP leaves open follows Apache OpenWhisk: a sequence hands each result on as the next parameters, stops at the first
-//! failure and logs the activation ids of its components.
+//! What NCP leaves open follows Apache OpenWhisk: a sequence hands each result on as the next
+//! parameters, stops at the first failure and logs the activation ids of its components.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +44,8 @@ pub(super) async fn run(
     name: &str,
 ) -> Result<Reply, Refusal> {
     let action = cloud.action(package, name, call.platform)?;
-    // INFERRED: the page names no code for a wrong timeout; 80000 is the service's word for a bad query parameter.
+    // INFERRED: the page names no code for a wrong timeout; 80000 is the service's word for a bad
+    // query parameter.
     let wait = call
         .query
         .integer("timeout", MAX_WAIT_MS, 0, MAX_WAIT_MS)
@@ -81,7 +83,10 @@ pub(super) async fn run(
 }
 
 /// The body of a run or a fire: an object, or nothing.
-pub(super) fn runtime_params(body: &[u8], code: codes::Code) -> Result<Map<String, Value>, Refusal> {
+pub(super) fn runtime_params(
+    body: &[u8],
+    code: codes::Code,
+) -> Result<Map<String, Value>, Refusal> {
     if body.len() > MAX_PARAMETERS {
         return Err(codes::ENTITY_TOO_LARGE.refuse("parameters must have 1 MB at most"));
     }
@@ -92,7 +97,8 @@ pub(super) fn runtime_params(body: &[u8], code: codes::Code) -> Result<Map<Strin
     }
 }
 
-/// Starts an action in the background. INFERRED: NCP does not say how the 101st is answered; the sentence is OpenWhisk's.
+/// Starts an action in the background. INFERRED: NCP does not say how the 101st is answered; the
+/// sentence is OpenWhisk's.
 pub(super) fn start(
     cloud: &Arc<Cloud>,
     action: Action,
@@ -156,14 +162,16 @@ impl Run {
         activation
     }
 
-    /// Parameters of the run win over the action's, those over the package's (NCP docs: putpackage). A trigger's come in
-    /// with the run's.
+    /// Parameters of the run win over the action's, those over the package's (NCP docs:
+    /// putpackage). A trigger's come in with the run's.
     fn input(&self, action: &Action, params: Map<String, Value>) -> Map<String, Value> {
         let package = match action.package.as_str() {
             NO_PACKAGE => None,
             package => self.cloud.find_package(package).ok().flatten(),
         };
-        let mut input = package.map(|package| package.parameters).unwrap_or_default();
+        let mut input = package
+            .map(|package| package.parameters)
+            .unwrap_or_default();
         input.extend(action.parameters.clone());
         input.extend(params);
         input
@@ -204,7 +212,8 @@ impl Run {
     /// The variables that OpenWhisk sets.
     fn env(&self, action: &Action, code: &Code) -> Vec<(String, String)> {
         let namespace = &self.cloud.options.namespace;
-        let deadline = self.cloud.clock.now_ms() + i64::try_from(code.timeout_ms).unwrap_or(i64::MAX / 2);
+        let deadline =
+            self.cloud.clock.now_ms() + i64::try_from(code.timeout_ms).unwrap_or(i64::MAX / 2);
         let name = format!("/{}/{}", self.cloud.path(&action.package), action.name);
         vec![
             ("__OW_ACTION_NAME".into(), name),
@@ -214,7 +223,11 @@ impl Run {
         ]
     }
 
-    async fn sequence(&self, components: &[String], input: Map<String, Value>) -> (Vec<String>, Response) {
+    async fn sequence(
+        &self,
+        components: &[String],
+        input: Map<String, Value>,
+    ) -> (Vec<String>, Response) {
         let mut ids = Vec::new();
         let mut params = input;
         let mut last = Response {

@@ -1,7 +1,7 @@
 //! Fires triggers: by the operation (NCP docs: posttrigger) and by cron.
 //!
-//! The activation of a trigger logs one JSON text for each linked action, with the activation id of its run, as OpenWhisk
-//! does: that is how a caller finds the run that a trigger caused.
+//! The activation of a trigger logs one JSON text for each linked action, with the activation id of
+//! its run, as OpenWhisk does: that is how a caller finds the run that a trigger caused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use super::package::content;
 use super::site::korean_time;
 use crate::emulator::http::Reply;
 
-/// How often the schedule is looked at. Cron counts minutes, so this only has to be well below a second.
+/// How often the schedule is looked at. Cron counts minutes, so this only has to be well below a
+/// second.
 const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn fire(cloud: &Arc<Cloud>, call: &Call, name: &str) -> Result<Reply, Refusal> {
@@ -27,10 +28,16 @@ pub(super) fn fire(cloud: &Arc<Cloud>, call: &Call, name: &str) -> Result<Reply,
 }
 
 /// Starts every linked action and records the trigger's own activation.
-fn strike(cloud: &Arc<Cloud>, trigger: &Trigger, params: Map<String, Value>) -> Result<String, Refusal> {
+fn strike(
+    cloud: &Arc<Cloud>,
+    trigger: &Trigger,
+    params: Map<String, Value>,
+) -> Result<String, Refusal> {
     let links = cloud.links_of_trigger(&trigger.name)?;
     if links.is_empty() {
-        return Err(codes::TRIGGER_INVOKE_FAIL.refuse(format!("no action is linked to {}", trigger.name)));
+        return Err(
+            codes::TRIGGER_INVOKE_FAIL.refuse(format!("no action is linked to {}", trigger.name))
+        );
     }
     let start = cloud.clock.now_ms();
     let mut input = trigger.parameters.clone();
@@ -45,7 +52,8 @@ fn strike(cloud: &Arc<Cloud>, trigger: &Trigger, params: Map<String, Value>) -> 
         package: None,
         platform: trigger.platform,
         start,
-        // OpenWhisk's trigger activations never end: "by design" (apache/openwhisk#4194). INFERRED that NCP shows it.
+        // OpenWhisk's trigger activations never end: "by design" (apache/openwhisk#4194). INFERRED
+        // that NCP shows it.
         end: 0,
         logs,
         response: Response {

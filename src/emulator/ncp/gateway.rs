@@ -1,8 +1,9 @@
-//! The API Gateway before the service: route, signature, rights, platform (NCP docs: common-ncpapi for the signature,
-//! api-call-lgc-errorhandling for the codes).
+//! The API Gateway before the service: route, signature, rights, platform (NCP docs: common-ncpapi
+//! for the signature, api-call-lgc-errorhandling for the codes).
 //!
-//! The signature is checked over the request target exactly as received, with code of this room alone. A refusal of the
-//! gateway carries the header `x-emulator-reason`, which the real one does not send: it says what was wrong.
+//! The signature is checked over the request target exactly as received, with code of this room
+//! alone. A refusal of the gateway carries the header `x-emulator-reason`, which the real one does
+//! not send: it says what was wrong.
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ use super::{Access, KeyPair, action, activation, engine, fire, link, package, tr
 use crate::emulator::http::{Reply, Request, Service};
 use crate::emulator::query::Query;
 
-/// The gateway refuses a timestamp that is this far from its clock, or farther (NCP docs: common-ncpapi, "5 minutes").
+/// The gateway refuses a timestamp that is this far from its clock, or farther (NCP docs:
+/// common-ncpapi, "5 minutes").
 const WINDOW_MS: u64 = 5 * 60 * 1000;
 
 #[derive(Debug)]
@@ -48,20 +50,24 @@ impl Gateway {
     }
 
     async fn admit(&self, request: &Request) -> Result<Reply, Denial> {
-        let (path, raw_query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+        let (path, raw_query) = request
+            .target
+            .split_once('?')
+            .unwrap_or((&request.target, ""));
         let (generation, operation) = route::find(self.cloud.options.site, &request.method, path)
             .ok_or_else(|| Denial {
-                refusal: codes::NOT_FOUND.refuse("URL not found."),
-                reason: format!(
-                    "no operation {} {path} on site {}",
-                    request.method, self.cloud.options.site
-                ),
-            })?;
-        let now = u64::try_from(self.cloud.clock.now_ms()).unwrap_or_default();
-        let key = authenticate(&self.cloud.options.keys, now, request).map_err(|reason| Denial {
-            refusal: codes::AUTHENTICATION_FAILED.refuse("Invalid authentication information."),
-            reason,
+            refusal: codes::NOT_FOUND.refuse("URL not found."),
+            reason: format!(
+                "no operation {} {path} on site {}",
+                request.method, self.cloud.options.site
+            ),
         })?;
+        let now = u64::try_from(self.cloud.clock.now_ms()).unwrap_or_default();
+        let key =
+            authenticate(&self.cloud.options.keys, now, request).map_err(|reason| Denial {
+                refusal: codes::AUTHENTICATION_FAILED.refuse("Invalid authentication information."),
+                reason,
+            })?;
         well_formed(request)?;
         authorize(key, &request.method)?;
         let query = Query::parse(raw_query);
@@ -92,8 +98,12 @@ impl Gateway {
             Operation::PutAction(p, a) => action::put(cloud, call, &p, &a),
             Operation::DeleteAction(p, a) => action::delete(cloud, call, &p, &a),
             Operation::RunAction(p, a) => engine::run(cloud, call, &p, &a).await,
-            Operation::ListActionActivations(p, a) => activation::list_of_action(cloud, call, &p, &a),
-            Operation::GetActionActivation(p, a, id) => activation::get_of_action(cloud, call, &p, &a, &id),
+            Operation::ListActionActivations(p, a) => {
+                activation::list_of_action(cloud, call, &p, &a)
+            }
+            Operation::GetActionActivation(p, a, id) => {
+                activation::get_of_action(cloud, call, &p, &a, &id)
+            }
             Operation::ListActivations => activation::list_all(cloud, call),
             Operation::ListTriggers => trigger::list(cloud, call),
             Operation::GetTrigger(t) => trigger::get(cloud, call, &t),
@@ -101,7 +111,9 @@ impl Gateway {
             Operation::DeleteTrigger(t) => trigger::delete(cloud, call, &t),
             Operation::FireTrigger(t) => fire::fire(cloud, call, &t),
             Operation::ListTriggerActivations(t) => activation::list_of_trigger(cloud, call, &t),
-            Operation::GetTriggerActivation(t, id) => activation::get_of_trigger(cloud, call, &t, &id),
+            Operation::GetTriggerActivation(t, id) => {
+                activation::get_of_trigger(cloud, call, &t, &id)
+            }
             Operation::LinkAction(t) => link::link(cloud, call, &t),
             Operation::UnlinkAction(t) => link::unlink(cloud, call, &t),
         }
@@ -143,7 +155,11 @@ fn with_ids(reply: Reply) -> Reply {
         .with_header("x-ncp-trace-id", id)
 }
 
-fn authenticate<'a>(keys: &'a [KeyPair], now: u64, request: &Request) -> Result<&'a KeyPair, String> {
+fn authenticate<'a>(
+    keys: &'a [KeyPair],
+    now: u64,
+    request: &Request,
+) -> Result<&'a KeyPair, String> {
     let header = |name: &str| {
         request
             .header(name)
@@ -152,9 +168,9 @@ fn authenticate<'a>(keys: &'a [KeyPair], now: u64, request: &Request) -> Result<
     let timestamp = header("x-ncp-apigw-timestamp")?;
     let access_key = header("x-ncp-iam-access-key")?;
     let signature = header("x-ncp-apigw-signature-v2")?;
-    let sent: u64 = timestamp
-        .parse()
-        .map_err(|_| format!("the timestamp `{timestamp}` is no number of milliseconds since 1970"))?;
+    let sent: u64 = timestamp.parse().map_err(|_| {
+        format!("the timestamp `{timestamp}` is no number of milliseconds since 1970")
+    })?;
     let apart = sent.abs_diff(now);
     if apart >= WINDOW_MS {
         return Err(format!(
@@ -165,7 +181,10 @@ fn authenticate<'a>(keys: &'a [KeyPair], now: u64, request: &Request) -> Result<
         .iter()
         .find(|key| key.access_key == access_key)
         .ok_or_else(|| "the access key is not known".to_owned())?;
-    let text = format!("{} {}\n{timestamp}\n{access_key}", request.method, request.target);
+    let text = format!(
+        "{} {}\n{timestamp}\n{access_key}",
+        request.method, request.target
+    );
     let mut mac = Hmac::<Sha256>::new_from_slice(key.secret_key.as_bytes())
         .map_err(|_| "the secret key cannot be used".to_owned())?;
     mac.update(text.as_bytes());
@@ -177,8 +196,8 @@ fn authenticate<'a>(keys: &'a [KeyPair], now: u64, request: &Request) -> Result<
     Ok(key)
 }
 
-/// INFERRED: the documents require `Content-Type` everywhere and UTF-8 bodies, but do not say how a lack is answered; code
-/// 100 is the gateway's word for a malformed request.
+/// INFERRED: the documents require `Content-Type` everywhere and UTF-8 bodies, but do not say how a
+/// lack is answered; code 100 is the gateway's word for a malformed request.
 fn well_formed(request: &Request) -> Result<(), Refusal> {
     let refuse = |details: &str| Err(codes::BAD_REQUEST.refuse(details));
     let Some(content_type) = request.header("content-type") else {
@@ -252,7 +271,10 @@ mod tests {
             target: target.into(),
             headers: vec![
                 ("X-NCP-APIGW-Timestamp".into(), "1714111020170".into()),
-                ("x-ncp-iam-access-key".into(), "ncp_iam_TESTACCESSKEY01".into()),
+                (
+                    "x-ncp-iam-access-key".into(),
+                    "ncp_iam_TESTACCESSKEY01".into(),
+                ),
                 ("x-ncp-apigw-signature-v2".into(), signature.into()),
             ],
             body: bytes::Bytes::new(),
@@ -288,7 +310,11 @@ mod tests {
                 .unwrap_err()
                 .contains("away")
         );
-        assert!(authenticate(&[], now, &good).unwrap_err().contains("not known"));
+        assert!(
+            authenticate(&[], now, &good)
+                .unwrap_err()
+                .contains("not known")
+        );
         for missing in 0..3 {
             let mut request = good.clone();
             request.headers.remove(missing);

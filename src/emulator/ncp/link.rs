@@ -39,7 +39,9 @@ pub(super) fn link(cloud: &Cloud, call: &Call, trigger: &str) -> Result<Reply, R
     if of_trigger.len() >= cloud.options.quotas.links_per_trigger {
         return Err(codes::TRIGGER_LINK_COUNT_EXCEED.refuse(""));
     }
-    if cloud.links_to_action(&link.package, &link.action)?.len() >= cloud.options.quotas.links_per_action {
+    if cloud.links_to_action(&link.package, &link.action)?.len()
+        >= cloud.options.quotas.links_per_action
+    {
         return Err(codes::ACTION_LINK_COUNT_EXCEED.refuse(""));
     }
     cloud
@@ -59,8 +61,12 @@ pub(super) fn unlink(cloud: &Cloud, call: &Call, trigger: &str) -> Result<Reply,
     let _writing = cloud.writing();
     let link = read(cloud, call, trigger)?;
     if !cloud.links_of_trigger(trigger)?.contains(&link) {
-        return Err(codes::ACTION_NOT_FOUND.refuse(format!("{} is not linked to {trigger}", link.action)));
+        return Err(
+            codes::ACTION_NOT_FOUND.refuse(format!("{} is not linked to {trigger}", link.action))
+        );
     }
-    cloud.store.write(&Batch::default().remove(LINKS, &link.key()))?;
+    cloud
+        .store
+        .write(&Batch::default().remove(LINKS, &link.key()))?;
     Ok(Reply::empty(204))
 }

@@ -1,7 +1,8 @@
 //! How the end of a run reads in an activation.
 //!
-//! NCP documents only that `status` is a string; the four strings and the sentences are those of Apache OpenWhisk, on which
-//! Cloud Functions stands (apache/openwhisk: `ActivationResponse`, `Messages`; the Node.js runtime's runner).
+//! NCP documents only that `status` is a string; the four strings and the sentences are those of
+//! Apache OpenWhisk, on which Cloud Functions stands (apache/openwhisk: `ActivationResponse`,
+//! `Messages`; the Node.js runtime's runner).
 
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
@@ -50,12 +51,16 @@ fn sentence(failure: &Failure, timeout_ms: u64) -> String {
             format!("The action exceeded its time limits of {timeout_ms} milliseconds.")
         }
         Failure::OutOfTime { loading: true } => {
-            format!("The action exceeded its time limits of {timeout_ms} milliseconds during initialization.")
+            format!(
+                "The action exceeded its time limits of {timeout_ms} milliseconds during initialization."
+            )
         }
         Failure::OutOfMemory => "The action exhausted its memory and was aborted.".into(),
         Failure::NotLoaded(why) => format!("Initialization has failed due to: {why}"),
         Failure::Threw(why) => format!("An error has occurred: {why}"),
-        Failure::Exited => "The action did not produce a valid response and exited unexpectedly.".into(),
+        Failure::Exited => {
+            "The action did not produce a valid response and exited unexpectedly.".into()
+        }
         Failure::NotJson(why) => format!("The action did not produce a valid JSON response: {why}"),
         Failure::TooLong { length, head } => format!(
             "The action produced a response that exceeded the allowed length: {length} > {MAX_RESULT} bytes. \
@@ -100,9 +105,18 @@ mod tests {
         assert_eq!(status(Ok(json!({"a": 1}))), "success");
         assert_eq!(status(Ok(json!({"error": "no"}))), "application error");
         assert_eq!(status(Ok(json!([1]))), "action developer error");
-        assert_eq!(status(Err(Failure::Rejected(json!({})))), "application error");
-        assert_eq!(status(Err(Failure::Threw("x".into()))), "action developer error");
-        assert_eq!(status(Err(Failure::Internal("x".into()))), "whisk internal error");
+        assert_eq!(
+            status(Err(Failure::Rejected(json!({})))),
+            "application error"
+        );
+        assert_eq!(
+            status(Err(Failure::Threw("x".into()))),
+            "action developer error"
+        );
+        assert_eq!(
+            status(Err(Failure::Internal("x".into()))),
+            "whisk internal error"
+        );
         let late = response(&Err(Failure::OutOfTime { loading: false }), 500).result;
         assert_eq!(
             late["error"],

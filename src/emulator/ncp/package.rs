@@ -68,9 +68,10 @@ pub(super) fn put(cloud: &Cloud, call: &Call, name: &str) -> Result<Reply, Refus
         description: description.unwrap_or_default(),
         parameters: parameters.unwrap_or_default(),
     };
-    let batch = Batch::default()
-        .put(PACKAGES, name, &package)?
-        .put(NAMES, name, &Holder::Package)?;
+    let batch =
+        Batch::default()
+            .put(PACKAGES, name, &package)?
+            .put(NAMES, name, &Holder::Package)?;
     cloud.store.write(&batch)?;
     Ok(content(&json!({
         "description": package.description,
@@ -89,7 +90,9 @@ pub(super) fn delete(cloud: &Cloud, call: &Call, name: &str) -> Result<Reply, Re
         .list::<Action>(ACTIONS, &format!("{name}/"))?
         .is_empty()
     {
-        return Err(codes::PACKAGE_NOT_EMPTY.refuse(format!("the package {name} still has actions")));
+        return Err(
+            codes::PACKAGE_NOT_EMPTY.refuse(format!("the package {name} still has actions"))
+        );
     }
     cloud
         .store

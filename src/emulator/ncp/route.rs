@@ -1,4 +1,5 @@
-//! Method and path → operation (NCP docs: the 21 pages `compute-cloudfunctions-v2-*`, and their v2.0 twins).
+//! Method and path → operation (NCP docs: the 21 pages `compute-cloudfunctions-v2-*`, and their
+//! v2.0 twins).
 
 use super::site::{Generation, Site};
 use crate::emulator::query::decode;
@@ -41,9 +42,10 @@ pub(super) enum Resource {
 impl Operation {
     pub(super) fn resource(&self) -> Resource {
         match self {
-            Self::ListPackages | Self::GetPackage(_) | Self::PutPackage(_) | Self::DeletePackage(_) => {
-                Resource::Package
-            }
+            Self::ListPackages
+            | Self::GetPackage(_)
+            | Self::PutPackage(_)
+            | Self::DeletePackage(_) => Resource::Package,
             Self::ListActions(_)
             | Self::GetAction(..)
             | Self::PutAction(..)
@@ -99,14 +101,17 @@ fn operation(method: &str, segments: &[&str]) -> Option<Operation> {
         ("DELETE", ["triggers", t]) => Operation::DeleteTrigger(own(t)),
         ("POST", ["triggers", t]) => Operation::FireTrigger(own(t)),
         ("GET", ["triggers", t, "activations"]) => Operation::ListTriggerActivations(own(t)),
-        ("GET", ["triggers", t, "activations", id]) => Operation::GetTriggerActivation(own(t), own(id)),
+        ("GET", ["triggers", t, "activations", id]) => {
+            Operation::GetTriggerActivation(own(t), own(id))
+        }
         ("POST", ["triggers", t, "link-action"]) => Operation::LinkAction(own(t)),
         ("DELETE", ["triggers", t, "link-action"]) => Operation::UnlinkAction(own(t)),
         _ => return None,
     })
 }
 
-/// Names of packages, actions and triggers: `^[A-Za-z0-9_][A-Za-z0-9_-]{0,49}$` (NCP docs: putaction).
+/// Names of packages, actions and triggers: `^[A-Za-z0-9_][A-Za-z0-9_-]{0,49}$` (NCP docs:
+/// putaction).
 pub(super) fn is_name(name: &str) -> bool {
     (1..=50).contains(&name.len())
         && !name.starts_with('-')
@@ -122,7 +127,10 @@ mod tests {
     #[test]
     fn generations_and_sites() {
         let find = |site, path| find(site, "GET", path).map(|(generation, _)| generation);
-        assert_eq!(find(Site::Korea, "/ncf/api/v2/packages"), Some(Generation::V21));
+        assert_eq!(
+            find(Site::Korea, "/ncf/api/v2/packages"),
+            Some(Generation::V21)
+        );
         assert_eq!(find(Site::Korea, "/api/v2/packages"), Some(Generation::V20));
         assert_eq!(find(Site::Government, "/ncf/api/v2/packages"), None);
         assert_eq!(find(Site::Financial, "/api/v2/packages"), None);
@@ -139,10 +147,17 @@ mod tests {
 
     #[test]
     fn names_are_decoded_once() {
-        let found = find(Site::Korea, "POST", "/ncf/api/v2/packages/-/actions/a%2Fb%2520");
+        let found = find(
+            Site::Korea,
+            "POST",
+            "/ncf/api/v2/packages/-/actions/a%2Fb%2520",
+        );
         assert_eq!(
             found,
-            Some((Generation::V21, Operation::RunAction("-".into(), "a/b%20".into())))
+            Some((
+                Generation::V21,
+                Operation::RunAction("-".into(), "a/b%20".into())
+            ))
         );
         assert_eq!(find(Site::Korea, "PATCH", "/api/v2/packages/a"), None);
     }

@@ -1,4 +1,5 @@
-//! The sites of NAVER Cloud, the two generations of the API and which platforms each has (NCP docs: compute-cloudfunctions).
+//! The sites of NAVER Cloud, the two generations of the API and which platforms each has (NCP docs:
+//! compute-cloudfunctions).
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,7 +32,9 @@ impl FromStr for Site {
             "jp" => Ok(Self::Japan),
             "fin" => Ok(Self::Financial),
             "gov" => Ok(Self::Government),
-            _ => Err(format!("`{text}` is not a site: use kr, sg, jp, fin or gov")),
+            _ => Err(format!(
+                "`{text}` is not a site: use kr, sg, jp, fin or gov"
+            )),
         }
     }
 }
@@ -93,13 +96,18 @@ impl Site {
     }
 
     /// The platform that a request means, or why its parameter is wrong.
-    pub(super) fn platform(self, generation: Generation, asked: Option<&str>) -> Result<Platform, String> {
+    pub(super) fn platform(
+        self,
+        generation: Generation,
+        asked: Option<&str>,
+    ) -> Result<Platform, String> {
         let only = match self {
             Self::Korea => None,
             Self::Singapore | Self::Japan | Self::Financial => Some(Platform::Vpc),
             Self::Government => Some(Platform::Classic),
         };
-        // INFERRED: a site without the parameter may well ignore it; a client that sends it is wrong all the same.
+        // INFERRED: a site without the parameter may well ignore it; a client that sends it is
+        // wrong all the same.
         if matches!(self, Self::Financial | Self::Government) && asked.is_some() {
             return Err(format!("the site {self} has no platform parameter"));
         }
@@ -114,7 +122,9 @@ impl Site {
             }),
         };
         match only {
-            Some(only) if only != platform => Err(format!("the site {self} has {} only", only.name())),
+            Some(only) if only != platform => {
+                Err(format!("the site {self} has {} only", only.name()))
+            }
             _ => Ok(platform),
         }
     }
@@ -127,9 +137,14 @@ impl Site {
         }
     }
 
-    /// Trigger types (NCP docs: puttrigger; cloudfunctions-spec for the regions). `basic` and `iot` are in v2.0 pages of
-    /// early 2024 only.
-    pub(super) fn has_trigger_type(self, generation: Generation, platform: Platform, kind: &str) -> bool {
+    /// Trigger types (NCP docs: puttrigger; cloudfunctions-spec for the regions). `basic` and `iot`
+    /// are in v2.0 pages of early 2024 only.
+    pub(super) fn has_trigger_type(
+        self,
+        generation: Generation,
+        platform: Platform,
+        kind: &str,
+    ) -> bool {
         match kind {
             "cron" | "github" => true,
             "insight" | "object_storage" => self != Self::Government,

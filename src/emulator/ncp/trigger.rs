@@ -1,7 +1,8 @@
 //! Triggers (NCP docs: gettriggerlist, gettrigger, puttrigger, deletetrigger).
 //!
-//! The full answer of a put is in no copy of the documents: it shows what was put, the GitHub access token included, as the
-//! page of that type says. What a body may hold is in `trigger/definition.rs`.
+//! The full answer of a put is in no copy of the documents: it shows what was put, the GitHub
+//! access token included, as the page of that type says. What a body may hold is in
+//! `trigger/definition.rs`.
 
 mod definition;
 
@@ -43,7 +44,8 @@ pub(super) fn get(cloud: &Cloud, call: &Call, name: &str) -> Result<Reply, Refus
     })))
 }
 
-/// v2.1 shows `[{key, value}]`, v2.0 the same list inside an object; the key of the cron pattern differs.
+/// v2.1 shows `[{key, value}]`, v2.0 the same list inside an object; the key of the cron pattern
+/// differs.
 fn exec_option(trigger: &Trigger, generation: Generation) -> Value {
     let mut pairs = Vec::new();
     for (name, value) in &trigger.options {
@@ -86,9 +88,10 @@ pub(super) fn put(cloud: &Cloud, call: &Call, name: &str) -> Result<Reply, Refus
     let trigger = definition::read(call, name, kind, present.is_none())?;
     let others = cloud.store.list::<Trigger>(TRIGGERS, "")?;
     definition::check_secrets(&trigger, &others)?;
-    let batch = Batch::default()
-        .put(TRIGGERS, name, &trigger)?
-        .put(NAMES, name, &Holder::Trigger)?;
+    let batch =
+        Batch::default()
+            .put(TRIGGERS, name, &trigger)?
+            .put(NAMES, name, &Holder::Trigger)?;
     cloud.store.write(&batch)?;
     cloud.reschedule(&trigger);
     let mut shown = Map::new();
@@ -96,7 +99,10 @@ pub(super) fn put(cloud: &Cloud, call: &Call, name: &str) -> Result<Reply, Refus
     shown.insert("description".into(), trigger.description.into());
     shown.insert("name".into(), trigger.name.into());
     shown.insert("parameters".into(), trigger.parameters.into());
-    shown.insert("resourceId".into(), cloud.resource_id("trigger", name).into());
+    shown.insert(
+        "resourceId".into(),
+        cloud.resource_id("trigger", name).into(),
+    );
     shown.insert("triggerType".into(), trigger.kind.into());
     Ok(content(&Value::Object(shown)))
 }

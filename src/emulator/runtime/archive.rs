@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
 
-/// Unpacked bytes of one archive. Compressed code may have 38 MB (NCP docs: cloudfunctions-spec); this stops a zip bomb.
+/// Unpacked bytes of one archive. Compressed code may have 38 MB (NCP docs: cloudfunctions-spec);
+/// this stops a zip bomb.
 const MAX_UNPACKED: u64 = 256 << 20;
 
 /// Whether these bytes are a zip archive.
@@ -36,9 +37,12 @@ pub(super) fn text_files(bytes: &[u8]) -> Result<HashMap<String, String>, String
         file.take(left + 1)
             .read_to_end(&mut content)
             .map_err(|error| format!("`{name}` in the zip archive cannot be read: {error}"))?;
-        left = left
-            .checked_sub(content.len() as u64)
-            .ok_or_else(|| format!("the zip archive unpacks to more than {} MB", MAX_UNPACKED >> 20))?;
+        left = left.checked_sub(content.len() as u64).ok_or_else(|| {
+            format!(
+                "the zip archive unpacks to more than {} MB",
+                MAX_UNPACKED >> 20
+            )
+        })?;
         // Pictures and the like are no modules: they are left out.
         if let Ok(text) = String::from_utf8(content) {
             files.insert(name, text);

@@ -1,6 +1,7 @@
 //! How an entry function is called: with one object of parameters, or with an event and a context.
 //!
-//! The names of a context's methods differ by cloud, so they are data here; the runtimes build the methods.
+//! The names of a context's methods differ by cloud, so they are data here; the runtimes build the
+//! methods.
 
 use serde_json::{Map, Value, json};
 
@@ -9,8 +10,8 @@ use serde_json::{Map, Value, json};
 pub enum Convention {
     /// `main(params)`, as in Apache OpenWhisk: one object in, one object out.
     Params,
-    /// `handler(event, context)` with any result. JavaScript may also take a callback as third argument: it is waited for
-    /// when the function names it and returns no promise.
+    /// `handler(event, context)` with any result. JavaScript may also take a callback as third
+    /// argument: it is waited for when the function names it and returns no promise.
     Event(Box<EventContext>),
 }
 

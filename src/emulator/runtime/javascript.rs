@@ -1,7 +1,8 @@
 //! JavaScript actions in QuickJS, each run on a thread of its own with a fresh engine.
 //!
-//! `javascript/prelude.js` supplies what an action may expect of Node.js; this file supplies the engine, its limits and the
-//! event loop. The interrupt handler ends code that never yields, the engine's allocator ends code that takes too much.
+//! `javascript/prelude.js` supplies what an action may expect of Node.js; this file supplies the
+//! engine, its limits and the event loop. The interrupt handler ends code that never yields, the
+//! engine's allocator ends code that takes too much.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -32,7 +33,8 @@ const NAP: Duration = Duration::from_millis(10);
 /// How long a thread may stay inside one native call past its limit before the run is given up.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Memory that given-up runs may still take, in MB. Beyond it no run begins: each of them can hold all that it was allowed.
+/// Memory that given-up runs may still take, in MB. Beyond it no run begins: each of them can hold
+/// all that it was allowed.
 const STRAYS_MAX: u64 = 256;
 static STRAYS: AtomicU64 = AtomicU64::new(0);
 
@@ -104,10 +106,14 @@ pub(super) async fn run(job: Job, clock: &Clock, stop: &Stop) -> Outcome {
         });
     let lost = |failure| (Err(failure), None);
     let (result, memory_used) = match started {
-        Err(error) => lost(Failure::Internal(format!("no thread for the action: {error}"))),
+        Err(error) => lost(Failure::Internal(format!(
+            "no thread for the action: {error}"
+        ))),
         Ok(_) => match tokio::time::timeout(limit.saturating_add(GRACE), receiver).await {
             Ok(Ok((result, memory_used))) => (result, memory_used),
-            Ok(Err(_)) => lost(Failure::Internal("the engine ended without a result".into())),
+            Ok(Err(_)) => lost(Failure::Internal(
+                "the engine ended without a result".into(),
+            )),
             Err(_) => {
                 fate.give_up();
                 lost(Failure::OutOfTime { loading: false })
@@ -160,7 +166,9 @@ fn execute(job: &Job, logs: &Logs, stop: &Stop) -> Ended {
 fn files(job: &Job) -> Result<HashMap<String, String>, Failure> {
     match (&job.code, &job.file) {
         (Code::Source(_), None) => Ok(HashMap::new()),
-        (Code::Source(source), Some(file)) => Ok(HashMap::from([(format!("{file}.js"), source.clone())])),
+        (Code::Source(source), Some(file)) => {
+            Ok(HashMap::from([(format!("{file}.js"), source.clone())]))
+        }
         (Code::Archive(bytes), _) => archive::text_files(bytes).map_err(Failure::NotLoaded),
     }
 }
@@ -219,7 +227,10 @@ fn prepare<'js>(
         Func::from(move || started.elapsed().as_secs_f64() * 1000.0),
     )?;
     let files = Arc::new(files);
-    host.set("file", Func::from(move |path: String| files.get(&path).cloned()))?;
+    host.set(
+        "file",
+        Func::from(move |path: String| files.get(&path).cloned()),
+    )?;
     host.set(
         "compile",
         Func::from(|ctx: Ctx<'js>, name: String, source: String| {
@@ -241,8 +252,14 @@ fn prepare<'js>(
     prelude.call((host,))
 }
 
-/// The event loop: promise jobs first, then the timer that is due, until the action's promise is settled.
-fn drive<'js>(ctx: &Ctx<'js>, driver: &Object<'js>, job: &Job, watch: &Watch) -> Result<Value, Failure> {
+/// The event loop: promise jobs first, then the timer that is due, until the action's promise is
+/// settled.
+fn drive<'js>(
+    ctx: &Ctx<'js>,
+    driver: &Object<'js>,
+    job: &Job,
+    watch: &Watch,
+) -> Result<Value, Failure> {
     let source = match (&job.code, &job.file) {
         (Code::Source(text), None) => Some(text.as_str()),
         _ => None,
@@ -271,7 +288,10 @@ fn drive<'js>(ctx: &Ctx<'js>, driver: &Object<'js>, job: &Job, watch: &Watch) ->
     let probe = function("probe")?;
     loop {
         while !watch.is_over() && ctx.execute_pending_job() {}
-        let reaction = match promise.as_ref().map_or(PromiseState::Pending, Promise::state) {
+        let reaction = match promise
+            .as_ref()
+            .map_or(PromiseState::Pending, Promise::state)
+        {
             PromiseState::Pending => None,
             PromiseState::Resolved => Some("returned"),
             PromiseState::Rejected => Some("rejected"),
@@ -295,16 +315,21 @@ fn drive<'js>(ctx: &Ctx<'js>, driver: &Object<'js>, job: &Job, watch: &Watch) ->
         let milliseconds: f64 = wait.call(()).map_err(|error| check(false, error))?;
         let nap = if milliseconds < 0.0 {
             // An await that found no memory ends without a trace.
-            if !probe.call::<_, bool>(()).map_err(|error| check(false, error))? {
+            if !probe
+                .call::<_, bool>(())
+                .map_err(|error| check(false, error))?
+            {
                 return Err(Failure::OutOfMemory);
             }
-            // Without timers the promise can never settle; the platform waits for its limit all the same.
+            // Without timers the promise can never settle; the platform waits for its limit all the
+            // same.
             NAP
         } else {
             Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(NAP)
         };
         if nap.is_zero() {
-            fire.call::<_, ()>(()).map_err(|error| check(false, error))?;
+            fire.call::<_, ()>(())
+                .map_err(|error| check(false, error))?;
         } else {
             thread::sleep(nap.min(NAP));
         }

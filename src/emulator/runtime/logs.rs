@@ -85,10 +85,17 @@ mod tests {
         logs.write(false, "dddd");
         logs.write(false, "e");
         let (lines, cut) = logs.take();
-        let lines: Vec<_> = lines.into_iter().map(|line| (line.is_error, line.text)).collect();
+        let lines: Vec<_> = lines
+            .into_iter()
+            .map(|line| (line.is_error, line.text))
+            .collect();
         assert_eq!(
             lines,
-            [(false, "a".into()), (false, "b".into()), (true, "cc".into())]
+            [
+                (false, "a".into()),
+                (false, "b".into()),
+                (true, "cc".into())
+            ]
         );
         assert!(cut);
     }

@@ -1,11 +1,13 @@
-//! Python actions: a `python3` process with a supervisor above it for each run, fed with `python/wrapper.py`.
+//! Python actions: a `python3` process with a supervisor above it for each run, fed with
+//! `python/wrapper.py`.
 //!
-//! The job goes in as JSON on standard input. The result comes back on standard output behind a mark that is drawn anew
-//! for each run; every other line is the action's log. The wrapper limits its own memory before it runs any foreign line.
+//! The job goes in as JSON on standard input. The result comes back on standard output behind a
+//! mark that is drawn anew for each run; every other line is the action's log. The wrapper limits
+//! its own memory before it runs any foreign line.
 //!
-//! Nothing that a run starts outlives it: the supervisor ends all processes below it when the action ends, and when its
-//! standard input closes, which a time-out, a stop and the end of the emulator do. Both are a process group of their own,
-//! which is ended afterwards.
+//! Nothing that a run starts outlives it: the supervisor ends all processes below it when the
+//! action ends, and when its standard input closes, which a time-out, a stop and the end of the
+//! emulator do. Both are a process group of their own, which is ended afterwards.
 
 use std::io;
 use std::process::Stdio;
@@ -23,9 +25,11 @@ use super::{Code, Failure, Job, Outcome, Stop};
 use crate::emulator::clock::Clock;
 
 const WRAPPER: &str = include_str!("python/wrapper.py");
-/// A line longer than so many times the limit of a result is cut: enough for one somewhat over it with everything escaped.
+/// A line longer than so many times the limit of a result is cut: enough for one somewhat over it
+/// with everything escaped.
 const MAX_LINE: usize = 8;
-/// What of this process's environment `python3` needs to be found and to start, also when it is a shim of a version manager.
+/// What of this process's environment `python3` needs to be found and to start, also when it is a
+/// shim of a version manager.
 const ENVIRONMENT: [&str; 4] = ["PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 /// The supervisor may take so long to end everything.
 const GRACE: Duration = Duration::from_secs(2);
@@ -60,7 +64,8 @@ fn start() -> io::Result<Child> {
     let needed = needed
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)));
-    // Not killed when dropped: its standard input closes then, and the supervisor ends the rest before itself.
+    // Not killed when dropped: its standard input closes then, and the supervisor ends the rest
+    // before itself.
     Command::new("python3")
         .args(["-I", "-B", "-X", "utf8", "-c", WRAPPER])
         .env_clear()
@@ -74,7 +79,9 @@ fn start() -> io::Result<Child> {
 
 /// Ends everything that the run has started.
 async fn end(child: &mut Child, stdin: Option<ChildStdin>) {
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let group = child
+        .id()
+        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     drop(stdin);
     // A supervisor that does not end was stopped by the action.
     let _ = tokio::time::timeout(GRACE, child.wait()).await;
@@ -112,9 +119,9 @@ async fn supervise(
         Some(Err(_)) => Err(Failure::OutOfTime {
             loading: !told.loaded,
         }),
-        Some(Ok(Err(error))) if told.end.is_none() => {
-            Err(Failure::Internal(format!("talking to python3 failed: {error}")))
-        }
+        Some(Ok(Err(error))) if told.end.is_none() => Err(Failure::Internal(format!(
+            "talking to python3 failed: {error}"
+        ))),
         Some(Ok(_)) => ended(told, job.max_result),
     }
 }
@@ -155,7 +162,9 @@ async fn talk(
     logs: &Logs,
     told: &mut Told,
 ) -> io::Result<()> {
-    let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, child.stdout.take(), child.stderr.take()) else {
+    let (Some(stdin), Some(stdout), Some(stderr)) =
+        (stdin, child.stdout.take(), child.stderr.take())
+    else {
         return Err(io::Error::other("a pipe to the process is missing"));
     };
     let (source, archive) = match &job.code {
@@ -179,12 +188,16 @@ async fn talk(
             .write_all(format!("{}\n{input}", input.len()).as_bytes())
             .await;
     };
-    // The wrapper puts a line end before each mark, which shows as an empty line unless one was open.
+    // The wrapper puts a line end before each mark, which shows as an empty line unless one was
+    // open.
     let mut held_blank = false;
     let max_line = job.max_result.saturating_mul(MAX_LINE);
     let out = lines(stdout, max_line, |line| {
         if let Some(words) = line.strip_prefix(mark) {
-            let (kind, text) = words.trim_start().split_once(' ').unwrap_or((words.trim(), ""));
+            let (kind, text) = words
+                .trim_start()
+                .split_once(' ')
+                .unwrap_or((words.trim(), ""));
             match kind {
                 "loaded" => told.loaded = true,
                 "memory_used" => told.memory_used = text.trim().parse().ok(),

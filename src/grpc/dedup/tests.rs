@@ -23,8 +23,14 @@ impl Bench {
     }
 
     /// A call that takes a second and answers with its run's number, or fails as told.
-    async fn call(&self, id: &str, message: &str, fails: Option<Execution>) -> Result<Bytes, Error> {
-        let error = fails.map(|execution| Error::new(Kind::Unavailable, "X", "x").execution(execution));
+    async fn call(
+        &self,
+        id: &str,
+        message: &str,
+        fails: Option<Execution>,
+    ) -> Result<Bytes, Error> {
+        let error =
+            fails.map(|execution| Error::new(Kind::Unavailable, "X", "x").execution(execution));
         self.outcome(id, message, error, false).await
     }
 
@@ -110,7 +116,10 @@ async fn only_what_surely_did_not_start_may_start_again() {
         .call("a", "m", Some(Execution::NotStarted))
         .await
         .unwrap_err();
-    bench.call("a", "m", Some(Execution::Unknown)).await.unwrap_err();
+    bench
+        .call("a", "m", Some(Execution::Unknown))
+        .await
+        .unwrap_err();
     assert_eq!(bench.runs(), 2);
     bench.call("a", "m", None).await.unwrap_err();
     assert_eq!(bench.runs(), 2);
@@ -124,10 +133,19 @@ async fn a_passing_failure_of_an_idempotent_call_may_start_again() {
             .execution(Execution::Unknown)
             .transient(true)
     };
-    bench.outcome("a", "m", Some(lost()), true).await.unwrap_err();
-    assert_eq!(bench.outcome("a", "m", None, true).await.unwrap(), "answer 2");
+    bench
+        .outcome("a", "m", Some(lost()), true)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        bench.outcome("a", "m", None, true).await.unwrap(),
+        "answer 2"
+    );
     // Without the caller's word it is the answer.
-    bench.outcome("b", "m", Some(lost()), false).await.unwrap_err();
+    bench
+        .outcome("b", "m", Some(lost()), false)
+        .await
+        .unwrap_err();
     bench.outcome("b", "m", None, false).await.unwrap_err();
     assert_eq!(bench.runs(), 3);
 }
@@ -160,11 +178,18 @@ async fn answers_that_outgrow_their_bytes_lose_their_content_and_run_no_second_t
         bench.call(id, "m", None).await.unwrap();
     }
     let (entries, bytes) = bench.kept();
-    assert!(entries == 3 && bytes <= 30, "{entries} entries, {bytes} bytes");
+    assert!(
+        entries == 3 && bytes <= 30,
+        "{entries} entries, {bytes} bytes"
+    );
     let gone = bench.call("a", "m", None).await.unwrap_err();
     assert_eq!(
         (gone.kind, gone.reason.as_ref(), gone.execution),
-        (Kind::ResourceExhausted, "ANSWER_NOT_KEPT", Execution::Completed)
+        (
+            Kind::ResourceExhausted,
+            "ANSWER_NOT_KEPT",
+            Execution::Completed
+        )
     );
     assert_eq!(gone.resource, Some(("activation", "run-1".to_owned())));
     assert!(
@@ -198,8 +223,12 @@ async fn an_answer_larger_than_all_bytes_reaches_those_who_wait_and_no_others() 
 async fn a_large_error_is_counted_as_well() {
     let bench = Bench::new(10, 100_000);
     for id in ["a", "b", "c"] {
-        let large = Error::new(Kind::Internal, "X", "x".repeat(40_000)).execution(Execution::Unknown);
-        bench.outcome(id, "m", Some(large), false).await.unwrap_err();
+        let large =
+            Error::new(Kind::Internal, "X", "x".repeat(40_000)).execution(Execution::Unknown);
+        bench
+            .outcome(id, "m", Some(large), false)
+            .await
+            .unwrap_err();
     }
     assert!(bench.kept().1 <= 100_000);
     let gone = bench.call("a", "m", None).await.unwrap_err();
@@ -220,7 +249,14 @@ async fn a_call_that_was_lost_may_have_run_and_does_not_run_again() {
     };
     let outcome = bench
         .dedup
-        .run(key(), fingerprint(b"m"), deadline, String::new(), None, panics)
+        .run(
+            key(),
+            fingerprint(b"m"),
+            deadline,
+            String::new(),
+            None,
+            panics,
+        )
         .await
         .unwrap();
     assert_eq!(outcome.result.as_ref().unwrap_err().reason, "SIDECAR_BUG");

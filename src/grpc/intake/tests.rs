@@ -28,7 +28,10 @@ fn frames(bytes: &[u8], size: usize) -> Body {
 
 async fn read(body: Body, memory: &Memory, max_size: usize) -> Result<(Intake, Held), Status> {
     let mut held = Held::default();
-    let accepted = Accepted { max_size, gzip: true };
+    let accepted = Accepted {
+        max_size,
+        gzip: true,
+    };
     let intake = Intake::read(body, memory, &mut held, accepted).await?;
     Ok((intake, held))
 }
@@ -70,7 +73,9 @@ async fn a_large_message_takes_four_times_its_size_before_more_than_its_first_by
     let memory = Memory::new(LIMIT);
     let sent = message(false, &[0; 50_000]);
     // Nothing but the length has come yet, and it may take a while.
-    let stalled = tokio_stream::iter([Ok::<_, Status>(Frame::data(Bytes::copy_from_slice(&sent[..5])))]);
+    let stalled = tokio_stream::iter([Ok::<_, Status>(Frame::data(Bytes::copy_from_slice(
+        &sent[..5],
+    )))]);
     let stalled = futures_util::StreamExt::chain(stalled, futures_util::stream::pending());
     let body = Body::new(http_body_util::StreamBody::new(stalled));
     let (_intake, held) = read(body, &memory, LIMIT).await.unwrap();
@@ -84,7 +89,10 @@ async fn a_message_without_room_is_refused_with_details_and_small_ones_pass() {
     let memory = Memory::new(300_000);
     let sent = message(false, &[0; 50_000]);
     let (_intake, _held) = read(frames(&sent, 100), &memory, LIMIT).await.unwrap();
-    let status = read(frames(&sent, 100), &memory, LIMIT).await.err().unwrap();
+    let status = read(frames(&sent, 100), &memory, LIMIT)
+        .await
+        .err()
+        .unwrap();
     assert_eq!(
         (status.code(), reason(&status).as_str()),
         (Code::ResourceExhausted, "MEMORY_LIMIT")
@@ -106,7 +114,10 @@ async fn a_compressed_message_takes_what_it_unpacks_to_as_well() {
         drop(held);
     }
     let bomb = message(true, &gzip(&vec![0; LIMIT / 2]));
-    let status = read(frames(&bomb, 1000), &memory, LIMIT).await.err().unwrap();
+    let status = read(frames(&bomb, 1000), &memory, LIMIT)
+        .await
+        .err()
+        .unwrap();
     assert_eq!(reason(&status), "MEMORY_LIMIT");
     assert_eq!(memory.stats().used, 0);
 }
@@ -160,7 +171,10 @@ async fn what_the_library_refuses_by_itself_is_left_to_it() {
     ]);
     let body = Body::new(http_body_util::StreamBody::new(broken));
     let (intake, _held) = read(body, &memory, LIMIT).await.unwrap();
-    assert_eq!(intake.collect().await.err().unwrap().code(), Code::Cancelled);
+    assert_eq!(
+        intake.collect().await.err().unwrap().code(),
+        Code::Cancelled
+    );
 }
 
 #[tokio::test]
@@ -183,7 +197,10 @@ async fn what_is_no_whole_gzip_message_is_refused_for_good() {
     ] {
         for size in [1, 7, 100_000] {
             let sent = message(true, &bad);
-            let status = read(frames(&sent, size), &memory, LIMIT).await.err().unwrap();
+            let status = read(frames(&sent, size), &memory, LIMIT)
+                .await
+                .err()
+                .unwrap();
             let pushback = status.metadata().get("grpc-retry-pushback-ms").unwrap();
             assert_eq!(
                 (status.code(), pushback.to_str().unwrap()),
@@ -234,7 +251,10 @@ async fn unpacking_stops_at_the_largest_size_and_counts_what_came_out_whatever_t
     assert_eq!(details.error_info().unwrap().reason, "MESSAGE_TOO_LARGE");
     assert!(memory.stats().used <= (LIMIT + bomb.len()) * FACTOR);
     let small = Memory::new(LIMIT);
-    let status = read(frames(&sent, 1000), &small, 64 << 20).await.err().unwrap();
+    let status = read(frames(&sent, 1000), &small, 64 << 20)
+        .await
+        .err()
+        .unwrap();
     assert_eq!(reason(&status), "MEMORY_LIMIT");
     assert_eq!(small.stats().used, 0);
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 macro_rules! causes {
     ($($(#[$doc:meta])* $name:ident = $symbol:literal, $fix:literal;)*) => {
-        /// Why a request is refused or does not arrive. The symbols are part of `doctor`'s output and stay.
+        /// Why a request is refused or does not arrive. The symbols are part of `doctor`'s output
+        /// and stay.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Cause {
             $($(#[$doc])* $name,)*

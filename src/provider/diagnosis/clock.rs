@@ -1,4 +1,5 @@
-//! Two clocks that differ, in words and in times. A skew is in milliseconds: positive when this machine is ahead.
+//! Two clocks that differ, in words and in times. A skew is in milliseconds: positive when this
+//! machine is ahead.
 
 use std::time::{Duration, SystemTime};
 
@@ -37,6 +38,9 @@ mod tests {
         // Whoever is a century off is not sent before the beginning of time.
         assert_eq!(corrected(at, i64::MAX), SystemTime::UNIX_EPOCH);
         assert_eq!(told(1), "this machine's clock is 1 s ahead of the cloud's");
-        assert_eq!(told(-600_000), "this machine's clock is 600 s behind the cloud's");
+        assert_eq!(
+            told(-600_000),
+            "this machine's clock is 600 s behind the cloud's"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What can be told of a key without showing it, and the slips that are seen most when keys are stored.
+//! What can be told of a key without showing it, and the slips that are seen most when keys are
+//! stored.
 
 use std::time::Duration;
 
@@ -62,11 +63,13 @@ fn doubt(keys: &KeyPair) -> Option<Cause> {
     if unquoted(access).is_some() || unquoted(secret).is_some() {
         return Some(Cause::KeyQuoted);
     }
-    if access.chars().any(|c| c.is_whitespace() || c.is_control()) || secret.chars().any(char::is_control) {
+    if access.chars().any(|c| c.is_whitespace() || c.is_control())
+        || secret.chars().any(char::is_control)
+    {
         return Some(Cause::CredentialsUnusable);
     }
-    // INFERRED: no document gives lengths; with both clouds' keys of this form the access key is the short one, in
-    // capitals and digits, and the secret has 40 characters.
+    // INFERRED: no document gives lengths; with both clouds' keys of this form the access key is
+    // the short one, in capitals and digits, and the secret has 40 characters.
     let short = secret.len() == 20
         && secret
             .bytes()
@@ -74,8 +77,8 @@ fn doubt(keys: &KeyPair) -> Option<Cause> {
     (short && access.len() == 40).then_some(Cause::KeySwapped)
 }
 
-/// The key as it was probably meant, for each slip that its spelling allows. A repaired access key is sent as one, so a
-/// secret is never repaired into its place.
+/// The key as it was probably meant, for each slip that its spelling allows. A repaired access key
+/// is sent as one, so a secret is never repaired into its place.
 pub(crate) fn repairs(keys: &KeyPair) -> Vec<(Cause, KeyPair)> {
     let with = |access: Option<String>, secret: Option<String>| KeyPair {
         access_key: access.unwrap_or_else(|| keys.access_key.clone()),
@@ -89,8 +92,12 @@ pub(crate) fn repairs(keys: &KeyPair) -> Vec<(Cause, KeyPair)> {
         found.push((Cause::KeyQuoted, with(plain_access, plain_secret)));
     }
     if let Some(decoded) = decoded(secret) {
-        // Whoever encodes one half usually encodes both; an access key is not base64 by chance alone.
-        found.push((Cause::KeyEncoded, with(self::decoded(access), Some(decoded))));
+        // Whoever encodes one half usually encodes both; an access key is not base64 by chance
+        // alone.
+        found.push((
+            Cause::KeyEncoded,
+            with(self::decoded(access), Some(decoded)),
+        ));
     }
     found
 }
@@ -126,22 +133,40 @@ mod tests {
     #[test]
     fn slips_are_seen_in_the_spelling_and_repaired_without_showing_anything() {
         for (access, secret, cause) in [
-            ("\"AKID0123456789\"", "\"secret-0123456789\"", Cause::KeyQuoted),
+            (
+                "\"AKID0123456789\"",
+                "\"secret-0123456789\"",
+                Cause::KeyQuoted,
+            ),
             ("AKID0123456789", "'secret-0123456789'", Cause::KeyQuoted),
             (
                 "QUtJRDAxMjM0NTY3ODk=",
                 "c2VjcmV0LTAxMjM0NTY3ODkK",
                 Cause::KeyEncoded,
             ),
-            ("AKID0123456789", "c2VjcmV0LTAxMjM0NTY3ODk=", Cause::KeyEncoded),
+            (
+                "AKID0123456789",
+                "c2VjcmV0LTAxMjM0NTY3ODk=",
+                Cause::KeyEncoded,
+            ),
         ] {
             let found = repairs(&keys(access, secret));
             assert_eq!(found.len(), 1, "{access}");
             assert_eq!(found[0].0, cause);
             assert_eq!(found[0].1.access_key, "AKID0123456789", "{access}");
-            assert_eq!(found[0].1.secret_key.reveal(), "secret-0123456789", "{secret}");
+            assert_eq!(
+                found[0].1.secret_key.reveal(),
+                "secret-0123456789",
+                "{secret}"
+            );
         }
-        assert!(repairs(&keys("AKID0123456789", "mZ3kP9vX/2qL+8sT4wY6bN1cR5dF7gH0jK2l")).is_empty());
+        assert!(
+            repairs(&keys(
+                "AKID0123456789",
+                "mZ3kP9vX/2qL+8sT4wY6bN1cR5dF7gH0jK2l"
+            ))
+            .is_empty()
+        );
     }
 
     #[test]
@@ -149,7 +174,10 @@ mod tests {
         let doubt = |access, secret| doubt(&keys(access, secret));
         assert_eq!(doubt("A B", "s"), Some(Cause::CredentialsUnusable));
         let secret = "mZ3kP9vX2qL8sT4wY6bN1cR5dF7gH0jK2lQ8uA4e";
-        assert_eq!(doubt(secret, "TESTACCESSKEY0000001"), Some(Cause::KeySwapped));
+        assert_eq!(
+            doubt(secret, "TESTACCESSKEY0000001"),
+            Some(Cause::KeySwapped)
+        );
         assert_eq!(doubt("TESTACCESSKEY0000001", secret), None);
     }
 }

@@ -11,14 +11,16 @@ use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::transport::{Protocol, Request, Response, Transport};
 
-/// Makes the headers of one request; it may sign another text than what is sent, to find out what arrives.
+/// Makes the headers of one request; it may sign another text than what is sent, to find out what
+/// arrives.
 pub(crate) type SignAs<'a> =
     Box<dyn Fn(&Request, SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> + Send + Sync + 'a>;
 
 /// A request's protocol that keeps what it saw.
 pub(crate) struct Probe<'a> {
     sign: SignAs<'a>,
-    /// How far this machine's clock is ahead, to sign at the cloud's time; absent = as the transport says.
+    /// How far this machine's clock is ahead, to sign at the cloud's time; absent = as the
+    /// transport says.
     skew_ms: Option<i64>,
     judge: &'a (dyn Fn(&Request, &Response) -> Result<()> + Send + Sync),
     kept: Mutex<Option<Answer>>,
@@ -59,7 +61,10 @@ impl<'a> Probe<'a> {
         request: &Request,
     ) -> Result<Answer> {
         let outcome = transport.send(call, request, &self).await;
-        let kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let kept = self
+            .kept
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         match (kept, outcome) {
             (Some(answer), outcome) => Ok(Answer {
                 error: outcome.err(),
@@ -73,7 +78,9 @@ impl<'a> Probe<'a> {
 
 impl Protocol for Probe<'_> {
     fn sign(&self, request: &Request, at: SystemTime) -> Result<Vec<(HeaderName, HeaderValue)>> {
-        let at = self.skew_ms.map_or(at, |skew| clock::corrected(now(), skew));
+        let at = self
+            .skew_ms
+            .map_or(at, |skew| clock::corrected(now(), skew));
         (self.sign)(request, at)
     }
 

@@ -1,7 +1,8 @@
-//! What all threads of one target share: its credentials' state, and its project once that is known.
+//! What all threads of one target share: its credentials' state, and its project once that is
+//! known.
 //!
-//! Each thread has connections of its own to the functions' host. A token, a count of refused signatures and a looked-up
-//! project belong to the target, whichever thread met them.
+//! Each thread has connections of its own to the functions' host. A token, a count of refused
+//! signatures and a looked-up project belong to the target, whichever thread met them.
 
 use std::sync::Arc;
 
@@ -29,8 +30,8 @@ struct Inner {
 }
 
 impl Access {
-    /// Puts the parts together; opens no connection. `iam` is a transport of its own for IAM's host, which is asked for
-    /// tokens, and for the project's id when none is configured.
+    /// Puts the parts together; opens no connection. `iam` is a transport of its own for IAM's
+    /// host, which is asked for tokens, and for the project's id when none is configured.
     #[must_use]
     pub fn new(endpoint: Endpoint, iam: Transport, auth: Auth) -> Self {
         let iam = Arc::new(Iam {
@@ -75,7 +76,11 @@ impl Access {
 
     /// The project's place; looked up once when the configuration names no project.
     pub(super) async fn place(&self, call: &mut Call) -> Result<&Place> {
-        let Inner { iam, identity, place } = &*self.0;
+        let Inner {
+            iam,
+            identity,
+            place,
+        } = &*self.0;
         if let Some(place) = place.get() {
             return Ok(place);
         }
@@ -88,7 +93,8 @@ impl Access {
                     keys.ready(deadline).await?;
                     endpoint.place(&iam.find_project(call, keys).await?)
                 }
-                (None, Identity::Token(tokens)) => match &tokens.get(deadline).await?.value.project {
+                (None, Identity::Token(tokens)) => match &tokens.get(deadline).await?.value.project
+                {
                     Some(project) => endpoint.place(project),
                     None => Err(Error::new(
                         Kind::FailedPrecondition,

@@ -1,5 +1,5 @@
-//! Functions as actions ("Querying Functions", "Creating a Function", "Deleting a Function": `functiongraph_06_0105`,
-//! 0108, 0109, and the calls for configuration and code).
+//! Functions as actions ("Querying Functions", "Creating a Function", "Deleting a Function":
+//! `functiongraph_06_0105`, 0108, 0109, and the calls for configuration and code).
 
 use bytes::Bytes;
 use http::Method;
@@ -69,7 +69,9 @@ impl FunctionGraph {
             };
             // Names are unique in a package.
             let id = |item: &wire::Item| match (&item.package.0, &item.func_name.0) {
-                (package, Some(name)) => format!("{}/{name}", package.as_deref().unwrap_or_default()),
+                (package, Some(name)) => {
+                    format!("{}/{name}", package.as_deref().unwrap_or_default())
+                }
                 (_, None) => String::new(),
             };
             let functions = self.list(&response, page.functions, page.count)?;
@@ -117,9 +119,14 @@ impl FunctionGraph {
         } else {
             None
         };
-        let code = code.as_ref().map(|response| self.read(response)).transpose()?;
+        let code = code
+            .as_ref()
+            .map(|response| self.read(response))
+            .transpose()?;
         let action = action_read::action(found, code, &function, encoding)?;
-        Ok(GetActionResponse { action: Some(action) })
+        Ok(GetActionResponse {
+            action: Some(action),
+        })
     }
 
     /// A function's configuration, which names the function.
@@ -167,7 +174,10 @@ impl FunctionGraph {
         let action = loop {
             rounds += 1;
             let step = match present.take() {
-                None => self.create(call, place, &function, &mut put, encoding).await,
+                None => {
+                    self.create(call, place, &function, &mut put, encoding)
+                        .await
+                }
                 Some(found) => {
                     self.update(call, place, &function, &mut put, found, encoding)
                         .await
@@ -245,7 +255,9 @@ impl FunctionGraph {
                 "The function runs {runtime}, and the runtime of a function cannot change; delete it first, or use another \
                  name."
             );
-            return Err(Error::new(Kind::FailedPrecondition, "RUNTIME_CANNOT_CHANGE", message).into());
+            return Err(
+                Error::new(Kind::FailedPrecondition, "RUNTIME_CANNOT_CHANGE", message).into(),
+            );
         }
         let logs = present.enable_lts_log.0 == Some(true);
         self.complete_log(call, place, function, put, logs).await?;
@@ -273,7 +285,13 @@ impl FunctionGraph {
         let found = self.function(&changed).map_err(code_not_sent)?;
         let url = function.url(place, "/code", vec![])?;
         let coded = self
-            .put_body(call, place, Method::PUT, url, put.update_code(function.name())?)
+            .put_body(
+                call,
+                place,
+                Method::PUT,
+                url,
+                put.update_code(function.name())?,
+            )
             .await
             .map_err(|error| {
                 half(
@@ -290,8 +308,9 @@ impl FunctionGraph {
         Ok(action_read::action(found, code, function, encoding)?)
     }
 
-    /// Adds what an update must say of the log and the caller did not; `logs` says whether the function logs now. Where the cloud does not tell, as before the first
-    /// run, the update goes without, and what the cloud says of that counts.
+    /// Adds what an update must say of the log and the caller did not; `logs` says whether the
+    /// function logs now. Where the cloud does not tell, as before the first run, the update goes
+    /// without, and what the cloud says of that counts.
     async fn complete_log(
         &self,
         call: &mut Call,
@@ -313,7 +332,12 @@ impl FunctionGraph {
     }
 
     /// Sends a request about a function that was just created, until the cloud sees the function.
-    async fn send_when_visible(&self, call: &mut Call, place: &Place, request: Request) -> Result<Response> {
+    async fn send_when_visible(
+        &self,
+        call: &mut Call,
+        place: &Place,
+        request: Request,
+    ) -> Result<Response> {
         let mut visibility = Visibility::new();
         loop {
             match self.send(call, place, request.clone()).await {
@@ -355,7 +379,9 @@ impl FunctionGraph {
         );
         match function.as_ref().and_then(Function::qualifier) {
             // It would delete the version behind the alias.
-            Some(Qualifier::Alias(_)) => faults.add("version", "is an alias; use DeleteActionAlias."),
+            Some(Qualifier::Alias(_)) => {
+                faults.add("version", "is an alias; use DeleteActionAlias.")
+            }
             Some(Qualifier::Version(version)) if version.is_latest() => {
                 faults.add(
                     "version",
@@ -374,11 +400,15 @@ impl FunctionGraph {
         Ok(DeleteActionResponse {})
     }
 
-    /// A delete without body, which would change the signature. That it is gone already after an earlier attempt is a
-    /// success.
+    /// A delete without body, which would change the signature. That it is gone already after an
+    /// earlier attempt is a success.
     pub(super) async fn delete(&self, call: &mut Call, place: &Place, url: url::Url) -> Result<()> {
         match self
-            .send(call, place, self.request(Method::DELETE, url, Bytes::new(), true))
+            .send(
+                call,
+                place,
+                self.request(Method::DELETE, url, Bytes::new(), true),
+            )
             .await
         {
             Err(error) if races::is_deleted(&error) => Ok(()),
@@ -422,8 +452,8 @@ fn nothing_changed(error: Error) -> Error {
     error.execution(Execution::NotStarted)
 }
 
-/// The configuration's answer is bad, and the code comes after it: the put as a whole was not carried out, even if the
-/// configuration surely was.
+/// The configuration's answer is bad, and the code comes after it: the put as a whole was not
+/// carried out, even if the configuration surely was.
 fn code_not_sent(error: Error) -> Error {
     error.with(|facts| {
         facts.execution = facts.execution.min(Execution::Unknown);
@@ -431,7 +461,8 @@ fn code_not_sent(error: Error) -> Error {
     })
 }
 
-/// The first of two changes stands, so that the operation as a whole may have happened; to repeat it does no harm.
+/// The first of two changes stands, so that the operation as a whole may have happened; to repeat
+/// it does no harm.
 fn half(error: Error, what: &str) -> Error {
     error.with(|facts| {
         facts.execution = Execution::Unknown;

@@ -1,7 +1,8 @@
 //! The bodies of an action put, and which of them are needed.
 //!
-//! "Creating a Function" (`functiongraph_06_0108`), update of configuration and code (API-Explorer definitions 2026-03-13).
-//! Creation takes one call and the settings that it does not know a second; an update takes configuration and code.
+//! "Creating a Function" (`functiongraph_06_0108`), update of configuration and code (API-Explorer
+//! definitions 2026-03-13). Creation takes one call and the settings that it does not know a
+//! second; an update takes configuration and code.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -73,21 +74,27 @@ impl Put {
         rules::to_body(&body)
     }
 
-    /// True when an update needs more of the log than the caller said: with logs switched on the cloud refuses one that
-    /// does not name the log, and shows no names in the configuration (terraform-provider-huaweicloud, pull request 6987).
-    /// Where the caller does not say whether, the function's present state counts (INFERRED).
+    /// True when an update needs more of the log than the caller said: with logs switched on the
+    /// cloud refuses one that does not name the log, and shows no names in the configuration
+    /// (terraform-provider-huaweicloud, pull request 6987). Where the caller does not say whether,
+    /// the function's present state counts (INFERRED).
     pub(super) fn wants_log(&self, logs: bool) -> bool {
         let log = self.graph.log_config.as_ref();
-        let is_whole = |log: &FunctionGraphLogConfig| texts(log).iter().all(|text| !text.is_empty());
+        let is_whole =
+            |log: &FunctionGraphLogConfig| texts(log).iter().all(|text| !text.is_empty());
         self.graph.enable_lts_log.unwrap_or(logs) && !log.is_some_and(is_whole)
     }
 
-    /// Completes what the caller said of the log by where the function logs, unless that is somewhere else.
+    /// Completes what the caller said of the log by where the function logs, unless that is
+    /// somewhere else.
     pub(super) fn complete_log(&mut self, found: &FunctionGraphLogConfig) {
         let mut log = self.graph.log_config.clone().unwrap_or_default();
         let known = |text: &str| !text.is_empty();
-        let differ = |(ours, theirs): (&&String, &&String)| known(ours) && known(theirs) && ours != theirs;
-        if *found == FunctionGraphLogConfig::default() || texts(&log).iter().zip(&texts(found)).any(differ) {
+        let differ =
+            |(ours, theirs): (&&String, &&String)| known(ours) && known(theirs) && ours != theirs;
+        if *found == FunctionGraphLogConfig::default()
+            || texts(&log).iter().zip(&texts(found)).any(differ)
+        {
             return;
         }
         let ours = [
@@ -110,10 +117,13 @@ impl Put {
         let graph = &self.graph;
         let mut body = self.configuration(name);
         body.later = Some(wire::Later {
-            strategy_config: graph.strategy_config.as_ref().map(|strategy| wire::Strategy {
-                concurrency: strategy.concurrency,
-                concurrent_num: strategy.concurrent_num,
-            }),
+            strategy_config: graph
+                .strategy_config
+                .as_ref()
+                .map(|strategy| wire::Strategy {
+                    concurrency: strategy.concurrency,
+                    concurrent_num: strategy.concurrent_num,
+                }),
             ephemeral_storage: some(graph.ephemeral_storage_mb),
             peering_cidr: &graph.peering_cidr,
             extend_config: &graph.extend_config,
@@ -218,7 +228,12 @@ impl Put {
 }
 
 fn texts(log: &FunctionGraphLogConfig) -> [&String; 4] {
-    [&log.group_id, &log.group_name, &log.stream_id, &log.stream_name]
+    [
+        &log.group_id,
+        &log.group_name,
+        &log.stream_id,
+        &log.stream_name,
+    ]
 }
 
 fn some(number: i32) -> Option<i32> {

@@ -1,5 +1,5 @@
-//! Function objects in our words. Secrets stay out: of the encrypted variables the cloud shows blanks, which nobody
-//! should write back.
+//! Function objects in our words. Secrets stay out: of the encrypted variables the cloud shows
+//! blanks, which nobody should write back.
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -42,8 +42,12 @@ pub(super) fn action(
                 .as_ref()
                 .and_then(|body| read_code(body.file?, code.code_type.0.as_deref()));
         }
-        graph.code_link = code.func_code.and_then(|body| body.link.0).unwrap_or_default();
-        let newer = |theirs: Words, ours: &mut String| theirs.0.into_iter().for_each(|text| *ours = text);
+        graph.code_link = code
+            .func_code
+            .and_then(|body| body.link.0)
+            .unwrap_or_default();
+        let newer =
+            |theirs: Words, ours: &mut String| theirs.0.into_iter().for_each(|text| *ours = text);
         newer(code.code_type, &mut graph.code_type);
         newer(code.code_url, &mut graph.code_url);
         newer(code.code_filename, &mut graph.code_filename);
@@ -124,11 +128,12 @@ fn variables(text: &str) -> Option<Box<RawValue>> {
         .then(|| RawValue::from_string(text.to_owned()).ok())?
 }
 
-/// Leaves out what belongs to another kind of code. Consoles and older versions of a function leave such members behind,
-/// and a put refuses them.
+/// Leaves out what belongs to another kind of code. Consoles and older versions of a function leave
+/// such members behind, and a put refuses them.
 fn leave_own(graph: &mut FunctionGraphAction, source: &mut Option<Code>, image: bool) {
     let kind = graph.code_type.as_str();
-    let in_bucket = !graph.code_url.is_empty() && (kind == "obs" || (kind.is_empty() && source.is_none()));
+    let in_bucket =
+        !graph.code_url.is_empty() && (kind == "obs" || (kind.is_empty() && source.is_none()));
     if (kind == IMAGE_CODE) != image || (kind == "obs" && !in_bucket) {
         graph.code_type.clear();
     }
@@ -281,7 +286,10 @@ fn vpc(found: &wire::Vpc) -> FunctionGraphVpc {
 
 fn mounts(found: &wire::MountConfig) -> Option<FunctionGraphMountConfig> {
     let text = |words: &Words| words.0.clone().unwrap_or_default();
-    let mounts = found.func_mounts.as_ref().filter(|mounts| !mounts.is_empty())?;
+    let mounts = found
+        .func_mounts
+        .as_ref()
+        .filter(|mounts| !mounts.is_empty())?;
     let mount = |mount: &wire::Mount| FunctionGraphMount {
         mount_type: text(&mount.mount_type),
         mount_resource: text(&mount.mount_resource),
@@ -291,13 +299,19 @@ fn mounts(found: &wire::MountConfig) -> Option<FunctionGraphMountConfig> {
     Some(FunctionGraphMountConfig {
         mount_user: Some(FunctionGraphMountUser {
             user_id: mount_id(found.mount_user.as_ref().and_then(|user| user.user_id)),
-            user_group_id: mount_id(found.mount_user.as_ref().and_then(|user| user.user_group_id)),
+            user_group_id: mount_id(
+                found
+                    .mount_user
+                    .as_ref()
+                    .and_then(|user| user.user_group_id),
+            ),
         }),
         func_mounts: mounts.iter().map(mount).collect(),
     })
 }
 
-/// INFERRED: an id that is left out, or 0, which a put may not have, is -1, as the samples show it for none.
+/// INFERRED: an id that is left out, or 0, which a put may not have, is -1, as the samples show it
+/// for none.
 fn mount_id(found: Option<i32>) -> i32 {
     found.filter(|id| *id != 0).unwrap_or(-1)
 }

@@ -14,7 +14,8 @@ use crate::transport::Response;
 pub(super) const PATH: &str = "/async-invoke-config";
 /// How long a call may wait to be run, in seconds; older documents begin at 60.
 const AGE_S: std::ops::RangeInclusive<u64> = 1..=86_400;
-/// Repetitions: 0 to 3 in the newest request schema, 0 to 8 in older ones. The wider is let through.
+/// Repetitions: 0 to 3 in the newest request schema, 0 to 8 in older ones. The wider is let
+/// through.
 const RETRIES_MAX: i32 = 8;
 
 impl FunctionGraph {
@@ -105,10 +106,12 @@ impl FunctionGraph {
                 param: found.param.0?,
             })
         };
-        let destinations = found.destination_config.map(|config| AsyncDestinationConfig {
-            on_success: place(config.on_success),
-            on_failure: place(config.on_failure),
-        });
+        let destinations = found
+            .destination_config
+            .map(|config| AsyncDestinationConfig {
+                on_success: place(config.on_success),
+                on_failure: place(config.on_failure),
+            });
         Ok(AsyncInvokeConfig {
             // 0 is none.
             max_async_event_age: found
@@ -116,7 +119,8 @@ impl FunctionGraph {
                 .filter(|age| age.0 > 0)
                 .map(Seconds::duration),
             max_async_retry_attempts: found.max_async_retry_attempts,
-            destination_config: destinations.filter(|config| *config != AsyncDestinationConfig::default()),
+            destination_config: destinations
+                .filter(|config| *config != AsyncDestinationConfig::default()),
             enable_async_status_log: found.enable_async_status_log,
             log_group_id: found.log_group_id.unwrap_or_default(),
             log_group_name: found.log_group_name.unwrap_or_default(),
@@ -182,8 +186,13 @@ fn check_destination(given: &AsyncDestination, field: &str, faults: &mut Faults)
         }
     };
     let field = format!("{field}.param");
-    let Ok(param) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&given.param) else {
-        faults.add(field, format!("must be a JSON object as text, with {needed}."));
+    let Ok(param) =
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&given.param)
+    else {
+        faults.add(
+            field,
+            format!("must be a JSON object as text, with {needed}."),
+        );
         return;
     };
     let present = param

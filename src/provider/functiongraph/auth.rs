@@ -1,7 +1,7 @@
 //! Who the sidecar is to the cloud: an access key that signs, or a token that a login gave.
 //!
-//! Either way one [`Sealed`] goes through the transport with a request: it adds the headers at each attempt and judges
-//! each answer.
+//! Either way one [`Sealed`] goes through the transport with a request: it adds the headers at each
+//! attempt and judges each answer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,9 +29,10 @@ pub(super) static PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id
 pub(super) static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 pub(super) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
-/// Bodies from this size on are hashed beside the threads that do I/O. Measured (release build, a CPU with SHA
-/// extensions, which many have not): hashing takes 37 µs for 64 KiB and 0.6 ms for 1 MiB, handing a body over 5 µs. Below
-/// this size the way there saves nothing that another call would notice.
+/// Bodies from this size on are hashed beside the threads that do I/O. Measured (release build, a
+/// CPU with SHA extensions, which many have not): hashing takes 37 µs for 64 KiB and 0.6 ms for 1
+/// MiB, handing a body over 5 µs. Below this size the way there saves nothing that another call
+/// would notice.
 const HASH_APART: usize = 64 << 10;
 
 /// How a target proves who it is.
@@ -118,7 +119,11 @@ impl Keys {
     }
 
     /// A proof with other keys than those that signed `proof`, if there are any.
-    pub(super) async fn other_proof<'k>(&'k self, proof: &Proof<'k>, deadline: Instant) -> Option<Proof<'k>> {
+    pub(super) async fn other_proof<'k>(
+        &'k self,
+        proof: &Proof<'k>,
+        deadline: Instant,
+    ) -> Option<Proof<'k>> {
         let Proof::Signature { body_hash, .. } = proof else {
             return None;
         };
@@ -146,8 +151,9 @@ impl Keys {
         Ok(prepared)
     }
 
-    /// The headers of one attempt. Signed: host, time, project, security token and every header of the request itself;
-    /// what the client adds later (User-Agent, Accept, trace context) is not, since a hop may rewrite it.
+    /// The headers of one attempt. Signed: host, time, project, security token and every header of
+    /// the request itself; what the client adds later (User-Agent, Accept, trace context) is not,
+    /// since a hop may rewrite it.
     fn sign(
         &self,
         request: &Request,
@@ -202,13 +208,12 @@ impl Prepared {
                 "the access key holds a character that no header can carry",
             ));
         }
-        let security_token =
-            match &keys.security_token {
-                None => None,
-                Some(token) => Some(secret_header(token.reveal()).ok_or_else(|| {
-                    unusable("the security token holds a character that no header can carry")
-                })?),
-            };
+        let security_token = match &keys.security_token {
+            None => None,
+            Some(token) => Some(secret_header(token.reveal()).ok_or_else(|| {
+                unusable("the security token holds a character that no header can carry")
+            })?),
+        };
         Ok(Self {
             generation,
             signer: Signer::new(keys).map_err(unusable)?,
@@ -274,15 +279,16 @@ impl Protocol for Sealed<'_> {
         {
             let refusal = judged.as_ref().err();
             let signed = UNIX_EPOCH + Duration::from_millis(signed.load(Ordering::Relaxed));
-            // Many calls may be refused together when a clock steps, and each is signed again with the right time: the
-            // key is as good as before.
+            // Many calls may be refused together when a clock steps, and each is signed again with
+            // the right time: the key is as good as before.
             let by_clock = refusal.and_then(errors::clock_fault).is_some_and(|least| {
                 signed_off_by(signed, &response.headers).is_some_and(|off_by| off_by >= least)
             });
             if !by_clock {
                 keys.guard.note(used.load(Ordering::Relaxed), refusal);
             }
-            judged = judged.map_err(|error| self.name_the_cause(error, keys, request, signed, response));
+            judged =
+                judged.map_err(|error| self.name_the_cause(error, keys, request, signed, response));
         }
         judged.map_err(|error| match request_id(&response.headers) {
             Some(id) => error.with(|facts| facts.upstream_request_id = Some(id)),

@@ -1,6 +1,7 @@
-//! Why FunctionGraph's gateway refuses. It says more than most: an unknown key, a locked key, a wrong clock and a missing
-//! header have words of their own, and some gateways show the canonical request that they computed (`shown`). Where it
-//! only says that the signature is wrong, the cause is found by asking (`search`).
+//! Why FunctionGraph's gateway refuses. It says more than most: an unknown key, a locked key, a
+//! wrong clock and a missing header have words of their own, and some gateways show the canonical
+//! request that they computed (`shown`). Where it only says that the signature is wrong, the cause
+//! is found by asking (`search`).
 
 use std::time::{Duration, SystemTime};
 
@@ -81,14 +82,19 @@ impl Diagnose for FunctionGraph {
             || self.access.endpoint().project_id().is_none();
         let place = |role, url: Result<Url>| url.ok().map(|url| Place { role, url });
         let iam = asks_iam.then(|| place("iam", iam)).flatten();
-        place("functions", functions).into_iter().chain(iam).collect()
+        place("functions", functions)
+            .into_iter()
+            .chain(iam)
+            .collect()
     }
 
     fn key_report(&self) -> KeyReport {
         match self.access.identity() {
             Identity::Keys(keys) => {
                 let snapshot = keys.credentials.current().ok();
-                let pair = snapshot.as_ref().and_then(|snapshot| snapshot.keys.as_ref().ok());
+                let pair = snapshot
+                    .as_ref()
+                    .and_then(|snapshot| snapshot.keys.as_ref().ok());
                 KeyReport::on(keys.credentials.status(), pair)
             }
             Identity::Token(_) => KeyReport::of(self.access.status()),
@@ -141,7 +147,9 @@ impl Diagnose for FunctionGraph {
             return found;
         }
         match error.reason.as_ref() {
-            "ACCESS_KEY_HELD_BACK" => Finding::likely(Cause::SecretWrong, fact, &[Cause::AccessKeyLocked]),
+            "ACCESS_KEY_HELD_BACK" => {
+                Finding::likely(Cause::SecretWrong, fact, &[Cause::AccessKeyLocked])
+            }
             "ADDRESS_REFUSED" => Finding::certain(Cause::AddressRefused, fact),
             "PROJECT_FROZEN" | "APP_FROZEN" | "REGION_DISABLED" => {
                 Finding::certain(Cause::AccountRefused, fact)
@@ -152,7 +160,10 @@ impl Diagnose for FunctionGraph {
                 match self.knock_at(call).await {
                     Ok(answer) if is_a_hops(answer.status, &answer.headers) => Finding::certain(
                         Cause::AnsweredByHop,
-                        format!("the answer {} asks for a proxy's credentials", answer.status),
+                        format!(
+                            "the answer {} asks for a proxy's credentials",
+                            answer.status
+                        ),
                     ),
                     _ if error.upstream_code.is_none() => {
                         Finding::likely(Cause::AnsweredByHop, fact, &[Cause::WrongPlace])
@@ -161,7 +172,11 @@ impl Diagnose for FunctionGraph {
                     _ if error.reason == "AUTHENTICATION_FAILED" => Finding::likely(
                         Cause::SecretWrong,
                         fact,
-                        &[Cause::AccessKeyUnknown, Cause::HeaderChanged, Cause::ClockSkew],
+                        &[
+                            Cause::AccessKeyUnknown,
+                            Cause::HeaderChanged,
+                            Cause::ClockSkew,
+                        ],
                     ),
                     _ => Finding::likely(Cause::RightMissing, fact, &[Cause::WrongPlace]),
                 }

@@ -1,7 +1,8 @@
 //! Temporary keys of the agency that an Elastic Cloud Server has, from its metadata service.
 //!
-//! ECS user guide "Obtaining Metadata" (`securitykey`) and `huaweicloudsdkcore` 3.1.219 `auth/provider.py` (read
-//! 2026-10): sessions first; a server that answers their PUT with 404, 405 or 503 has none and is asked without.
+//! ECS user guide "Obtaining Metadata" (`securitykey`) and `huaweicloudsdkcore` 3.1.219
+//! `auth/provider.py` (read 2026-10): sessions first; a server that answers their PUT with 404, 405
+//! or 503 has none and is asked without.
 
 use async_trait::async_trait;
 use http::{HeaderName, StatusCode};
@@ -37,9 +38,13 @@ impl Issuer for EcsMetadata {
     async fn issue(&self) -> Result<Issued> {
         let page = self.0.get("/openstack/latest/securitykey").await?;
         match page.status {
-            StatusCode::OK => decode(&page.body, page.date)
-                .map_err(|why| refused(&format!("the metadata service's answer cannot be used: {why}"))),
-            // 401 with "Please configure Cloud Service Agency first" is what the SDK knows; 404 is INFERRED.
+            StatusCode::OK => decode(&page.body, page.date).map_err(|why| {
+                refused(&format!(
+                    "the metadata service's answer cannot be used: {why}"
+                ))
+            }),
+            // 401 with "Please configure Cloud Service Agency first" is what the SDK knows; 404 is
+            // INFERRED.
             StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Err(refused(
                 "this server has no agency; bind one of the type cloud service (ECS) to it in the console, or choose \
                  another source",

@@ -1,8 +1,8 @@
 //! Where the API is: regions, hosts, and the URLs of one project.
 //!
-//! `huaweicloudsdkfunctiongraph` 3.1.219 `functiongraph_region.py` and `huaweicloudsdkcore` 3.1.219 `auth/endpoint.py`
-//! (read 2026-10); Open Telekom Cloud "Regions and Endpoints" (2026-04). A region is an open string: one that is not
-//! listed here gets the usual host.
+//! `huaweicloudsdkfunctiongraph` 3.1.219 `functiongraph_region.py` and `huaweicloudsdkcore` 3.1.219
+//! `auth/endpoint.py` (read 2026-10); Open Telekom Cloud "Regions and Endpoints" (2026-04). A
+//! region is an open string: one that is not listed here gets the usual host.
 
 use http::HeaderValue;
 use url::Url;
@@ -43,8 +43,9 @@ pub(super) struct Place {
 }
 
 impl Endpoint {
-    /// Puts the place together. `base_url` replaces scheme and host, and the prefix `/v2` too if it has a path;
-    /// `iam_url` replaces IAM's scheme and host. Without a project id the project is looked up by its name.
+    /// Puts the place together. `base_url` replaces scheme and host, and the prefix `/v2` too if it
+    /// has a path; `iam_url` replaces IAM's scheme and host. Without a project id the project is
+    /// looked up by its name.
     ///
     /// # Errors
     /// One sentence on a region or project that can be part of no URL.
@@ -54,8 +55,9 @@ impl Endpoint {
         base_url: Option<&Url>,
         iam_url: Option<&Url>,
     ) -> std::result::Result<Self, String> {
-        let plain =
-            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let plain = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
         if !plain(region) {
             return Err(format!(
                 "region {region:?} must be letters, digits and hyphens, such as ap-southeast-3"
@@ -95,7 +97,8 @@ impl Endpoint {
         self.project_id.as_deref()
     }
 
-    /// The same place, where the project without a configured id has this name instead of the region's.
+    /// The same place, where the project without a configured id has this name instead of the
+    /// region's.
     #[must_use]
     pub fn with_project_name(self, name: Option<&str>) -> Self {
         Self {
@@ -104,7 +107,8 @@ impl Endpoint {
         }
     }
 
-    /// The name of the project: the configured one, or the region's, which the default project of a region has.
+    /// The name of the project: the configured one, or the region's, which the default project of a
+    /// region has.
     #[must_use]
     pub fn project_name(&self) -> &str {
         self.project_name.as_deref().unwrap_or(&self.region)
@@ -122,7 +126,10 @@ impl Endpoint {
 
     /// The place of one project.
     pub(super) fn place(&self, project: &str) -> Result<Place> {
-        let plain = !project.is_empty() && project.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let plain = !project.is_empty()
+            && project
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let header = HeaderValue::from_str(project).ok().filter(|_| plain);
         let project_header = header.ok_or_else(|| {
             Error::new(
@@ -146,8 +153,8 @@ impl Place {
         parse(&format!("{}{}", self.functions, query(pairs)))
     }
 
-    /// The URL of one function, always by its full URN, percent-encoded once: the short forms share a level with other
-    /// paths, and a raw `!` breaks signatures elsewhere (nodejs-v3 issue #10).
+    /// The URL of one function, always by its full URN, percent-encoded once: the short forms share
+    /// a level with other paths, and a raw `!` breaks signatures elsewhere (nodejs-v3 issue #10).
     pub(super) fn function(
         &self,
         (package, name): (&FunctionPackage, &FunctionName),
@@ -155,8 +162,15 @@ impl Place {
         rest: &str,
         pairs: Vec<(&str, &str)>,
     ) -> Result<Url> {
-        let mut text = String::with_capacity(self.functions.len() + self.urn.len() + rest.len() + 96);
-        for part in [&self.functions, &self.urn, package.as_str(), "%3A", name.as_str()] {
+        let mut text =
+            String::with_capacity(self.functions.len() + self.urn.len() + rest.len() + 96);
+        for part in [
+            &self.functions,
+            &self.urn,
+            package.as_str(),
+            "%3A",
+            name.as_str(),
+        ] {
             text.push_str(part);
         }
         match qualifier {
@@ -176,7 +190,8 @@ impl Place {
     }
 }
 
-/// A query with its `?`, in the canonical order and spelling, so that what is sent is what is signed. Nothing for none.
+/// A query with its `?`, in the canonical order and spelling, so that what is sent is what is
+/// signed. Nothing for none.
 pub(super) fn query(mut pairs: Vec<(&str, &str)>) -> String {
     if pairs.is_empty() {
         return String::new();
@@ -216,7 +231,12 @@ mod tests {
         let qualifier = Qualifier::parse(version, "version", &mut faults);
         let place = endpoint.place(PROJECT).unwrap();
         place
-            .function((&package, &name), qualifier.as_ref(), "/invocations", vec![])
+            .function(
+                (&package, &name),
+                qualifier.as_ref(),
+                "/invocations",
+                vec![],
+            )
             .unwrap()
             .to_string()
     }
@@ -246,7 +266,8 @@ mod tests {
             ("http://127.0.0.1:9000/", "http://127.0.0.1:9000/v2/"),
             ("https://relay/x/", "https://relay/x/"),
         ] {
-            let endpoint = Endpoint::new("r", None, Some(&Url::parse(base).unwrap()), None).unwrap();
+            let endpoint =
+                Endpoint::new("r", None, Some(&Url::parse(base).unwrap()), None).unwrap();
             let url = invoke(&endpoint, "");
             assert!(url.starts_with(&format!("{start}{PROJECT}/fgs/")), "{url}");
         }

@@ -1,8 +1,9 @@
 //! Which form the answer of a synchronous run has, and what proves that it is one.
 //!
-//! v1 is an envelope, v0 is what the function returned and nothing else. The version header says which. Back ends that send
-//! none are told apart by what they have in common with either (huaweicloud-sdk-java-v3#34 shows a v0 answer: `text/plain`,
-//! `X-Cff-Request-Id`, no version); the rules for that case are INFERRED.
+//! v1 is an envelope, v0 is what the function returned and nothing else. The version header says
+//! which. Back ends that send none are told apart by what they have in common with either
+//! (huaweicloud-sdk-java-v3#34 shows a v0 answer: `text/plain`, `X-Cff-Request-Id`, no version);
+//! the rules for that case are INFERRED.
 
 use std::borrow::Cow;
 
@@ -48,7 +49,8 @@ object! {
     }
 }
 
-/// The status of a run. Inner `None`: there is one, and it is no number, so that it must not pass for 200.
+/// The status of a run. Inner `None`: there is one, and it is no number, so that it must not pass
+/// for 200.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Status(pub(super) Option<Option<i64>>);
 
@@ -83,7 +85,9 @@ impl Form<'_> {
             Some(Version::V1) => {
                 return match envelope(response.json()) {
                     (Some(run), notes) if run.says_something() => Form::Envelope(run, notes),
-                    _ => Form::Broken("it ends too early or is not the envelope that its head promises"),
+                    _ => Form::Broken(
+                        "it ends too early or is not the envelope that its head promises",
+                    ),
                 };
             }
             None => {}
@@ -103,8 +107,8 @@ impl Form<'_> {
     }
 }
 
-/// True when the head of a good answer shows that the function ran: it names the run or the form of its result, and no code
-/// says otherwise.
+/// True when the head of a good answer shows that the function ran: it names the run or the form of
+/// its result, and no code says otherwise.
 pub(super) fn head_proves_run(status: StatusCode, headers: &HeaderMap) -> bool {
     let code = headers
         .get(FUNCTION_ERROR_CODE)
@@ -141,9 +145,9 @@ fn version(headers: &HeaderMap) -> Option<Version> {
     }
 }
 
-/// Whether an object without a version header is an envelope and no object of the function's own. An id that is also the
-/// head's is enough beside any of the rest; without that it takes all of them, and in a body that the head calls text it is
-/// the function's.
+/// Whether an object without a version header is an envelope and no object of the function's own.
+/// An id that is also the head's is enough beside any of the rest; without that it takes all of
+/// them, and in a body that the head calls text it is the function's.
 fn is_complete(run: &Run<'_>, run_id: Option<&str>, kind: &str) -> bool {
     let named = run.request_id.0.as_deref();
     if named.is_some() && named == run_id {
@@ -157,8 +161,8 @@ fn is_json(body: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
-/// An object with members of the envelope. Text in it may hold bytes that are not UTF-8: a log that was cut at a byte
-/// count, or what the function returned.
+/// An object with members of the envelope. Text in it may hold bytes that are not UTF-8: a log that
+/// was cut at a byte count, or what the function returned.
 fn envelope(body: &[u8]) -> (Option<Run<'_>>, Notes) {
     if !body.trim_ascii_start().starts_with(b"{") {
         return (None, Notes::new(Clock::UTC));

@@ -1,9 +1,10 @@
-//! Error answers of FunctionGraph, its gateway and IAM: the code first, the HTTP status second, unknown codes passed
-//! through.
+//! Error answers of FunctionGraph, its gateway and IAM: the code first, the HTTP status second,
+//! unknown codes passed through.
 //!
-//! FunctionGraph docs: appendix "Error Codes" (Open Telekom Cloud edition, 2026-04); API Gateway user manual "Error
-//! Codes"; IAM API reference. The same meaning comes with several HTTP statuses, so the code decides. What may be
-//! repeated is INFERRED from the meanings: the vendor says it of throttling alone.
+//! FunctionGraph docs: appendix "Error Codes" (Open Telekom Cloud edition, 2026-04); API Gateway
+//! user manual "Error Codes"; IAM API reference. The same meaning comes with several HTTP statuses,
+//! so the code decides. What may be repeated is INFERRED from the meanings: the vendor says it of
+//! throttling alone.
 
 use std::time::Duration;
 
@@ -24,17 +25,19 @@ pub(super) use said::{Said, is_code, read, signed_text};
 
 use table::{GATEWAY, Row, SERVICE};
 
-/// A key is locked for five minutes after more than five refused signatures in a row (gateway 0301, "AK access failed
-/// to reach the limit").
+/// A key is locked for five minutes after more than five refused signatures in a row (gateway 0301,
+/// "AK access failed to reach the limit").
 pub(super) const LOCKED: Duration = Duration::from_secs(300);
 
-/// How far off a signature's time was at least when `error` is about it: the gateway says so in words of its own
-/// (`signature expired`), and takes 15 minutes (API Request Signing Guide). INFERRED: a gateway with other words means the
-/// same by a refusal that names no cause.
+/// How far off a signature's time was at least when `error` is about it: the gateway says so in
+/// words of its own (`signature expired`), and takes 15 minutes (API Request Signing Guide).
+/// INFERRED: a gateway with other words means the same by a refusal that names no cause.
 pub(super) fn clock_fault(error: &Error) -> Option<Duration> {
     match error.reason.as_ref() {
         "SIGNATURE_EXPIRED" => Some(Duration::from_secs(60)),
-        "AUTHENTICATION_FAILED" if error.kind == Kind::Unauthenticated => Some(Duration::from_secs(14 * 60)),
+        "AUTHENTICATION_FAILED" if error.kind == Kind::Unauthenticated => {
+            Some(Duration::from_secs(14 * 60))
+        }
         _ => None,
     }
 }
@@ -118,8 +121,9 @@ fn service(&(code, reason, kind, sentence): &Row, status: StatusCode, said: &Sai
         (Kind::Internal | Kind::Unavailable | Kind::DeadlineExceeded, _) => Execution::Unknown,
         _ => Execution::NotStarted,
     };
-    // Codes above 1000 each speak of one function or its network. The limits behind 0429 are per function too (400
-    // instances each, user manual "Quotas"), which nobody can tell from an overload of the service (INFERRED).
+    // Codes above 1000 each speak of one function or its network. The limits behind 0429 are per
+    // function too (400 instances each, user manual "Quotas"), which nobody can tell from an
+    // overload of the service (INFERRED).
     let scope = if code == 429 || code > 1000 {
         Scope::Resource
     } else {
@@ -164,7 +168,8 @@ fn gateway(&(code, reason, kind, sentence): &Row, status: StatusCode, said: &Sai
         })
 }
 
-/// 0201 stands for requests too large or malformed, and for back ends that failed: the status tells them apart.
+/// 0201 stands for requests too large or malformed, and for back ends that failed: the status tells
+/// them apart.
 fn bad_gateway(status: StatusCode, said: &Said) -> Error {
     let (kind, reason, sentence) = match status.as_u16() {
         504 => (
@@ -218,7 +223,8 @@ fn bad_gateway(status: StatusCode, said: &Said) -> Error {
 const TOKEN: &str = "The cloud refused the sidecar's token, and a new one too if there was one; check the user's rights \
                      and the region.";
 
-/// 0301 says what is wrong in words alone. They are matched and never passed on: they may hold the signed text.
+/// 0301 says what is wrong in words alone. They are matched and never passed on: they may hold the
+/// signed text.
 fn authentication(said: &Said) -> Error {
     let words = said.message.to_ascii_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
@@ -299,7 +305,11 @@ fn told(kind: Kind, reason: &'static str, sentence: &str, said: &Said) -> Error 
 /// The upstream's own words after ours.
 fn explain(said: &Said) -> String {
     // Some gateways append the text they signed, which holds header values.
-    let words = said.message.split("canonicalRequest").next().unwrap_or_default();
+    let words = said
+        .message
+        .split("canonicalRequest")
+        .next()
+        .unwrap_or_default();
     match words.trim_end() {
         "" => String::new(),
         words => format!(" It said: {words}"),

@@ -28,7 +28,12 @@ impl Function {
     }
 
     /// The same with `version`, a version or `!alias`.
-    pub(super) fn qualified(package: &str, name: &str, version: &str, faults: &mut Faults) -> Option<Self> {
+    pub(super) fn qualified(
+        package: &str,
+        name: &str,
+        version: &str,
+        faults: &mut Faults,
+    ) -> Option<Self> {
         let function = Self::parse(package, name, faults);
         let qualifier = Qualifier::parse(version, "version", faults);
         function.map(|function| Self {
@@ -58,13 +63,20 @@ impl Function {
     pub(super) fn spellings(&self) -> [Option<String>; 2] {
         [
             Some(self.full()),
-            self.package.is_default().then(|| format!("-/{}", self.name)),
+            self.package
+                .is_default()
+                .then(|| format!("-/{}", self.name)),
         ]
     }
 
     /// The URL of `rest` below this function, version and all.
     pub(super) fn url(&self, place: &Place, rest: &str, query: Vec<(&str, &str)>) -> Result<Url> {
-        place.function((&self.package, &self.name), self.qualifier.as_ref(), rest, query)
+        place.function(
+            (&self.package, &self.name),
+            self.qualifier.as_ref(),
+            rest,
+            query,
+        )
     }
 
     /// Adds this function to an error.
@@ -77,7 +89,8 @@ impl Function {
     }
 }
 
-/// True for methods whose repetition leaves the same state: all but POST, as the cloud has no idempotency keys.
+/// True for methods whose repetition leaves the same state: all but POST, as the cloud has no
+/// idempotency keys.
 pub(super) fn repeatable(method: &Method) -> bool {
     method != Method::POST
 }

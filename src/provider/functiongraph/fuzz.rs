@@ -9,7 +9,8 @@ use crate::provider::lenient::{self, Clock};
 use crate::telemetry::metrics::TargetMetrics;
 use crate::transport::Response;
 
-/// An answer: one byte chooses the status, lines `name:value` follow, and behind an empty line the body.
+/// An answer: one byte chooses the status, lines `name:value` follow, and behind an empty line the
+/// body.
 pub(crate) fn answer(data: &[u8]) {
     let (first, rest) = data.split_first().unwrap_or((&0, &[]));
     let status = StatusCode::from_u16(200 + 10 * u16::from(first % 40)).unwrap_or(StatusCode::OK);
@@ -30,16 +31,23 @@ pub(crate) fn answer(data: &[u8]) {
         headers,
         body: Bytes::copy_from_slice(body),
     };
-    for error in [errors::judge(&response).err(), outcome::judge(&response).err()]
-        .into_iter()
-        .flatten()
+    for error in [
+        errors::judge(&response).err(),
+        outcome::judge(&response).err(),
+    ]
+    .into_iter()
+    .flatten()
     {
         assert!(
             !error.message.is_empty() && !error.message.contains(['<', '\n', '\r']),
             "{}",
             error.message
         );
-        assert!(!error.message.contains("canonicalRequest"), "{}", error.message);
+        assert!(
+            !error.message.contains("canonicalRequest"),
+            "{}",
+            error.message
+        );
         assert!(
             error.message.len() < 3_000 && error.reason.len() < 64,
             "{}",

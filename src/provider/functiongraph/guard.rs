@@ -1,5 +1,6 @@
-//! Keeps a wrong key from locking itself: the cloud locks an access key for five minutes after more than five refused
-//! signatures in a row (API Gateway manual, 0301), for every program that uses it.
+//! Keeps a wrong key from locking itself: the cloud locks an access key for five minutes after more
+//! than five refused signatures in a row (API Gateway manual, 0301), for every program that uses
+//! it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,15 +9,16 @@ use tokio::time::Instant;
 use super::errors::LOCKED;
 use crate::error::{Component, Error, Kind, Result};
 
-/// Refusals in a row after which the sidecar stops by itself: fewer than the cloud's five, as other programs may use
-/// the key too.
+/// Refusals in a row after which the sidecar stops by itself: fewer than the cloud's five, as other
+/// programs may use the key too.
 const STOP_AFTER: u32 = 3;
 
-/// How many generations of keys are watched: two can be live at once, and a third may still be answered.
+/// How many generations of keys are watched: two can be live at once, and a third may still be
+/// answered.
 const GENERATIONS: usize = 4;
 
-/// Refusals of each generation of keys: they are different keys to the cloud, so a call that goes from one to the other
-/// and back must not wipe either's count.
+/// Refusals of each generation of keys: they are different keys to the cloud, so a call that goes
+/// from one to the other and back must not wipe either's count.
 #[derive(Debug, Default)]
 pub(super) struct Guard(Mutex<Vec<Refusals>>);
 
@@ -28,10 +30,14 @@ struct Refusals {
 }
 
 impl Guard {
-    /// Lets an attempt pass, unless these keys were refused too often. After the pause one may try again.
+    /// Lets an attempt pass, unless these keys were refused too often. After the pause one may try
+    /// again.
     pub(super) fn admit(&self, generation: u64) -> Result<()> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(refusals) = all.iter_mut().find(|refusals| refusals.generation == generation) else {
+        let Some(refusals) = all
+            .iter_mut()
+            .find(|refusals| refusals.generation == generation)
+        else {
             return Ok(());
         };
         if refusals.in_row < STOP_AFTER {
@@ -61,11 +67,16 @@ impl Guard {
         let refused = error.is_some_and(|error| {
             matches!(
                 error.reason.as_ref(),
-                "SIGNATURE_REFUSED" | "SIGNATURE_EXPIRED" | "ACCESS_KEY_LOCKED" | "AUTHENTICATION_FAILED"
+                "SIGNATURE_REFUSED"
+                    | "SIGNATURE_EXPIRED"
+                    | "ACCESS_KEY_LOCKED"
+                    | "AUTHENTICATION_FAILED"
             ) && error.kind == Kind::Unauthenticated
         });
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = all.iter().position(|refusals| refusals.generation == generation);
+        let found = all
+            .iter()
+            .position(|refusals| refusals.generation == generation);
         if refused {
             // Removed and put back at the end: the first is the one that was refused longest ago.
             let before = found.map_or(0, |at| all.remove(at).in_row);

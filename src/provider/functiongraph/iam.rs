@@ -1,7 +1,8 @@
 //! IAM: a token for a login, and the project of a name.
 //!
-//! IAM API reference: "Obtaining a User Token Through Password Authentication", "Obtaining an Agency Token", "Querying
-//! Project Information" (Huawei Cloud and Open Telekom Cloud editions, read 2026-10).
+//! IAM API reference: "Obtaining a User Token Through Password Authentication", "Obtaining an
+//! Agency Token", "Querying Project Information" (Huawei Cloud and Open Telekom Cloud editions,
+//! read 2026-10).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,7 +39,8 @@ pub(super) const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 const LIFE_UNKNOWN: Duration = Duration::from_secs(3600);
 /// Most names of other projects in an error.
 const NAMES_SHOWN: usize = 5;
-/// Shortest life believed, so that an answer that makes no sense does not mean a login for every call.
+/// Shortest life believed, so that an answer that makes no sense does not mean a login for every
+/// call.
 const LIFE_MIN: Duration = Duration::from_secs(60);
 
 /// The way to IAM.
@@ -99,7 +101,10 @@ impl Fetch for TokenSource {
         let mut call = Call::new(Instant::now() + LOGIN_TIMEOUT);
         let project = self.project_scope();
         let Some(agency) = &login.agency else {
-            return self.iam.token(&mut call, password(&login, &project)?, None).await;
+            return self
+                .iam
+                .token(&mut call, password(&login, &project)?, None)
+                .await;
         };
         // INFERRED: a token of the account itself is enough to take on an agency of another.
         let own = json!({ "domain": { "name": login.domain } });
@@ -115,7 +120,9 @@ impl Fetch for TokenSource {
             },
             "scope": project,
         }});
-        self.iam.token(&mut call, to_body(&role)?, Some(own.header)).await
+        self.iam
+            .token(&mut call, to_body(&role)?, Some(own.header))
+            .await
     }
 }
 
@@ -142,7 +149,9 @@ impl Iam {
         token: Option<HeaderValue>,
     ) -> Result<Fetched<Token>> {
         // Without the catalogue the answer is a tenth as long.
-        let url = self.endpoint.iam("/v3/auth/tokens", &[("nocatalog", "true")])?;
+        let url = self
+            .endpoint
+            .iam("/v3/auth/tokens", &[("nocatalog", "true")])?;
         let headers: Vec<(HeaderName, HeaderValue)> = [(header::CONTENT_TYPE, JSON_UTF8)]
             .into_iter()
             .chain(token.map(|token| (AUTH_TOKEN, token)))
@@ -187,8 +196,8 @@ impl Iam {
         })
     }
 
-    /// The id of the project that has exactly the wanted name. `huaweicloudsdkcore` 3.1.219 asks in the same way and
-    /// takes whatever single project comes; IAM may answer others too.
+    /// The id of the project that has exactly the wanted name. `huaweicloudsdkcore` 3.1.219 asks in
+    /// the same way and takes whatever single project comes; IAM may answer others too.
     pub(super) async fn find_project(&self, call: &mut Call, keys: &Keys) -> Result<String> {
         let wanted = self.endpoint.project_name();
         let url = self.endpoint.iam("/v3/projects", &[("name", wanted)])?;
@@ -211,8 +220,10 @@ impl Iam {
             .await
             .map_err(|error| before(error, "looking up the project"))?;
         let metrics = self.transport.metrics();
-        let found: Vec<Project> = lenient::read(response.json(), Some("projects"), Clock::UTC, metrics)
-            .map_err(|what| before(not_understood(&response, &what), "looking up the project"))?;
+        let found: Vec<Project> =
+            lenient::read(response.json(), Some("projects"), Clock::UTC, metrics).map_err(
+                |what| before(not_understood(&response, &what), "looking up the project"),
+            )?;
         choose(&found, wanted).map_err(project_unknown)
     }
 }
@@ -347,8 +358,8 @@ fn read_token(response: &Response, transport: &Transport) -> Result<Answered> {
         .ok_or_else(|| missing("no X-Subject-Token"))?;
     // The token is what counts; what the body says of it is welcome.
     let metrics = transport.metrics();
-    let body =
-        lenient::welcome(response.json(), "token", Clock::UTC, metrics).and_then(|Answer { token }| token);
+    let body = lenient::welcome(response.json(), "token", Clock::UTC, metrics)
+        .and_then(|Answer { token }| token);
     let (life, project) = match body {
         Some(body) => (life(&body, transport.now()), body.project),
         None => (None, None),

@@ -1,6 +1,8 @@
-//! Runs ("Executing a Function Synchronously" and "… Asynchronously", `functiongraph_06_0125` and 0126).
+//! Runs ("Executing a Function Synchronously" and "… Asynchronously", `functiongraph_06_0125` and
+//! 0126).
 //!
-//! A synchronous run is held by the gateway for 90 s at most and leaves no record; an asynchronous one leaves its id.
+//! A synchronous run is held by the gateway for 90 s at most and leaves no record; an asynchronous
+//! one leaves its id.
 
 use std::time::Duration;
 
@@ -28,10 +30,18 @@ const V1: HeaderValue = HeaderValue::from_static("v1");
 const TAIL: HeaderValue = HeaderValue::from_static("tail");
 
 impl FunctionGraph {
-    pub(super) async fn run(&self, call: &mut Call, request: InvokeRequest) -> Result<InvokeResponse> {
+    pub(super) async fn run(
+        &self,
+        call: &mut Call,
+        request: InvokeRequest,
+    ) -> Result<InvokeResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
-        let encoding = rules::encoding(request.result_encoding, request.arguments.as_ref(), &mut faults);
+        let encoding = rules::encoding(
+            request.result_encoding,
+            request.arguments.as_ref(),
+            &mut faults,
+        );
         let wait = self.wait(request.wait.as_ref(), &mut faults);
         let memory = rules::run_memory(request.memory_mb, &mut faults);
         let function = Function::qualified(
@@ -62,7 +72,9 @@ impl FunctionGraph {
         // The caller's wait bounds the call as a whole, pauses and repeated attempts included.
         let deadline = call.deadline;
         call.deadline = deadline.min(Instant::now() + wait);
-        let sent = self.send_judged(call, place, &outgoing, outcome::judge).await;
+        let sent = self
+            .send_judged(call, place, &outgoing, outcome::judge)
+            .await;
         call.deadline = deadline;
 
         let told = sent.map_err(not_waited_for).and_then(|response| {
@@ -110,7 +122,9 @@ impl FunctionGraph {
         outgoing
             .headers
             .extend(memory.map(|memory| (INSTANCE_MEMORY, HeaderValue::from(memory))));
-        let sent = self.send_judged(call, place, &outgoing, judge_accepted).await;
+        let sent = self
+            .send_judged(call, place, &outgoing, judge_accepted)
+            .await;
         let told = sent.and_then(|response| self.accepted(call, &response));
         self.count(&function, &told);
         let mut activation = told.map_err(|error| function.named(error))?;
@@ -122,7 +136,12 @@ impl FunctionGraph {
 
     /// A run that was accepted: its id in the body, else in a header.
     fn accepted(&self, call: &Call, response: &Response) -> Result<Activation> {
-        let body = lenient::welcome(response.json(), "accepted", Clock::UTC, self.transport.metrics());
+        let body = lenient::welcome(
+            response.json(),
+            "accepted",
+            Clock::UTC,
+            self.transport.metrics(),
+        );
         let id = accepted_id(body, response)
             .ok_or_else(|| self.not_understood(response, "no usable request_id"))?;
         Ok(Activation {
@@ -179,11 +198,12 @@ impl FunctionGraph {
     }
 }
 
-/// Accepts the answer to an asynchronous call that names the run and reports no error, whatever its status: the run was
-/// taken, and must not be asked for again.
+/// Accepts the answer to an asynchronous call that names the run and reports no error, whatever its
+/// status: the run was taken, and must not be asked for again.
 fn judge_accepted(response: &Response) -> Result<()> {
     let judged = errors::judge(response);
-    let names_run = || accepted_id(lenient::quietly(response.json(), Clock::UTC), response).is_some();
+    let names_run =
+        || accepted_id(lenient::quietly(response.json(), Clock::UTC), response).is_some();
     if judged.is_err() && !inner_error::reported(response.json()) && names_run() {
         return Ok(());
     }
@@ -196,10 +216,11 @@ fn accepted_id(body: Option<wire::Accepted>, response: &Response) -> Option<Asyn
     in_body.or_else(|| AsyncRequestId::read(envelope::run_id(&response.headers)?))
 }
 
-/// The event itself, never wrapped: the `body` and `application/json` keys of some samples are artefacts. An empty one
-/// is refused upstream, so nothing is `{}`.
+/// The event itself, never wrapped: the `body` and `application/json` keys of some samples are
+/// artefacts. An empty one is refused upstream, so nothing is `{}`.
 fn event(arguments: Option<Json>, limit: usize, faults: &mut Faults) -> Bytes {
-    json::object_text(arguments, "arguments", limit, faults).unwrap_or_else(|| Bytes::from_static(b"{}"))
+    json::object_text(arguments, "arguments", limit, faults)
+        .unwrap_or_else(|| Bytes::from_static(b"{}"))
 }
 
 /// Our own patience ended before the gateway's.

@@ -1,8 +1,9 @@
-//! What a synchronous run came to: told from headers, envelope and status, since the HTTP status of a function that
-//! throws is published nowhere.
+//! What a synchronous run came to: told from headers, envelope and status, since the HTTP status of
+//! a function that throws is published nowhere.
 //!
-//! "Executing a Function Synchronously" (`functiongraph_06_0125`, zh 2025-08-29). The order of the signals is INFERRED:
-//! codes of gateway and service, `X-Is-Func-Err`, `X-Func-Err-Code`, the envelope's `status`, the HTTP status.
+//! "Executing a Function Synchronously" (`functiongraph_06_0125`, zh 2025-08-29). The order of the
+//! signals is INFERRED: codes of gateway and service, `X-Is-Func-Err`, `X-Func-Err-Code`, the
+//! envelope's `status`, the HTTP status.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,16 +32,19 @@ const IS_FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-is-func-err");
 const SUMMARY: HeaderName = HeaderName::from_static("x-cff-invoke-summary");
 const BILLED: HeaderName = HeaderName::from_static("x-cff-billing-duration");
 const LOG: HeaderName = HeaderName::from_static("x-cff-function-log");
-/// What a line of the log takes beside its characters: its place in a list that grows, and a text of its own.
+/// What a line of the log takes beside its characters: its place in a list that grows, and a text
+/// of its own.
 const LINE: usize = 2 * size_of::<String>() + 16;
 
-/// Accepts every answer that proves a run, a failed one included, whatever its status; the rest is a failure of the call.
-/// Neither a good status nor a good-looking body is a proof: gateways and proxies answer so, too.
+/// Accepts every answer that proves a run, a failed one included, whatever its status; the rest is
+/// a failure of the call. Neither a good status nor a good-looking body is a proof: gateways and
+/// proxies answer so, too.
 pub(super) fn judge(response: &Response) -> Result<()> {
     let form = Form::of(response);
     let failed = || wall(errors::classify(response, &errors::read(response.json())));
     let good = response.status.is_success();
-    // The code of the service or its gateway speaks first; in the object of a function that ran well it is the function's.
+    // The code of the service or its gateway speaks first; in the object of a function that ran
+    // well it is the function's.
     let coded = match &form {
         Form::Envelope(run, _) => matches!(run.error_code, ErrorCode::OfService),
         Form::Bare if good => false,
@@ -53,14 +57,18 @@ pub(super) fn judge(response: &Response) -> Result<()> {
         return Ok(());
     }
     if let Some(code) = header_code(response) {
-        let lost = |error: Error| Err(error.with(|facts| facts.http_status = Some(response.status.as_u16())));
+        let lost = |error: Error| {
+            Err(error.with(|facts| facts.http_status = Some(response.status.as_u16())))
+        };
         return fault_of(code).error(code).map_or(Ok(()), lost);
     }
     match form {
         Form::Envelope(..) => Ok(()),
         Form::Bare if good || has_result(response) => Ok(()),
         Form::Bare => Err(begun(failed())),
-        Form::Broken(what) if good => Err(not_understood(response, what).execution(Execution::Completed)),
+        Form::Broken(what) if good => {
+            Err(not_understood(response, what).execution(Execution::Completed))
+        }
         Form::Broken(_) => Err(begun(failed())),
         Form::Unproven(_) if !good || inner_error::reported(response.json()) => Err(failed()),
         Form::Unproven(what) => Err(not_understood(response, what)),
@@ -175,7 +183,9 @@ fn verdict(response: &Response, envelope: Option<&Run<'_>>) -> Result<(Activatio
         _ if of_function => ActivationStatus::DeveloperError,
         (Some((code, fault)), _) => {
             return Err(match fault.error(code) {
-                Some(error) => error.with(|facts| facts.http_status = Some(response.status.as_u16())),
+                Some(error) => {
+                    error.with(|facts| facts.http_status = Some(response.status.as_u16()))
+                }
                 None => errors::classify(response, &errors::Said::default()),
             });
         }
@@ -191,8 +201,9 @@ fn verdict(response: &Response, envelope: Option<&Run<'_>>) -> Result<(Activatio
     Ok((verdict, words()))
 }
 
-/// Without envelope and headers, an object of `errorMessage`, `errorType` and perhaps `stackTrace` alone is what a
-/// runtime writes for a function that threw (INFERRED). Calling that a success would be worse.
+/// Without envelope and headers, an object of `errorMessage`, `errorType` and perhaps `stackTrace`
+/// alone is what a runtime writes for a function that threw (INFERRED). Calling that a success
+/// would be worse.
 fn looks_failed(body: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -216,7 +227,9 @@ fn is_function_error(response: &Response) -> Option<bool> {
 
 fn figures(response: &Response, activation: &mut Activation, metrics: &TargetMetrics) {
     let summary: wire::Summary = header_text(response, &SUMMARY)
-        .and_then(|text| lenient::welcome(text.as_bytes(), "X-Cff-Invoke-Summary", Clock::UTC, metrics))
+        .and_then(|text| {
+            lenient::welcome(text.as_bytes(), "X-Cff-Invoke-Summary", Clock::UTC, metrics)
+        })
         .unwrap_or_default();
     let billed = || {
         header_text(response, &BILLED)?

@@ -1,7 +1,7 @@
 //! Packages, which here are labels on functions: no public call makes, lists or deletes one.
 //!
-//! FunctionGraph API reference, "Querying Functions" (`functiongraph_06_0105`) and error codes 1027 to 1064, which show
-//! that a private call exists. `default` always exists.
+//! FunctionGraph API reference, "Querying Functions" (`functiongraph_06_0105`) and error codes 1027
+//! to 1064, which show that a private call exists. `default` always exists.
 
 use super::endpoint::Place;
 use super::{FunctionGraph, action_read, rules};
@@ -20,11 +20,19 @@ impl FunctionGraph {
     ) -> Result<ListPackagesResponse> {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
-        let page = Page::parse(request.page_size, &request.page_token, "packages", &mut faults);
+        let page = Page::parse(
+            request.page_size,
+            &request.page_token,
+            "packages",
+            &mut faults,
+        );
         faults.into_result()?;
         let place = self.place(call).await?;
         let functions = self.functions(call, place, None).await?;
-        let mut names: Vec<_> = functions.into_iter().filter_map(|item| item.package.0).collect();
+        let mut names: Vec<_> = functions
+            .into_iter()
+            .filter_map(|item| item.package.0)
+            .collect();
         names.sort_unstable();
         names.dedup();
         let packages = names.into_iter().map(|name| package(name, place)).collect();
@@ -59,7 +67,11 @@ impl FunctionGraph {
         let mut faults = Faults::new();
         rules::no_platform(request.platform, &mut faults);
         let name = required(&request.package_name, &mut faults);
-        rules::encoding(request.result_encoding, request.parameters.as_ref(), &mut faults);
+        rules::encoding(
+            request.result_encoding,
+            request.parameters.as_ref(),
+            &mut faults,
+        );
         let only = || "is for ncp targets only: a package is a label on functions here.";
         faults.require(request.description.is_empty(), "description", only);
         faults.require(request.parameters.is_none(), "parameters", only);
@@ -88,8 +100,10 @@ impl FunctionGraph {
         let name = rules::checked(name)?;
         if name.is_default() {
             let message = "The package default always exists and cannot be deleted.";
-            return Err(Error::new(Kind::FailedPrecondition, "DEFAULT_PACKAGE", message)
-                .resource("package", "default"));
+            return Err(
+                Error::new(Kind::FailedPrecondition, "DEFAULT_PACKAGE", message)
+                    .resource("package", "default"),
+            );
         }
         // Empty, it is gone already, and `existing` says so.
         let package = self.existing(call, &name).await?;
@@ -97,8 +111,10 @@ impl FunctionGraph {
             "The package still has {} functions; delete them, and the package is gone with the last.",
             package.actions.len()
         );
-        Err(Error::new(Kind::FailedPrecondition, "PACKAGE_NOT_EMPTY", message)
-            .resource("package", name.as_str()))
+        Err(
+            Error::new(Kind::FailedPrecondition, "PACKAGE_NOT_EMPTY", message)
+                .resource("package", name.as_str()),
+        )
     }
 
     /// A package with its functions; not found when it has none, unless it is `default`.
@@ -107,9 +123,8 @@ impl FunctionGraph {
         let functions = self.functions(call, place, Some(name)).await?;
         if functions.is_empty() && !name.is_default() {
             let message = "There is no such package: no function carries its name.";
-            return Err(
-                Error::new(Kind::NotFound, "PACKAGE_NOT_FOUND", message).resource("package", name.as_str())
-            );
+            return Err(Error::new(Kind::NotFound, "PACKAGE_NOT_FOUND", message)
+                .resource("package", name.as_str()));
         }
         let mut found = package(name.as_str().to_owned(), place);
         found.actions = functions

@@ -1,5 +1,6 @@
-//! Records of asynchronous runs: status and times, never a result (API-Explorer definitions 2026-03-13). They exist only
-//! where `enable_async_status_log` is on, and of synchronous runs there is none.
+//! Records of asynchronous runs: status and times, never a result (API-Explorer definitions
+//! 2026-03-13). They exist only where `enable_async_status_log` is on, and of synchronous runs
+//! there is none.
 
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ const WINDOW_DEFAULT_S: i64 = 3600;
 const WINDOW_LONGEST_S: i64 = 72 * 3600;
 /// A record may appear later than the answer to the call. INFERRED: within this time.
 const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(30);
-/// One look of a watch is given up after this: a record is read in milliseconds, and another look may fare better.
+/// One look of a watch is given up after this: a record is read in milliseconds, and another look
+/// may fare better.
 const LOOK: Duration = Duration::from_secs(15);
 
 impl FunctionGraph {
@@ -64,8 +66,8 @@ impl FunctionGraph {
         })
     }
 
-    /// One record, in the cloud's own window first, and in the widest that can matter then; `bound` is that of one attempt,
-    /// if not the target's own.
+    /// One record, in the cloud's own window first, and in the widest that can matter then; `bound`
+    /// is that of one attempt, if not the target's own.
     async fn look(
         &self,
         call: &mut Call,
@@ -73,7 +75,8 @@ impl FunctionGraph {
         (function, id): (&Function, &AsyncRequestId),
         bound: Option<Duration>,
     ) -> Result<Option<Activation>> {
-        let begin = time::query_value(&self.seconds_from_now(-WINDOW_LONGEST_S)).unwrap_or_default();
+        let begin =
+            time::query_value(&self.seconds_from_now(-WINDOW_LONGEST_S)).unwrap_or_default();
         for query in [vec![], vec![("query_begin_time", begin.as_str())]] {
             let query = [vec![("request_id", id.as_str())], query].concat();
             let url = function.url(place, PATH, query)?;
@@ -96,7 +99,8 @@ impl FunctionGraph {
         Ok(None)
     }
 
-    /// Whether the cloud keeps records of this function's asynchronous runs at all; asked where one is not found.
+    /// Whether the cloud keeps records of this function's asynchronous runs at all; asked where one
+    /// is not found.
     ///
     /// # Errors
     /// When it keeps none, so that there will never be one. What cannot be learnt is no error.
@@ -111,14 +115,19 @@ impl FunctionGraph {
         request.attempt_timeout = Some(LOOK);
         let recorded = match self.send(call, place, request).await {
             Ok(response) => self.read_config(&response).map_or(true, |config| {
-                // INFERRED: absent is off, as the API reference shows it for a function that was never configured.
+                // INFERRED: absent is off, as the API reference shows it for a function that was
+                // never configured.
                 config.enable_async_status_log == Some(true)
             }),
             Err(error) if error.reason == "FUNCTION_NOT_FOUND" => return Err(function.named(error)),
             // INFERRED: a function without settings has no record.
             Err(error) => error.kind != Kind::NotFound || error.upstream_code.is_none(),
         };
-        if recorded { Ok(()) } else { Err(never_recorded(id)) }
+        if recorded {
+            Ok(())
+        } else {
+            Err(never_recorded(id))
+        }
     }
 
     pub(super) async fn watch(
@@ -199,7 +208,12 @@ impl FunctionGraph {
         let mut part = ListPart::new(PAGING, window.size, window.from.clone());
         while let Some((at, size)) = part.ask() {
             let mut query = vec![("marker", at.as_str()), ("limit", size.as_str())];
-            query.extend(window.begin.as_deref().map(|begin| ("query_begin_time", begin)));
+            query.extend(
+                window
+                    .begin
+                    .as_deref()
+                    .map(|begin| ("query_begin_time", begin)),
+            );
             query.extend(window.end.as_deref().map(|end| ("query_end_time", end)));
             let url = function.url(place, PATH, query)?;
             let response = self
@@ -250,13 +264,14 @@ impl FunctionGraph {
         // To cancel twice is to cancel once.
         let outgoing = self.request(Method::POST, url, body, true);
         let sent = self.send(call, place, outgoing).await;
-        sent.and_then(|response| self.done(&response)).map_err(|error| {
-            if is_about_id(&error) {
-                error.resource("activation", id.as_str())
-            } else {
-                function.named(error)
-            }
-        })?;
+        sent.and_then(|response| self.done(&response))
+            .map_err(|error| {
+                if is_about_id(&error) {
+                    error.resource("activation", id.as_str())
+                } else {
+                    function.named(error)
+                }
+            })?;
         Ok(CancelActivationResponse {})
     }
 
@@ -351,7 +366,8 @@ fn never_recorded(id: &AsyncRequestId) -> Error {
     .resource("activation", id.as_str())
 }
 
-/// A page of records over a fixed window: its marker is an offset, so the window must not move between two pages.
+/// A page of records over a fixed window: its marker is an offset, so the window must not move
+/// between two pages.
 struct Window {
     from: Position,
     size: usize,
@@ -367,7 +383,11 @@ impl Window {
             let at = at.as_ref()?;
             faults.require(at.nanos == 0, field, || "must be whole seconds.");
             let value = time::query_value(at);
-            faults.require(value.is_some(), field, || "is not a time between 1970 and 9999.");
+            faults.require(
+                value.is_some(),
+                field,
+                || "is not a time between 1970 and 9999.",
+            );
             value
         };
         let (begin, end) = (
@@ -381,10 +401,17 @@ impl Window {
                 || "is before start_time.",
             );
         }
-        let scope = (&request.package_name, &request.action_name, size, &begin, &end);
+        let scope = (
+            &request.package_name,
+            &request.action_name,
+            size,
+            &begin,
+            &end,
+        );
         let fingerprint = paging::fingerprint(scope);
         let Some(text) = paging::read(&request.page_token, fingerprint, faults) else {
-            // The first page leaves to the cloud what the caller left open: a clock that is behind hides nothing then.
+            // The first page leaves to the cloud what the caller left open: a clock that is behind
+            // hides nothing then.
             return Some(Self {
                 from: Position::start(PAGING),
                 size,

@@ -1,8 +1,8 @@
 //! Documented limits, and the checks that several operations share.
 //!
-//! FunctionGraph docs: "Notes and Constraints" (Open Telekom Cloud user manual, 2026-04, and the Chinese page),
-//! "Creating a Function" (`functiongraph_06_0108`), "Executing a Function" (0125, 0126), API-Explorer definitions
-//! (2026-03-13).
+//! FunctionGraph docs: "Notes and Constraints" (Open Telekom Cloud user manual, 2026-04, and the
+//! Chinese page), "Creating a Function" (`functiongraph_06_0108`), "Executing a Function" (0125,
+//! 0126), API-Explorer definitions (2026-03-13).
 
 use std::ops::RangeInclusive;
 
@@ -31,9 +31,11 @@ pub(super) const INLINE_MAX: usize = 10 << 10;
 pub(super) const ARCHIVE_MAX: usize = 50 << 20;
 /// Most environment variables.
 pub(super) const VARIABLES_MAX: usize = 20;
-/// Largest environment, as JSON text: 4,096 characters. Other pages say 4 KB, and an error 2 KB; the widest is let through.
+/// Largest environment, as JSON text: 4,096 characters. Other pages say 4 KB, and an error 2 KB;
+/// the widest is let through.
 pub(super) const VARIABLES_SIZE_MAX: usize = 4 << 10;
-/// Longest initializer, in seconds: 300 on the pages of the API, 259,200 on that of the limits. The wider is let through.
+/// Longest initializer, in seconds: 300 on the pages of the API, 259,200 on that of the limits. The
+/// wider is let through.
 pub(super) const INITIALIZER_MAX_S: u64 = 259_200;
 /// Items of a page of functions and versions, most and default.
 pub(super) const PAGE: usize = 400;

@@ -1,8 +1,9 @@
 //! SDK-HMAC-SHA256: the signature of Huawei Cloud's public APIs.
 //!
-//! Huawei docs: "API Request Signing Guide"; `huaweicloudsdkcore` 3.1.219 `signer/signer.py` (read 2026-10). The path is
-//! decoded and encoded again for the canonical form, which ends in a slash that never travels. All test vectors, with
-//! every intermediate text: `tests/conformance/functiongraph/sign-vectors.json`.
+//! Huawei docs: "API Request Signing Guide"; `huaweicloudsdkcore` 3.1.219 `signer/signer.py` (read
+//! 2026-10). The path is decoded and encoded again for the canonical form, which ends in a slash
+//! that never travels. All test vectors, with every intermediate text:
+//! `tests/conformance/functiongraph/sign-vectors.json`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -49,7 +50,9 @@ impl FromStr for Algorithm {
             "SDK-HMAC-SM3" | "SDK-SM2-SM3" => {
                 "it is for regions of the Chinese commercial cryptography scheme"
             }
-            "SDK-ECDSA-P256-SHA256" => "it is an option of the SDKs that no FunctionGraph region demands",
+            "SDK-ECDSA-P256-SHA256" => {
+                "it is an option of the SDKs that no FunctionGraph region demands"
+            }
             _ => "no such algorithm is documented",
         };
         Err(format!(
@@ -58,7 +61,8 @@ impl FromStr for Algorithm {
     }
 }
 
-/// One credential, its HMAC already keyed: signing costs no key schedule, and the secret is not read again.
+/// One credential, its HMAC already keyed: signing costs no key schedule, and the secret is not
+/// read again.
 #[derive(Clone)]
 pub struct Signer {
     /// `SDK-HMAC-SHA256 Access={AK}, SignedHeaders=`
@@ -73,7 +77,8 @@ pub struct Parts<'a> {
     pub method: &'a str,
     /// The very URL that is sent.
     pub url: &'a Url,
-    /// The headers to sign, `x-sdk-date` among them; `host` is not added. A name with `_` is skipped, as the SDKs do.
+    /// The headers to sign, `x-sdk-date` among them; `host` is not added. A name with `_` is
+    /// skipped, as the SDKs do.
     pub headers: &'a [(&'a HeaderName, &'a HeaderValue)],
     /// The value of `x-sdk-date`.
     pub date: &'a str,
@@ -81,7 +86,8 @@ pub struct Parts<'a> {
     pub payload_hash: &'a str,
 }
 
-/// Every intermediate text of one signature, to explain a refusal. Holds header values: not for logs.
+/// Every intermediate text of one signature, to explain a refusal. Holds header values: not for
+/// logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {
     /// Method, path, query, headers, their names and the body's hash.
@@ -102,8 +108,8 @@ impl Signer {
     /// # Errors
     /// Never for a real key; HMAC takes any length.
     pub fn new(keys: &KeyPair) -> Result<Self, String> {
-        let mac =
-            Hmac::new_from_slice(keys.secret_key.reveal().as_bytes()).map_err(|fault| fault.to_string())?;
+        let mac = Hmac::new_from_slice(keys.secret_key.reveal().as_bytes())
+            .map_err(|fault| fault.to_string())?;
         Ok(Self {
             opening: format!("{ALGORITHM} Access={}, SignedHeaders=", keys.access_key),
             mac,

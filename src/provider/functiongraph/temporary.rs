@@ -1,7 +1,8 @@
-//! Temporary keys from IAM: those of a user who logs in, or those of an agency that a user or a key may take on.
+//! Temporary keys from IAM: those of a user who logs in, or those of an agency that a user or a key
+//! may take on.
 //!
-//! IAM API reference: "Obtaining a Temporary Access Key and Security Token Through a Token" and "… Through an Agency"
-//! (Huawei Cloud and Open Telekom Cloud editions, read 2026-10).
+//! IAM API reference: "Obtaining a Temporary Access Key and Security Token Through a Token" and "…
+//! Through an Agency" (Huawei Cloud and Open Telekom Cloud editions, read 2026-10).
 
 use std::sync::Arc;
 
@@ -16,7 +17,9 @@ use super::auth::{AUTH_TOKEN, Judge, Keys, Proof, Sealed};
 use super::iam::{Iam, LOGIN_TIMEOUT, before, judge_login, password};
 use super::{Endpoint, JSON, errors};
 use crate::call::Call;
-use crate::credentials::{Agency, Credentials, Issued, Issuer, LoginSource, Source, answered_at, decode};
+use crate::credentials::{
+    Agency, Credentials, Issued, Issuer, LoginSource, Source, answered_at, decode,
+};
 use crate::error::{Component, Error, Kind, Result};
 use crate::provider::checks::to_body;
 use crate::transport::{Request, Transport};
@@ -26,8 +29,8 @@ use crate::transport::{Request, Transport};
 pub enum Asker {
     /// A user with a password; with an agency among the files, for that agency's keys.
     Login(LoginSource),
-    /// A permanent key, for an agency's keys. That IAM takes a signature here as it takes a token is INFERRED from its
-    /// other operations.
+    /// A permanent key, for an agency's keys. That IAM takes a signature here as it takes a token
+    /// is INFERRED from its other operations.
     Key(Source, Agency),
 }
 
@@ -59,7 +62,11 @@ impl TemporaryKeys {
             None => self.iam.project_scope(),
             Some(_) => json!({ "domain": { "name": login.domain } }),
         };
-        let token = self.iam.token(call, password(&login, &scope)?, None).await?.value;
+        let token = self
+            .iam
+            .token(call, password(&login, &scope)?, None)
+            .await?
+            .value;
         let identity = match &login.agency {
             None => json!({
                 "methods": ["token"],
@@ -68,7 +75,8 @@ impl TemporaryKeys {
             Some(agency) => self.agency(agency),
         };
         let request = self.request(&identity, Some(token.header))?;
-        self.exchange(call, &request, Proof::Nothing, judge_login).await
+        self.exchange(call, &request, Proof::Nothing, judge_login)
+            .await
     }
 
     async fn by_key(&self, call: &mut Call, key: &Source, agency: &Agency) -> Result<Issued> {
@@ -95,7 +103,10 @@ impl TemporaryKeys {
         let headers = [(header::CONTENT_TYPE, JSON)];
         Ok(Request {
             method: Method::POST,
-            url: self.iam.endpoint.iam("/v3.0/OS-CREDENTIAL/securitytokens", &[])?,
+            url: self
+                .iam
+                .endpoint
+                .iam("/v3.0/OS-CREDENTIAL/securitytokens", &[])?,
             body,
             headers: headers
                 .into_iter()

@@ -1,5 +1,5 @@
-//! Tries a key on Huawei Cloud: one item of the functions' list is read, or the project is looked up if none is
-//! configured. Either changes nothing and costs nothing.
+//! Tries a key on Huawei Cloud: one item of the functions' list is read, or the project is looked
+//! up if none is configured. Either changes nothing and costs nothing.
 
 use std::time::Duration;
 
@@ -63,7 +63,10 @@ impl KeyTrial {
             project: Some(&place.project_header),
             judge: errors::judge,
         };
-        self.transport.send(&mut call, &request, &sealed).await.map(drop)
+        self.transport
+            .send(&mut call, &request, &sealed)
+            .await
+            .map(drop)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Versions and aliases of a function ("Publishing a Function Version", zh 2025-07-17; `functiongraph_06_0112` to 0118).
+//! Versions and aliases of a function ("Publishing a Function Version", zh 2025-07-17;
+//! `functiongraph_06_0112` to 0118).
 
 use std::collections::BTreeMap;
 
@@ -98,8 +99,13 @@ impl FunctionGraph {
                 break;
             }
         }
-        let versions = list.into_items().into_iter().map(action_read::version).collect();
-        let (versions, next_page_token) = page.take(versions, |version: &ActionVersion| &version.version);
+        let versions = list
+            .into_items()
+            .into_iter()
+            .map(action_read::version)
+            .collect();
+        let (versions, next_page_token) =
+            page.take(versions, |version: &ActionVersion| &version.version);
         Ok(ListActionVersionsResponse {
             versions,
             next_page_token,
@@ -123,7 +129,13 @@ impl FunctionGraph {
         let place = self.place(call).await?;
         let url = function.url(place, &format!("/aliases/{name}"), vec![])?;
         let response = match self
-            .put_body(call, place, Method::PUT, url.clone(), alias_body(&alias, None)?)
+            .put_body(
+                call,
+                place,
+                Method::PUT,
+                url.clone(),
+                alias_body(&alias, None)?,
+            )
             .await
         {
             Err(error) if error.kind == Kind::NotFound && !is_about_function(&error) => {
@@ -175,7 +187,10 @@ impl FunctionGraph {
         // A bare array; null when there is none (INFERRED).
         let list: List<wire::Alias> = self.read(&response)?;
         let list = self.list(&response, list, None)?;
-        let aliases = list.into_iter().map(|alias| read_alias(alias, "")).collect();
+        let aliases = list
+            .into_iter()
+            .map(|alias| read_alias(alias, ""))
+            .collect();
         let (aliases, next_page_token) = page.take(aliases, |alias: &ActionAlias| &alias.name);
         Ok(ListActionAliasesResponse {
             aliases,
@@ -209,7 +224,10 @@ impl FunctionGraph {
 
 /// Not the alias is missing, but what it belongs to.
 fn is_about_function(error: &Error) -> bool {
-    matches!(error.reason.as_ref(), "FUNCTION_NOT_FOUND" | "VERSION_NOT_FOUND")
+    matches!(
+        error.reason.as_ref(),
+        "FUNCTION_NOT_FOUND" | "VERSION_NOT_FOUND"
+    )
 }
 
 /// The alias itself is there, and not another one for its version.
@@ -218,9 +236,11 @@ fn is_about_name(error: &Error) -> bool {
 }
 
 fn check_alias(alias: &ActionAlias, name: &str, faults: &mut Faults) {
-    faults.require(alias.name.is_empty() || alias.name == name, "alias.name", || {
-        format!("is not alias_name ({name}); leave it out.")
-    });
+    faults.require(
+        alias.name.is_empty() || alias.name == name,
+        "alias.name",
+        || format!("is not alias_name ({name}); leave it out."),
+    );
     FunctionVersion::parse(&alias.version, "alias.version", faults);
     rules::description(&alias.description, "alias.description", faults);
     let mut sum = 0_i64;
@@ -244,7 +264,11 @@ fn check_alias(alias: &ActionAlias, name: &str, faults: &mut Faults) {
         let field = format!("alias.additional_version_strategy[{version:?}]");
         FunctionVersion::parse(version, &field, faults);
         let known = matches!(strategy.combine_type.as_str(), "and" | "or");
-        faults.require(known, &format!("{field}.combine_type"), || "must be and, or or.");
+        faults.require(
+            known,
+            &format!("{field}.combine_type"),
+            || "must be and, or or.",
+        );
         faults.require(
             !strategy.rules.is_empty(),
             &format!("{field}.rules"),
@@ -252,7 +276,11 @@ fn check_alias(alias: &ActionAlias, name: &str, faults: &mut Faults) {
         );
         for (index, rule) in strategy.rules.iter().enumerate() {
             let at = |name: &str| format!("{field}.rules[{index}].{name}");
-            faults.require(rule.rule_type == "Header", &at("rule_type"), || "must be Header.");
+            faults.require(
+                rule.rule_type == "Header",
+                &at("rule_type"),
+                || "must be Header.",
+            );
             faults.require(
                 !rule.param.is_empty(),
                 &at("param"),
@@ -332,7 +360,13 @@ fn read_alias(found: wire::Alias, name: &str) -> ActionAlias {
                 let rules = rules.into_iter().map(rule).collect();
                 // INFERRED: where nothing is said, all rules must hold.
                 let combine_type = strategy.combine_type.0.unwrap_or_else(|| "and".to_owned());
-                Some((version, AliasVersionStrategy { combine_type, rules }))
+                Some((
+                    version,
+                    AliasVersionStrategy {
+                        combine_type,
+                        rules,
+                    },
+                ))
             })
             .collect(),
         resource_id: action_read::urn(found.alias_urn),

@@ -1,7 +1,9 @@
-//! The REST documents' shapes, read as tolerantly as the documents' quirks demand and written exactly.
+//! The REST documents' shapes, read as tolerantly as the documents' quirks demand and written
+//! exactly.
 //!
-//! API-Explorer definitions (2026-03-13), SDK models 3.1.219. Quirks: fields null or absent at will, also those called
-//! required; numbers as texts; JSON as text within JSON; bare arrays as lists. Unknown fields are ignored.
+//! API-Explorer definitions (2026-03-13), SDK models 3.1.219. Quirks: fields null or absent at
+//! will, also those called required; numbers as texts; JSON as text within JSON; bare arrays as
+//! lists. Unknown fields are ignored.
 
 use std::borrow::Cow;
 
@@ -57,7 +59,8 @@ object! {
     }
 }
 
-/// The body of a cancel. The page's prose speaks of flags that its schema lacks; its sample sends this alone.
+/// The body of a cancel. The page's prose speaks of flags that its schema lacks; its sample sends
+/// this alone.
 #[derive(Serialize)]
 pub(super) struct Cancel<'a> {
     pub(super) request_id: &'a str,

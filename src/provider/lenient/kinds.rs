@@ -20,8 +20,8 @@ pub(in crate::provider) struct Words(pub(in crate::provider) Option<String>);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::provider) struct Text<'a>(pub(in crate::provider) Option<Cow<'a, str>>);
 
-/// The list that an answer is about. Null is none, and so is an empty text; a member that is not there, or is no list,
-/// is no answer.
+/// The list that an answer is about. Null is none, and so is an empty text; a member that is not
+/// there, or is no list, is no answer.
 #[derive(Debug, Default)]
 pub(in crate::provider) enum List<T> {
     /// These.
@@ -65,7 +65,8 @@ impl Loose {
 }
 
 impl<T> List<T> {
-    /// The items. `counted` is how many there are, where the answer says so of a list that it leaves out.
+    /// The items. `counted` is how many there are, where the answer says so of a list that it
+    /// leaves out.
     ///
     /// # Errors
     /// When the answer has no list: what is wrong.
@@ -83,7 +84,9 @@ impl<T> List<T> {
     pub(in crate::provider) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Items(none), found @ Self::Items(_)) if none.is_empty() => found,
-            (found @ Self::Items(_), _) | (_, found @ Self::Items(_)) | (Self::Absent, found) => found,
+            (found @ Self::Items(_), _) | (_, found @ Self::Items(_)) | (Self::Absent, found) => {
+                found
+            }
             (odd @ Self::OfAnotherKind, _) => odd,
         }
     }

@@ -84,8 +84,14 @@ impl<T> Found<T> {
 impl Scalar<'_> {
     /// A finite number, in digits or as text; an empty text is none.
     pub(in crate::provider) fn number(&self) -> Found<f64> {
-        self.digits()
-            .and_then(|digits| Found::of(digits.parse().ok().filter(|number: &f64| number.is_finite())))
+        self.digits().and_then(|digits| {
+            Found::of(
+                digits
+                    .parse()
+                    .ok()
+                    .filter(|number: &f64| number.is_finite()),
+            )
+        })
     }
 
     /// The whole number nearest to it.
@@ -175,7 +181,8 @@ impl<'a, T: Member<'a>> Member<'a> for Option<T> {
     }
 }
 
-/// A list. Where a table says Object, one item stands for itself; so does one text where texts are due.
+/// A list. Where a table says Object, one item stands for itself; so does one text where texts are
+/// due.
 impl<'a, T: Member<'a>> Member<'a> for Vec<T> {
     fn read(place: &mut Place<'a>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
         // A document that is a list has no name.

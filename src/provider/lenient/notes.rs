@@ -43,14 +43,18 @@ impl Notes {
         if self.member.is_empty() {
             return;
         }
-        let known = self.unreadable.iter_mut().find(|(name, _)| *name == self.member);
+        let known = self
+            .unreadable
+            .iter_mut()
+            .find(|(name, _)| *name == self.member);
         match known {
             Some((_, times)) => *times = times.saturating_add(1),
             None => self.unreadable.push((self.member, 1)),
         }
     }
 
-    /// One more item of this kind is built: itself, twice as lists grow, what is made of it, and a text of its own.
+    /// One more item of this kind is built: itself, twice as lists grow, what is made of it, and a
+    /// text of its own.
     ///
     /// # Errors
     /// When that is more than one answer may take; the reading ends there.

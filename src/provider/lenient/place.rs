@@ -51,13 +51,16 @@ impl<'a> Place<'a> {
         let Some(Ok(IgnoredAny)) = values.next() else {
             return Err(NotJson);
         };
-        let (value, rest) = self.rest.split_at_checked(values.byte_offset()).ok_or(NotJson)?;
+        let (value, rest) = self
+            .rest
+            .split_at_checked(values.byte_offset())
+            .ok_or(NotJson)?;
         self.rest = rest;
         Ok(Raw::Bytes(value))
     }
 
-    /// Takes an object and hands each of its members to `member`, which must take the value. False when none stands here:
-    /// what does is taken, and noted unless it is null or an empty text.
+    /// Takes an object and hands each of its members to `member`, which must take the value. False
+    /// when none stands here: what does is taken, and noted unless it is null or an empty text.
     pub(in crate::provider) fn object(
         &mut self,
         notes: &mut Notes,
@@ -161,13 +164,16 @@ impl<'a> Raw<'a> {
         matches!(self.bytes(), b"null" | b"\"\"")
     }
 
-    /// The text that it holds; of another kind of value, the value as it is written. U+FFFD stands for what is no
-    /// character.
+    /// The text that it holds; of another kind of value, the value as it is written. U+FFFD stands
+    /// for what is no character.
     pub(in crate::provider) fn text(self) -> Decoded<'a> {
         let exact = |text| Decoded { text, exact: true };
         if let Self::Text(raw) = self {
             let written = raw.get();
-            let Some(inner) = written.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+            let Some(inner) = written
+                .strip_prefix('"')
+                .and_then(|text| text.strip_suffix('"'))
+            else {
                 return exact(Cow::Borrowed(written));
             };
             if !inner.contains('\\') {

@@ -60,8 +60,8 @@ fn a_good_document_is_read_whole() {
 #[test]
 fn any_member_may_be_anything_and_spoils_nothing_around_it() {
     let members = [
-        "id", "count", "share", "on", "took", "age", "at", "inner", "items", "words", "weights", "settings",
-        "raw", "result",
+        "id", "count", "share", "on", "took", "age", "at", "inner", "items", "words", "weights",
+        "settings", "raw", "result",
     ];
     let odd = [
         "null",
@@ -101,7 +101,10 @@ fn what_cannot_be_read_is_counted_by_the_members_name() {
         ),
         (r#"{"took":-1,"age":-1}"#, &[("took", 1), ("age", 1)]),
         (r#"{"age":315576000001}"#, &[("age", 1)]),
-        (r#"{"inner":{"name":"b","SizeMb":4294967296}}"#, &[("SizeMb", 1)]),
+        (
+            r#"{"inner":{"name":"b","SizeMb":4294967296}}"#,
+            &[("SizeMb", 1)],
+        ),
         (
             r#"{"inner":{"name":"b","size":"x"},"id":[]}"#,
             &[("SizeMb", 1), ("id", 1)],
@@ -112,7 +115,10 @@ fn what_cannot_be_read_is_counted_by_the_members_name() {
         ),
         (r#"{"items":7}"#, &[("items", 1)]),
         (r#"{"words":[null,"a",{},"b\ud83d"]}"#, &[("words", 3)]),
-        (r#"{"weights":{"v1":"10","v2":[],"v3":null}}"#, &[("weights", 2)]),
+        (
+            r#"{"weights":{"v1":"10","v2":[],"v3":null}}"#,
+            &[("weights", 2)],
+        ),
         (r#"{"id":"half \ud83d of a pair"}"#, &[("id", 1)]),
     ] {
         assert_eq!(outer(json.as_bytes()).1, expected, "{json}");
@@ -123,7 +129,10 @@ fn what_cannot_be_read_is_counted_by_the_members_name() {
 fn what_can_be_read_of_an_odd_list_is_read() {
     let names = |json: &str| -> Vec<String> {
         let (read, _) = outer(json.as_bytes());
-        read.items.into_iter().filter_map(|item| item.name.0).collect()
+        read.items
+            .into_iter()
+            .filter_map(|item| item.name.0)
+            .collect()
     };
     assert_eq!(
         names(r#"{"items":[null,{"name":"c"},7,{"size":1},{"name":"d"}]}"#),
@@ -135,8 +144,9 @@ fn what_can_be_read_of_an_odd_list_is_read() {
 
 #[test]
 fn a_members_bytes_may_be_no_text() {
-    let (read, odd) =
-        outer(b"{\"id\":\"caf\xe9 \\\"1\\\"\",\"count\":7,\"raw\":\"\xff\",\"items\":[{\"name\":\"c\"}]}");
+    let (read, odd) = outer(
+        b"{\"id\":\"caf\xe9 \\\"1\\\"\",\"count\":7,\"raw\":\"\xff\",\"items\":[{\"name\":\"c\"}]}",
+    );
     assert_eq!(read.id.0.as_deref(), Some("caf\u{fffd} \"1\""));
     assert_eq!((read.count, read.items.len()), (Some(7), 1));
     assert!(read.raw.is_none());
@@ -212,7 +222,9 @@ fn items_are_not_built_beyond_what_an_answer_may_take() {
     let list = |items: usize| format!(r#"{{"words":[{}"x"]}}"#, r#""x","#.repeat(items));
     json::set_largest_answer(4 << 10);
     let mut notes = Notes::new(Clock::UTC);
-    let read = |json: &str, notes: &mut Notes| Outer::read(&mut Place::new(json.as_bytes()), notes).map(drop);
+    let read = |json: &str, notes: &mut Notes| {
+        Outer::read(&mut Place::new(json.as_bytes()), notes).map(drop)
+    };
     assert_eq!(read(&list(100), &mut notes), Ok(()));
     assert!(!notes.too_much());
     assert_eq!(read(&list(1000), &mut notes), Err(NotJson));

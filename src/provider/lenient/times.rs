@@ -1,10 +1,10 @@
-//! Times and durations from outside as protobuf has them: a time from year 1 to 9999, a duration of at most
-//! 315,576,000,000 s (`google/protobuf/timestamp.proto`, `duration.proto`).
+//! Times and durations from outside as protobuf has them: a time from year 1 to 9999, a duration of
+//! at most 315,576,000,000 s (`google/protobuf/timestamp.proto`, `duration.proto`).
 //!
-//! Seen in samples (FunctionGraph docs and traces, read 2026-10): `2019-10-25 15:37:27`, `2019-10-29171553`,
-//! `2024-01-02T03:04:05` without a zone, RFC 3339 with `+08:00`, epoch seconds and milliseconds. NCP: epoch milliseconds
-//! (2.1) and `yyyy-MM-ddTHH:mm:ss` in the region's time (2.0). Zero times (0, 1970-01-01T00:00:00Z, and year 1, which is
-//! Go's) say that there is none.
+//! Seen in samples (FunctionGraph docs and traces, read 2026-10): `2019-10-25 15:37:27`,
+//! `2019-10-29171553`, `2024-01-02T03:04:05` without a zone, RFC 3339 with `+08:00`, epoch seconds
+//! and milliseconds. NCP: epoch milliseconds (2.1) and `yyyy-MM-ddTHH:mm:ss` in the region's time
+//! (2.0). Zero times (0, 1970-01-01T00:00:00Z, and year 1, which is Go's) say that there is none.
 
 use prost_types::{Duration, Timestamp};
 use time::macros::format_description;
@@ -103,7 +103,8 @@ pub(in crate::provider) fn between(start: &Timestamp, end: &Timestamp) -> Option
 
 fn duration(seconds: i64, nanos: i32) -> Option<Duration> {
     let longest = seconds == SECONDS_MAX && nanos > 0;
-    ((0..=SECONDS_MAX).contains(&seconds) && nanos >= 0 && !longest).then_some(Duration { seconds, nanos })
+    ((0..=SECONDS_MAX).contains(&seconds) && nanos >= 0 && !longest)
+        .then_some(Duration { seconds, nanos })
 }
 
 fn timestamp(seconds: i64, nanos: i32) -> Option<Timestamp> {
@@ -185,13 +186,16 @@ fn fraction(text: &str) -> Option<(u32, &str)> {
     let Some(digits) = text.strip_prefix(['.', ',']) else {
         return Some((0, text));
     };
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
     let (digits, rest) = digits.split_at_checked(end)?;
     let kept: String = digits.chars().chain("000000000".chars()).take(9).collect();
     Some((kept.parse().ok()?, rest))
 }
 
-/// `Z`, `+08:00`, `+0800`, `+08`, also with the zone's name behind it as Go writes it; nothing is `zone`.
+/// `Z`, `+08:00`, `+0800`, `+08`, also with the zone's name behind it as Go writes it; nothing is
+/// `zone`.
 fn offset(text: &str, zone: UtcOffset) -> Option<UtcOffset> {
     let word = text.split(' ').next().unwrap_or_default();
     if word.is_empty() {
@@ -206,7 +210,8 @@ fn offset(text: &str, zone: UtcOffset) -> Option<UtcOffset> {
     let east = word.strip_prefix('+').map(|digits| (1, digits));
     let (sign, digits) = east.or_else(|| Some((-1, word.strip_prefix('-')?)))?;
     let digits = digits.replace(':', "");
-    let is_number = matches!(digits.len(), 2 | 4) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        matches!(digits.len(), 2 | 4) && digits.bytes().all(|byte| byte.is_ascii_digit());
     let (hours, minutes) = is_number.then(|| digits.split_at_checked(2))??;
     let minutes = if minutes.is_empty() { "0" } else { minutes };
     UtcOffset::from_hms(

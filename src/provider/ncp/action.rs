@@ -104,7 +104,9 @@ impl Ncp {
             return Err(self.not_understood(&response, "neither a name nor exec"));
         }
         let found = read(found, &action, encoding, request.include_code)?;
-        Ok(GetActionResponse { action: Some(found) })
+        Ok(GetActionResponse {
+            action: Some(found),
+        })
     }
 
     pub(super) async fn save_action(
@@ -116,7 +118,11 @@ impl Ncp {
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let action = ActionName::parse(&request.package_name, &request.action_name, &mut faults);
         let sent = request.action.unwrap_or_default();
-        let encoding = rules::encoding(request.result_encoding, sent.parameters.as_ref(), &mut faults);
+        let encoding = rules::encoding(
+            request.result_encoding,
+            sent.parameters.as_ref(),
+            &mut faults,
+        );
         if let Some(action) = &action {
             same_action(&sent, (action.package(), action.name()), "-", &mut faults);
         }
@@ -246,7 +252,8 @@ fn read(
         function_graph: None,
     };
     if is_sequence(kind) {
-        // Apache OpenWhisk keeps them of a sequence too, where they have no meaning and a put refuses them.
+        // Apache OpenWhisk keeps them of a sequence too, where they have no meaning and a put
+        // refuses them.
         (action.parameters, action.inexact, action.limits) = (None, false, None);
         action.vpc.clear();
     }
@@ -256,7 +263,8 @@ fn read(
     Ok(action)
 }
 
-/// What belongs to the kind of action. The code is left out unless asked for: it may be large, and may hold secrets.
+/// What belongs to the kind of action. The code is left out unless asked for: it may be large, and
+/// may hold secrets.
 fn read_exec(exec: wire::Exec<'_>, include_code: bool, kind: ActionType) -> Exec {
     let runtime = exec.kind.0.unwrap_or_default();
     if is_sequence(kind) {

@@ -1,7 +1,8 @@
 //! The rules and bodies of an action put, which differ by type and by generation.
 //!
-//! NCP docs: compute-cloudfunctions-v2-putaction and compute-cloudfunctions-putaction (fin, gov, public; read 2026-10).
-//! 2.1 names the type in the query and takes an array of VPCs; 2.0 has `web` in the body and one VPC object.
+//! NCP docs: compute-cloudfunctions-v2-putaction and compute-cloudfunctions-putaction (fin, gov,
+//! public; read 2026-10). 2.1 names the type in the query and takes an array of VPCs; 2.0 has `web`
+//! in the body and one VPC object.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -45,7 +46,10 @@ impl Put {
             Ok(ActionType::Unspecified) => ActionType::Basic,
             Ok(kind) => kind,
             Err(_) => {
-                faults.add("action.type", "is not a known value; use one of ActionType.");
+                faults.add(
+                    "action.type",
+                    "is not a known value; use one of ActionType.",
+                );
                 return None;
             }
         };
@@ -62,12 +66,22 @@ impl Put {
         }
         let exec = action.exec.unwrap_or_default();
         let (limits, parameters, vpc) = if is_sequence(kind) {
-            check_sequence(&exec, &action.limits, &action.parameters, &action.vpc, faults);
+            check_sequence(
+                &exec,
+                &action.limits,
+                &action.parameters,
+                &action.vpc,
+                faults,
+            );
             (None, None, Vec::new())
         } else {
             check_exec(&exec, place, faults);
-            let parameters =
-                json::object_text(action.parameters, "action.parameters", PARAMETERS_MAX, faults);
+            let parameters = json::object_text(
+                action.parameters,
+                "action.parameters",
+                PARAMETERS_MAX,
+                faults,
+            );
             (
                 check_limits(action.limits, place, faults),
                 parameters,
@@ -125,10 +139,15 @@ impl Put {
             parameters: parameters.as_deref(),
             limits: self.limits,
             exec: wire::PutExec {
-                kind: if sequence { SEQUENCE } else { &self.exec.runtime },
+                kind: if sequence {
+                    SEQUENCE
+                } else {
+                    &self.exec.runtime
+                },
                 binary,
                 code,
-                image_uri: (!self.exec.image_uri.is_empty()).then_some(self.exec.image_uri.as_str()),
+                image_uri: (!self.exec.image_uri.is_empty())
+                    .then_some(self.exec.image_uri.as_str()),
                 main: (!self.exec.main.is_empty()).then_some(self.exec.main.as_str()),
                 components: &self.exec.components,
             },
@@ -172,7 +191,9 @@ fn check_sequence(
         none("entry function")
     });
     faults.require(limits.is_none(), "action.limits", || none("limits"));
-    faults.require(parameters.is_none(), "action.parameters", || none("parameters"));
+    faults.require(parameters.is_none(), "action.parameters", || {
+        none("parameters")
+    });
     faults.require(vpc.is_empty(), "action.vpc", || none("VPC"));
     faults.require(
         !exec.components.is_empty(),
@@ -183,13 +204,18 @@ fn check_sequence(
         faults.require(
             is_component(component),
             &format!("action.exec.components[{index}]"),
-            || format!("is {component:?}; write package/action, or -/action for one without a package."),
+            || {
+                format!(
+                    "is {component:?}; write package/action, or -/action for one without a package."
+                )
+            },
         );
     }
 }
 
-/// `package/action`, or as Apache OpenWhisk answers it, with the namespace: `/namespace/package/action`, or
-/// `/namespace/action` for an action without a package. A namespace may be another account's, so that it stays.
+/// `package/action`, or as Apache OpenWhisk answers it, with the namespace:
+/// `/namespace/package/action`, or `/namespace/action` for an action without a package. A namespace
+/// may be another account's, so that it stays.
 fn is_component(text: &str) -> bool {
     let mut faults = Faults::new();
     let mut name = |name: &str| NcpName::parse(name, "", &mut faults).is_some();
@@ -272,7 +298,11 @@ fn check_image(uri: &str, image: bool, place: &Endpoint, faults: &mut Faults) {
     );
 }
 
-fn check_limits(limits: Option<Limits>, place: &Endpoint, faults: &mut Faults) -> Option<wire::Limits> {
+fn check_limits(
+    limits: Option<Limits>,
+    place: &Endpoint,
+    faults: &mut Faults,
+) -> Option<wire::Limits> {
     // The guide of 2.0 gives a range where 2.1 lists the sizes.
     let old = place.version == ApiVersion::V20;
     let sizes = if old {
@@ -314,7 +344,12 @@ fn check_limits(limits: Option<Limits>, place: &Endpoint, faults: &mut Faults) -
     })
 }
 
-fn check_vpc(mut vpc: Vec<Vpc>, place: &Endpoint, platform: Platform, faults: &mut Faults) -> Vec<wire::Vpc> {
+fn check_vpc(
+    mut vpc: Vec<Vpc>,
+    place: &Endpoint,
+    platform: Platform,
+    faults: &mut Faults,
+) -> Vec<wire::Vpc> {
     if vpc.is_empty() && platform != Platform::Classic {
         vpc.extend(place.default_vpc());
     }

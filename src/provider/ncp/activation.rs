@@ -1,5 +1,5 @@
-//! Records of runs (NCP docs: getactionactivationlist, getactionactivationdetail, getactivationlist), and what an
-//! activation means wherever it stands.
+//! Records of runs (NCP docs: getactionactivationlist, getactionactivationdetail,
+//! getactivationlist), and what an activation means wherever it stands.
 //!
 //! A record becomes visible 30–40 s after the run's end (LIVE, 2026-09).
 
@@ -135,7 +135,12 @@ impl Ncp {
         })
     }
 
-    pub(super) fn list_item(&self, item: wire::ActivationItem, package: &str, name: &str) -> Activation {
+    pub(super) fn list_item(
+        &self,
+        item: wire::ActivationItem,
+        package: &str,
+        name: &str,
+    ) -> Activation {
         let word = item.status.0;
         let success = item
             .success
@@ -173,10 +178,19 @@ impl Ncp {
     }
 
     /// An activation as the upstream names it. Without a `response` it is still running.
-    pub(super) fn activation_of(&self, response: &Response, encoding: JsonEncoding) -> Result<Activation> {
+    pub(super) fn activation_of(
+        &self,
+        response: &Response,
+        encoding: JsonEncoding,
+    ) -> Result<Activation> {
         let found = self.run_content(response)?;
-        // What is no id is not handed out as one; of a run that is over the outcome counts without it.
-        let id = found.activation_id.0.as_deref().and_then(NcpActivationId::read);
+        // What is no id is not handed out as one; of a run that is over the outcome counts without
+        // it.
+        let id = found
+            .activation_id
+            .0
+            .as_deref()
+            .and_then(NcpActivationId::read);
         let mut activation = Activation {
             init_duration: found.init_duration(),
             activation_id: id.map(|id| id.to_string()).unwrap_or_default(),
@@ -200,7 +214,9 @@ impl Ncp {
             }
             Some(wire::Answered::Unreadable) => None,
             None if activation.activation_id.is_empty() => {
-                return Err(self.not_understood(response, "neither a usable activation id nor a response"));
+                return Err(
+                    self.not_understood(response, "neither a usable activation id nor a response")
+                );
             }
             None => return Ok(activation),
         };
@@ -220,7 +236,9 @@ impl Ncp {
         match outcome.result {
             None => {}
             Some(Present(Raw::Text(result))) => set_json(&mut activation, result, encoding)?,
-            Some(Present(Raw::Bytes(bytes))) => activation.result_bytes = Bytes::copy_from_slice(bytes),
+            Some(Present(Raw::Bytes(bytes))) => {
+                activation.result_bytes = Bytes::copy_from_slice(bytes)
+            }
         }
         Ok(activation)
     }
@@ -251,7 +269,10 @@ fn is_success(status: &str) -> bool {
 
 /// The words are those of Apache OpenWhisk, which NCP runs; NCP documents only "status String".
 fn status(text: Option<&str>, success: bool) -> ActivationStatus {
-    let word = text.unwrap_or_default().to_ascii_lowercase().replace('_', " ");
+    let word = text
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+        .replace('_', " ");
     match word.as_str() {
         _ if success => ActivationStatus::Success,
         "application error" => ActivationStatus::ApplicationError,
@@ -263,7 +284,9 @@ fn status(text: Option<&str>, success: bool) -> ActivationStatus {
 
 /// Not-found may only mean "not visible yet", so the caller is told to ask again.
 pub(super) fn not_yet(error: Error) -> Error {
-    if error.kind != Kind::NotFound || !matches!(error.upstream_code.as_deref(), Some("80322" | "80518")) {
+    if error.kind != Kind::NotFound
+        || !matches!(error.upstream_code.as_deref(), Some("80322" | "80518"))
+    {
         return error;
     }
     error.with(|facts| {

@@ -1,4 +1,5 @@
-//! Who the sidecar is to NAVER Cloud: a key that signs each attempt, and the judgement of each answer.
+//! Who the sidecar is to NAVER Cloud: a key that signs each attempt, and the judgement of each
+//! answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +18,9 @@ use crate::transport::{Protocol, Request, Response, Transport, retry_after};
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-ncp-apigw-timestamp");
 const ACCESS_KEY: HeaderName = HeaderName::from_static("x-ncp-iam-access-key");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-ncp-apigw-signature-v2");
-/// The gateway refuses a time that is 5 minutes off (NCP docs: common-ncpapi) with the same words as a wrong key. A little
-/// less, as its `Date` counts whole seconds and another of its machines may have answered.
+/// The gateway refuses a time that is 5 minutes off (NCP docs: common-ncpapi) with the same words
+/// as a wrong key. A little less, as its `Date` counts whole seconds and another of its machines
+/// may have answered.
 const CLOCK_FAULT: Duration = Duration::from_secs(4 * 60);
 
 type Headers = Vec<(HeaderName, HeaderValue)>;
@@ -82,8 +84,9 @@ impl Prepared {
         Ok(Self {
             generation,
             signer: Signer::new(keys).map_err(unusable)?,
-            access_key: HeaderValue::from_str(&keys.access_key)
-                .map_err(|_| unusable("the access key holds a character that no header can carry"))?,
+            access_key: HeaderValue::from_str(&keys.access_key).map_err(|_| {
+                unusable("the access key holds a character that no header can carry")
+            })?,
         })
     }
 
@@ -180,10 +183,12 @@ pub(super) fn judge(response: &Response, now: SystemTime) -> Result<()> {
     if response.status.is_success() && !inner_error::reported(response.json()) {
         return Ok(());
     }
-    Err(errors::classify(response.status, response.json()).with(|facts| {
-        facts.retry_after = retry_after(&response.headers, now);
-        facts.upstream_request_id = request_id(&response.headers);
-    }))
+    Err(
+        errors::classify(response.status, response.json()).with(|facts| {
+            facts.retry_after = retry_after(&response.headers, now);
+            facts.upstream_request_id = request_id(&response.headers);
+        }),
+    )
 }
 
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {

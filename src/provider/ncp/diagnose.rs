@@ -1,9 +1,10 @@
-//! Why NCP refuses: its gateway answers one code, 200, for a wrong key, a wrong signature and a wrong clock alike, so the
-//! cause is found by asking.
+//! Why NCP refuses: its gateway answers one code, 200, for a wrong key, a wrong signature and a
+//! wrong clock alike, so the cause is found by asking.
 //!
-//! The signature is over the request target as the gateway receives it (NCP docs: common-ncpapi). A harmless read that is
-//! sent as it is and *signed as something else* is accepted when that something is what arrives: each such question is a
-//! proof. INFERRED: no document says that refused signatures lock a key; the questions are few all the same.
+//! The signature is over the request target as the gateway receives it (NCP docs: common-ncpapi). A
+//! harmless read that is sent as it is and *signed as something else* is accepted when that
+//! something is what arrives: each such question is a proof. INFERRED: no document says that
+//! refused signatures lock a key; the questions are few all the same.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,11 +23,12 @@ use crate::provider::diagnosis::{
 };
 use crate::transport::{Request, Response};
 
-/// "Rejected if it differs from the gateway's clock by 5 minutes or more" (NCP docs: common-ncpapi).
+/// "Rejected if it differs from the gateway's clock by 5 minutes or more" (NCP docs:
+/// common-ncpapi).
 const WINDOW: Duration = Duration::from_secs(300);
 
-/// Two parameters that runs are sent with, in an order that a sorting hop would change. INFERRED: a list ignores or
-/// refuses them; either shows that the signature was accepted.
+/// Two parameters that runs are sent with, in an order that a sorting hop would change. INFERRED: a
+/// list ignores or refuses them; either shows that the signature was accepted.
 const UNSORTED: [(&str, &str); 2] = [("timeout", "1000"), ("blocking", "true")];
 
 /// Surely outside of the window, whatever the header's whole seconds hide.
@@ -67,7 +69,10 @@ impl Search<'_> {
 
     /// True when a request that is sent as `sent` and signed as `url` passes the gateway.
     async fn arrives_as(&self, call: &mut Call, sent: &Request, url: Url) -> bool {
-        let signed = Request { url, ..sent.clone() };
+        let signed = Request {
+            url,
+            ..sent.clone()
+        };
         passes(&self.ask_as(call, sent, &signed).await)
     }
 
@@ -82,11 +87,15 @@ impl Search<'_> {
                 .arrives_as(call, full, with_query(&full.url, Some(&sorted)))
                 .await
         {
-            let fact =
-                format!("signed as `{sorted}`, the query `{text}` passes the gateway, so it arrives sorted");
+            let fact = format!(
+                "signed as `{sorted}`, the query `{text}` passes the gateway, so it arrives sorted"
+            );
             return Finding::certain(Cause::QueryReordered, fact);
         }
-        let fact = if self.arrives_as(call, full, with_query(&full.url, None)).await {
+        let fact = if self
+            .arrives_as(call, full, with_query(&full.url, None))
+            .await
+        {
             format!(
                 "signed without its query `{text}` the request passes the gateway, so the query does not arrive"
             )
@@ -103,8 +112,9 @@ impl Search<'_> {
             let mut url = bare.url.clone();
             url.set_path(&path);
             if url.path() != sent && self.arrives_as(call, bare, url).await {
-                let fact =
-                    format!("signed as {path}, the path {sent} passes the gateway, so it arrives as that");
+                let fact = format!(
+                    "signed as {path}, the path {sent} passes the gateway, so it arrives as that"
+                );
                 return Some(Finding::certain(Cause::PathChanged, fact));
             }
         }
@@ -116,8 +126,12 @@ impl Search<'_> {
             method: Method::HEAD,
             ..bare.clone()
         };
-        passes(&self.ask_as(call, bare, &signed).await)
-            .then(|| Finding::certain(Cause::MethodChanged, "signed as HEAD, a GET passes the gateway"))
+        passes(&self.ask_as(call, bare, &signed).await).then(|| {
+            Finding::certain(
+                Cause::MethodChanged,
+                "signed as HEAD, a GET passes the gateway",
+            )
+        })
     }
 
     /// A slip in how the key is stored that turns into a key which works.
@@ -140,7 +154,8 @@ impl Search<'_> {
 fn passes(answer: &Result<Answer>) -> bool {
     answer.as_ref().is_ok_and(|answer| {
         answer.error.as_ref().is_none_or(|error| {
-            error.kind != Kind::Unauthenticated && error.http_status.is_some_and(|status| status < 500)
+            error.kind != Kind::Unauthenticated
+                && error.http_status.is_some_and(|status| status < 500)
         })
     })
 }
@@ -204,10 +219,15 @@ impl Ncp {
             return match wrong {
                 Some(skew) => {
                     let clock = clock::told(skew);
-                    let fact = format!("{clock}, and signed at the cloud's time the request passes");
+                    let fact =
+                        format!("{clock}, and signed at the cloud's time the request passes");
                     Finding::certain(Cause::ClockSkew, fact)
                 }
-                None => Finding::likely(Cause::Unknown, "the same request passes now", &[Cause::ClockSkew]),
+                None => Finding::likely(
+                    Cause::Unknown,
+                    "the same request passes now",
+                    &[Cause::ClockSkew],
+                ),
             };
         }
         if let Some(found) = search.spelling(call, &bare).await {
@@ -260,8 +280,8 @@ fn hop_fact(answer: &Answer) -> String {
 }
 
 impl Endpoint {
-    /// What a path may arrive as: the cloud's own prefixes where `base_url` has another, the end of the own prefix,
-    /// and a slash more.
+    /// What a path may arrive as: the cloud's own prefixes where `base_url` has another, the end of
+    /// the own prefix, and a slash more.
     fn other_paths(&self, path: &str) -> Vec<String> {
         let own = self
             .url("", crate::proto::Platform::Unspecified, &[])
@@ -277,7 +297,10 @@ impl Endpoint {
         prefixes.push(String::new());
         prefixes.retain(|prefix| *prefix != own);
         prefixes.dedup();
-        let mut paths: Vec<_> = prefixes.iter().map(|prefix| format!("{prefix}{path}")).collect();
+        let mut paths: Vec<_> = prefixes
+            .iter()
+            .map(|prefix| format!("{prefix}{path}"))
+            .collect();
         paths.extend([format!("{own}{path}/"), format!("/{own}{path}")]);
         paths
     }
@@ -289,7 +312,9 @@ impl Diagnose for Ncp {
         vec![Place {
             role: "functions",
             url: with_query(
-                &self.endpoint.url("", crate::proto::Platform::Unspecified, &[]),
+                &self
+                    .endpoint
+                    .url("", crate::proto::Platform::Unspecified, &[]),
                 None,
             ),
         }]
@@ -298,7 +323,9 @@ impl Diagnose for Ncp {
     fn key_report(&self) -> KeyReport {
         let credentials = &self.keys.credentials;
         let snapshot = credentials.current().ok();
-        let keys = snapshot.as_ref().and_then(|snapshot| snapshot.keys.as_ref().ok());
+        let keys = snapshot
+            .as_ref()
+            .and_then(|snapshot| snapshot.keys.as_ref().ok());
         KeyReport::on(credentials.status(), keys)
     }
 
@@ -325,7 +352,8 @@ impl Diagnose for Ncp {
         let unsorted = self.harmless(self.list_url(&UNSORTED));
         match self.send(call, unsorted).await {
             Err(error) if error.kind == Kind::Unauthenticated => Err(error),
-            // Signed with what runs are sent with, and past the gateway: that is all that was asked.
+            // Signed with what runs are sent with, and past the gateway: that is all that was
+            // asked.
             _ => Ok(match listed.packages.first() {
                 Some(_) => "packages were listed".to_owned(),
                 None => "the list of packages is empty".to_owned(),
@@ -342,8 +370,12 @@ impl Diagnose for Ncp {
             (Some("210"), _) => Finding::certain(Cause::GatewayRight, fact),
             (Some("80002" | "81002"), _) => Finding::certain(Cause::RightMissing, fact),
             _ if error.kind == Kind::Unauthenticated => self.search(call, skew_ms).await,
-            (None, Some(403)) => Finding::likely(Cause::AnsweredByHop, fact, &[Cause::RightMissing]),
-            _ if error.kind == Kind::PermissionDenied => Finding::likely(Cause::RightMissing, fact, &[]),
+            (None, Some(403)) => {
+                Finding::likely(Cause::AnsweredByHop, fact, &[Cause::RightMissing])
+            }
+            _ if error.kind == Kind::PermissionDenied => {
+                Finding::likely(Cause::RightMissing, fact, &[])
+            }
             _ if error.kind == Kind::NotFound => Finding::certain(Cause::NotThere, fact),
             (None, _) => Finding::likely(Cause::AnsweredByHop, fact, &[Cause::WrongPlace]),
             _ => Finding::likely(Cause::Unknown, fact, &[]),

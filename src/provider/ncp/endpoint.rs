@@ -14,7 +14,8 @@ pub enum Site {
     Public,
     /// The cloud for the financial sector: VPC only, no `platform` parameter.
     Fin,
-    /// The cloud for the public sector: Classic only, first generation only, no `platform` parameter.
+    /// The cloud for the public sector: Classic only, first generation only, no `platform`
+    /// parameter.
     Gov,
 }
 
@@ -56,10 +57,14 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The same place, where an action on platform VPC whose put names no subnet is connected to this one.
+    /// The same place, where an action on platform VPC whose put names no subnet is connected to
+    /// this one.
     #[must_use]
     pub fn with_default_vpc(self, default_vpc: Option<Vpc>) -> Self {
-        Self { default_vpc, ..self }
+        Self {
+            default_vpc,
+            ..self
+        }
     }
 
     /// The subnet of actions on platform VPC whose put names none.
@@ -68,8 +73,8 @@ impl Endpoint {
         self.default_vpc
     }
 
-    /// Puts the place together. `base_url` replaces scheme and host, and the prefix too if it has a path; `platform`
-    /// unspecified means the default of site, region and version.
+    /// Puts the place together. `base_url` replaces scheme and host, and the prefix too if it has a
+    /// path; `platform` unspecified means the default of site, region and version.
     ///
     /// # Errors
     /// One sentence on a combination that does not exist.
@@ -130,9 +135,11 @@ impl Endpoint {
         }
     }
 
-    /// The URL of `path` (which begins with a slash) with its query: `platform` first where it exists, then `query`.
+    /// The URL of `path` (which begins with a slash) with its query: `platform` first where it
+    /// exists, then `query`.
     ///
-    /// Only path and query are parsed here: a whole URL would cost a tenth of the call's own instructions.
+    /// Only path and query are parsed here: a whole URL would cost a tenth of the call's own
+    /// instructions.
     #[must_use]
     pub fn url(&self, path: &str, platform: Platform, query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
@@ -318,10 +325,23 @@ mod tests {
             Platform::Unspecified,
         );
         assert!(gov.unwrap_err().contains("2.0"));
-        let classic = Endpoint::new(Site::Public, Region::Sg, ApiVersion::V21, None, Platform::Classic);
+        let classic = Endpoint::new(
+            Site::Public,
+            Region::Sg,
+            ApiVersion::V21,
+            None,
+            Platform::Classic,
+        );
         assert!(classic.unwrap_err().contains("VPC only"));
         let mut faults = Faults::new();
-        endpoint(Site::Fin, Region::Kr, ApiVersion::V21).platform(Platform::Classic.into(), &mut faults);
-        assert!(faults.into_result().unwrap_err().message.contains("site fin"));
+        endpoint(Site::Fin, Region::Kr, ApiVersion::V21)
+            .platform(Platform::Classic.into(), &mut faults);
+        assert!(
+            faults
+                .into_result()
+                .unwrap_err()
+                .message
+                .contains("site fin")
+        );
     }
 }

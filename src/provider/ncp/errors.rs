@@ -1,7 +1,9 @@
-//! Error answers of NCP: the code table first, the HTTP status second, unknown codes passed through.
+//! Error answers of NCP: the code table first, the HTTP status second, unknown codes passed
+//! through.
 //!
-//! NCP docs: compute-cloudfunctions (service codes 8xxxx), common-ncpapi and api-call-lgc-errorhandling (gateway codes of
-//! three digits), read 2026-10. "LIVE" rows were reported from real calls in 2026-09 and are not documented.
+//! NCP docs: compute-cloudfunctions (service codes 8xxxx), common-ncpapi and
+//! api-call-lgc-errorhandling (gateway codes of three digits), read 2026-10. "LIVE" rows were
+//! reported from real calls in 2026-09 and are not documented.
 
 use std::borrow::Cow;
 
@@ -18,7 +20,8 @@ use crate::provider::error_body::{self, Body};
 use crate::provider::status::{by_http_status, is_symbol};
 use crate::transport::server_failed;
 
-/// What the body of an error answer says; every shape seen on NCP APIs and on Apache OpenWhisk, which NCP runs, is read.
+/// What the body of an error answer says; every shape seen on NCP APIs and on Apache OpenWhisk,
+/// which NCP runs, is read.
 #[derive(Debug, Default)]
 struct Said {
     /// A code of the service or the gateway; never an id.
@@ -68,7 +71,10 @@ fn from_row((code, symbol, kind, sentence): Row, status: StatusCode, said: &Said
         Scope::Upstream
     };
     // The cloud's own symbol is the reason where it says one.
-    let reason = said.symbol.clone().map_or(Cow::Borrowed(symbol), Cow::Owned);
+    let reason = said
+        .symbol
+        .clone()
+        .map_or(Cow::Borrowed(symbol), Cow::Owned);
     Error::new(kind, reason, sentence)
         .component(if gateway {
             Component::Gateway
@@ -100,8 +106,8 @@ fn from_row((code, symbol, kind, sentence): Row, status: StatusCode, said: &Said
         })
 }
 
-/// A code that is in no table: the cloud's own symbol is the reason, else the code's number. A code that is a word is told
-/// as the upstream's code alone, as any word would make a reason of its own.
+/// A code that is in no table: the cloud's own symbol is the reason, else the code's number. A code
+/// that is a word is told as the upstream's code alone, as any word would make a reason of its own.
 fn from_status(status: StatusCode, said: &Said) -> Error {
     by_http_status(status).with(|facts| {
         let number = said
@@ -295,7 +301,11 @@ mod tests {
             ),
         ] {
             let error = of(status, body);
-            assert_eq!((error.kind, error.reason.as_ref()), (kind, reason), "{body}");
+            assert_eq!(
+                (error.kind, error.reason.as_ref()),
+                (kind, reason),
+                "{body}"
+            );
             assert_eq!(error.upstream_code.as_deref(), code, "{body}");
             assert!(error.message.contains(words), "{body}: {}", error.message);
         }
@@ -361,7 +371,11 @@ mod tests {
             (302, "", Kind::Internal, "UNEXPECTED_REDIRECT"),
         ] {
             let error = of(status, body);
-            assert_eq!((error.kind, error.reason.as_ref()), (kind, reason), "{body}");
+            assert_eq!(
+                (error.kind, error.reason.as_ref()),
+                (kind, reason),
+                "{body}"
+            );
             assert!(!error.message.contains('<'));
         }
     }

@@ -26,7 +26,8 @@ impl Ncp {
             .get(call, self.endpoint.url("/packages", platform, &[]))
             .await?;
         let items: Vec<wire::Package<'_>> = self.content(&response)?;
-        let (items, next_page_token) = page.take(items, |item| item.name.0.as_deref().unwrap_or_default());
+        let (items, next_page_token) =
+            page.take(items, |item| item.name.0.as_deref().unwrap_or_default());
         let packages = items
             .into_iter()
             .map(|item| Package {
@@ -62,7 +63,9 @@ impl Ncp {
             return Err(self.not_understood(&response, "neither a name nor a namespace"));
         }
         let found = package(found, name.as_str(), encoding, platform as i32)?;
-        Ok(GetPackageResponse { package: Some(found) })
+        Ok(GetPackageResponse {
+            package: Some(found),
+        })
     }
 
     pub(super) async fn save_package(
@@ -73,9 +76,18 @@ impl Ncp {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let name = rules::real_package(&request.package_name, &mut faults);
-        let encoding = rules::encoding(request.result_encoding, request.parameters.as_ref(), &mut faults);
+        let encoding = rules::encoding(
+            request.result_encoding,
+            request.parameters.as_ref(),
+            &mut faults,
+        );
         rules::description(&request.description, "description", &mut faults);
-        let parameters = json::object_text(request.parameters, "parameters", PARAMETERS_MAX, &mut faults);
+        let parameters = json::object_text(
+            request.parameters,
+            "parameters",
+            PARAMETERS_MAX,
+            &mut faults,
+        );
         faults.into_result()?;
         let name = rules::checked(name)?;
         let parameters = parameters
@@ -90,8 +102,15 @@ impl Ncp {
             .put(call, url.clone(), url, super::to_body(&body)?)
             .await
             .map_err(|error| error.resource("package", name.as_str()))?;
-        let made = package(self.content(&response)?, name.as_str(), encoding, platform as i32)?;
-        Ok(PutPackageResponse { package: Some(made) })
+        let made = package(
+            self.content(&response)?,
+            name.as_str(),
+            encoding,
+            platform as i32,
+        )?;
+        Ok(PutPackageResponse {
+            package: Some(made),
+        })
     }
 
     pub(super) async fn remove_package(
@@ -117,7 +136,12 @@ fn path(name: &NcpPackage) -> String {
 }
 
 /// `name` and `platform` stand in for what the answer leaves out.
-fn package(found: wire::Package<'_>, name: &str, encoding: JsonEncoding, platform: i32) -> Result<Package> {
+fn package(
+    found: wire::Package<'_>,
+    name: &str,
+    encoding: JsonEncoding,
+    platform: i32,
+) -> Result<Package> {
     if !name.is_empty() {
         about("package", found.name.0.as_deref().unwrap_or_default(), name)?;
     }

@@ -1,7 +1,7 @@
 //! Asking for an activation again until it has ended.
 //!
-//! The record of a run appears 30–40 s after its end (LIVE, 2026-09), and a run may take 300 s: until then not-found
-//! means "not yet", and a failed look is only a failed look.
+//! The record of a run appears 30–40 s after its end (LIVE, 2026-09), and a run may take 300 s:
+//! until then not-found means "not yet", and a failed look is only a failed look.
 
 use std::time::Duration;
 
@@ -16,16 +16,19 @@ use crate::proto::*;
 use crate::provider::Observer;
 use crate::provider::pauses::{Pauses, not_over_yet};
 
-/// The longest run (300 s) and the longest lag of its record (40 s), with some room: after that, not-found is true.
+/// The longest run (300 s) and the longest lag of its record (40 s), with some room: after that,
+/// not-found is true.
 const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(360);
 
-/// One look at a record is given up after this: a record is read in milliseconds, and another look may fare better.
+/// One look at a record is given up after this: a record is read in milliseconds, and another look
+/// may fare better.
 const LOOK: Duration = Duration::from_secs(15);
 
 /// Which record: the action, the run's id, the platform, and the encoding of its result.
 pub(super) type Record<'a> = (&'a ActionName, &'a NcpActivationId, Platform, JsonEncoding);
 
-/// Looks until the run has ended or `ends` has come; then answers what is known, which may be `started` still.
+/// Looks until the run has ended or `ends` has come; then answers what is known, which may be
+/// `started` still.
 pub(super) async fn until_ended(
     ncp: &Ncp,
     call: &mut Call,
@@ -35,7 +38,10 @@ pub(super) async fn until_ended(
 ) -> Result<Activation> {
     let (mut pauses, mut asked) = (Pauses::new(), Duration::ZERO);
     loop {
-        let (now, pause) = (Instant::now(), pauses.next().max(std::mem::take(&mut asked)));
+        let (now, pause) = (
+            Instant::now(),
+            pauses.next().max(std::mem::take(&mut asked)),
+        );
         let next = now + pause;
         if next >= ends {
             sleep_until(ends).await;
@@ -44,14 +50,17 @@ pub(super) async fn until_ended(
         call.pauses(Why::Poll, now, pause);
         sleep_until(next).await;
         let look = timeout_at(ends, ncp.read_record(call, record, Some(LOOK)));
-        let Ok(look) = look.await else { return Ok(started) };
+        let Ok(look) = look.await else {
+            return Ok(started);
+        };
         match look {
             Ok(activation) if ended(&activation) => return Ok(activation),
             Ok(_) => {}
             Err(error) if not_yet(&error) => {}
             Err(error) if error.transient => asked = error.retry_after.unwrap_or_default(),
             Err(error) if error.kind == Kind::DeadlineExceeded => return Ok(started),
-            // The run was started and its id is known: that is the truth, and worth more than this look's failure.
+            // The run was started and its id is known: that is the truth, and worth more than this
+            // look's failure.
             Err(error) => {
                 started.status_text = format!("started; its record cannot be read: {error}");
                 return Ok(started);
@@ -60,7 +69,8 @@ pub(super) async fn until_ended(
     }
 }
 
-/// Reports each change of what is known, until the run has ended, the caller has gone, or its time is over.
+/// Reports each change of what is known, until the run has ended, the caller has gone, or its time
+/// is over.
 pub(super) async fn watch(
     ncp: &Ncp,
     call: &mut Call,
@@ -101,8 +111,8 @@ pub(super) async fn watch(
     }
 }
 
-/// NCP shows a record only after the end: until then the run counts as running, as the API says, and the text tells the
-/// doubt.
+/// NCP shows a record only after the end: until then the run counts as running, as the API says,
+/// and the text tells the doubt.
 fn unseen(id: &str, action: &ActionName) -> Activation {
     Activation {
         activation_id: id.to_owned(),
@@ -122,5 +132,6 @@ fn ended(activation: &Activation) -> bool {
 }
 
 fn not_yet(error: &Error) -> bool {
-    error.kind == Kind::NotFound && matches!(error.upstream_code.as_deref(), Some("80322" | "80518"))
+    error.kind == Kind::NotFound
+        && matches!(error.upstream_code.as_deref(), Some("80322" | "80518"))
 }

@@ -17,9 +17,10 @@ impl Form for Activations {
     }
 }
 
-/// Judges an answer that may be an activation. Apache OpenWhisk, which NCP runs, answers 502 and 500 when a function failed,
-/// with the activation as the body; NCP documents no such status (INFERRED). A run that happened must never lead to a
-/// second one, so an activation with an outcome is taken whatever its status.
+/// Judges an answer that may be an activation. Apache OpenWhisk, which NCP runs, answers 502 and
+/// 500 when a function failed, with the activation as the body; NCP documents no such status
+/// (INFERRED). A run that happened must never lead to a second one, so an activation with an
+/// outcome is taken whatever its status.
 pub(super) fn judge(response: &Response, now: SystemTime) -> Result<()> {
     let Err(error) = auth::judge(response, now) else {
         return Ok(());

@@ -11,8 +11,9 @@ pub(super) use crate::provider::checks::{checked, encoding, millis, spell};
 pub(super) const DESCRIPTION_MAX: usize = 3000;
 /// Largest parameters and arguments, in bytes of JSON.
 pub(super) const PARAMETERS_MAX: usize = 1 << 20;
-/// Largest source text, in bytes, counted together with the name of the entry function: 48 MB. Stated by the API v3
-/// documents (type-actioncode, read 2026-11); INFERRED for 2.1 and 2.0, which run the same engine.
+/// Largest source text, in bytes, counted together with the name of the entry function: 48 MB.
+/// Stated by the API v3 documents (type-actioncode, read 2026-11); INFERRED for 2.1 and 2.0, which
+/// run the same engine.
 pub(super) const SOURCE_MAX: usize = 48 << 20;
 /// Largest archive, in bytes before base64: 38 MB. The same source, and INFERRED in the same way.
 pub(super) const ARCHIVE_MAX: usize = 38 << 20;

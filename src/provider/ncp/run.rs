@@ -1,7 +1,8 @@
 //! Runs (NCP docs: postaction).
 //!
-//! A run call is held by the cloud for at most 60 s; when the run takes longer the answer is only an id. "Only an id" is
-//! RUNNING, never success; while the caller's wait lasts the record is asked for ([`super::poll`]).
+//! A run call is held by the cloud for at most 60 s; when the run takes longer the answer is only
+//! an id. "Only an id" is RUNNING, never success; while the caller's wait lasts the record is asked
+//! for ([`super::poll`]).
 
 use std::time::{Duration, SystemTime};
 
@@ -39,7 +40,8 @@ struct Asked {
     idempotent: bool,
 }
 
-/// A run's form. It differs from others in two things: any status may stand over an activation; and the hold that stands in its URL shrinks with the time that is left.
+/// A run's form. It differs from others in two things: any status may stand over an activation; and
+/// the hold that stands in its URL shrinks with the time that is left.
 struct Run<'a> {
     ncp: &'a Ncp,
     path: String,
@@ -53,9 +55,17 @@ struct Run<'a> {
 }
 
 impl Ncp {
-    pub(super) async fn run(&self, call: &mut Call, request: InvokeRequest) -> Result<InvokeResponse> {
+    pub(super) async fn run(
+        &self,
+        call: &mut Call,
+        request: InvokeRequest,
+    ) -> Result<InvokeResponse> {
         let mut faults = Faults::new();
-        let encoding = rules::encoding(request.result_encoding, request.arguments.as_ref(), &mut faults);
+        let encoding = rules::encoding(
+            request.result_encoding,
+            request.arguments.as_ref(),
+            &mut faults,
+        );
         let wait = match &request.wait {
             None => Some(self.wait),
             Some(wait) => {
@@ -86,7 +96,9 @@ impl Ncp {
             arguments,
             idempotent: request.idempotent,
         };
-        let activation = self.start(call, &asked, rules::checked(wait)?, encoding).await?;
+        let activation = self
+            .start(call, &asked, rules::checked(wait)?, encoding)
+            .await?;
         Ok(InvokeResponse {
             activation: Some(activation),
         })
@@ -129,7 +141,8 @@ impl Ncp {
         told
     }
 
-    /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known then.
+    /// Starts a run, waits as long as `wait` and the deadline allow, and answers what is known
+    /// then.
     async fn begin(
         &self,
         call: &mut Call,
@@ -186,8 +199,9 @@ impl Ncp {
 }
 
 impl Run<'_> {
-    /// How long the cloud shall hold the call, of a caller who waits for so long and has so much time left: no longer than
-    /// the cloud and `timeouts.attempt` allow, and short enough for the answer to arrive in time.
+    /// How long the cloud shall hold the call, of a caller who waits for so long and has so much
+    /// time left: no longer than the cloud and `timeouts.attempt` allow, and short enough for the
+    /// answer to arrive in time.
     fn hold(&self, wait: Duration, left: Duration) -> Duration {
         let attempt = self.ncp.transport.attempt_timeout();
         wait.min(Duration::from_millis(WAIT_MAX_MS))

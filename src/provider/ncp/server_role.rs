@@ -1,7 +1,8 @@
 //! Keys of the role that a server of NAVER Cloud has, from its metadata service.
 //!
-//! NCP docs: compute-vmetadata and compute-vmetadata-roledata; names of the fields from the four official SDKs (read
-//! 2026-10). A server may be set to take sessions alone, which the SDKs do not open, so they are tried first.
+//! NCP docs: compute-vmetadata and compute-vmetadata-roledata; names of the fields from the four
+//! official SDKs (read 2026-10). A server may be set to take sessions alone, which the SDKs do not
+//! open, so they are tried first.
 
 use async_trait::async_trait;
 use http::{HeaderName, StatusCode};
@@ -60,8 +61,11 @@ impl Issuer for ServerRole {
             .filter(|role| plain(role))
             .ok_or_else(|| refused("the metadata service names no role"))?;
         let page = self.page(&format!("{ROLES}/{role}")).await?;
-        decode(&page.body, page.date)
-            .map_err(|why| refused(&format!("the metadata service's answer cannot be used: {why}")))
+        decode(&page.body, page.date).map_err(|why| {
+            refused(&format!(
+                "the metadata service's answer cannot be used: {why}"
+            ))
+        })
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,7 @@
 //! Signature v2: HMAC-SHA256 over method, request target, timestamp and access key.
 //!
-//! NCP docs: common-ncpapi ("signature v2"). The body and the headers are not signed. The request target is signed
-//! exactly as it is sent: not sorted, not decoded, not encoded again.
+//! NCP docs: common-ncpapi ("signature v2"). The body and the headers are not signed. The request
+//! target is signed exactly as it is sent: not sorted, not decoded, not encoded again.
 
 use std::fmt;
 
@@ -12,7 +12,8 @@ use sha2::Sha256;
 
 use crate::credentials::KeyPair;
 
-/// One credential, its HMAC already keyed: signing costs no key schedule, and the secret is not read again.
+/// One credential, its HMAC already keyed: signing costs no key schedule, and the secret is not
+/// read again.
 #[derive(Clone)]
 pub struct Signer {
     access_key: String,
@@ -25,8 +26,8 @@ impl Signer {
     /// # Errors
     /// Never for a real key; HMAC takes any length.
     pub fn new(keys: &KeyPair) -> Result<Self, String> {
-        let mac =
-            Hmac::new_from_slice(keys.secret_key.reveal().as_bytes()).map_err(|fault| fault.to_string())?;
+        let mac = Hmac::new_from_slice(keys.secret_key.reveal().as_bytes())
+            .map_err(|fault| fault.to_string())?;
         Ok(Self {
             access_key: keys.access_key.clone(),
             mac,
@@ -45,8 +46,8 @@ impl Signer {
         format!("{method} {target}\n{timestamp}\n{}", self.access_key)
     }
 
-    /// The signature of one request. `method` in capitals, `target` the path and query as sent, `timestamp` the very
-    /// header value: milliseconds since the Unix epoch.
+    /// The signature of one request. `method` in capitals, `target` the path and query as sent,
+    /// `timestamp` the very header value: milliseconds since the Unix epoch.
     #[must_use]
     pub fn sign(&self, method: &str, target: &str, timestamp: &str) -> String {
         let mut mac = self.mac.clone();

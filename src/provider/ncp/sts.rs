@@ -1,7 +1,8 @@
 //! Temporary keys of a Sub Account, from NAVER Cloud's token service.
 //!
-//! NCP docs: management-sts-creatests (read 2026-10). The request is signed with the Sub Account's own key, which is used
-//! for nothing else; the temporary pair goes into the same three headers, there is no third part.
+//! NCP docs: management-sts-creatests (read 2026-10). The request is signed with the Sub Account's
+//! own key, which is used for nothing else; the temporary pair goes into the same three headers,
+//! there is no third part.
 
 use std::time::Duration;
 
@@ -58,7 +59,8 @@ impl Issuer for Sts {
         })?;
         let mut url = self.url.clone();
         url.set_path("/api/v1/credentials");
-        // The table says Integer and the example shows a text; a number is what the table's type means.
+        // The table says Integer and the example shows a text; a number is what the table's type
+        // means.
         let body = to_body(&json!({ "durationSec": self.duration.as_secs() }))?;
         let request = Request {
             method: Method::POST,

@@ -1,7 +1,7 @@
 //! Times of both generations ↔ protobuf timestamps.
 //!
-//! 2.1: epoch milliseconds. 2.0: `yyyy-MM-ddTHH:mm:ss` in the region's local time (NCP docs: compute-cloudfunctions
-//! getactionactiviation, read 2026-10).
+//! 2.1: epoch milliseconds. 2.0: `yyyy-MM-ddTHH:mm:ss` in the region's local time (NCP docs:
+//! compute-cloudfunctions getactionactiviation, read 2026-10).
 
 use prost_types::Timestamp;
 use time::macros::format_description;
@@ -59,8 +59,9 @@ mod tests {
             (Region::Kr, "2024-04-26T14:57:00"),
             (Region::Sg, "2024-04-26T13:57:00"),
         ] {
-            let place =
-                |version| Endpoint::new(Site::Public, region, version, None, Platform::Unspecified).unwrap();
+            let place = |version| {
+                Endpoint::new(Site::Public, region, version, None, Platform::Unspecified).unwrap()
+            };
             let moment = Timestamp {
                 seconds: 1_714_111_020,
                 nanos: 170_000_000,
@@ -71,7 +72,8 @@ mod tests {
                 query_value(&moment, &place(ApiVersion::V21)).unwrap(),
                 "1714111020170"
             );
-            let read = |json: &str| lenient::quietly::<Timestamp>(json.as_bytes(), clock(&old)).unwrap();
+            let read =
+                |json: &str| lenient::quietly::<Timestamp>(json.as_bytes(), clock(&old)).unwrap();
             assert_eq!(read(&format!("{local:?}")).seconds, moment.seconds);
             assert_eq!(read("\"2024-04-26T05:57:00Z\"").seconds, moment.seconds);
             assert_eq!(read("1714111020170"), moment);

@@ -1,4 +1,5 @@
-//! Tries a key on NAVER Cloud: the list of packages is read, which changes nothing and costs nothing.
+//! Tries a key on NAVER Cloud: the list of packages is read, which changes nothing and costs
+//! nothing.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! Triggers (NCP docs: gettriggerlist, gettrigger, puttrigger, deletetrigger, posttrigger, posttriggerlinkaction,
-//! deletetriggerlinkaction, gettriggeractivationlist, gettriggeractivationdetail).
+//! Triggers (NCP docs: gettriggerlist, gettrigger, puttrigger, deletetrigger, posttrigger,
+//! posttriggerlinkaction, deletetriggerlinkaction, gettriggeractivationlist,
+//! gettriggeractivationdetail).
 
 use bytes::Bytes;
 use http::Method;
@@ -60,7 +61,10 @@ impl Ncp {
         faults.into_result()?;
         let name = rules::checked(name)?;
         let url = self.endpoint.url(&path(&name), platform, &[]);
-        let response = self.get(call, url).await.map_err(|error| named(error, &name))?;
+        let response = self
+            .get(call, url)
+            .await
+            .map_err(|error| named(error, &name))?;
         Ok(GetTriggerResponse {
             trigger: Some(self.read_trigger(&response, &name, encoding)?),
         })
@@ -75,11 +79,17 @@ impl Ncp {
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
         let sent = request.trigger.unwrap_or_default();
-        let encoding = rules::encoding(request.result_encoding, sent.parameters.as_ref(), &mut faults);
+        let encoding = rules::encoding(
+            request.result_encoding,
+            sent.parameters.as_ref(),
+            &mut faults,
+        );
         let put = trigger_put::Put::check(sent, &request.trigger_name, &self.endpoint, &mut faults);
         faults.into_result()?;
         let (name, put) = (rules::checked(name)?, rules::checked(put)?);
-        let url = self.endpoint.url(&path(&name), platform, &[("type", put.kind())]);
+        let url = self
+            .endpoint
+            .url(&path(&name), platform, &[("type", put.kind())]);
         let look = self.endpoint.url(&path(&name), platform, &[]);
         let response = self
             .put(call, url, look, put.body(&self.endpoint)?)
@@ -115,7 +125,8 @@ impl Ncp {
         let mut faults = Faults::new();
         let platform = self.endpoint.platform(request.platform, &mut faults);
         let name = NcpName::parse(&request.trigger_name, "trigger_name", &mut faults);
-        let arguments = json::object_text(request.arguments, "arguments", PARAMETERS_MAX, &mut faults);
+        let arguments =
+            json::object_text(request.arguments, "arguments", PARAMETERS_MAX, &mut faults);
         faults.into_result()?;
         let name = rules::checked(name)?;
         let url = self.endpoint.url(&path(&name), platform, &[]);
@@ -126,7 +137,11 @@ impl Ncp {
             .await
             .map_err(|error| named(error, &name))?;
         let fired = self.run_content(&response)?;
-        let id = fired.activation_id.0.as_deref().and_then(NcpActivationId::read);
+        let id = fired
+            .activation_id
+            .0
+            .as_deref()
+            .and_then(NcpActivationId::read);
         let id = id.ok_or_else(|| self.not_understood(&response, "no usable activation id"))?;
         Ok(FireTriggerResponse {
             activation_id: id.to_string(),
@@ -138,7 +153,11 @@ impl Ncp {
         call: &mut Call,
         request: LinkActionRequest,
     ) -> Result<LinkActionResponse> {
-        let wanted = (request.trigger_name, request.package_name, request.action_name);
+        let wanted = (
+            request.trigger_name,
+            request.package_name,
+            request.action_name,
+        );
         let (request, name) = self.link_request(Method::POST, request.platform, &wanted)?;
         let response = self
             .send(call, request)
@@ -156,7 +175,11 @@ impl Ncp {
         call: &mut Call,
         request: UnlinkActionRequest,
     ) -> Result<UnlinkActionResponse> {
-        let wanted = (request.trigger_name, request.package_name, request.action_name);
+        let wanted = (
+            request.trigger_name,
+            request.package_name,
+            request.action_name,
+        );
         let (request, name) = self.link_request(Method::DELETE, request.platform, &wanted)?;
         self.deleted(call, request)
             .await
@@ -208,7 +231,9 @@ impl Ncp {
         let response = self
             .send_as(call, &request, &Activations)
             .await
-            .map_err(|error| super::activation::not_yet(error).resource("activation", id.as_str()))?;
+            .map_err(|error| {
+                super::activation::not_yet(error).resource("activation", id.as_str())
+            })?;
         let mut activation = self.activation_of(&response, encoding)?;
         of_run(&mut activation, &id)?;
         Ok(GetTriggerActivationResponse {
@@ -234,7 +259,12 @@ impl Ncp {
         faults.into_result()?;
         let (name, window) = (rules::checked(name)?, rules::checked(window)?);
         let (items, next_page_token, total_count) = self
-            .page_of_records(call, &format!("{}/activations", path(&name)), platform, &window)
+            .page_of_records(
+                call,
+                &format!("{}/activations", path(&name)),
+                platform,
+                &window,
+            )
             .await
             .map_err(|error| named(error, &name))?;
         let activations = items
@@ -248,7 +278,12 @@ impl Ncp {
         })
     }
 
-    fn read_trigger(&self, response: &Response, name: &NcpName, encoding: JsonEncoding) -> Result<Trigger> {
+    fn read_trigger(
+        &self,
+        response: &Response,
+        name: &NcpName,
+        encoding: JsonEncoding,
+    ) -> Result<Trigger> {
         let mut found: trigger_read::Trigger<'_> = self.content(response)?;
         if !found.is_named() {
             return Err(self.not_understood(response, "neither a name nor a type"));

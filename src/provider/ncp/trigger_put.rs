@@ -1,7 +1,8 @@
-//! The rules and bodies of a trigger put, one source a trigger type (NCP docs: puttrigger of both generations).
+//! The rules and bodies of a trigger put, one source a trigger type (NCP docs: puttrigger of both
+//! generations).
 //!
-//! 2.1 takes the fields flat, 2.0 wraps them in `trigger` with the API Gateway link beside it; GitHub's key is
-//! `credential` with `productName` in 2.1, `credentials` with `productId` in 2.0.
+//! 2.1 takes the fields flat, 2.0 wraps them in `trigger` with the API Gateway link beside it;
+//! GitHub's key is `credential` with `productName` in 2.1, `credentials` with `productId` in 2.0.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -50,14 +51,24 @@ struct Wrapped<'a> {
 
 impl Put {
     /// Checks every documented rule; faults are named `trigger.…`.
-    pub(super) fn check(trigger: Trigger, name: &str, place: &Endpoint, faults: &mut Faults) -> Option<Self> {
+    pub(super) fn check(
+        trigger: Trigger,
+        name: &str,
+        place: &Endpoint,
+        faults: &mut Faults,
+    ) -> Option<Self> {
         faults.require(
             trigger.name.is_empty() || trigger.name == name,
             "trigger.name",
             || "differs from trigger_name; leave it out.",
         );
         rules::description(&trigger.description, "trigger.description", faults);
-        let parameters = object_text(trigger.parameters, "trigger.parameters", PARAMETERS_MAX, faults);
+        let parameters = object_text(
+            trigger.parameters,
+            "trigger.parameters",
+            PARAMETERS_MAX,
+            faults,
+        );
         let Some(source) = trigger.source else {
             faults.add(
                 "trigger.source",
@@ -72,9 +83,13 @@ impl Put {
                 ("github", fields, link)
             }
             Source::Insight(source) => ("insight", insight(source, faults), None),
-            Source::ObjectStorage(source) => ("object_storage", object_storage(source, faults), None),
+            Source::ObjectStorage(source) => {
+                ("object_storage", object_storage(source, faults), None)
+            }
             Source::SourceCommit(source) => ("source_commit", source_commit(source, faults), None),
-            Source::SecretManager(source) => ("secret_manager", secret_manager(source, faults), None),
+            Source::SecretManager(source) => {
+                ("secret_manager", secret_manager(source, faults), None)
+            }
         };
         check_place(kind, place, faults);
         Some(Self {
@@ -131,7 +146,11 @@ fn check_place(kind: &str, place: &Endpoint, faults: &mut Faults) {
         );
     }
     if kind == "source_commit" {
-        faults.require(place.region == Region::Kr, &field, || "exists in region kr only.");
+        faults.require(
+            place.region == Region::Kr,
+            &field,
+            || "exists in region kr only.",
+        );
     }
 }
 
@@ -161,7 +180,11 @@ fn github(
         required(&link.api_name, "trigger.github.link.api_name", faults);
         required(&link.stage_name, "trigger.github.link.stage_name", faults);
         let (key, value, field) = if old {
-            ("productId", link.product_id, "trigger.github.link.product_id")
+            (
+                "productId",
+                link.product_id,
+                "trigger.github.link.product_id",
+            )
         } else {
             (
                 "productName",
@@ -176,7 +199,10 @@ fn github(
         "username": source.username, "accessToken": source.access_token, "repository": source.repository,
     });
     let key = if old { "credentials" } else { "credential" };
-    (object(json!({ key: credential, "events": source.events })), link)
+    (
+        object(json!({ key: credential, "events": source.events })),
+        link,
+    )
 }
 
 fn insight(source: InsightSource, faults: &mut Faults) -> Map<String, Tree> {
@@ -196,7 +222,10 @@ fn insight(source: InsightSource, faults: &mut Faults) -> Map<String, Tree> {
                 .map(|millis| millis / 60_000)
                 .filter(|minutes| REMINDER_MINUTES.contains(minutes));
             faults.require(minutes.is_some(), &field("reminder_time"), || {
-                format!("is {}; it must be 5 to 720 whole minutes.", rules::spell(time))
+                format!(
+                    "is {}; it must be 5 to 720 whole minutes.",
+                    rules::spell(time)
+                )
             });
             document.insert("reminderTime".to_owned(), minutes.into());
         }
@@ -209,13 +238,16 @@ fn object_storage(source: ObjectStorageSource, faults: &mut Faults) -> Map<Strin
     let links = source.object_storage_link;
     some(&links, "trigger.object_storage.object_storage_link", faults);
     for (index, link) in links.iter().enumerate() {
-        let field = |name: &str| format!("trigger.object_storage.object_storage_link[{index}].{name}");
+        let field =
+            |name: &str| format!("trigger.object_storage.object_storage_link[{index}].{name}");
         required(&link.bucket_name, &field("bucket_name"), faults);
         required(&link.event_rule_name, &field("event_rule_name"), faults);
     }
     let links: Vec<_> = links
         .into_iter()
-        .map(|link| json!({ "bucketName": link.bucket_name, "eventRuleName": link.event_rule_name }))
+        .map(
+            |link| json!({ "bucketName": link.bucket_name, "eventRuleName": link.event_rule_name }),
+        )
         .collect();
     object(json!({ "objectStorageLink": links }))
 }
@@ -224,15 +256,17 @@ fn source_commit(source: SourceCommitSource, faults: &mut Faults) -> Map<String,
     let links = source.source_commit_link;
     some(&links, "trigger.source_commit.source_commit_link", faults);
     for (index, link) in links.iter().enumerate() {
-        let field = |name: &str| format!("trigger.source_commit.source_commit_link[{index}].{name}");
+        let field =
+            |name: &str| format!("trigger.source_commit.source_commit_link[{index}].{name}");
         required(&link.repository_name, &field("repository_name"), faults);
         required(&link.webhook_name, &field("webhook_name"), faults);
     }
     let links: Vec<_> = links
         .into_iter()
         .map(|link| {
-            let mut document =
-                object(json!({ "repositoryName": link.repository_name, "webhookName": link.webhook_name }));
+            let mut document = object(
+                json!({ "repositoryName": link.repository_name, "webhookName": link.webhook_name }),
+            );
             if let Some(enable) = link.enable {
                 document.insert("enable".to_owned(), enable.into());
             }

@@ -1,7 +1,9 @@
-//! A trigger's document in our words, read as tolerantly as its two generations and their examples demand.
+//! A trigger's document in our words, read as tolerantly as its two generations and their examples
+//! demand.
 //!
-//! `type` or `triggerType` in any case; what fires it flat, under `trigger`, or in `execOption`, an object or an array of
-//! key and value; GitHub data under `credential` or `credentials`, or flat. A GitHub token is never taken over.
+//! `type` or `triggerType` in any case; what fires it flat, under `trigger`, or in `execOption`, an
+//! object or an array of key and value; GitHub data under `credential` or `credentials`, or flat. A
+//! GitHub token is never taken over.
 
 use serde_json::{Map, Value as Tree};
 
@@ -9,8 +11,8 @@ use super::wire::Parameters;
 use crate::proto::trigger::Source;
 use crate::proto::{
     ApiGatewayLink, CronSource, GithubSource, InsightLink, InsightSource, ObjectStorageLink,
-    ObjectStorageSource, SecretManagerLink, SecretManagerSource, SourceCommitLink, SourceCommitSource,
-    TriggerAction, TriggerSummary,
+    ObjectStorageSource, SecretManagerLink, SecretManagerSource, SourceCommitLink,
+    SourceCommitSource, TriggerAction, TriggerSummary,
 };
 use crate::provider::lenient::{
     self, Clock, Flag, List, Member, Minutes, NotJson, Notes, Place, Words, object,
@@ -143,10 +145,16 @@ impl Trigger<'_> {
 }
 
 /// Everything but the parameters.
-pub(super) fn read(mut found: Trigger<'_>, name: &str, metrics: &TargetMetrics) -> crate::proto::Trigger {
+pub(super) fn read(
+    mut found: Trigger<'_>,
+    name: &str,
+    metrics: &TargetMetrics,
+) -> crate::proto::Trigger {
     take_options(&mut found, metrics);
     let kind = found.trigger_type.0.as_ref().or(found.kind.0.as_ref());
-    let type_text = kind.map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
+    let type_text = kind
+        .map(|kind| kind.to_ascii_lowercase())
+        .unwrap_or_default();
     let source = source(&found, &type_text);
     let actions = super::wire::either(found.actions, found.action);
     crate::proto::Trigger {
@@ -178,7 +186,8 @@ fn take_options(found: &mut Trigger<'_>, metrics: &TargetMetrics) {
         .into_iter()
         .for_each(|option| collect(option, &mut members));
     let text = Tree::Object(members).to_string();
-    let option: Option<Trigger<'_>> = lenient::welcome(text.as_bytes(), "execOption", Clock::UTC, metrics);
+    let option: Option<Trigger<'_>> =
+        lenient::welcome(text.as_bytes(), "execOption", Clock::UTC, metrics);
     let Some(option) = option else { return };
     let words = |ours: &mut Words, theirs: Words| ours.0 = ours.0.take().or(theirs.0);
     words(&mut found.cron_option, option.cron_option);
@@ -216,8 +225,10 @@ fn collect(option: Tree, members: &mut Map<String, Tree>) {
         Tree::Array(list) => list.into_iter().for_each(|entry| collect(entry, members)),
         Tree::Object(mut pair) => {
             let value = pair.remove("value").unwrap_or_default();
-            let holds_pairs =
-                is_pair(&value) || value.as_array().is_some_and(|list| list.iter().any(is_pair));
+            let holds_pairs = is_pair(&value)
+                || value
+                    .as_array()
+                    .is_some_and(|list| list.iter().any(is_pair));
             match pair.remove("key") {
                 _ if holds_pairs => collect(value, members),
                 Some(Tree::String(key)) if key != "accessToken" => drop(members.insert(key, value)),
@@ -231,7 +242,11 @@ fn collect(option: Tree, members: &mut Map<String, Tree>) {
 fn source(found: &Trigger<'_>, kind: &str) -> Option<Source> {
     match kind {
         "cron" => Some(Source::Cron(CronSource {
-            cron_option: found.cron_option.0.clone().or_else(|| found.cron.0.clone())?,
+            cron_option: found
+                .cron_option
+                .0
+                .clone()
+                .or_else(|| found.cron.0.clone())?,
         })),
         "github" => Some(Source::Github(github(found))),
         "insight" => Some(Source::Insight(InsightSource {

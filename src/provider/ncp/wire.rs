@@ -1,8 +1,9 @@
-//! The REST documents' shapes, read as tolerantly as the documents' quirks demand and written exactly.
+//! The REST documents' shapes, read as tolerantly as the documents' quirks demand and written
+//! exactly.
 //!
-//! Quirks (NCP docs, all read 2026-10): `action` or `actions`; `vpc` object or array; numbers as strings; times as
-//! milliseconds (2.1) or local-time text (2.0); `response` and `result` called String but objects; fields null or absent.
-//! Unknown fields are ignored.
+//! Quirks (NCP docs, all read 2026-10): `action` or `actions`; `vpc` object or array; numbers as
+//! strings; times as milliseconds (2.1) or local-time text (2.0); `response` and `result` called
+//! String but objects; fields null or absent. Unknown fields are ignored.
 
 use std::borrow::Cow;
 
@@ -165,8 +166,8 @@ pub(super) fn either<T>(first: Vec<T>, second: Vec<T>) -> Vec<T> {
 }
 
 impl Activation<'_> {
-    /// How long a cold start took: Apache OpenWhisk, which NCP runs, notes `initTime` in milliseconds among an
-    /// activation's annotations, and only then (INFERRED for NCP).
+    /// How long a cold start took: Apache OpenWhisk, which NCP runs, notes `initTime` in
+    /// milliseconds among an activation's annotations, and only then (INFERRED for NCP).
     pub(super) fn init_duration(&self) -> Option<Duration> {
         let annotations: Vec<Annotation<'_>> =
             lenient::quietly(self.annotations?.get().as_bytes(), Clock::UTC)?;
@@ -214,7 +215,8 @@ impl<'a> Member<'a> for ActionItem {
     }
 }
 
-/// An object is read in the same pass as what it stands in: a result may be large, and this is the path of every call.
+/// An object is read in the same pass as what it stands in: a result may be large, and this is the
+/// path of every call.
 impl<'a, 'document: 'a> Member<'document> for Answered<'a> {
     fn read(place: &mut Place<'document>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
         if place.next() == Some(b'{') {

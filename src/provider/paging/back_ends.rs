@@ -1,5 +1,5 @@
-//! Back ends of every kind behind a list: what they do with marker and size, and what they say of the list. One table for
-//! all tests of lists, here and at the gRPC seam.
+//! Back ends of every kind behind a list: what they do with marker and size, and what they say of
+//! the list. One table for all tests of lists, here and at the gRPC seam.
 
 /// What a back end does with marker and size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +63,15 @@ impl Cut {
         Self::OwnPagesOfTwo,
     ];
 
-    /// A page number says no offset: a back end that begins pages elsewhere is none of numbered pages.
+    /// A page number says no offset: a back end that begins pages elsewhere is none of numbered
+    /// pages.
     pub fn fits_numbers(self) -> bool {
         !matches!(
             self,
-            Self::IgnoresSize | Self::OneMoreThanAsked | Self::RepeatsTheLastItem | Self::OwnPagesOfTwo
+            Self::IgnoresSize
+                | Self::OneMoreThanAsked
+                | Self::RepeatsTheLastItem
+                | Self::OwnPagesOfTwo
         )
     }
 }
@@ -97,8 +101,8 @@ impl BackEnd {
         })
     }
 
-    /// By the documents a short page that names neither a next one nor a total is the last one, so that whoever cuts so
-    /// and says no more has ended the list.
+    /// By the documents a short page that names neither a next one nor a total is the last one, so
+    /// that whoever cuts so and says no more has ended the list.
     pub fn ends_early(&self) -> bool {
         self.cut == Cut::OwnPagesOfTwo
             && match self.total {

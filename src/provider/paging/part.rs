@@ -1,9 +1,9 @@
 //! Pages that the upstream cuts itself, for lists that are too long to be read whole.
 //!
-//! The upstream is not believed. A token remembers the first item of the list and the last one given: a later page that
-//! holds the first one shows that the upstream ignores the marker, and what lies before the last one given is a
-//! repetition. Where the upstream's signs of a next page contradict each other, the next page is looked at before a token
-//! is given.
+//! The upstream is not believed. A token remembers the first item of the list and the last one
+//! given: a later page that holds the first one shows that the upstream ignores the marker, and
+//! what lies before the last one given is a repetition. Where the upstream's signs of a next page
+//! contradict each other, the next page is looked at before a token is given.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -17,8 +17,8 @@ use crate::error::Result;
 pub(in crate::provider) struct Paging {
     /// What the first page is called: the offset 0, or the page number 1.
     pub(in crate::provider) first: i64,
-    /// True: pages are numbered. False: they are called by the offset of their first item, or by the upstream's own
-    /// next marker.
+    /// True: pages are numbered. False: they are called by the offset of their first item, or by
+    /// the upstream's own next marker.
     pub(in crate::provider) numbered: bool,
     /// Most items that may be asked for in a page.
     pub(in crate::provider) max: usize,
@@ -41,7 +41,8 @@ pub(in crate::provider) struct Position {
 /// Most empty pages in a row that name a next one and are believed.
 const EMPTY_MAX: usize = 4;
 
-/// A page while it is read: [`ask`](Self::ask), then [`take`](Self::take), until nothing more is to be asked.
+/// A page while it is read: [`ask`](Self::ask), then [`take`](Self::take), until nothing more is to
+/// be asked.
 #[derive(Debug)]
 pub(in crate::provider) struct ListPart<T> {
     paging: Paging,
@@ -129,7 +130,8 @@ impl<T> ListPart<T> {
         }
     }
 
-    /// What to ask the upstream for, as marker (or page number) and size; none when the page is complete.
+    /// What to ask the upstream for, as marker (or page number) and size; none when the page is
+    /// complete.
     pub(in crate::provider) fn ask(&self) -> Option<(String, String)> {
         let (at, size) = match &self.step {
             Step::Page => (self.from.at, self.size),
@@ -159,12 +161,14 @@ impl<T> ListPart<T> {
                 self.take_page(items, &keys, length, said)
             }
             Step::Following(next) => {
-                let known: HashSet<u64> = self.page.iter().map(|item| fingerprint(id(item))).collect();
+                let known: HashSet<u64> =
+                    self.page.iter().map(|item| fingerprint(id(item))).collect();
                 let stuck = keys.contains(&next.first);
                 if !stuck && keys.iter().any(|key| !known.contains(key)) {
                     self.next = Some(next);
                 } else if stuck && self.page.len() >= self.size {
-                    // The upstream ignores the marker; whether it has more shows when it is asked for more at once.
+                    // The upstream ignores the marker; whether it has more shows when it is asked
+                    // for more at once.
                     self.step = Step::FromTheStart;
                 }
                 Ok(())
@@ -209,7 +213,8 @@ impl<T> ListPart<T> {
         self.page = items.into_iter().skip(repeated).take(self.size).collect();
         let keys = &keys[repeated..][..self.page.len()];
         if left > self.size {
-            // The upstream ignores the size. It is asked for the same page again, and what was given is skipped.
+            // The upstream ignores the size. It is asked for the same page again, and what was
+            // given is skipped.
             self.next = self.after(self.from.at, keys, false);
             return Ok(());
         }
@@ -224,7 +229,10 @@ impl<T> ListPart<T> {
             }
             return Ok(());
         }
-        let (Some(at), false) = (named.or_else(|| self.own_next(left + repeated)), keys.is_empty()) else {
+        let (Some(at), false) = (
+            named.or_else(|| self.own_next(left + repeated)),
+            keys.is_empty(),
+        ) else {
             return Ok(());
         };
         let given = self.from.given + left;
@@ -254,8 +262,9 @@ impl<T> ListPart<T> {
         let asked = self.reach_of_the_start();
         let total = said.total.and_then(|total| usize::try_from(total).ok());
         // More cannot be asked for, and there is more.
-        let kept_back =
-            asked == self.paging.max && keys.len() >= asked && total.is_none_or(|total| total > keys.len());
+        let kept_back = asked == self.paging.max
+            && keys.len() >= asked
+            && total.is_none_or(|total| total > keys.len());
         let page: Vec<T> = items.into_iter().skip(given).take(self.size).collect();
         if page.is_empty() {
             return if kept_back && self.page.is_empty() {
@@ -278,7 +287,8 @@ impl<T> ListPart<T> {
         needed.min(self.paging.max)
     }
 
-    /// What the page after one of so many different items is called, where the upstream does not say.
+    /// What the page after one of so many different items is called, where the upstream does not
+    /// say.
     fn own_next(&self, length: usize) -> Option<i64> {
         let step = if self.paging.numbered {
             1

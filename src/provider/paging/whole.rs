@@ -1,8 +1,9 @@
 //! Lists that the upstream pages by an offset, read to their end.
 //!
-//! What ends a list is not documented; Terraform's provider (`services/fgs`, read 2026-10) ends it with an empty page, or
-//! a next marker of 0 or not beyond the one just sent. Some back ends ignore the marker or the page size, and some leave
-//! out the next marker or the total. So the list goes on while pages bring new items and anything speaks for more.
+//! What ends a list is not documented; Terraform's provider (`services/fgs`, read 2026-10) ends it
+//! with an empty page, or a next marker of 0 or not beyond the one just sent. Some back ends ignore
+//! the marker or the page size, and some leave out the next marker or the total. So the list goes
+//! on while pages bring new items and anything speaks for more.
 
 use std::collections::HashSet;
 
@@ -51,8 +52,8 @@ impl<T> WholeList<T> {
         self.at.to_string()
     }
 
-    /// Takes a page of `bytes` bytes in. True: another page is to be read. `id` tells items apart; an item with an empty
-    /// one cannot be addressed and is left out.
+    /// Takes a page of `bytes` bytes in. True: another page is to be read. `id` tells items apart;
+    /// an item with an empty one cannot be addressed and is left out.
     ///
     /// # Errors
     /// For a list without end, and for one of which only the first page can be had.
@@ -94,7 +95,8 @@ impl<T> WholeList<T> {
             let own = i64::try_from(of_page.len())
                 .ok()
                 .and_then(|length| self.at.checked_add(length));
-            next.or(own.filter(|_| full || more_by_total)).filter(|_| !whole)
+            next.or(own.filter(|_| full || more_by_total))
+                .filter(|_| !whole)
         };
         let Some(at) = following else {
             return Ok(false);
@@ -157,8 +159,11 @@ mod tests {
     #[test]
     fn every_item_comes_once_whatever_the_back_end_says() {
         // The first page is all that is to be had of a back end that ignores the marker alone.
-        let cuts = Cut::ALL.into_iter().filter(|cut| *cut != Cut::IgnoresMarker);
-        for back_end in BackEnd::all(cuts, 10).filter(|back_end| back_end.total != Total::TooLarge) {
+        let cuts = Cut::ALL
+            .into_iter()
+            .filter(|cut| *cut != Cut::IgnoresMarker);
+        for back_end in BackEnd::all(cuts, 10).filter(|back_end| back_end.total != Total::TooLarge)
+        {
             if back_end.ends_early() {
                 continue;
             }
@@ -187,7 +192,10 @@ mod tests {
             ..endless
         };
         for (back_end, reason) in [(endless, "LIST_WITHOUT_END"), (stuck, "LIST_NOT_PAGED")] {
-            assert_eq!(read(|at| back_end.page(at, ASKED)).unwrap_err().reason, reason);
+            assert_eq!(
+                read(|at| back_end.page(at, ASKED)).unwrap_err().reason,
+                reason
+            );
         }
     }
 

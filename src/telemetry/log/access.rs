@@ -1,4 +1,5 @@
-//! The access line: one a call, JSON or text, formatted by hand into a buffer that is used again and again.
+//! The access line: one a call, JSON or text, formatted by hand into a buffer that is used again
+//! and again.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -188,7 +189,10 @@ fn text(line: &mut String, call: &Finished<'_>, now: SystemTime) {
         );
     }
     pair("attempts", itoa::Buffer::new().format(call.attempts));
-    pair("duration_us", itoa::Buffer::new().format(micros(call.duration())));
+    pair(
+        "duration_us",
+        itoa::Buffer::new().format(micros(call.duration())),
+    );
     if let Some(id) = call.upstream_request_id {
         pair("upstream_request_id", id);
     }
@@ -203,7 +207,8 @@ fn text(line: &mut String, call: &Finished<'_>, now: SystemTime) {
     }
 }
 
-/// As much of a text as a line holds, in characters: a caller may name something that is as long as a message.
+/// As much of a text as a line holds, in characters: a caller may name something that is as long as
+/// a message.
 const MAX_TEXT: usize = 256;
 
 fn bounded(value: &str) -> &str {
@@ -217,7 +222,8 @@ fn bounded(value: &str) -> &str {
     &value[..end]
 }
 
-/// Control characters, and those that turn, join or hide others where a line is shown (Unicode's category Cf).
+/// Control characters, and those that turn, join or hide others where a line is shown (Unicode's
+/// category Cf).
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(

@@ -45,7 +45,10 @@ pub struct Shown {
 }
 
 impl Level {
-    pub(super) fn new(configured: LevelFilter, reload: Option<reload::Handle<Targets, Registry>>) -> Self {
+    pub(super) fn new(
+        configured: LevelFilter,
+        reload: Option<reload::Handle<Targets, Registry>>,
+    ) -> Self {
         Self(Arc::new(Shared {
             reload,
             state: Mutex::new(State {
@@ -71,7 +74,8 @@ impl Level {
         }
     }
 
-    /// Changes the level, and back after `duration`. Needs a runtime, which keeps the time. False for no such level.
+    /// Changes the level, and back after `duration`. Needs a runtime, which keeps the time. False
+    /// for no such level.
     #[must_use]
     pub fn change(&self, level: &str, duration: Duration) -> bool {
         if !LEVELS.contains(&level) {
@@ -112,7 +116,8 @@ impl Level {
         true
     }
 
-    /// Takes up another configured level; one that was asked for by hand holds until it takes itself back.
+    /// Takes up another configured level; one that was asked for by hand holds until it takes
+    /// itself back.
     pub fn configure(&self, level: LevelFilter) {
         let by_hand = {
             let mut state = self.state();
@@ -192,7 +197,10 @@ mod tests {
             "the first change's end came and went"
         );
         tokio::time::sleep(Duration::from_secs(5)).await;
-        assert_eq!((level.shown().level, level.shown().reverts_in), ("info", None));
+        assert_eq!(
+            (level.shown().level, level.shown().reverts_in),
+            ("info", None)
+        );
         assert!(level.hears_access_lines());
     }
 
@@ -200,7 +208,10 @@ mod tests {
     async fn another_configured_level_waits_for_the_end_of_one_set_by_hand() {
         let level = Level::new(LevelFilter::INFO, None);
         level.configure(LevelFilter::WARN);
-        assert_eq!((level.shown().level, level.shown().configured), ("warn", "warn"));
+        assert_eq!(
+            (level.shown().level, level.shown().configured),
+            ("warn", "warn")
+        );
         assert!(level.change("debug", Duration::from_secs(10)));
         level.configure(LevelFilter::ERROR);
         assert_eq!(

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Lines about files and settings that are refused: each is told, and whoever writes them again and again fills no log.
+/// Lines about files and settings that are refused: each is told, and whoever writes them again and
+/// again fills no log.
 pub static REFUSALS: LineLimit = LineLimit::of(100, Duration::from_secs(10));
 
 /// Lets a few lines through in a while.
@@ -50,7 +51,10 @@ impl LineLimit {
     /// Whether a line may be written now: the number of those that were left out before it.
     pub fn pass(&self) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.began.is_none_or(|began| began.elapsed() >= self.every) {
+        if state
+            .began
+            .is_none_or(|began| began.elapsed() >= self.every)
+        {
             state.began = Some(Instant::now());
             state.written = 0;
         }

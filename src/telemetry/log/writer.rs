@@ -1,7 +1,9 @@
-//! The log's way out: lines gather in a bounded buffer, and one thread writes them to standard error.
+//! The log's way out: lines gather in a bounded buffer, and one thread writes them to standard
+//! error.
 //!
-//! A call never waits for a slow reader of the log: what does not fit is dropped and counted, and the log says how many
-//! lines are missing. Access lines of the same few milliseconds leave in one system call.
+//! A call never waits for a slow reader of the log: what does not fit is dropped and counted, and
+//! the log says how many lines are missing. Access lines of the same few milliseconds leave in one
+//! system call.
 
 use std::io::{self, Write};
 use std::mem;
@@ -102,10 +104,14 @@ impl Shared {
             let mut waiting = self.waiting();
             while waiting.lines.is_empty() {
                 self.written.notify_all();
-                waiting = self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                waiting = self
+                    .wake
+                    .wait(waiting)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
             if !waiting.urgent {
-                // A flush or an urgent line ends it early; another line does not, since the buffer is not empty.
+                // A flush or an urgent line ends it early; another line does not, since the buffer
+                // is not empty.
                 let gathered = self.wake.wait_timeout(waiting, GATHER);
                 waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
             }
@@ -139,7 +145,8 @@ fn missing(lines: u64) -> String {
 pub struct Line(Writer);
 
 impl Write for Line {
-    /// The formatter hands over one event at once, with its end of line. Events are rare, and someone may wait for one.
+    /// The formatter hands over one event at once, with its end of line. Events are rare, and
+    /// someone may wait for one.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.take(bytes, true);
         Ok(bytes.len())
@@ -201,14 +208,21 @@ mod tests {
         }
         writer.flush(Duration::from_secs(20));
         let expected: String = (0..1000).map(|number| format!("{number}\n")).collect();
-        assert_eq!(String::from_utf8(seen.lock().unwrap().clone()).unwrap(), expected);
+        assert_eq!(
+            String::from_utf8(seen.lock().unwrap().clone()).unwrap(),
+            expected
+        );
         assert_eq!(writer.dropped(), 0);
     }
 
     #[test]
     fn a_reader_that_stands_still_costs_lines_and_no_time() {
         let (writer, open, seen) = slow();
-        let line = [b'x'; 1023].iter().chain(b"\n").copied().collect::<Vec<_>>();
+        let line = [b'x'; 1023]
+            .iter()
+            .chain(b"\n")
+            .copied()
+            .collect::<Vec<_>>();
         for _ in 0..4096 {
             writer.line(&line);
         }
@@ -220,6 +234,9 @@ mod tests {
         drop(open);
         writer.flush(Duration::from_secs(20));
         let text = String::from_utf8(seen.lock().unwrap().clone()).unwrap();
-        assert!(text.contains("log lines were dropped"), "the loss is not told");
+        assert!(
+            text.contains("log lines were dropped"),
+            "the loss is not told"
+        );
     }
 }

@@ -46,7 +46,8 @@ impl Calls {
         InFlight(self.in_flight.clone())
     }
 
-    /// One has ended. `method` is the full name of one that is served, else `_OTHER`; `status` is gRPC's own word.
+    /// One has ended. `method` is the full name of one that is served, else `_OTHER`; `status` is
+    /// gRPC's own word.
     pub fn ended(&self, method: &'static str, status: &'static str, took: Duration) {
         let find = || {
             let error = if SERVER_FAULTS.contains(&status) {
@@ -57,8 +58,9 @@ impl Calls {
             let labels = ["grpc", method, status, error, &self.target];
             self.metrics.family(&RPC_DURATION).histogram(&labels)
         };
-        self.durations
-            .with((method, status), find, |histogram| histogram.observe_time(took));
+        self.durations.with((method, status), find, |histogram| {
+            histogram.observe_time(took)
+        });
     }
 }
 

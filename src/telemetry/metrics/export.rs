@@ -1,7 +1,8 @@
 //! The export over OTLP: a thread of its own that reads the registry at an interval and sends it.
 //!
-//! What could not be sent is in the next export: cumulative numbers hold it anyway, and differences are counted from the
-//! last export that was delivered. A collector that is slow or gone costs no call anything.
+//! What could not be sent is in the next export: cumulative numbers hold it anyway, and differences
+//! are counted from the last export that was delivered. A collector that is slow or gone costs no
+//! call anything.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,7 +60,10 @@ impl Asked {
 
 fn temporality(read: Read<'_>, warnings: &mut Vec<String>) -> Temporality {
     let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
-    match read(name).map(|text| text.trim().to_ascii_lowercase()).as_deref() {
+    match read(name)
+        .map(|text| text.trim().to_ascii_lowercase())
+        .as_deref()
+    {
         None | Some("cumulative") => Temporality::Cumulative,
         Some("delta") => Temporality::Delta,
         Some("lowmemory") => Temporality::LowMemory,
@@ -81,9 +85,14 @@ struct Exporter {
 }
 
 impl Export {
-    /// As the standard variables say; `None` unless they ask for it. `warnings` tell of what is ignored.
+    /// As the standard variables say; `None` unless they ask for it. `warnings` tell of what is
+    /// ignored.
     #[must_use]
-    pub fn start(metrics: &Arc<Metrics>, read: Read<'_>, warnings: &mut Vec<String>) -> Option<Self> {
+    pub fn start(
+        metrics: &Arc<Metrics>,
+        read: Read<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Option<Self> {
         let asked = Asked::read(read, warnings)?;
         let told = format!(
             "{} over {:?}, every {} s, {:?}",
@@ -144,7 +153,10 @@ impl Export {
 
 impl Exporter {
     fn run(self, mut stopped: watch::Receiver<bool>) {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let runtime = match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
             Ok(runtime) => runtime,
             Err(fault) => return warn!("no metrics are exported: {fault}"),
         };
@@ -184,7 +196,8 @@ impl Exporter {
         });
     }
 
-    /// Sends one message, and repeats it as OTLP allows until the next one is due or the process stops.
+    /// Sends one message, and repeats it as OTLP allows until the next one is due or the process
+    /// stops.
     async fn deliver(
         &self,
         message: Vec<u8>,
@@ -200,20 +213,25 @@ impl Exporter {
         let body = Bytes::from(body);
         let mut pause = FIRST_PAUSE;
         loop {
-            let request = self.request(body.clone()).map_err(|fault| fault.to_string())?;
-            let (why, asked) = match tokio::time::timeout_at(due, self.collector.send_bytes(request)).await {
-                Ok(Ok(answer)) if answer.status().is_success() => return Ok(()),
-                Ok(Ok(answer)) if may_repeat(answer.status()) => {
-                    let why = format!("the collector answered {}", answer.status());
-                    (why, retry_after(&answer))
-                }
-                Ok(Ok(answer)) => return Err(format!("the collector answered {}", answer.status())),
-                Ok(Err(fault)) if fault.is::<tokio::time::error::Elapsed>() => {
-                    ("the collector did not answer in time".to_owned(), None)
-                }
-                Ok(Err(fault)) => (fault.to_string(), None),
-                Err(_) => return Err("the collector did not answer in time".to_owned()),
-            };
+            let request = self
+                .request(body.clone())
+                .map_err(|fault| fault.to_string())?;
+            let (why, asked) =
+                match tokio::time::timeout_at(due, self.collector.send_bytes(request)).await {
+                    Ok(Ok(answer)) if answer.status().is_success() => return Ok(()),
+                    Ok(Ok(answer)) if may_repeat(answer.status()) => {
+                        let why = format!("the collector answered {}", answer.status());
+                        (why, retry_after(&answer))
+                    }
+                    Ok(Ok(answer)) => {
+                        return Err(format!("the collector answered {}", answer.status()));
+                    }
+                    Ok(Err(fault)) if fault.is::<tokio::time::error::Elapsed>() => {
+                        ("the collector did not answer in time".to_owned(), None)
+                    }
+                    Ok(Err(fault)) => (fault.to_string(), None),
+                    Err(_) => return Err("the collector did not answer in time".to_owned()),
+                };
             let wait = asked.unwrap_or_else(|| pause.mul_f64(0.5 + fastrand::f64() / 2.0));
             if Instant::now() + wait >= due {
                 return Err(why);

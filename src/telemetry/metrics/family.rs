@@ -1,8 +1,8 @@
 //! A family: one name, its label names, and its series, never more than a fixed number of them.
 //!
-//! Asked for a series beyond the bound it hands out the one whose labels all read `other`, so that numbers are never
-//! lost and memory never grows. A lock is taken to find a series and to read all, never to count: what counts keeps
-//! the cell.
+//! Asked for a series beyond the bound it hands out the one whose labels all read `other`, so that
+//! numbers are never lost and memory never grows. A lock is taken to find a series and to read all,
+//! never to count: what counts keeps the cell.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -149,7 +149,8 @@ impl Family {
         }
     }
 
-    /// Has the series with these label values read at each scrape. It takes the place of an earlier one.
+    /// Has the series with these label values read at each scrape. It takes the place of an earlier
+    /// one.
     pub fn read(&self, labels: &[&str], reader: Reader) {
         let mut series = self.lock();
         let labels = self.place(&series, labels);
@@ -196,7 +197,8 @@ impl Family {
         }
     }
 
-    /// Where a series belongs: its own place while there is room, else the one that all others share.
+    /// Where a series belongs: its own place while there is room, else the one that all others
+    /// share.
     fn place(&self, series: &BTreeMap<Labels, Cell>, labels: &[&str]) -> Labels {
         debug_assert_eq!(
             labels.len(),
@@ -219,7 +221,8 @@ impl Family {
 }
 
 impl Cell {
-    /// Another hold on the same numbers. A reading has none to share: a fresh cell is what asks for it gets.
+    /// Another hold on the same numbers. A reading has none to share: a fresh cell is what asks for
+    /// it gets.
     fn share(&self) -> Self {
         match self {
             Self::Counter(counter) => Self::Counter(counter.clone()),
@@ -266,7 +269,12 @@ fn exact(value: i64) -> f64 {
 
 impl fmt::Debug for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({} series)", self.description.name, self.lock().len())
+        write!(
+            f,
+            "{} ({} series)",
+            self.description.name,
+            self.lock().len()
+        )
     }
 }
 

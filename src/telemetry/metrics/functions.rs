@@ -1,7 +1,9 @@
-//! The function view: runs by action and outcome, run time, billed time, cold starts (a run that the cloud had to prepare).
+//! The function view: runs by action and outcome, run time, billed time, cold starts (a run that
+//! the cloud had to prepare).
 //!
-//! Actions are told apart up to a bound for the whole process; those that come later are `other`. Only runs that were
-//! started, or may have been, are here, so that names that do not exist take no place.
+//! Actions are told apart up to a bound for the whole process; those that come later are `other`.
+//! Only runs that were started, or may have been, are here, so that names that do not exist take no
+//! place.
 
 use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,7 +78,8 @@ struct Action {
     inits: Resolved<(), Histogram>,
 }
 
-/// The actions of the whole process that have a label of their own, by target, package and name. It outlives a reload.
+/// The actions of the whole process that have a label of their own, by target, package and name. It
+/// outlives a reload.
 #[derive(Debug)]
 pub(super) struct Directory {
     max: usize,
@@ -100,13 +103,21 @@ impl Functions {
 
     /// Counts one run.
     pub fn ran(&self, run: Run<'_>) {
-        let package = if run.package.is_empty() { "-" } else { run.package };
+        let package = if run.package.is_empty() {
+            "-"
+        } else {
+            run.package
+        };
         let known = self.known.load();
         if let Ok(at) = known.binary_search_by(|action| action.cmp(package, run.action)) {
             return self.count(&known[at], run);
         }
         drop(known);
-        if !self.metrics.directory.admits(&self.target, package, run.action) {
+        if !self
+            .metrics
+            .directory
+            .admits(&self.target, package, run.action)
+        {
             return self.count(&self.other, run);
         }
         let action = Arc::new(Action::new(
@@ -135,7 +146,9 @@ impl Functions {
         let family = |description| self.metrics.family(description);
         if let Some(took) = run.duration {
             let find = || family(&RUN_DURATION).histogram(&labels);
-            action.durations.with((), find, |cell| cell.observe_time(took));
+            action
+                .durations
+                .with((), find, |cell| cell.observe_time(took));
         }
         if let Some(billed) = run.billed {
             let find = || family(&BILLED_TIME).counter(&labels);

@@ -1,10 +1,13 @@
-//! Every family that the process has: the one table behind the registry, both text formats, OTLP and `docs/metrics.md`.
+//! Every family that the process has: the one table behind the registry, both text formats, OTLP
+//! and `docs/metrics.md`.
 //!
-//! Names are those of OpenTelemetry's semantic conventions where one exists (RPC: `rpc.server.call.duration`, release
-//! candidate; HTTP: `http.client.request.duration`, stable), else our own under `faas_sidecar`. In Prometheus dots turn into
-//! underscores, the unit and `_total` are appended ("Prometheus and OpenMetrics Compatibility" of the OpenTelemetry
-//! specification). The process has the names that every Prometheus client library gives it (`process_cpu_seconds_total`):
-//! the conventions' own are in development, and those that end in `count` fail `promtool check metrics`.
+//! Names are those of OpenTelemetry's semantic conventions where one exists (RPC:
+//! `rpc.server.call.duration`, release candidate; HTTP: `http.client.request.duration`, stable),
+//! else our own under `faas_sidecar`. In Prometheus dots turn into underscores, the unit and
+//! `_total` are appended ("Prometheus and OpenMetrics Compatibility" of the OpenTelemetry
+//! specification). The process has the names that every Prometheus client library gives it
+//! (`process_cpu_seconds_total`): the conventions' own are in development, and those that end in
+//! `count` fail `promtool check metrics`.
 
 use super::family::{Description, Kind, Unit};
 

@@ -1,7 +1,8 @@
 //! The families as an OTLP message: the same names, labels and numbers as on the page.
 //!
-//! Sums and histograms are cumulative since the start, or what has come since the last export that was delivered, as
-//! `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` asks (OpenTelemetry specification, "Metrics Exporter - OTLP").
+//! Sums and histograms are cumulative since the start, or what has come since the last export that
+//! was delivered, as `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` asks (OpenTelemetry
+//! specification, "Metrics Exporter - OTLP").
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -11,8 +12,8 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, Key
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics,
-    ScopeMetrics, Sum,
+    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
+    ResourceMetrics, ScopeMetrics, Sum,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
@@ -87,7 +88,9 @@ impl Delivered {
             let before = self.numbers.get(&(description.name, sample.labels.clone()));
             match (&mut rest.value, before) {
                 // A number that is smaller than before has begun anew.
-                (Value::Number(value), Some(Value::Number(before))) if *value >= *before => *value -= before,
+                (Value::Number(value), Some(Value::Number(before))) if *value >= *before => {
+                    *value -= before
+                }
                 (Value::Spread(spread), Some(Value::Spread(before))) => spread.subtract(before),
                 _ => {}
             }
@@ -211,8 +214,9 @@ fn number(description: &Description, sample: &Sample, span: Span) -> Option<Numb
     reason = "a whole number below 2^53 loses nothing"
 )]
 fn as_number(unit: Unit, value: f64) -> Number {
-    let whole =
-        matches!(unit, Unit::Things(_) | Unit::Bytes) && value.fract() == 0.0 && value.abs() < 2f64.powi(53);
+    let whole = matches!(unit, Unit::Things(_) | Unit::Bytes)
+        && value.fract() == 0.0
+        && value.abs() < 2f64.powi(53);
     if whole {
         Number::AsInt(value as i64)
     } else {
@@ -262,7 +266,9 @@ fn typed(key: &str, value: &str) -> any_value::Value {
 }
 
 fn nanos(at: SystemTime) -> u64 {
-    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -288,7 +294,10 @@ mod tests {
             .family(&names::BILLED_TIME)
             .counter(&["main", "-/hello"])
             .add_time(Duration::from_millis(1_500));
-        metrics.family(&names::CALLS_IN_FLIGHT).gauge(&["main"]).set(3);
+        metrics
+            .family(&names::CALLS_IN_FLIGHT)
+            .gauge(&["main"])
+            .set(3);
         let nothing = Delivered::nothing(Temporality::Cumulative, at(100));
         let read = snapshot(metrics.families());
         let sent = message(&read, Resource::default(), &nothing, at(160));
@@ -385,7 +394,10 @@ mod tests {
             }
         };
         let (delta, cumulative) = (1, 2);
-        for (temporality, read) in [(Temporality::Delta, delta), (Temporality::LowMemory, cumulative)] {
+        for (temporality, read) in [
+            (Temporality::Delta, delta),
+            (Temporality::LowMemory, cumulative),
+        ] {
             let mut delivered = Delivered::nothing(temporality, at(100));
             let first = snapshot(metrics.families());
             let message_of = |snapshot: &Snapshot, delivered: &Delivered, now| {
@@ -404,12 +416,18 @@ mod tests {
             let sent = message_of(&second, &delivered, 120);
             assert_eq!(told(&sent, "faas_sidecar.dedup.calls"), (2, delta, 110));
             assert_eq!(told(&sent, "faas_sidecar.queue.wait.duration").0, 1);
-            assert_eq!(told(&sent, "faas_sidecar.calls.in_flight"), (3, cumulative, 100));
+            assert_eq!(
+                told(&sent, "faas_sidecar.calls.in_flight"),
+                (3, cumulative, 100)
+            );
             assert_eq!(told(&sent, "faas_sidecar.shed").1, read);
             delivered.note(second, at(120));
             let third = message_of(&snapshot(metrics.families()), &delivered, 130);
             assert_eq!(told(&third, "faas_sidecar.dedup.calls"), (0, delta, 120));
-            assert_eq!(told(&third, "faas_sidecar.queue.wait.duration"), (0, delta, 120));
+            assert_eq!(
+                told(&third, "faas_sidecar.queue.wait.duration"),
+                (0, delta, 120)
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The process as Linux sees it, read from `/proc/self` at each scrape. Elsewhere the families stay empty.
+//! The process as Linux sees it, read from `/proc/self` at each scrape. Elsewhere the families stay
+//! empty.
 
 use std::fs;
 
@@ -8,7 +9,8 @@ use super::names::{
 };
 use super::{Family, Metrics, Reading};
 
-/// The unit of times in `/proc` is a hundredth of a second on every architecture (`USER_HZ`, proc(5)).
+/// The unit of times in `/proc` is a hundredth of a second on every architecture (`USER_HZ`,
+/// proc(5)).
 const TICKS: f64 = 100.0;
 
 /// Has the families of the process read at each scrape.
@@ -18,16 +20,20 @@ pub(super) fn register(metrics: &Metrics) {
         family.read(&[], Box::new(reader));
     };
     read(metrics.family(&PROCESS_CPU), cpu);
-    read(metrics.family(&PROCESS_RESIDENT), || status("VmRSS:").map(kib));
-    read(metrics.family(&PROCESS_VIRTUAL), || status("VmSize:").map(kib));
+    read(metrics.family(&PROCESS_RESIDENT), || {
+        status("VmRSS:").map(kib)
+    });
+    read(metrics.family(&PROCESS_VIRTUAL), || {
+        status("VmSize:").map(kib)
+    });
     read(metrics.family(&PROCESS_THREADS), || status("Threads:"));
     read(metrics.family(&PROCESS_FDS), open_fds);
     read(metrics.family(&PROCESS_MAX_FDS), max_fds);
     read(metrics.family(&PROCESS_START), start);
 }
 
-/// Field `number` of `/proc/self/stat`, counted from 1 as proc(5) does. The second is the program's name in brackets,
-/// which may hold anything.
+/// Field `number` of `/proc/self/stat`, counted from 1 as proc(5) does. The second is the program's
+/// name in brackets, which may hold anything.
 fn stat(number: usize) -> Option<f64> {
     let text = fs::read_to_string("/proc/self/stat").ok()?;
     let after_name = text.rsplit_once(')')?.1;
@@ -52,7 +58,10 @@ fn status(name: &str) -> Option<f64> {
 
 fn max_fds() -> Option<f64> {
     // "unlimited" is no number, and leaves the family out.
-    first_number(&fs::read_to_string("/proc/self/limits").ok()?, "Max open files")
+    first_number(
+        &fs::read_to_string("/proc/self/limits").ok()?,
+        "Max open files",
+    )
 }
 
 fn open_fds() -> Option<f64> {

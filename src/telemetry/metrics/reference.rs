@@ -1,4 +1,5 @@
-//! The table of families for `docs/metrics.md`, so that the document cannot say otherwise than the program.
+//! The table of families for `docs/metrics.md`, so that the document cannot say otherwise than the
+//! program.
 
 use std::fmt::Write as _;
 
@@ -8,8 +9,9 @@ use super::names;
 /// Markdown: one row a family.
 #[must_use]
 pub fn reference() -> String {
-    let mut table =
-        String::from("| in Prometheus | in OTLP | kind | labels | what |\n| --- | --- | --- | --- | --- |\n");
+    let mut table = String::from(
+        "| in Prometheus | in OTLP | kind | labels | what |\n| --- | --- | --- | --- | --- |\n",
+    );
     for description in names::ALL {
         let labels: Vec<_> = description
             .prometheus_labels()

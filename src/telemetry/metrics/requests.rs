@@ -1,4 +1,5 @@
-//! HTTP requests to a cloud, one for each attempt: duration by method and outcome, body sizes, how many are under way.
+//! HTTP requests to a cloud, one for each attempt: duration by method and outcome, body sizes, how
+//! many are under way.
 
 use std::sync::Arc;
 
@@ -132,8 +133,9 @@ impl Origin {
             self.metrics.family(&HTTP_DURATION).histogram(&labels)
         };
         self.in_flight.dec();
-        self.durations
-            .with(ended, find, |histogram| histogram.observe_time(began.elapsed()));
+        self.durations.with(ended, find, |histogram| {
+            histogram.observe_time(began.elapsed())
+        });
     }
 
     fn sizes(&self, method: &'static str, with: impl FnOnce(&Sizes)) {
@@ -157,7 +159,8 @@ impl Attempt {
         self.end(status.as_u16(), "");
     }
 
-    /// No answer came, or not all of it. `reason` must be a word of our own, never one of the upstream's.
+    /// No answer came, or not all of it. `reason` must be a word of our own, never one of the
+    /// upstream's.
     pub fn failed(mut self, reason: &'static str, status: Option<u16>) {
         self.end(status.unwrap_or(0), reason);
     }

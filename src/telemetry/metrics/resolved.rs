@@ -1,4 +1,5 @@
-//! What was looked up once and is used by every call: found without a lock, a hash or an allocation.
+//! What was looked up once and is used by every call: found without a lock, a hash or an
+//! allocation.
 
 use std::fmt;
 
@@ -11,7 +12,12 @@ pub(super) struct Resolved<K, M> {
 
 impl<K: Ord + Copy, M: Clone> Resolved<K, M> {
     /// Hands what belongs to `key` to `with`; `make` finds it the first time.
-    pub(super) fn with<R>(&self, key: K, make: impl FnOnce() -> M, with: impl FnOnce(&M) -> R) -> R {
+    pub(super) fn with<R>(
+        &self,
+        key: K,
+        make: impl FnOnce() -> M,
+        with: impl FnOnce(&M) -> R,
+    ) -> R {
         {
             let known = self.known.load();
             if let Ok(at) = known.binary_search_by(|(known, _)| known.cmp(&key)) {

@@ -1,4 +1,5 @@
-//! Everything that is counted for one target, looked up once when the target is made and shared by all threads.
+//! Everything that is counted for one target, looked up once when the target is made and shared by
+//! all threads.
 
 use std::sync::Arc;
 
@@ -37,7 +38,11 @@ pub struct SilentConnections {
 
 impl SilentConnections {
     fn new(metrics: &Metrics, target: &str) -> Self {
-        let of = |version| metrics.family(&SILENT_CONNECTIONS).counter(&[target, version]);
+        let of = |version| {
+            metrics
+                .family(&SILENT_CONNECTIONS)
+                .counter(&[target, version])
+        };
         Self {
             http1: of("1.1"),
             http2: of("2"),

@@ -27,8 +27,15 @@ fn every_description_has_a_family_and_a_name_of_its_own() {
     let metrics = Metrics::new(1);
     let mut seen = std::collections::BTreeSet::new();
     for description in names::ALL {
-        assert_eq!(metrics.family(description).description().name, description.name);
-        assert!(seen.insert(description.prometheus_name()), "{}", description.name);
+        assert_eq!(
+            metrics.family(description).description().name,
+            description.name
+        );
+        assert!(
+            seen.insert(description.prometheus_name()),
+            "{}",
+            description.name
+        );
         assert!(!description.help.ends_with('.'), "{}", description.help);
         let name = description.prometheus_name();
         assert!(

@@ -1,4 +1,5 @@
-//! The families as text for a scrape: the Prometheus text format 0.0.4, or OpenMetrics 1.0 for those who ask for it.
+//! The families as text for a scrape: the Prometheus text format 0.0.4, or OpenMetrics 1.0 for
+//! those who ask for it.
 //!
 //! The two differ in the name that a counter's type line bears, in unit lines, and in the end mark.
 
@@ -17,8 +18,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// What a request's `Accept` header asks for: OpenMetrics when it is named and preferred to (or as good as) plain
-    /// text, else the Prometheus format, whatever is asked.
+    /// What a request's `Accept` header asks for: OpenMetrics when it is named and preferred to (or
+    /// as good as) plain text, else the Prometheus format, whatever is asked.
     #[must_use]
     pub fn accepted(accept: &str) -> Self {
         let quality = |wanted: &[&str]| {
@@ -71,7 +72,8 @@ impl Description {
         name
     }
 
-    /// The name in Prometheus, as a query has it (a histogram's is followed by `_bucket`, `_sum`, `_count`).
+    /// The name in Prometheus, as a query has it (a histogram's is followed by `_bucket`, `_sum`,
+    /// `_count`).
     #[must_use]
     pub fn prometheus_name(&self) -> String {
         let mut name = self.prometheus_base();
@@ -246,7 +248,10 @@ mod tests {
         let family = Family::new(&names::BILLED_TIME, 10);
         family.counter(&["main", "-/hello"]).add(1_500_000_000);
         let prometheus = render(std::iter::once(&family), Format::Prometheus);
-        assert!(prometheus.contains("# TYPE faas_sidecar_invocation_billed_time_seconds_total counter\n"));
+        assert!(
+            prometheus
+                .contains("# TYPE faas_sidecar_invocation_billed_time_seconds_total counter\n")
+        );
         let open = render(std::iter::once(&family), Format::OpenMetrics);
         assert!(open.contains("# TYPE faas_sidecar_invocation_billed_time_seconds counter\n"));
         for text in [prometheus, open] {

@@ -32,6 +32,7 @@ impl Unreadable {
             let labels = [&*self.target, member];
             self.metrics.family(&UNREADABLE_MEMBERS).counter(&labels)
         };
-        self.members.with(member, find, |counter| counter.add(times));
+        self.members
+            .with(member, find, |counter| counter.add(times));
     }
 }

@@ -1,6 +1,8 @@
-//! The cells that hold numbers: atomics only, so that a call never waits for another thread or for a scrape.
+//! The cells that hold numbers: atomics only, so that a call never waits for another thread or for
+//! a scrape.
 //!
-//! Whole numbers inside: nanoseconds for durations, bytes for sizes. The family's unit says what they are when read.
+//! Whole numbers inside: nanoseconds for durations, bytes for sizes. The family's unit says what
+//! they are when read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -97,7 +99,11 @@ impl Histogram {
 
     /// One observation, in the cell's own unit.
     pub fn observe(&self, value: u64) {
-        let Buckets { bounds, counts, sum } = &*self.0;
+        let Buckets {
+            bounds,
+            counts,
+            sum,
+        } = &*self.0;
         // At most twenty bounds, and most observations are small: walking beats halving.
         let bucket = bounds.iter().take_while(|bound| value > **bound).count();
         counts[bucket].fetch_add(1, Ordering::Relaxed);
@@ -109,13 +115,21 @@ impl Histogram {
         self.observe(nanos(took));
     }
 
-    /// What was observed so far. Observations that happen meanwhile may be in the counts and not yet in the sum.
+    /// What was observed so far. Observations that happen meanwhile may be in the counts and not
+    /// yet in the sum.
     #[must_use]
     pub fn spread(&self) -> Spread {
-        let Buckets { bounds, counts, sum } = &*self.0;
+        let Buckets {
+            bounds,
+            counts,
+            sum,
+        } = &*self.0;
         Spread {
             bounds,
-            counts: counts.iter().map(|count| count.load(Ordering::Relaxed)).collect(),
+            counts: counts
+                .iter()
+                .map(|count| count.load(Ordering::Relaxed))
+                .collect(),
             sum: sum.load(Ordering::Relaxed),
         }
     }

@@ -1,9 +1,10 @@
-//! The connection to a collector, for both signals and both protocols of OTLP: plain or TLS, no proxy from the
-//! environment, no redirect followed, one TLS library.
+//! The connection to a collector, for both signals and both protocols of OTLP: plain or TLS, no
+//! proxy from the environment, no redirect followed, one TLS library.
 //!
-//! OTLP over gRPC and over HTTP carry the same bytes. Over gRPC they stand in one frame (gRPC over HTTP/2,
-//! "Length-Prefixed-Message"), and the status of the answer is told as the HTTP status that means the same to whoever
-//! repeats (OTLP, "Failures"): 503 for what may be repeated, 429 with the pause that the collector names, 400 for the rest.
+//! OTLP over gRPC and over HTTP carry the same bytes. Over gRPC they stand in one frame (gRPC over
+//! HTTP/2, "Length-Prefixed-Message"), and the status of the answer is told as the HTTP status that
+//! means the same to whoever repeats (OTLP, "Failures"): 503 for what may be repeated, 429 with the
+//! pause that the collector names, 400 for the rest.
 
 use std::fmt;
 use std::path::Path;
@@ -49,7 +50,8 @@ pub struct Collector {
     told: Arc<AtomicBool>,
 }
 
-/// Opens connections; the certificate files are read again for each, so that a replaced one needs no restart.
+/// Opens connections; the certificate files are read again for each, so that a replaced one needs
+/// no restart.
 #[derive(Clone)]
 struct Connector {
     tcp: HttpConnector,
@@ -57,7 +59,8 @@ struct Connector {
 }
 
 impl Collector {
-    /// Prepares a connection; opens none. What the collector rejects of an export is counted in `rejected`.
+    /// Prepares a connection; opens none. What the collector rejects of an export is counted in
+    /// `rejected`.
     #[must_use]
     pub fn new(settings: &Settings, rejected: Counter) -> Self {
         let settings = Arc::new(settings.clone());
@@ -88,7 +91,11 @@ impl Collector {
         for (name, value) in &self.settings.headers {
             request.headers_mut().insert(name, value.clone());
         }
-        let (head, body) = self.client.request(request.map(Full::new)).await?.into_parts();
+        let (head, body) = self
+            .client
+            .request(request.map(Full::new))
+            .await?
+            .into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await?;
         if !grpc {
             return Ok(Response::from_parts(head, body.to_bytes()));
@@ -108,15 +115,16 @@ impl Collector {
         Ok(answer)
     }
 
-    /// Tells of what a collector that answered OK has rejected all the same (OTLP, "Partial Success"). It is not sent again.
+    /// Tells of what a collector that answered OK has rejected all the same (OTLP, "Partial
+    /// Success"). It is not sent again.
     fn look_for_rejections(&self, answer: &[u8]) {
         // Both signals have the same message there. What is no message says nothing.
         let partial = ExportMetricsServiceResponse::decode(answer)
             .ok()
             .and_then(|answer| answer.partial_success);
-        let Some(partial) =
-            partial.filter(|partial| partial.rejected_data_points != 0 || !partial.error_message.is_empty())
-        else {
+        let Some(partial) = partial.filter(|partial| {
+            partial.rejected_data_points != 0 || !partial.error_message.is_empty()
+        }) else {
             return self.told.store(false, Ordering::Relaxed);
         };
         let count = u64::try_from(partial.rejected_data_points).unwrap_or_default();
@@ -186,7 +194,10 @@ fn outcome(status: StatusCode, trailers: &HeaderMap) -> (StatusCode, Option<u64>
 fn pause(trailers: &HeaderMap) -> Option<u64> {
     let text = trailers.get("grpc-status-details-bin")?.as_bytes();
     let text = text.trim_ascii_end();
-    let unpadded = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
+    let unpadded = text
+        .iter()
+        .position(|byte| *byte == b'=')
+        .unwrap_or(text.len());
     let bytes = STANDARD_NO_PAD.decode(&text[..unpadded]).ok()?;
     let status = pb::Status::decode(&bytes[..]).ok()?;
     let info = status
@@ -248,10 +259,13 @@ fn tls_config(settings: Option<&Settings>) -> Result<rustls::ClientConfig, FileE
     match settings.and_then(|settings| settings.client.as_ref()) {
         None => Ok(builder.with_no_client_auth()),
         Some((chain, key)) => {
-            let key_read = PrivateKeyDer::from_pem_file(key).map_err(|fault| unreadable(key, &fault))?;
+            let key_read =
+                PrivateKeyDer::from_pem_file(key).map_err(|fault| unreadable(key, &fault))?;
             builder
                 .with_client_auth_cert(certificates(chain)?, key_read)
-                .map_err(|fault| FileError(format!("its client certificate is not usable ({fault})")))
+                .map_err(|fault| {
+                    FileError(format!("its client certificate is not usable ({fault})"))
+                })
         }
     }
 }
@@ -262,7 +276,9 @@ fn roots(file: Option<&Path>) -> Result<rustls::RootCertStore, FileError> {
         None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(file) => {
             for certificate in certificates(file)? {
-                store.add(certificate).map_err(|fault| unreadable(file, &fault))?;
+                store
+                    .add(certificate)
+                    .map_err(|fault| unreadable(file, &fault))?;
             }
         }
     }

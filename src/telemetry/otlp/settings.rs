@@ -1,7 +1,9 @@
-//! Where telemetry goes and how: the standard `OTEL_*` variables (OpenTelemetry specification, "OTLP exporter" and
-//! "Environment variables"; the signal's own variable wins over the general one).
+//! Where telemetry goes and how: the standard `OTEL_*` variables (OpenTelemetry specification,
+//! "OTLP exporter" and "Environment variables"; the signal's own variable wins over the general
+//! one).
 //!
-//! As the standard asks, a value that cannot be used is told and ignored: telemetry never keeps a service from starting.
+//! As the standard asks, a value that cannot be used is told and ignored: telemetry never keeps a
+//! service from starting.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,7 +43,8 @@ pub struct Settings {
     pub endpoint: String,
     /// gRPC or HTTP.
     pub protocol: Protocol,
-    /// Sent with every request. Values are marked sensitive, since they hold tokens: they print as `Sensitive`.
+    /// Sent with every request. Values are marked sensitive, since they hold tokens: they print as
+    /// `Sensitive`.
     pub headers: HeaderMap,
     /// Bound of one request; of spans, with its repetitions. A century when there is none.
     pub timeout: Duration,
@@ -91,7 +94,8 @@ impl Signal {
 const INDEFINITE: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 impl Settings {
-    /// The signal's settings; `None` unless the variables ask for it: by an endpoint, or by `OTEL_<SIGNAL>_EXPORTER=otlp`.
+    /// The signal's settings; `None` unless the variables ask for it: by an endpoint, or by
+    /// `OTEL_<SIGNAL>_EXPORTER=otlp`.
     pub fn read(signal: Signal, read: Read<'_>, warnings: &mut Vec<String>) -> Option<Self> {
         if read("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
             return None;
@@ -105,13 +109,18 @@ impl Settings {
             Some(listed) => {
                 let names: Vec<_> = listed.split(',').map(str::trim).collect();
                 let otlp = names.contains(&"otlp");
-                if names.iter().any(|name| !matches!(*name, "otlp" | "none" | "")) {
+                if names
+                    .iter()
+                    .any(|name| !matches!(*name, "otlp" | "none" | ""))
+                {
                     let rest = if otlp {
                         "otlp alone is used"
                     } else {
                         "nothing is exported"
                     };
-                    warnings.push(format!("{exporter} names others than otlp and none: {rest}"));
+                    warnings.push(format!(
+                        "{exporter} names others than otlp and none: {rest}"
+                    ));
                 }
                 if !otlp {
                     return None;
@@ -135,8 +144,10 @@ impl Settings {
             Some("gzip") => true,
             None | Some("none") => false,
             Some(_) => {
-                warnings
-                    .push("OTEL_EXPORTER_OTLP_COMPRESSION is neither gzip nor none: none is used".to_owned());
+                warnings.push(
+                    "OTEL_EXPORTER_OTLP_COMPRESSION is neither gzip nor none: none is used"
+                        .to_owned(),
+                );
                 false
             }
         };
@@ -215,7 +226,12 @@ impl Settings {
 ///
 /// # Errors
 /// The name of the variable whose value is no URL.
-fn endpoint(signal: Signal, protocol: Protocol, read: Read<'_>, own: &str) -> Result<String, String> {
+fn endpoint(
+    signal: Signal,
+    protocol: Protocol,
+    read: Read<'_>,
+    own: &str,
+) -> Result<String, String> {
     let own_name = format!("{own}ENDPOINT");
     let (name, text) = match read(&own_name) {
         Some(text) => (own_name, Some(text)),
@@ -231,9 +247,11 @@ fn endpoint(signal: Signal, protocol: Protocol, read: Read<'_>, own: &str) -> Re
     let text = match (protocol, text) {
         (Protocol::Http, None) => format!("http://localhost:4318/{}", signal.path()),
         (Protocol::Grpc, None) => "http://localhost:4317".to_owned(),
-        // OTLP over gRPC may leave the scheme out (OpenTelemetry specification, "Endpoint URLs for OTLP/gRPC").
+        // OTLP over gRPC may leave the scheme out (OpenTelemetry specification, "Endpoint URLs for
+        // OTLP/gRPC").
         (Protocol::Grpc, Some(text)) if !text.contains("://") && !text.starts_with("unix:") => {
-            let insecure = read(&format!("{own}INSECURE")).or_else(|| read("OTEL_EXPORTER_OTLP_INSECURE"));
+            let insecure =
+                read(&format!("{own}INSECURE")).or_else(|| read("OTEL_EXPORTER_OTLP_INSECURE"));
             let plain = insecure.is_some_and(|text| text.eq_ignore_ascii_case("true"));
             format!("{}://{text}", if plain { "http" } else { "https" })
         }
@@ -242,9 +260,9 @@ fn endpoint(signal: Signal, protocol: Protocol, read: Read<'_>, own: &str) -> Re
     let url: Option<http::Uri> = text.parse().ok();
     let usable = url.is_some_and(|url| {
         matches!(url.scheme_str(), Some("http" | "https"))
-            && url
-                .authority()
-                .is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().ends_with(':'))
+            && url.authority().is_some_and(|authority| {
+                !authority.host().is_empty() && !authority.as_str().ends_with(':')
+            })
     });
     if usable && url::Url::parse(&text).is_ok() {
         Ok(text)
@@ -256,7 +274,11 @@ fn endpoint(signal: Signal, protocol: Protocol, read: Read<'_>, own: &str) -> Re
 /// `name=value,…`, values percent-encoded.
 fn headers(text: &str, warnings: &mut Vec<String>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+    for pair in text
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+    {
         let parsed = pair.split_once('=').and_then(|(name, value)| {
             let name = HeaderName::try_from(name.trim()).ok()?;
             let value: Vec<u8> = percent_decode_str(value.trim()).collect();
@@ -267,15 +289,22 @@ fn headers(text: &str, warnings: &mut Vec<String>) -> HeaderMap {
         match parsed {
             Some((name, value)) => drop(headers.insert(name, value)),
             // The pair itself is not repeated: it is most likely a token.
-            None => warnings
-                .push("OTEL_EXPORTER_OTLP_HEADERS holds a pair that is no header: it is left out".to_owned()),
+            None => warnings.push(
+                "OTEL_EXPORTER_OTLP_HEADERS holds a pair that is no header: it is left out"
+                    .to_owned(),
+            ),
         }
     }
     headers
 }
 
 /// Whole milliseconds, at least one and at most an hour.
-pub(crate) fn millis(name: &str, text: Option<String>, default: u64, warnings: &mut Vec<String>) -> Duration {
+pub(crate) fn millis(
+    name: &str,
+    text: Option<String>,
+    default: u64,
+    warnings: &mut Vec<String>,
+) -> Duration {
     let millis = number(name, text, default, 3_600_000, warnings);
     Duration::from_millis(millis)
 }
@@ -300,31 +329,41 @@ pub(crate) fn number(
     }
 }
 
-/// Who sends: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, with our own name and version below them.
+/// Who sends: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, with our own name and version
+/// below them.
 pub fn resource(read: Read<'_>, warnings: &mut Vec<String>) -> Resource {
     let mut attributes = vec![
         KeyValue::new("service.name", env!("CARGO_PKG_NAME")),
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-        // Tells replicas apart; a pod's name, if it is wanted, comes with OTEL_RESOURCE_ATTRIBUTES and wins.
-        KeyValue::new("service.instance.id", format!("{:032x}", fastrand::u128(..))),
+        // Tells replicas apart; a pod's name, if it is wanted, comes with OTEL_RESOURCE_ATTRIBUTES
+        // and wins.
+        KeyValue::new(
+            "service.instance.id",
+            format!("{:032x}", fastrand::u128(..)),
+        ),
     ];
     let listed = read("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
-    for pair in listed.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+    for pair in listed
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+    {
         match pair.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() => {
                 let value = percent_decode_str(value.trim()).decode_utf8_lossy();
                 attributes.push(KeyValue::new(key.trim().to_owned(), value.into_owned()));
             }
             _ => warnings.push(
-                "OTEL_RESOURCE_ATTRIBUTES holds something that is no key=value: it is left out".to_owned(),
+                "OTEL_RESOURCE_ATTRIBUTES holds something that is no key=value: it is left out"
+                    .to_owned(),
             ),
         }
     }
     if let Some(name) = read("OTEL_SERVICE_NAME") {
         attributes.push(KeyValue::new("service.name", name));
     }
-    // The last of a key wins. Spans and numbers are recorded by code of our own, and the conventions keep the name
-    // `opentelemetry` for its own SDKs.
+    // The last of a key wins. Spans and numbers are recorded by code of our own, and the
+    // conventions keep the name `opentelemetry` for its own SDKs.
     Resource::builder_empty()
         .with_attributes([
             KeyValue::new("telemetry.sdk.name", env!("CARGO_PKG_NAME")),

@@ -1,7 +1,8 @@
 //! Finished calls on their way to the collector: a bounded queue and one thread that empties it.
 //!
-//! A call never waits and never fails for it: what does not fit is dropped and counted. A call wakes the thread only when a
-//! batch is full; otherwise it comes by itself after the schedule's delay.
+//! A call never waits and never fails for it: what does not fit is dropped and counted. A call
+//! wakes the thread only when a batch is full; otherwise it comes by itself after the schedule's
+//! delay.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::InstrumentationScope;
-use opentelemetry_otlp::{Compression, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_otlp::{
+    Compression, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanExporter as _;
 use tokio::sync::Notify;
@@ -115,8 +118,12 @@ impl Queue {
             rejected,
             _ends: ends,
         };
-        // The runtime is made where it ends: one that is dropped inside another ends the process with a panic.
-        let run = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        // The runtime is made where it ends: one that is dropped inside another ends the process
+        // with a panic.
+        let run = move || match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
             Ok(runtime) => runtime.block_on(worker.run()),
             Err(fault) => warn!("no traces are exported: the runtime cannot be started ({fault})"),
         };
@@ -134,9 +141,12 @@ impl Queue {
         let spans = call.spans();
         let bounds = &self.shared.bounds;
         let mut waiting = self.shared.waiting();
-        if waiting.spans + spans > bounds.max_queue || self.shared.stopping.load(Ordering::Relaxed) {
+        if waiting.spans + spans > bounds.max_queue || self.shared.stopping.load(Ordering::Relaxed)
+        {
             drop(waiting);
-            self.shared.dropped.fetch_add(spans as u64, Ordering::Relaxed);
+            self.shared
+                .dropped
+                .fetch_add(spans as u64, Ordering::Relaxed);
             return;
         }
         let before = waiting.spans;
@@ -239,7 +249,8 @@ impl Worker {
     async fn export(&mut self, batch: Vec<opentelemetry_sdk::trace::SpanData>) {
         let spans = batch.len() as u64;
         let rejected = self.rejected.get();
-        let sent = tokio::time::timeout(self.shared.bounds.timeout, self.exporter.export(batch)).await;
+        let sent =
+            tokio::time::timeout(self.shared.bounds.timeout, self.exporter.export(batch)).await;
         let failure = match sent {
             Ok(Ok(())) => None,
             Ok(Err(fault)) => Some(fault.to_string()),

@@ -1,7 +1,7 @@
 //! Which traces are recorded from the start: the standard samplers of `OTEL_TRACES_SAMPLER`.
 //!
-//! The decision falls before any span exists, on the trace id and the caller's own decision alone (OpenTelemetry
-//! specification, "Sampling" and "General SDK configuration").
+//! The decision falls before any span exists, on the trace id and the caller's own decision alone
+//! (OpenTelemetry specification, "Sampling" and "General SDK configuration").
 
 use std::fmt;
 
@@ -17,9 +17,13 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// The sampler of that name with that argument; the standard's default when there is no name. A warning tells of what
-    /// is ignored, as the standard asks.
-    pub(crate) fn read(name: Option<&str>, argument: Option<&str>, warnings: &mut Vec<String>) -> Self {
+    /// The sampler of that name with that argument; the standard's default when there is no name. A
+    /// warning tells of what is ignored, as the standard asks.
+    pub(crate) fn read(
+        name: Option<&str>,
+        argument: Option<&str>,
+        warnings: &mut Vec<String>,
+    ) -> Self {
         let name = name.unwrap_or("parentbased_always_on");
         let (parent_based, root) = match name.strip_prefix("parentbased_") {
             Some(root) => (true, root),
@@ -32,7 +36,9 @@ impl Sampler {
                 None => 1.0,
                 Some(Ok(share)) if (0.0..=1.0).contains(&share) => share,
                 Some(_) => {
-                    warnings.push("OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1: 1 is used".to_owned());
+                    warnings.push(
+                        "OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1: 1 is used".to_owned(),
+                    );
                     1.0
                 }
             },
@@ -45,10 +51,14 @@ impl Sampler {
                 return Self::read(None, None, warnings);
             }
         };
-        Self { parent_based, share }
+        Self {
+            parent_based,
+            share,
+        }
     }
 
-    /// Whether a trace is recorded; `parent` is the caller's decision, if there is a caller with a trace.
+    /// Whether a trace is recorded; `parent` is the caller's decision, if there is a caller with a
+    /// trace.
     #[must_use]
     pub fn samples(&self, parent: Option<bool>, trace: TraceId) -> bool {
         match parent {
@@ -57,8 +67,8 @@ impl Sampler {
         }
     }
 
-    /// As OpenTelemetry's own samplers pick, so that all services of a trace with one share agree: by the 63 low bits of
-    /// the trace id.
+    /// As OpenTelemetry's own samplers pick, so that all services of a trace with one share agree:
+    /// by the 63 low bits of the trace id.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -94,7 +104,10 @@ mod tests {
 
     fn read(name: &str, argument: Option<&str>) -> (Sampler, usize) {
         let mut warnings = Vec::new();
-        (Sampler::read(Some(name), argument, &mut warnings), warnings.len())
+        (
+            Sampler::read(Some(name), argument, &mut warnings),
+            warnings.len(),
+        )
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Facts → spans, after the semantic conventions 1.44: an RPC server span a call, an HTTP client span an attempt.
+//! Facts → spans, after the semantic conventions 1.44: an RPC server span a call, an HTTP client
+//! span an attempt.
 //!
-//! `docs/rpc/grpc.md`, `docs/http/http-spans.md`, `docs/faas/faas-spans.md` and `docs/general/recording-errors.md` of the
-//! conventions; what they have no name for stands under `faas_sidecar.`.
+//! `docs/rpc/grpc.md`, `docs/http/http-spans.md`, `docs/faas/faas-spans.md` and
+//! `docs/general/recording-errors.md` of the conventions; what they have no name for stands under
+//! `faas_sidecar.`.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -60,9 +62,13 @@ impl Call {
             started: call.started,
             ended: call.ended,
             code: call.code,
-            place: call
-                .place
-                .map(|place| (place.target.to_owned(), place.cloud, place.region.to_owned())),
+            place: call.place.map(|place| {
+                (
+                    place.target.to_owned(),
+                    place.cloud,
+                    place.region.to_owned(),
+                )
+            }),
             subject: call.subject.to_owned(),
             invokes: call.invokes,
             config_generation: call.config_generation,
@@ -149,7 +155,12 @@ impl Call {
                 events: SpanEvents::default(),
                 links: SpanLinks::default(),
                 status: match error_type(&attempt) {
-                    Some(_) => Status::error(attempt.failure.map(|(reason, _)| reason).unwrap_or_default()),
+                    Some(_) => Status::error(
+                        attempt
+                            .failure
+                            .map(|(reason, _)| reason)
+                            .unwrap_or_default(),
+                    ),
                     None => Status::Unset,
                 },
                 instrumentation_scope: scope.clone(),
@@ -228,7 +239,10 @@ impl Call {
             ));
         }
         if let Some((status, size)) = attempt.answer {
-            attributes.push(KeyValue::new("http.response.status_code", i64::from(status)));
+            attributes.push(KeyValue::new(
+                "http.response.status_code",
+                i64::from(status),
+            ));
             if let Some(size) = size {
                 attributes.push(KeyValue::new("http.response.body.size", count(size)));
             }
@@ -259,7 +273,8 @@ impl Kept {
     }
 }
 
-/// The status where there is one that is an error, else our reason; an attempt whose caller went away has none.
+/// The status where there is one that is an error, else our reason; an attempt whose caller went
+/// away has none.
 fn error_type(attempt: &Attempt) -> Option<String> {
     match (attempt.answer, &attempt.failure) {
         (Some((status @ 400.., _)), _) => Some(status.to_string()),

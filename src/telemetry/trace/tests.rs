@@ -116,7 +116,11 @@ fn propagators_are_as_the_variable_says() {
         ("b3,tracecontext,baggage", 1, Propagation::ALL),
     ] {
         let (traces, warnings) = traces(&[("OTEL_PROPAGATORS", text)], KEEP);
-        assert_eq!((traces.propagation(), warnings.len()), (expected, told), "{text}");
+        assert_eq!(
+            (traces.propagation(), warnings.len()),
+            (expected, told),
+            "{text}"
+        );
     }
     let (traces, _) = traces(&[("OTEL_PROPAGATORS", "none")], KEEP);
     assert_eq!(

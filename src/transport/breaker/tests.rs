@@ -17,7 +17,9 @@ async fn pass_time(seconds: f64) {
 
 /// One attempt of a moment's length; false when it is refused.
 async fn attempt(breaker: &Breaker, sign: Sign) -> bool {
-    let Ok(pass) = breaker.pass() else { return false };
+    let Ok(pass) = breaker.pass() else {
+        return false;
+    };
     pass_time(0.001).await;
     pass.record(sign);
     true
@@ -100,10 +102,18 @@ async fn what_was_in_flight_together_is_one_failure_in_the_row() {
 async fn a_low_share_of_successes_opens_it_although_no_row_is_long() {
     let breaker = Breaker::new(&RULES);
     for number in 0..18 {
-        let sign = if number % 3 == 0 { Sign::Good } else { Sign::Bad };
+        let sign = if number % 3 == 0 {
+            Sign::Good
+        } else {
+            Sign::Bad
+        };
         assert!(attempt(&breaker, sign).await, "{number}");
     }
-    assert_eq!(breaker.circuit(), CircuitState::Closed, "18 are too few to judge");
+    assert_eq!(
+        breaker.circuit(),
+        CircuitState::Closed,
+        "18 are too few to judge"
+    );
     attempt(&breaker, Sign::Good).await;
     attempt(&breaker, Sign::Bad).await;
     assert_eq!(breaker.circuit(), CircuitState::Open);
@@ -113,13 +123,21 @@ async fn a_low_share_of_successes_opens_it_although_no_row_is_long() {
 async fn slow_traffic_never_fills_the_window_and_half_good_is_good_enough() {
     let breaker = Breaker::new(&RULES);
     for number in 0..200 {
-        let sign = if number % 4 == 0 { Sign::Good } else { Sign::Bad };
+        let sign = if number % 4 == 0 {
+            Sign::Good
+        } else {
+            Sign::Bad
+        };
         assert!(attempt(&breaker, sign).await);
         pass_time(1.0).await;
     }
     let breaker = Breaker::new(&RULES);
     for number in 0..200 {
-        let sign = if number % 2 == 0 { Sign::Good } else { Sign::Bad };
+        let sign = if number % 2 == 0 {
+            Sign::Good
+        } else {
+            Sign::Bad
+        };
         assert!(attempt(&breaker, sign).await);
     }
 }
@@ -178,7 +196,10 @@ async fn a_probe_that_is_cancelled_gives_its_place_back() {
     breaker.pass().unwrap().record(Sign::None);
     let next = breaker.pass().unwrap();
     let pause = wait(&breaker);
-    assert!(pause <= RULES.open * 2, "the pause grew although no probe failed");
+    assert!(
+        pause <= RULES.open * 2,
+        "the pause grew although no probe failed"
+    );
     next.record(Sign::Good);
     assert_eq!(breaker.circuit(), CircuitState::Closed);
 }

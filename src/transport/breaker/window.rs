@@ -50,10 +50,12 @@ impl Window {
 
     /// All outcomes still remembered.
     pub(super) fn sum(&self) -> Counts {
-        self.counts.iter().fold(Counts::default(), |sum, slot| Counts {
-            good: sum.good.saturating_add(slot.good),
-            bad: sum.bad.saturating_add(slot.bad),
-        })
+        self.counts
+            .iter()
+            .fold(Counts::default(), |sum, slot| Counts {
+                good: sum.good.saturating_add(slot.good),
+                bad: sum.bad.saturating_add(slot.bad),
+            })
     }
 
     fn turn(&mut self, passed: Duration) {

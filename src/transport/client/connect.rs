@@ -1,6 +1,8 @@
-//! A name → addresses → TCP → TLS → HTTP: a fresh connection, within one bound of time. Nothing of a request is sent.
+//! A name → addresses → TCP → TLS → HTTP: a fresh connection, within one bound of time. Nothing of
+//! a request is sent.
 //!
-//! Every connection looks the name up anew, so that changes in DNS are followed as connections are replaced.
+//! Every connection looks the name up anew, so that changes in DNS are followed as connections are
+//! replaced.
 
 use std::error::Error as StdError;
 use std::net::IpAddr;
@@ -48,7 +50,8 @@ pub(super) enum ConnectFault {
     Dns(String),
     /// No address accepts.
     Tcp(String),
-    /// The handshake failed; `lasting` when trying again cannot help, as with a certificate that is not trusted.
+    /// The handshake failed; `lasting` when trying again cannot help, as with a certificate that is
+    /// not trusted.
     Tls { why: String, lasting: bool },
     /// The server does not speak HTTP.
     Http(String),
@@ -77,7 +80,10 @@ impl Connector {
     }
 
     /// Connects.
-    pub(super) async fn connect(&self, origin: &Arc<OriginContext>) -> Result<Connected, ConnectFault> {
+    pub(super) async fn connect(
+        &self,
+        origin: &Arc<OriginContext>,
+    ) -> Result<Connected, ConnectFault> {
         timeout_at(Instant::now() + self.timeout, self.open(origin))
             .await
             .unwrap_or(Err(ConnectFault::Timeout))
@@ -102,15 +108,18 @@ impl Connector {
             return http1(Stream::Plain(socket), self.retirement()).await;
         };
         let tls = TlsConnector::from(self.offer(tls));
-        let stream = tls.connect(self.server_name()?, socket).await.map_err(|fault| {
-            let lasting = fault
-                .get_ref()
-                .is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>);
-            ConnectFault::Tls {
-                why: fault.to_string(),
-                lasting,
-            }
-        })?;
+        let stream = tls
+            .connect(self.server_name()?, socket)
+            .await
+            .map_err(|fault| {
+                let lasting = fault
+                    .get_ref()
+                    .is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>);
+                ConnectFault::Tls {
+                    why: fault.to_string(),
+                    lasting,
+                }
+            })?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let stream = Stream::Tls(Box::new(stream));
         let retires = self.retirement();
@@ -121,7 +130,8 @@ impl Connector {
         http1(stream, retires).await
     }
 
-    /// A TCP connection. A quarter of the time goes to the name at most, when addresses of before are known.
+    /// A TCP connection. A quarter of the time goes to the name at most, when addresses of before
+    /// are known.
     async fn reach(&self) -> Result<TcpStream, ConnectFault> {
         let addresses = match self.host.parse::<IpAddr>() {
             Ok(address) => [address].into(),

@@ -16,7 +16,11 @@ pub(super) fn unconnected(fault: &ConnectFault) -> Error {
             false,
         ),
         ConnectFault::Dns(why) => ("DNS_FAILED", format!("has no address ({why})"), false),
-        ConnectFault::Tcp(why) => ("CONNECT_FAILED", format!("cannot be reached ({why})"), false),
+        ConnectFault::Tcp(why) => (
+            "CONNECT_FAILED",
+            format!("cannot be reached ({why})"),
+            false,
+        ),
         ConnectFault::Tls { why, lasting } => (
             "TLS_FAILED",
             format!("is there, but TLS with it failed ({why})"),
@@ -53,7 +57,9 @@ pub(super) fn lost_http1(progress: &Progress, why: &hyper::Error) -> Error {
         return head_too_large(progress);
     }
     match &progress.stage {
-        Stage::Http1 { sent, .. } if why.is_parse() && sent.answered() => head_unreadable(progress, why),
+        Stage::Http1 { sent, .. } if why.is_parse() && sent.answered() => {
+            head_unreadable(progress, why)
+        }
         _ => lost(progress, why),
     }
 }
@@ -124,7 +130,10 @@ pub(super) fn cut(progress: &Progress, why: &dyn std::error::Error) -> Error {
 }
 
 pub(super) fn attempt_timed_out(bound: Duration, progress: &Progress) -> Error {
-    let message = format!("The upstream did not answer within {} ms.", bound.as_millis());
+    let message = format!(
+        "The upstream did not answer within {} ms.",
+        bound.as_millis()
+    );
     network("ATTEMPT_TIMEOUT", message, progress.execution())
         .with(|facts| facts.kind = Kind::DeadlineExceeded)
 }
@@ -144,7 +153,9 @@ pub(super) fn unsendable(why: &dyn std::fmt::Display) -> Error {
     Error::new(
         Kind::Internal,
         "SIDECAR_BUG",
-        format!("The request cannot be sent as HTTP ({why}); it is a bug of the sidecar. Nothing was sent."),
+        format!(
+            "The request cannot be sent as HTTP ({why}); it is a bug of the sidecar. Nothing was sent."
+        ),
     )
 }
 
@@ -171,10 +182,20 @@ mod tests {
     #[test]
     fn what_the_own_system_refuses_is_not_the_networks_fault() {
         let error = unconnected(&ConnectFault::Local("Too many open files".to_owned()));
-        let facts = (error.component, error.execution, &*error.reason, error.transient);
+        let facts = (
+            error.component,
+            error.execution,
+            &*error.reason,
+            error.transient,
+        );
         assert_eq!(
             facts,
-            (Component::Sidecar, Execution::NotStarted, "CONNECT_FAILED", true)
+            (
+                Component::Sidecar,
+                Execution::NotStarted,
+                "CONNECT_FAILED",
+                true
+            )
         );
         let error = unconnected(&ConnectFault::Tcp("Connection refused".to_owned()));
         assert_eq!(error.component, Component::Network);

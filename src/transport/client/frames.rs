@@ -1,5 +1,5 @@
-//! Reads along the frames of an HTTP/2 connection (RFC 9113 §4.1): which requests went out, and how far the server says
-//! that it got. The HTTP/2 library keeps both to itself.
+//! Reads along the frames of an HTTP/2 connection (RFC 9113 §4.1): which requests went out, and how
+//! far the server says that it got. The HTTP/2 library keeps both to itself.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -11,7 +11,8 @@ const HEADER: usize = 9;
 const HEADERS: u8 = 0x1;
 const GOAWAY: u8 = 0x7;
 const CONTINUATION: u8 = 0x9;
-/// A packed head of so many bytes is likely to be too large unpacked (Huffman coding saves three eighths at most).
+/// A packed head of so many bytes is likely to be too large unpacked (Huffman coding saves three
+/// eighths at most).
 const LARGE: usize = MAX_HEAD as usize / 2;
 /// The highest stream id.
 const LAST: u32 = 0x7fff_ffff;
@@ -21,7 +22,8 @@ const LAST: u32 = 0x7fff_ffff;
 pub(super) struct Frames {
     /// The highest stream whose request began to go out.
     begun: AtomicU32,
-    /// The highest stream that the server processed or may process; it says less when it says goodbye.
+    /// The highest stream that the server processed or may process; it says less when it says
+    /// goodbye.
     last: AtomicU32,
     /// The stream whose answer's head came last, and the packed bytes of that head.
     answered: AtomicU32,
@@ -86,7 +88,9 @@ impl Frames {
                 self.answered.store(stream, Ordering::Relaxed);
                 length
             }
-            Frame::Continuation { length } => self.head.load(Ordering::Relaxed).saturating_add(length),
+            Frame::Continuation { length } => {
+                self.head.load(Ordering::Relaxed).saturating_add(length)
+            }
         };
         self.head.store(length, Ordering::Relaxed);
         if length >= LARGE {
@@ -102,7 +106,8 @@ impl Frames {
                 self.begun.fetch_max(stream, Ordering::Relaxed);
             }
             Frame::Continuation { .. } => {}
-            // A first goodbye may name the highest id there is: "soon" (RFC 9113 §6.8). It ends new requests, too.
+            // A first goodbye may name the highest id there is: "soon" (RFC 9113 §6.8). It ends new
+            // requests, too.
             Frame::GoAway { last } => {
                 self.last.fetch_min(last.min(LAST - 1), Ordering::Relaxed);
             }
@@ -182,7 +187,9 @@ impl Follow {
     }
 
     fn length(&self) -> usize {
-        usize::from(self.header[0]) << 16 | usize::from(self.header[1]) << 8 | usize::from(self.header[2])
+        usize::from(self.header[0]) << 16
+            | usize::from(self.header[1]) << 8
+            | usize::from(self.header[2])
     }
 
     /// 31 bits, big-endian.
@@ -224,10 +231,16 @@ mod tests {
         bytes.extend(goodbye(1));
         bytes.extend(frame(HEADERS, 3, b""));
         let expected = [
-            Frame::Headers { stream: 1, length: 5 },
+            Frame::Headers {
+                stream: 1,
+                length: 5,
+            },
             Frame::Continuation { length: 2 },
             Frame::GoAway { last: 1 },
-            Frame::Headers { stream: 3, length: 0 },
+            Frame::Headers {
+                stream: 3,
+                length: 0,
+            },
         ];
         for size in 1..=bytes.len() {
             let (mut follow, mut seen) = (Follow::outbound(), Vec::new());
@@ -241,7 +254,10 @@ mod tests {
     #[test]
     fn what_the_server_says_decides() {
         let frames = Frames::default();
-        frames.note(Frame::Headers { stream: 5, length: 1 });
+        frames.note(Frame::Headers {
+            stream: 5,
+            length: 1,
+        });
         assert!(frames.began(5) && frames.began(3) && !frames.began(7));
         assert!(!frames.ending() && !frames.refused(5));
         // "Soon", then for certain.
@@ -264,8 +280,13 @@ mod tests {
             stream: 3,
             length: half,
         });
-        frames.note_inbound(Frame::Continuation { length: LARGE - half });
-        frames.note_inbound(Frame::Headers { stream: 5, length: 9 });
+        frames.note_inbound(Frame::Continuation {
+            length: LARGE - half,
+        });
+        frames.note_inbound(Frame::Headers {
+            stream: 5,
+            length: 9,
+        });
         assert!(frames.large(3) && !frames.large(1) && !frames.large(5));
     }
 }

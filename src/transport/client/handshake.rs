@@ -1,7 +1,7 @@
 //! Whether the server took part in the TLS handshake to its end.
 //!
-//! Under TLS 1.3 a client has done its part before the server has looked at its certificate, and requests are under way
-//! when it is refused (RFC 8446 §2, §4.4.2.4).
+//! Under TLS 1.3 a client has done its part before the server has looked at its certificate, and
+//! requests are under way when it is refused (RFC 8446 §2, §4.4.2.4).
 
 use std::sync::Mutex;
 use std::sync::PoisonError;

@@ -46,7 +46,8 @@ pub(super) struct Sent {
     pub(super) heard: AtomicBool,
     /// The first of them are those of an HTTP/1 answer.
     answered: AtomicBool,
-    /// The server refused the handshake, which TLS 1.3 tells after the client's side of it has ended.
+    /// The server refused the handshake, which TLS 1.3 tells after the client's side of it has
+    /// ended.
     pub(super) handshake: Handshake,
 }
 
@@ -57,7 +58,8 @@ struct Watch {
     tail: Vec<u8>,
 }
 
-/// Largest answer head, on HTTP/2 unpacked and as counted there (RFC 9113 §6.5.2), and the most headers in it.
+/// Largest answer head, on HTTP/2 unpacked and as counted there (RFC 9113 §6.5.2), and the most
+/// headers in it.
 pub(super) const MAX_HEAD: u32 = 128 << 10;
 pub(super) const MAX_HEADERS: usize = 1024;
 
@@ -71,7 +73,8 @@ impl Http1 {
             sent: Arc::clone(&sent),
             tail: Vec::new(),
         };
-        // What RFC 9112 §5.1 and §5.2 have a user agent accept; and no small bound on a head that came.
+        // What RFC 9112 §5.1 and §5.2 have a user agent accept; and no small bound on a head that
+        // came.
         let (sender, connection) = http1::Builder::new()
             .allow_spaces_after_header_name_in_responses(true)
             .allow_obsolete_multiline_headers_in_responses(true)
@@ -215,12 +218,14 @@ impl Sent {
     }
 }
 
-/// How long a connection may idle after this answer: our own bound, or the server's own if it told a shorter one.
+/// How long a connection may idle after this answer: our own bound, or the server's own if it told
+/// a shorter one.
 pub(super) fn idle_bound(headers: &HeaderMap, own: Duration) -> Duration {
     keep_alive(headers).map_or(own, |told| own.min(told))
 }
 
-/// `Keep-Alive: timeout=N`, less a second for the way: many servers tell when they close an idle connection.
+/// `Keep-Alive: timeout=N`, less a second for the way: many servers tell when they close an idle
+/// connection.
 fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("keep-alive")?.to_str().ok()?;
     let seconds = text.split(',').find_map(|part| {

@@ -133,7 +133,8 @@ impl Http2 {
         })
     }
 
-    /// Room for a new exchange, unless the server allows no more or it is not sure that the server is there.
+    /// Room for a new exchange, unless the server allows no more or it is not sure that the server
+    /// is there.
     pub(super) fn permit(&self) -> Option<StreamPermit> {
         let state = &self.state;
         if state.health() > Health::Well || state.frames.ending() {
@@ -166,11 +167,16 @@ impl Http2 {
     }
 
     /// Sends a request.
-    pub(super) async fn begin(&self, request: Request<()>, body: Bytes) -> Result<Exchange, h2::Error> {
+    pub(super) async fn begin(
+        &self,
+        request: Request<()>,
+        body: Bytes,
+    ) -> Result<Exchange, h2::Error> {
         let mut sender = self.sender.clone().ready().await?;
         let (response, mut stream) = sender.send_request(request, body.is_empty())?;
         if !body.is_empty() {
-            // The library sends it as the windows allow; it is in memory already, so nothing is gained by waiting here.
+            // The library sends it as the windows allow; it is in memory already, so nothing is
+            // gained by waiting here.
             stream.send_data(body, true)?;
         }
         Ok(Exchange {
@@ -229,7 +235,8 @@ impl ConnectionState {
     fn allow(&self, streams: usize) {
         let before = self.allowed.swap(streams, Ordering::SeqCst);
         if before != streams {
-            // None at all is meant to pass (RFC 9113 §6.5.2), so the next connection begins with one.
+            // None at all is meant to pass (RFC 9113 §6.5.2), so the next connection begins with
+            // one.
             self.origin.streams.store(streams.max(1), Ordering::Relaxed);
             self.origin.change();
         }
@@ -246,8 +253,9 @@ impl ConnectionState {
         self.opened.elapsed().saturating_sub(heard)
     }
 
-    /// An exchange that was `waited` for so long was given up. When nothing at all came meanwhile, perhaps nobody is
-    /// there: a ping asks. Its answer clears the connection, so that a caller's own haste costs the others nothing.
+    /// An exchange that was `waited` for so long was given up. When nothing at all came meanwhile,
+    /// perhaps nobody is there: a ping asks. Its answer clears the connection, so that a caller's
+    /// own haste costs the others nothing.
     pub(super) fn wait_abandoned(&self, waited: Duration) {
         if self.silent_for().min(waited) >= self.origin.round_trip.patience() {
             self.doubt();
@@ -261,7 +269,10 @@ impl ConnectionState {
     }
 
     fn retire(&self) {
-        self.turn(&[Health::Well, Health::Asked, Health::Late], Health::Retired);
+        self.turn(
+            &[Health::Well, Health::Asked, Health::Late],
+            Health::Retired,
+        );
         self.look.notify_one();
     }
 }
@@ -293,7 +304,8 @@ pub(super) fn refused(fault: &h2::Error) -> bool {
     fault.is_remote() && fault.is_reset() && fault.reason() == Some(Reason::REFUSED_STREAM)
 }
 
-/// True when the server wants HTTP/1.1 instead. Nobody promises that it did nothing before it said so (RFC 9113 §8.7).
+/// True when the server wants HTTP/1.1 instead. Nobody promises that it did nothing before it said
+/// so (RFC 9113 §8.7).
 pub(super) fn wants_http1(fault: &h2::Error) -> bool {
     fault.is_remote() && fault.reason() == Some(Reason::HTTP_1_1_REQUIRED)
 }
@@ -326,8 +338,8 @@ impl Observer for Watch {
         Ok(())
     }
 
-    // Each direction has its own word: a goodbye that this side says (with stream 0, as servers open none) is about the
-    // server's streams, and says nothing of ours.
+    // Each direction has its own word: a goodbye that this side says (with stream 0, as servers
+    // open none) is about the server's streams, and says nothing of ours.
     fn wrote(&mut self, bytes: &[u8]) {
         self.out.pass(bytes, |frame| {
             if matches!(frame, Frame::Headers { .. }) {

@@ -1,4 +1,5 @@
-//! What an origin's connections share with its pool: who waits, what is counted, how long a round trip takes.
+//! What an origin's connections share with its pool: who waits, what is counted, how long a round
+//! trip takes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +10,8 @@ use tokio::sync::Notify;
 use super::round_trip::RoundTrip;
 use crate::telemetry::metrics::TargetMetrics;
 
-/// Streams that an HTTP/2 server is taken to allow until it says how many (the least that RFC 9113 §6.5.2 recommends).
+/// Streams that an HTTP/2 server is taken to allow until it says how many (the least that RFC 9113
+/// §6.5.2 recommends).
 const STREAMS: usize = 100;
 
 /// One scheme, host and port.
@@ -53,8 +55,8 @@ impl OriginContext {
         Self::new("test".to_owned(), trip, metrics, Duration::from_secs(50))
     }
 
-    /// Has the pool look again, if a call waits. A call that begins to wait is counted first and then looks again, so that
-    /// no change is missed.
+    /// Has the pool look again, if a call waits. A call that begins to wait is counted first and
+    /// then looks again, so that no change is missed.
     pub(super) fn change(&self) {
         if self.waiting.load(Ordering::SeqCst) > 0 {
             self.changed.notify_one();

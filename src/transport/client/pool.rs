@@ -1,9 +1,11 @@
-//! The connections to one origin: HTTP/1.1 ones that wait for their next exchange, and shared HTTP/2 ones.
+//! The connections to one origin: HTTP/1.1 ones that wait for their next exchange, and shared
+//! HTTP/2 ones.
 //!
-//! A connection is used again only while it was not idle for too long and is not known to be closed. One that is old
-//! serves until a younger one is there, however long that takes. Calls that find none wait in a row; what comes first,
-//! a connection that becomes free or one that is being made, goes to the first of them. A connection is made to its end
-//! though the call that wanted it has gone, and serves the next.
+//! A connection is used again only while it was not idle for too long and is not known to be
+//! closed. One that is old serves until a younger one is there, however long that takes. Calls that
+//! find none wait in a row; what comes first, a connection that becomes free or one that is being
+//! made, goes to the first of them. A connection is made to its end though the call that wanted it
+//! has gone, and serves the next.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -52,7 +54,8 @@ impl Pool {
         })
     }
 
-    /// A connection that should work: a used one if there is, else the first that becomes free or is made.
+    /// A connection that should work: a used one if there is, else the first that becomes free or
+    /// is made.
     pub(super) async fn lease(&self) -> Result<Lease, ConnectFault> {
         let delivered = {
             let mut state = self.state();
@@ -84,8 +87,9 @@ impl Pool {
         self.put(connection);
     }
 
-    /// An exchange on an HTTP/1.1 connection ended without a byte of an answer, and the connection with it. Others that
-    /// have idled since before it began may be as dead: they serve until a younger one is there.
+    /// An exchange on an HTTP/1.1 connection ended without a byte of an answer, and the connection
+    /// with it. Others that have idled since before it began may be as dead: they serve until a
+    /// younger one is there.
     pub(super) fn fell_silent(&self, began: Instant) {
         self.origin.metrics.silent_connections.http1.inc();
         let (mut state, now) = (self.state(), Instant::now());
@@ -181,7 +185,8 @@ impl Pool {
                 state.made = Some(now);
                 state.failed = None;
                 match connected {
-                    // At least as long as this: the youngest must not pass for one that a younger has replaced.
+                    // At least as long as this: the youngest must not pass for one that a younger
+                    // has replaced.
                     Connected::Http1(mut connection) => {
                         connection.retires = connection.retires.max(now);
                         state.http1 = true;
@@ -209,7 +214,9 @@ impl Pool {
     }
 
     fn count(&self, state: &State) {
-        self.origin.waiting.store(state.waiting.len(), Ordering::SeqCst);
+        self.origin
+            .waiting
+            .store(state.waiting.len(), Ordering::SeqCst);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -74,12 +74,14 @@ impl Progress {
         }
     }
 
-    /// True when the server refused the stream only because it allows fewer at once than it had said.
+    /// True when the server refused the stream only because it allows fewer at once than it had
+    /// said.
     pub(super) fn was_too_many(&self) -> bool {
         matches!(&self.stage, Stage::Http2 { permit, crowd, .. } if *crowd > permit.connection.state.allowed())
     }
 
-    /// The server's word that it refused the TLS handshake, which came when the request was under way.
+    /// The server's word that it refused the TLS handshake, which came when the request was under
+    /// way.
     pub(super) fn handshake_refused(&self) -> Option<AlertDescription> {
         match &self.stage {
             Stage::Http1 { sent, .. } => sent.handshake.refused(),
@@ -94,15 +96,17 @@ impl Progress {
             // What the head proves is the provider's to say.
             Some(_) => Execution::Unknown,
             None => match self.received() {
-                Received::Nothing | Received::PartOfHead | Received::Refused => Execution::NotStarted,
+                Received::Nothing | Received::PartOfHead | Received::Refused => {
+                    Execution::NotStarted
+                }
                 Received::PartOfBody | Received::Request => Execution::Unknown,
             },
         }
     }
 }
 
-/// However the wait for an answer ended — the attempt's time, the call's, a caller who left —, a connection on which
-/// nothing came meanwhile is looked at before others rely on it.
+/// However the wait for an answer ended — the attempt's time, the call's, a caller who left —, a
+/// connection on which nothing came meanwhile is looked at before others rely on it.
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.ended {
@@ -111,12 +115,15 @@ impl Drop for Progress {
         match &self.stage {
             Stage::Connecting | Stage::Refused => {}
             Stage::Http1 { sent, pool, began } => {
-                let heard = sent.heard.load(Ordering::Relaxed) || sent.received() == Received::Nothing;
+                let heard =
+                    sent.heard.load(Ordering::Relaxed) || sent.received() == Received::Nothing;
                 if !heard && began.elapsed() >= pool.origin.round_trip.patience() {
                     pool.fell_silent(*began);
                 }
             }
-            Stage::Http2 { permit, began, .. } => permit.connection.state.wait_abandoned(began.elapsed()),
+            Stage::Http2 { permit, began, .. } => {
+                permit.connection.state.wait_abandoned(began.elapsed())
+            }
         }
     }
 }

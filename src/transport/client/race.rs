@@ -1,4 +1,5 @@
-//! Addresses → one TCP connection: each address gets a head start before the next is tried beside it (RFC 8305).
+//! Addresses → one TCP connection: each address gets a head start before the next is tried beside
+//! it (RFC 8305).
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,14 +16,18 @@ use super::resolver::{Resolver, is_local};
 /// How long an address is waited for before the next one is tried, too (RFC 8305 §5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// A peer that vanished without a word is noticed by the system after this, even on an idle connection.
+/// A peer that vanished without a word is noticed by the system after this, even on an idle
+/// connection.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// The first connection that stands; the others are dropped. `resolver` learns who answered.
 ///
 /// # Errors
 /// The first failure, when no address accepts; at once, when this process has no socket left.
-pub(super) async fn connect(addresses: Vec<SocketAddr>, resolver: &Resolver) -> io::Result<TcpStream> {
+pub(super) async fn connect(
+    addresses: Vec<SocketAddr>,
+    resolver: &Resolver,
+) -> io::Result<TcpStream> {
     let mut rest = addresses.into_iter();
     let mut running = FuturesUnordered::new();
     let mut fault = None;
@@ -73,13 +78,17 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::time::Instant;
 
-    /// A listener whose queue is full: the system drops what asks for a connection, as a dead host does.
+    /// A listener whose queue is full: the system drops what asks for a connection, as a dead host
+    /// does.
     async fn dead(address: SocketAddr) -> (socket2::Socket, Vec<TcpStream>) {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.bind(&address.into()).unwrap();
         socket.listen(0).unwrap();
         let mut held = Vec::new();
-        while let Ok(Ok(one)) = timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+        while let Ok(Ok(one)) =
+            timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+        {
             held.push(one);
         }
         (socket, held)

@@ -18,8 +18,9 @@ pub(super) trait Chunks: Send {
     ) -> impl Future<Output = Option<std::result::Result<Bytes, impl std::error::Error + 'static>>> + Send;
 }
 
-/// The whole body; `expected` is the length that the head tells. Each piece waits for room before the next is asked for,
-/// so that the connection's flow control holds the upstream back: work that is done is not thrown away for want of memory.
+/// The whole body; `expected` is the length that the head tells. Each piece waits for room before
+/// the next is asked for, so that the connection's flow control holds the upstream back: work that
+/// is done is not thrown away for want of memory.
 pub(super) async fn whole(
     mut body: impl Chunks,
     expected: Option<u64>,
@@ -65,7 +66,9 @@ async fn piece(body: &mut impl Chunks, progress: &Progress) -> Result<Option<Byt
 }
 
 impl Chunks for Incoming {
-    async fn next(&mut self) -> Option<std::result::Result<Bytes, impl std::error::Error + 'static>> {
+    async fn next(
+        &mut self,
+    ) -> Option<std::result::Result<Bytes, impl std::error::Error + 'static>> {
         loop {
             match self.frame().await? {
                 // Trailers say nothing here.
@@ -81,7 +84,9 @@ impl Chunks for Incoming {
 }
 
 impl Chunks for RecvStream {
-    async fn next(&mut self) -> Option<std::result::Result<Bytes, impl std::error::Error + 'static>> {
+    async fn next(
+        &mut self,
+    ) -> Option<std::result::Result<Bytes, impl std::error::Error + 'static>> {
         let chunk = self.data().await?;
         Some(chunk.and_then(|chunk| {
             // Makes room for as much again.

@@ -1,7 +1,9 @@
-//! Names → addresses: one lookup a name at a time for the whole process, on a few threads of their own.
+//! Names → addresses: one lookup a name at a time for the whole process, on a few threads of their
+//! own.
 //!
-//! The system's resolver blocks, for half a minute when nobody answers it, so calls share its lookups. While a lookup
-//! fails or is late the addresses of before are used (RFC 8767). Addresses that did not answer are tried last for a while.
+//! The system's resolver blocks, for half a minute when nobody answers it, so calls share its
+//! lookups. While a lookup fails or is late the addresses of before are used (RFC 8767). Addresses
+//! that did not answer are tried last for a while.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
@@ -17,7 +19,8 @@ use tracing::{info, warn};
 const MAX_THREADS: usize = 4;
 /// Names and addresses remembered; a target has one or two names.
 const MAX_REMEMBERED: usize = 1024;
-/// How long addresses of before stand in for a lookup that fails (RFC 8767 §4: from one to three days).
+/// How long addresses of before stand in for a lookup that fails (RFC 8767 §4: from one to three
+/// days).
 const STALE: Duration = Duration::from_secs(24 * 3600);
 /// How long an address that did not answer is tried last.
 const UNANSWERED: Duration = Duration::from_secs(60);
@@ -64,7 +67,12 @@ pub(super) struct LookupFault {
 impl Default for Resolver {
     /// The system's.
     fn default() -> Self {
-        Self::with(|host| Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect()))
+        Self::with(|host| {
+            Ok((host, 0)
+                .to_socket_addrs()?
+                .map(|address| address.ip())
+                .collect())
+        })
     }
 }
 
@@ -76,8 +84,8 @@ impl Resolver {
         }))
     }
 
-    /// The addresses of `host`, looked up now. Those of before stand in when the lookup fails, or takes longer than
-    /// `patience`; while it keeps failing they are given at once.
+    /// The addresses of `host`, looked up now. Those of before stand in when the lookup fails, or
+    /// takes longer than `patience`; while it keeps failing they are given at once.
     pub(super) async fn addresses(&self, host: &str, patience: Duration) -> Answer {
         let (mut running, known, failing) = self.ask(host);
         let answer = async {
@@ -94,7 +102,11 @@ impl Resolver {
             Ok(answer) => answer.or(Ok(known)),
             Err(_) => {
                 let mut book = self.0.book();
-                if let Some(name) = book.names.get_mut(host).filter(|name| name.running.is_some()) {
+                if let Some(name) = book
+                    .names
+                    .get_mut(host)
+                    .filter(|name| name.running.is_some())
+                {
                     name.fails(host, "the resolver does not answer");
                 }
                 Ok(known)
@@ -136,7 +148,8 @@ impl Resolver {
         (receiver, known, failing)
     }
 
-    /// In the order in which they are tried: both families in turn (RFC 8305 §4), those that did not answer lately last.
+    /// In the order in which they are tried: both families in turn (RFC 8305 §4), those that did
+    /// not answer lately last.
     pub(super) fn in_order(&self, addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
         let first = addresses.first().is_some_and(IpAddr::is_ipv6);
         let (one, other): (Vec<_>, Vec<_>) = addresses
@@ -150,7 +163,11 @@ impl Resolver {
             order.extend(other.next());
         }
         let (book, now) = (self.0.book(), Instant::now());
-        order.sort_by_key(|address| book.unanswered.get(address).is_some_and(|until| now < *until));
+        order.sort_by_key(|address| {
+            book.unanswered
+                .get(address)
+                .is_some_and(|until| now < *until)
+        });
         order
     }
 
@@ -188,10 +205,15 @@ impl Inner {
                 host
             };
             let answer = match (self.lookup)(&host) {
-                Ok(found) if found.is_empty() => Err(LookupFault::of("the name has no address", false)),
+                Ok(found) if found.is_empty() => {
+                    Err(LookupFault::of("the name has no address", false))
+                }
                 Ok(found) => Ok(found.into()),
                 // The system's resolver hides that it could open no socket or file.
-                Err(why) => Err(LookupFault::of(&why.to_string(), is_local(&why) || exhausted())),
+                Err(why) => Err(LookupFault::of(
+                    &why.to_string(),
+                    is_local(&why) || exhausted(),
+                )),
             };
             self.book().end(&host, answer);
         }
@@ -244,7 +266,8 @@ impl LookupFault {
     }
 }
 
-/// True when the system refused this process a resource (descriptors, memory, local ports): the peer has no part in it.
+/// True when the system refused this process a resource (descriptors, memory, local ports): the
+/// peer has no part in it.
 pub(super) fn is_local(fault: &io::Error) -> bool {
     // ENOMEM, ENFILE, EMFILE, EADDRNOTAVAIL, ENOBUFS: on Linux, and on the BSDs and macOS.
     const CODES: &[i32] = if cfg!(target_os = "linux") {
@@ -252,7 +275,9 @@ pub(super) fn is_local(fault: &io::Error) -> bool {
     } else {
         &[12, 23, 24, 49, 55]
     };
-    fault.raw_os_error().is_some_and(|code| CODES.contains(&code))
+    fault
+        .raw_os_error()
+        .is_some_and(|code| CODES.contains(&code))
 }
 
 /// True when not even one descriptor is left.

@@ -1,4 +1,5 @@
-//! The least time that anything with the upstream takes: a call with less left cannot be answered, so it is not started.
+//! The least time that anything with the upstream takes: a call with less left cannot be answered,
+//! so it is not started.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -33,8 +34,9 @@ impl RoundTrip {
         Duration::from_micros(self.micros.load(Relaxed)).clamp(LEAST_PATIENCE, MOST_PATIENCE)
     }
 
-    /// True when so little is left that no answer can come: less than half of what the quickest took. Each such word
-    /// lowers the measure, so that one slow start does not refuse calls for ever.
+    /// True when so little is left that no answer can come: less than half of what the quickest
+    /// took. Each such word lowers the measure, so that one slow start does not refuse calls for
+    /// ever.
     pub(super) fn hopeless(&self, left: Duration) -> bool {
         let known = self.micros.load(Relaxed);
         let hopeless = left.as_micros() < u128::from(known / 2);

@@ -1,8 +1,9 @@
 //! A connection that watches what passes: the only witness of what an upstream can have received.
 //!
-//! HTTP libraries tell *that* a request failed, not *how far* it came. Each connection therefore writes through a
-//! [`Wire`], whose observer sees the bytes that the system accepted. Over TLS these are the bytes handed to TLS, at least
-//! as many as went out: an observer may think that more was sent than was, never less.
+//! HTTP libraries tell *that* a request failed, not *how far* it came. Each connection therefore
+//! writes through a [`Wire`], whose observer sees the bytes that the system accepted. Over TLS
+//! these are the bytes handed to TLS, at least as many as went out: an observer may think that more
+//! was sent than was, never less.
 
 use std::io::{self, IoSlice, Read as _};
 use std::pin::Pin;
@@ -46,7 +47,11 @@ impl<O: Observer> Wire<O> {
         Self { stream, observer }
     }
 
-    fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let read = match &mut self.stream {
             Stream::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
@@ -59,8 +64,9 @@ impl<O: Observer> Wire<O> {
         read
     }
 
-    /// A peer that refuses says why and closes; what fails first is a write. The reason may still wait to be read, and
-    /// the runtime may not have heard of it: the system is asked itself. Content stays with the TLS session.
+    /// A peer that refuses says why and closes; what fails first is a write. The reason may still
+    /// wait to be read, and the runtime may not have heard of it: the system is asked itself.
+    /// Content stays with the TLS session.
     fn why(&mut self, fault: io::Error) -> io::Error {
         let Stream::Tls(stream) = &mut self.stream else {
             return fault;
@@ -108,8 +114,9 @@ impl Stream {
     }
 }
 
-/// True when nothing waits to be read on a connection that should be silent: neither the peer's goodbye nor bytes that
-/// nobody asked for. Asks the system itself: the runtime may not have heard yet.
+/// True when nothing waits to be read on a connection that should be silent: neither the peer's
+/// goodbye nor bytes that nobody asked for. Asks the system itself: the runtime may not have heard
+/// yet.
 pub(super) fn silent(socket: &TcpStream) -> bool {
     let mut byte = [std::mem::MaybeUninit::uninit()];
     matches!(SockRef::from(socket).peek(&mut byte), Err(why) if why.kind() == io::ErrorKind::WouldBlock)

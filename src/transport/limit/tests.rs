@@ -24,7 +24,8 @@ async fn a_full_queue_refuses_at_once_and_a_wait_ends() {
     let full = full.unwrap_err();
     assert_eq!(full.reason, "QUEUE_FULL");
     assert!(
-        full.message.contains("calls wait already (limits.max_queue)"),
+        full.message
+            .contains("calls wait already (limits.max_queue)"),
         "{}",
         full.message
     );
@@ -38,7 +39,11 @@ async fn without_a_queue_the_refusal_says_so() {
     let limiter = limiter(1, 0);
     let _held = limiter.enter(&call(60), "/a").await.unwrap();
     let full = limiter.enter(&call(60), "/a").await.unwrap_err();
-    assert!(full.message.contains("limits.max_queue is 0"), "{}", full.message);
+    assert!(
+        full.message.contains("limits.max_queue is 0"),
+        "{}",
+        full.message
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,7 +96,10 @@ async fn who_came_first_is_served_first_and_nobody_passes_the_queue() {
         wait("third", call(60)),
         late
     );
-    assert_eq!(*served.lock().unwrap(), ["first", "second", "third", "late"]);
+    assert_eq!(
+        *served.lock().unwrap(),
+        ["first", "second", "third", "late"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Waiting calls in fair order: callers take turns, and so do the actions of each caller.
 //!
-//! One caller, or one action of a caller, that has hundreds of calls waiting gets every second slot beside another that
-//! has one. Calls of the same caller and action keep their order.
+//! One caller, or one action of a caller, that has hundreds of calls waiting gets every second slot
+//! beside another that has one. Calls of the same caller and action keep their order.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -22,7 +22,8 @@ pub(super) struct Place {
     arrival: u64,
 }
 
-/// Lines of which the first to be served is the one that was served longest ago. No line in it is empty.
+/// Lines of which the first to be served is the one that was served longest ago. No line in it is
+/// empty.
 #[derive(Debug)]
 struct Ring<L> {
     lines: HashMap<u64, L>,
@@ -60,7 +61,12 @@ impl<T> Turns<T> {
     /// Takes the call out whose turn it is.
     pub(super) fn next(&mut self) -> Option<T> {
         let call = self.callers.turn(
-            |actions| actions.turn(|line| line.pop_first().map(|(_, call)| call), BTreeMap::is_empty),
+            |actions| {
+                actions.turn(
+                    |line| line.pop_first().map(|(_, call)| call),
+                    BTreeMap::is_empty,
+                )
+            },
             Ring::is_empty,
         )?;
         self.waiting -= 1;
@@ -168,7 +174,9 @@ mod tests {
     #[test]
     fn a_call_that_waits_no_longer_leaves_nothing_behind() {
         let mut turns = Turns::new();
-        let places: Vec<_> = (0..1000_u64).map(|n| turns.add(n % 10, n, "gone")).collect();
+        let places: Vec<_> = (0..1000_u64)
+            .map(|n| turns.add(n % 10, n, "gone"))
+            .collect();
         let stays = turns.add(5, 5, "stays");
         for place in places {
             turns.remove(place);

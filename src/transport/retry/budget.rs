@@ -1,13 +1,15 @@
-//! How many retries a target's calls pay for: a share of the calls of the last ten seconds, and a few a second beside.
+//! How many retries a target's calls pay for: a share of the calls of the last ten seconds, and a
+//! few a second beside.
 //!
-//! tower's `TpsBudget` is not used: it rounds a ratio of 0.6 up to 1, and forgets after five seconds instead of ten when
-//! its calls come a little after a second has ended.
+//! tower's `TpsBudget` is not used: it rounds a ratio of 0.6 up to 1, and forgets after five
+//! seconds instead of ten when its calls come a little after a second has ended.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-/// Seconds that count: long enough to be steady, short enough to forget an outage (linkerd and finagle use 10 s).
+/// Seconds that count: long enough to be steady, short enough to forget an outage (linkerd and
+/// finagle use 10 s).
 const WINDOW: u32 = 10;
 
 /// What one retry costs. A call earns its ratio of it, so a ratio is exact to a millionth.
@@ -60,7 +62,9 @@ impl Budget {
     fn change<T>(&self, f: impl FnOnce(&mut (u64, i64), i64) -> T) -> T {
         let now = self.began.elapsed().as_secs();
         let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = seconds.iter().filter(|(at, _)| now - at < u64::from(WINDOW));
+        let counted = seconds
+            .iter()
+            .filter(|(at, _)| now - at < u64::from(WINDOW));
         let earned = counted.map(|(_, net)| net).sum();
         let second = &mut seconds[usize::try_from(now % u64::from(WINDOW)).unwrap_or_default()];
         if second.0 != now {
@@ -106,7 +110,8 @@ mod tests {
         assert_eq!((0..5).filter(|_| budget.withdraw()).count(), 2);
     }
 
-    /// Steps a little longer than a second: a window that is cut at whole steps would end too early.
+    /// Steps a little longer than a second: a window that is cut at whole steps would end too
+    /// early.
     #[tokio::test(start_paused = true)]
     async fn no_ten_seconds_have_more_than_the_reserve_and_the_share() {
         let budget = Budget::new(0.1, 1);

@@ -186,7 +186,9 @@ async fn dates_that_prove_nothing_are_as_none() {
     let mut cached = headers(&http_date(NOW - YEAR));
     cached.insert(header::AGE, "31536000".parse().unwrap());
     for headers in [two, cached, HeaderMap::new()] {
-        let refused = bench.skew.refused_at(&bench.read(0), 20, &headers, NCP, "test");
+        let refused = bench
+            .skew
+            .refused_at(&bench.read(0), 20, &headers, NCP, "test");
         assert!(refused.is_none());
     }
     // Every form of a date that RFC 9110 asks recipients to read.
@@ -232,7 +234,8 @@ async fn a_hop_leads_no_farther_than_the_bound_whatever_it_says() {
 #[tokio::test]
 async fn refusals_correct_a_few_times_and_then_wait() {
     let bench = Bench::new(0);
-    let asked = |at: i64, minutes: i64| bench.refuse_dated(at, &http_date(NOW + at + minutes * MINUTE));
+    let asked =
+        |at: i64, minutes: i64| bench.refuse_dated(at, &http_date(NOW + at + minutes * MINUTE));
     for step in 1..=4 {
         assert!(asked(step * SECOND, step * 10).is_some(), "{step}");
     }

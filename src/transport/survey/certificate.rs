@@ -1,7 +1,8 @@
-//! Who a certificate is for, who signed it, and when it ends: read from its DER (RFC 5280 §4.1), nothing verified.
+//! Who a certificate is for, who signed it, and when it ends: read from its DER (RFC 5280 §4.1),
+//! nothing verified.
 //!
-//! The verifier of the TLS library checks all of this and tells none of it. Only four fields are read here, by a reader
-//! that never looks beyond the bytes it was given.
+//! The verifier of the TLS library checks all of this and tells none of it. Only four fields are
+//! read here, by a reader that never looks beyond the bytes it was given.
 
 use std::time::SystemTime;
 
@@ -125,7 +126,10 @@ fn moment((tag, content): (u8, &[u8])) -> Option<SystemTime> {
     let (year, rest) = match (tag, text.len()) {
         (UTC_TIME, 12) => {
             let year: i32 = text.get(..2)?.parse().ok()?;
-            (if year < 50 { 2000 + year } else { 1900 + year }, text.get(2..)?)
+            (
+                if year < 50 { 2000 + year } else { 1900 + year },
+                text.get(2..)?,
+            )
         }
         (GENERALIZED_TIME, 14) => (text.get(..4)?.parse().ok()?, text.get(4..)?),
         _ => return None,

@@ -171,15 +171,24 @@ async fn calls_wait_in_turn_and_who_would_wait_too_long_is_refused_at_once() {
         )
     );
     assert!(error.retry_after.unwrap() >= SECOND && error.quota.is_some());
-    assert_eq!(began.elapsed(), Duration::ZERO, "the refusal came after a wait");
+    assert_eq!(
+        began.elapsed(),
+        Duration::ZERO,
+        "the refusal came after a wait"
+    );
     let served = futures_util::future::join_all(tokens.into_iter().map(async |token| {
         token.wait().await;
         began.elapsed()
     }))
     .await;
-    assert!(served.is_sorted_by(|before, after| before < after), "{served:?}");
     assert!(
-        served.iter().all(|at| *at <= SECOND + Duration::from_millis(2)),
+        served.is_sorted_by(|before, after| before < after),
+        "{served:?}"
+    );
+    assert!(
+        served
+            .iter()
+            .all(|at| *at <= SECOND + Duration::from_millis(2)),
         "{served:?}"
     );
 }

@@ -1,5 +1,5 @@
-//! Just enough HTTP/2 (RFC 9113) to read bodies and to answer as no library would: frames in, bytes out. Header blocks are
-//! not decoded; whose request it is stands in the body.
+//! Just enough HTTP/2 (RFC 9113) to read bodies and to answer as no library would: frames in, bytes
+//! out. Header blocks are not decoded; whose request it is stands in the body.
 
 /// Sent by a client before its first frame (§3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -91,14 +91,20 @@ pub fn reset(stream: u32, reason: u32) -> Vec<u8> {
 
 /// "Streams above `last` were not and will not be processed" (§6.8).
 pub fn goodbye(last: u32, reason: u32) -> Vec<u8> {
-    frame(GOAWAY, 0, 0, &[last.to_be_bytes(), reason.to_be_bytes()].concat())
+    frame(
+        GOAWAY,
+        0,
+        0,
+        &[last.to_be_bytes(), reason.to_be_bytes()].concat(),
+    )
 }
 
 pub fn unknown() -> Vec<u8> {
     frame(UNKNOWN, 0xff, 0, b"what is this")
 }
 
-/// `:status` and these fields, spelt out (RFC 7541 §6.2.2: literals; the name of the first is entry 8 of the static table).
+/// `:status` and these fields, spelt out (RFC 7541 §6.2.2: literals; the name of the first is entry
+/// 8 of the static table).
 pub fn head(stream: u32, status: u16, fields: &[(&str, String)], ends: bool) -> Vec<u8> {
     let mut block = vec![0x08];
     literal(&mut block, &status.to_string());

@@ -43,7 +43,8 @@ impl StreamFault {
     /// The fault that this attempt of the call meets.
     pub fn of(seed: u64, call: u64, attempt: u64) -> Self {
         let mut dice = Dice::of(seed.wrapping_add(attempt), call);
-        let reason = |dice: &mut Dice| dice.one_of(&[NO_ERROR, INTERNAL_ERROR, CANCEL, ENHANCE_YOUR_CALM]);
+        let reason =
+            |dice: &mut Dice| dice.one_of(&[NO_ERROR, INTERNAL_ERROR, CANCEL, ENHANCE_YOUR_CALM]);
         let end = |dice: &mut Dice| dice.one_of(&[End::Close, End::Reset]);
         match dice.between(0, 99) {
             0..=12 => Self::Refused,

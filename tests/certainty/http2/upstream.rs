@@ -15,7 +15,9 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::StreamFault;
-use super::frames::{self, ACK, DATA, END_STREAM, Frame, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS};
+use super::frames::{
+    self, ACK, DATA, END_STREAM, Frame, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS,
+};
 use crate::answers::Cloud;
 use crate::fault::{End, Said};
 use crate::ledger::{Ledger, Step};
@@ -86,7 +88,8 @@ impl Upstream {
         accepting.spawn(async move {
             let mut serving = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                let (acceptor, counted, part) = (acceptor.clone(), Arc::clone(&counted), part.clone());
+                let (acceptor, counted, part) =
+                    (acceptor.clone(), Arc::clone(&counted), part.clone());
                 serving.spawn(async move {
                     let Ok(socket) = acceptor.accept(socket).await else {
                         return;
@@ -155,7 +158,9 @@ async fn serve(mut socket: TlsStream<TcpStream>, part: Part) {
 /// Writes what was ordered; false when the connection has ended.
 async fn obey(socket: &mut TlsStream<TcpStream>, order: Order) -> bool {
     match order {
-        Order::Write(bytes) => socket.write_all(&bytes).await.is_ok() && socket.flush().await.is_ok(),
+        Order::Write(bytes) => {
+            socket.write_all(&bytes).await.is_ok() && socket.flush().await.is_ok()
+        }
         Order::End(bytes, end) => {
             let _ = socket.write_all(&bytes).await;
             let _ = socket.flush().await;
@@ -201,7 +206,8 @@ impl Connection {
         }
     }
 
-    /// A whole request. Those above the last stream of a goodbye are passed over, as the goodbye says.
+    /// A whole request. Those above the last stream of a goodbye are passed over, as the goodbye
+    /// says.
     fn request(&mut self, stream: u32, body: &[u8]) {
         if stream > self.last {
             return;
@@ -213,10 +219,15 @@ impl Connection {
                 .ledger
                 .broken(format!("a body of {} bytes names no call", body.len()));
         };
-        let Part { cloud, seed, ledger } = &self.part;
+        let Part {
+            cloud,
+            seed,
+            ledger,
+        } = &self.part;
         let attempt = ledger.read(call, Step::Run, None);
         let fault = StreamFault::of(*seed, call, u64::try_from(attempt).unwrap());
-        // Bodies come in any order: a goodbye below a stream that was processed would be a lie of this server.
+        // Bodies come in any order: a goodbye below a stream that was processed would be a lie of
+        // this server.
         let fault = match fault {
             StreamFault::Uncounted if stream < self.processed => StreamFault::Refused,
             StreamFault::Counted if stream < self.processed => StreamFault::None,
@@ -297,7 +308,14 @@ impl Connection {
             }
             StreamFault::Interim => {
                 execute();
-                self.write([frames::unknown(), frames::head(stream, 103, &[], false), good].concat());
+                self.write(
+                    [
+                        frames::unknown(),
+                        frames::head(stream, 103, &[], false),
+                        good,
+                    ]
+                    .concat(),
+                );
             }
             StreamFault::Empty => {
                 execute();

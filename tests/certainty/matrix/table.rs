@@ -7,7 +7,8 @@ use faas_sidecar::grpc::code_name;
 use crate::answers::Cloud;
 use crate::call::Answer;
 
-const BEGIN: &str = "<!-- matrix: written by `UPDATE_DOCS=1 cargo test --test certainty matrix` -->";
+const BEGIN: &str =
+    "<!-- matrix: written by `UPDATE_DOCS=1 cargo test --test certainty matrix` -->";
 const END: &str = "<!-- end of matrix -->";
 
 /// What one caller was told, and what happened.
@@ -53,7 +54,11 @@ impl Row {
     }
 
     pub fn add(&mut self, asked: &'static str, cloud: Cloud, cell: Cell) {
-        match self.outcomes.iter_mut().find(|(known, _)| known.is_like(&cell)) {
+        match self
+            .outcomes
+            .iter_mut()
+            .find(|(known, _)| known.is_like(&cell))
+        {
             Some((known, callers)) => {
                 if !callers.contains(&(asked, cloud)) {
                     callers.push((asked, cloud));
@@ -85,7 +90,9 @@ impl Row {
 fn listed(callers: &[(&'static str, Cloud)]) -> String {
     let mut names: Vec<String> = Vec::new();
     for (asked, cloud) in callers {
-        let both = Cloud::ALL.iter().all(|cloud| callers.contains(&(asked, *cloud)));
+        let both = Cloud::ALL
+            .iter()
+            .all(|cloud| callers.contains(&(asked, *cloud)));
         let name = if both {
             (*asked).to_owned()
         } else {

@@ -1,4 +1,5 @@
-//! A client for one emulator: builds, signs and sends requests byte for byte as the test wants them.
+//! A client for one emulator: builds, signs and sends requests byte for byte as the test wants
+//! them.
 
 use std::time::Duration;
 
@@ -81,7 +82,8 @@ impl Client {
             .map(|(name, value)| format!("{name}:{value}\n"))
             .collect();
         let (path, query) = draft.target.split_once('?').unwrap_or((&draft.target, ""));
-        // The tests write paths and queries in their canonical form, except for raw colons and marks.
+        // The tests write paths and queries in their canonical form, except for raw colons and
+        // marks.
         let path = path.replace(':', "%3A").replace('!', "%21");
         let mut pairs: Vec<_> = query.split('&').collect();
         pairs.sort_unstable();
@@ -138,11 +140,13 @@ impl Client {
     }
 
     pub(crate) async fn put(&self, target: &str, body: Value) -> Answer {
-        self.send(&self.draft("PUT", target, body.to_string())).await
+        self.send(&self.draft("PUT", target, body.to_string()))
+            .await
     }
 
     pub(crate) async fn post(&self, target: &str, body: Value) -> Answer {
-        self.send(&self.draft("POST", target, body.to_string())).await
+        self.send(&self.draft("POST", target, body.to_string()))
+            .await
     }
 
     pub(crate) async fn delete(&self, target: &str) -> Answer {
@@ -155,12 +159,15 @@ impl Client {
 
     /// Makes a JavaScript function in the package `default`.
     pub(crate) async fn deploy(&self, name: &str, source: &str) {
-        self.create(function(name, "Node.js20.15", source)).await.ok();
+        self.create(function(name, "Node.js20.15", source))
+            .await
+            .ok();
     }
 
     /// Below the function of this slot.
     pub(crate) async fn post_to(&self, slot: &str, path: &str, body: Value) -> Answer {
-        self.post(&format!("{}/{slot}/{path}", functions()), body).await
+        self.post(&format!("{}/{slot}/{path}", functions()), body)
+            .await
     }
 
     pub(crate) async fn get_of(&self, slot: &str, path: &str) -> Answer {
@@ -168,7 +175,8 @@ impl Client {
     }
 
     pub(crate) async fn put_to(&self, slot: &str, path: &str, body: Value) -> Answer {
-        self.put(&format!("{}/{slot}/{path}", functions()), body).await
+        self.put(&format!("{}/{slot}/{path}", functions()), body)
+            .await
     }
 
     pub(crate) async fn delete_of(&self, slot: &str, path: &str) -> Answer {
@@ -183,7 +191,9 @@ impl Client {
             &format!("{}/{slot}/invocations", functions()),
             event.to_string(),
         );
-        draft.headers.push(("x-cff-request-version".into(), "v1".into()));
+        draft
+            .headers
+            .push(("x-cff-request-version".into(), "v1".into()));
         draft.headers.push(("x-cff-log-type".into(), "tail".into()));
         self.send(&draft).await
     }

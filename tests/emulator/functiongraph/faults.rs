@@ -27,7 +27,10 @@ async fn statuses_and_codes() {
         assert!(answer.header("x-request-id").is_some());
     }
     faults.add("code=APIG.0308,status=429,count=1".parse().unwrap());
-    assert_eq!(client.get(&functions()).await.json()["error_code"], "APIG.0308");
+    assert_eq!(
+        client.get(&functions()).await.json()["error_code"],
+        "APIG.0308"
+    );
     faults.add("html=502,count=1".parse().unwrap());
     assert!(client.get(&functions()).await.body.starts_with(b"<html>"));
     client.get(&functions()).await.ok();
@@ -69,7 +72,9 @@ async fn a_directory_outlives_the_emulator() {
         .ok();
     let records = format!("{}/f/async-invocations", functions());
     client
-        .until(&records, |body| body["invocations"][0]["status"] == "RUNNING")
+        .until(&records, |body| {
+            body["invocations"][0]["status"] == "RUNNING"
+        })
         .await;
     client.emulator.shutdown().await;
     let client = Client::with(options()).await;

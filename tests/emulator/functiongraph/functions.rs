@@ -39,7 +39,10 @@ async fn a_function_comes_back_as_it_was_made() {
     let urn = format!("urn:fss:cn-north-4:{DEFAULT_PROJECT_ID}:function:app_1:hello");
     assert_eq!(made["func_urn"], format!("{urn}:latest"));
     assert_eq!(made["version"], "latest");
-    assert_eq!((&made["memory_size"], &made["cpu"]), (&128.into(), &300.into()));
+    assert_eq!(
+        (&made["memory_size"], &made["cpu"]),
+        (&128.into(), &300.into())
+    );
     assert_eq!(
         (&made["code_size"], &made["digest"].as_str().unwrap().len()),
         (&SOURCE.len().into(), &128)
@@ -67,7 +70,10 @@ async fn a_function_comes_back_as_it_was_made() {
         .get_of("app_1:hello", "config")
         .await
         .failed(404, "FSS.1051");
-    client.delete_of("app_1:hello", "").await.failed(404, "FSS.1051");
+    client
+        .delete_of("app_1:hello", "")
+        .await
+        .failed(404, "FSS.1051");
 }
 
 #[tokio::test]
@@ -136,7 +142,11 @@ async fn each_field_has_its_code() {
             "FSS.1018",
         ),
         (json!({"description": "x".repeat(513)}), 400, "FSS.1019"),
-        (json!({"strategy_config": {"concurrency": 1001}}), 400, "FSS.1026"),
+        (
+            json!({"strategy_config": {"concurrency": 1001}}),
+            400,
+            "FSS.1026",
+        ),
         (
             json!({"strategy_config": {"concurrent_num": -2}}),
             400,
@@ -205,8 +215,12 @@ async fn configuration_and_code_are_put_apart() {
     assert_eq!(now["encrypted_user_data"], "{\"k\":\"\"}");
     let put = |changes| client.put_to("f", "config", with(config.clone(), changes));
     put(json!({"func_name": "g"})).await.failed(400, "FSS.1002");
-    put(json!({"func_name": null})).await.failed(400, "FSS.1002");
-    put(json!({"runtime": "Python3.9"})).await.failed(400, "FSS.1005");
+    put(json!({"func_name": null}))
+        .await
+        .failed(400, "FSS.1002");
+    put(json!({"runtime": "Python3.9"}))
+        .await
+        .failed(400, "FSS.1005");
     put(json!({"timeout": null})).await.failed(400, "FSS.1008");
     let source = "exports.other = async () => process.env.k";
     let code = json!({"code_type": "inline", "func_code": {"file": STANDARD.encode(source)}});
@@ -231,10 +245,16 @@ async fn configuration_and_code_are_put_apart() {
     })
     .await;
     keeps
-        .create(with(function("f", NODE, SOURCE), json!({"description": "d"})))
+        .create(with(
+            function("f", NODE, SOURCE),
+            json!({"description": "d"}),
+        ))
         .await
         .ok();
-    assert_eq!(keeps.put_to("f", "config", config).await.ok()["description"], "d");
+    assert_eq!(
+        keeps.put_to("f", "config", config).await.ok()["description"],
+        "d"
+    );
 }
 
 #[tokio::test]
@@ -249,7 +269,10 @@ async fn lists_have_pages_that_end_in_both_ways() {
             client.deploy(name, SOURCE).await;
         }
         client
-            .create(with(function("a3", NODE, SOURCE), json!({"package": "other"})))
+            .create(with(
+                function("a3", NODE, SOURCE),
+                json!({"package": "other"}),
+            ))
             .await
             .ok();
         let page = async |query: &str| {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use faas_sidecar::emulator::functiongraph::{Access, DEFAULT_PROJECT_ID, KeyPair, Limits, Options, Project};
+use faas_sidecar::emulator::functiongraph::{
+    Access, DEFAULT_PROJECT_ID, KeyPair, Limits, Options, Project,
+};
 use serde_json::Value;
 
 use super::client::{Client, date, functions};
@@ -37,7 +39,10 @@ async fn refuses_wrong_signatures_and_says_what_was_to_be_signed() {
         change(client.head(&draft))
     };
     let answer = client
-        .plain(&other(&|head| head.replace("/functions", "/functions?x=1")), b"")
+        .plain(
+            &other(&|head| head.replace("/functions", "/functions?x=1")),
+            b"",
+        )
         .await;
     assert_eq!(
         answer.failed(401, "APIGW.0301"),
@@ -52,7 +57,10 @@ async fn refuses_wrong_signatures_and_says_what_was_to_be_signed() {
     assert!(!answer.head.contains(&client.secret_key));
     client.get(&functions()).await.ok();
     let unsigned = client
-        .plain("GET /v2/p/fgs/functions HTTP/1.1\r\nHost: localhost\r\n", b"")
+        .plain(
+            "GET /v2/p/fgs/functions HTTP/1.1\r\nHost: localhost\r\n",
+            b"",
+        )
         .await;
     assert_eq!(
         unsigned.failed(401, "APIGW.0301"),
@@ -67,11 +75,17 @@ async fn refuses_wrong_signatures_and_says_what_was_to_be_signed() {
             "V11-HMAC-SHA256 Credential",
             "only SDK-HMAC-SHA256",
         ),
-        ("x-sdk-date,", "x-project-id,", "not among the signed headers"),
+        (
+            "x-sdk-date,",
+            "x-project-id,",
+            "not among the signed headers",
+        ),
         ("Signature=", "Sig=", "Signature is missing"),
         ("x-project-id: ", "x-other: ", "was not received"),
     ] {
-        let answer = client.plain(&other(&|head| head.replace(from, to)), b"").await;
+        let answer = client
+            .plain(&other(&|head| head.replace(from, to)), b"")
+            .await;
         answer.failed(401, "APIGW.0301");
         let reason = answer.header("x-emulator-reason").unwrap();
         assert!(reason.contains(why), "{reason}");
@@ -185,7 +199,9 @@ async fn a_temporary_key_needs_its_token() {
             .contains("not among the signed")
     );
     draft.headers.retain(|(name, _)| name != "x-security-token");
-    draft.headers.push(("x-security-token".into(), "other".into()));
+    draft
+        .headers
+        .push(("x-security-token".into(), "other".into()));
     client.send(&draft).await.failed(401, "APIGW.0301");
     key.expires_at_ms = Some(1);
     let client = Client::with(Options {
@@ -255,7 +271,10 @@ async fn unknown_apis_and_wrong_urns() {
         assert!(why.starts_with("The API does not exist"), "{why}");
         assert!(answer.header("x-emulator-reason").unwrap().contains(path));
     }
-    client.get_of("a:b:c:d:e", "config").await.failed(400, "FSS.0400");
+    client
+        .get_of("a:b:c:d:e", "config")
+        .await
+        .failed(400, "FSS.0400");
     client
         .get_of(
             &format!("urn:fss:cn-south-1:{DEFAULT_PROJECT_ID}:function:default:f"),

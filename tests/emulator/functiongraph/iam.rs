@@ -1,4 +1,5 @@
-//! Tokens by password and by agency, projects, and FunctionGraph with a token instead of a signature.
+//! Tokens by password and by agency, projects, and FunctionGraph with a token instead of a
+//! signature.
 
 use std::time::Duration;
 
@@ -72,11 +73,16 @@ async fn a_password_gives_a_token_for_a_project() {
         (&told["user"]["name"], &told["methods"]),
         (&DEFAULT_USER.into(), &json!(["password"]))
     );
-    assert!(told["expires_at"].as_str().unwrap().ends_with("000Z") && told.get("catalog").is_none());
+    assert!(
+        told["expires_at"].as_str().unwrap().ends_with("000Z") && told.get("catalog").is_none()
+    );
     let text = answer.header("x-subject-token").unwrap();
     assert!(text.len() > 2000);
     list(&client, text).await.ok();
-    client.emulator.clock().advance(Duration::from_secs(24 * 3600));
+    client
+        .emulator
+        .clock()
+        .advance(Duration::from_secs(24 * 3600));
     assert_eq!(
         list(&client, text).await.failed(401, "APIGW.0307"),
         "The token must be updated."
@@ -93,7 +99,9 @@ async fn scopes() {
         json!({"project": {"id": DEFAULT_PROJECT_ID}}),
         json!({"project": {"name": "cn-north-4"}, "domain": {"name": "x"}}),
     ] {
-        list(&client, &token(&client, &with(scope)).await).await.ok();
+        list(&client, &token(&client, &with(scope)).await)
+            .await
+            .ok();
     }
     let account = token(&client, &with(json!({"domain": {"name": DEFAULT_DOMAIN}}))).await;
     list(&client, &account).await.failed(403, "APIGW.0302");

@@ -38,16 +38,26 @@ async fn v0_is_the_bare_text_and_the_default() {
             (answer.status, &answer.body[..]),
             (200, &br#"{"got":{"a":1}}"#[..])
         );
-        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert_eq!(
+            answer.header("content-type"),
+            Some("text/plain; charset=utf-8")
+        );
         assert_eq!(answer.header("x-cff-response-version"), None);
         assert_eq!(answer.header("x-func-err-code"), Some("0"));
         assert_eq!(answer.header("x-is-func-err"), Some("false"));
         assert_eq!(answer.header("x-cff-result-length"), Some("15"));
         assert_eq!(answer.header("x-cff-function-log"), None);
-        assert_ne!(answer.header("x-cff-request-id"), answer.header("x-request-id"));
-        let summary: Value = serde_json::from_str(answer.header("x-cff-invoke-summary").unwrap()).unwrap();
+        assert_ne!(
+            answer.header("x-cff-request-id"),
+            answer.header("x-request-id")
+        );
+        let summary: Value =
+            serde_json::from_str(answer.header("x-cff-invoke-summary").unwrap()).unwrap();
         assert_eq!(summary["memorySize"], 128);
-        assert!(summary["duration"].as_f64().unwrap() > 0.0 && summary["memoryUsed"].as_f64().unwrap() > 0.0);
+        assert!(
+            summary["duration"].as_f64().unwrap() > 0.0
+                && summary["memoryUsed"].as_f64().unwrap() > 0.0
+        );
         assert_eq!(
             answer.header("x-cff-billing-duration").unwrap(),
             summary["billingDuration"].to_string()
@@ -69,7 +79,9 @@ async fn v1_is_an_envelope() {
     let answer = client.run("f", json!({"a": "x".repeat(5000)})).await;
     let log = answer.ok()["log"].as_str().unwrap().to_owned();
     assert!(
-        log.len() <= 4096 && log.contains("xxx") && log.trim_end().ends_with("storage used: 0.000MB"),
+        log.len() <= 4096
+            && log.contains("xxx")
+            && log.trim_end().ends_with("storage used: 0.000MB"),
         "{log}"
     );
     let header = STANDARD
@@ -84,7 +96,8 @@ async fn v1_is_an_envelope() {
         "{log}"
     );
     assert!(
-        log.contains("INFO hello 1\n") && log.contains(&format!("Finish invoke request '{id}', duration: ")),
+        log.contains("INFO hello 1\n")
+            && log.contains(&format!("Finish invoke request '{id}', duration: ")),
         "{log}"
     );
 }
@@ -92,7 +105,9 @@ async fn v1_is_an_envelope() {
 #[tokio::test]
 async fn text_is_not_quoted() {
     let client = Client::new().await;
-    client.deploy("f", "exports.handler = async (e) => e.a").await;
+    client
+        .deploy("f", "exports.handler = async (e) => e.a")
+        .await;
     for (event, result) in [
         (json!({"a": "x y\n"}), "x y\n"),
         (json!({"a": [1, "b"]}), "[1,\"b\"]"),
@@ -131,7 +146,10 @@ async fn a_function_that_throws_is_a_result() {
         assert!(!error["stackTrace"].as_array().unwrap().is_empty());
         assert!(envelope["log"].as_str().unwrap().contains("boom"));
         let v0 = ask(&client, "{}", &[]).await;
-        assert_eq!((v0.status, v0.header("x-is-func-err")), (status, Some("true")));
+        assert_eq!(
+            (v0.status, v0.header("x-is-func-err")),
+            (status, Some("true"))
+        );
         assert_eq!(v0.json()["errorType"], "TypeError");
     }
 }
@@ -210,7 +228,9 @@ async fn the_gateway_stops_waiting_and_the_function_runs_on() {
         "Backend timeout."
     );
     // Its place is still taken.
-    ask(&client, r#"{"ms":1}"#, &[]).await.failed(429, "FSS.0429");
+    ask(&client, r#"{"ms":1}"#, &[])
+        .await
+        .failed(429, "FSS.0429");
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert_eq!(ask(&client, r#"{"ms":1}"#, &[]).await.body, b"late");
 }
@@ -227,7 +247,10 @@ async fn results_have_a_size() {
     })
     .await;
     for (runtime, source) in [
-        ("Node.js18.15", "exports.handler = async (e) => 'x'.repeat(e.n)"),
+        (
+            "Node.js18.15",
+            "exports.handler = async (e) => 'x'.repeat(e.n)",
+        ),
         (
             "Python3.10",
             "def handler(event, context):\n    return 'x' * event['n']\n",

@@ -72,7 +72,9 @@ async fn records_are_kept_only_when_asked_for() {
     submit(&client, json!({"ms": 200})).await;
     let active = format!("{}/f/active-async-invocations", functions());
     client
-        .until(&active, |body| body["invocations"][0]["status"] == "RUNNING")
+        .until(&active, |body| {
+            body["invocations"][0]["status"] == "RUNNING"
+        })
         .await;
     client.until(&active, |body| body["count"] == 0).await;
     assert_eq!(client.get(&records("")).await.ok()["count"], 0);
@@ -122,7 +124,9 @@ async fn cancelling() {
     ended(&client, &id, "RUNNING").await;
     let cancel = |body: Value| client.post_to("f", "cancel", body);
     assert_eq!(
-        cancel(json!({"request_id": "x"})).await.failed(400, "FSS.0400"),
+        cancel(json!({"request_id": "x"}))
+            .await
+            .failed(400, "FSS.0400"),
         "Invalid RequestId"
     );
     cancel(json!({})).await.failed(400, "FSS.0400");
@@ -130,7 +134,9 @@ async fn cancelling() {
         .await
         .failed(400, "FSS.0400");
     assert_eq!(
-        cancel(json!({"request_id": id, "type": "force"})).await.ok(),
+        cancel(json!({"request_id": id, "type": "force"}))
+            .await
+            .ok(),
         json!({})
     );
     let record = ended(&client, &id, "FAIL").await;
@@ -138,7 +144,9 @@ async fn cancelling() {
         (&record["error_code"], &record["error_message"]),
         (&4208.into(), &"function invocation canceled".into())
     );
-    cancel(json!({"request_id": id})).await.failed(400, "FSS.0400");
+    cancel(json!({"request_id": id}))
+        .await
+        .failed(400, "FSS.0400");
     client
         .post_to("gone", "cancel", json!({"request_id": id}))
         .await
@@ -203,7 +211,10 @@ async fn the_configuration_comes_and_goes() {
         .failed(404, "FSS.1051");
     assert_eq!(
         client
-            .post(&format!("{}/enable-async-status-logs", functions()), json!({}))
+            .post(
+                &format!("{}/enable-async-status-logs", functions()),
+                json!({})
+            )
             .await
             .status,
         200
@@ -232,7 +243,10 @@ async fn a_function_can_be_a_destination() {
         )
         .await;
     let config = json!({"enable_async_status_log": true, "max_async_retry_attempts": 0});
-    client.put_to("sink", "async-invoke-config", config).await.ok();
+    client
+        .put_to("sink", "async-invoke-config", config)
+        .await
+        .ok();
     let param = json!({"func_urn": format!("urn:fss:cn-north-4:{DEFAULT_PROJECT_ID}:function:default:sink")});
     let config = json!({"destination_config": {"on_success": {"destination": "FunctionGraph", "param": param.to_string()}}});
     client.put_to("f", "async-invoke-config", config).await.ok();

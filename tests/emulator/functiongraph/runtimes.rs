@@ -16,7 +16,9 @@ fn archive(files: &[(&str, &str)]) -> String {
     let mut bytes = std::io::Cursor::new(Vec::new());
     let mut writer = zip::ZipWriter::new(&mut bytes);
     for (name, content) in files {
-        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer
+            .start_file(*name, SimpleFileOptions::default())
+            .unwrap();
         writer.write_all(content.as_bytes()).unwrap();
     }
     writer.finish().unwrap();
@@ -43,7 +45,10 @@ async fn failure(client: &Client, slot: &str) -> (String, Value) {
 async fn javascript_by_promise_by_callback_and_plainly() {
     let client = Client::new().await;
     for (name, source) in [
-        ("a", "exports.handler = async (event, context) => event.n + 1"),
+        (
+            "a",
+            "exports.handler = async (event, context) => event.n + 1",
+        ),
         (
             "b",
             "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, event.n + 1), 5) }",
@@ -76,7 +81,11 @@ async fn javascript_by_promise_by_callback_and_plainly() {
             "exports.handler = (e, c, callback) => callback('just text')",
             "just text",
         ),
-        ("i", "exports.handler = () => { throw new Error('sync') }", "sync"),
+        (
+            "i",
+            "exports.handler = () => { throw new Error('sync') }",
+            "sync",
+        ),
         (
             "j",
             "exports.handler = async () => { throw {code: 1} }",
@@ -216,7 +225,10 @@ async fn archives_begin_with_the_handlers_file() {
         ),
         ("part.py", "def twice(n):\n    return 2 * n\n"),
     ];
-    client.create(zipped("py", PYTHON, "main.go", &files)).await.ok();
+    client
+        .create(zipped("py", PYTHON, "main.go", &files))
+        .await
+        .ok();
     assert_eq!(client.result("py", json!({"n": 4})).await, 8);
     client
         .create(zipped("lost", NODE, "other.go", &[("main.js", "")]))
@@ -310,7 +322,10 @@ async fn time_is_limited() {
         .ok();
     let ((js, error), (py, _)) = tokio::join!(failure(&client, "js"), failure(&client, "py"));
     assert_eq!((js.as_str(), py.as_str()), ("4010", "4010"));
-    assert_eq!(error["errorMessage"], "the function timed out after 3 seconds");
+    assert_eq!(
+        error["errorMessage"],
+        "the function timed out after 3 seconds"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Every answer of FunctionGraph and IAM against its documents, member by member: `../shapes.txt`.
 
-use faas_sidecar::emulator::functiongraph::{DEFAULT_DOMAIN, DEFAULT_PROJECT_ID, DEFAULT_USER, Options};
+use faas_sidecar::emulator::functiongraph::{
+    DEFAULT_DOMAIN, DEFAULT_PROJECT_ID, DEFAULT_USER, Options,
+};
 use serde_json::{Value, json};
 
 use super::client::{Client, function, functions};
@@ -49,7 +51,12 @@ async fn objects(client: &Client, shapes: &mut Shapes) {
     );
     let mut config = everything();
     let fields = config.as_object_mut().unwrap();
-    fields.retain(|name, _| !matches!(name.as_str(), "package" | "code_type" | "func_code" | "type"));
+    fields.retain(|name, _| {
+        !matches!(
+            name.as_str(),
+            "package" | "code_type" | "func_code" | "type"
+        )
+    });
     let more = json!({
         "strategy_config": {"concurrent_num": 5}, "ephemeral_storage": 512, "peering_cidr": "c", "extend_config": "e",
         "heartbeat_handler": "index.beat", "enable_class_isolation": true, "enable_auth_in_header": true,
@@ -79,29 +86,46 @@ async fn objects(client: &Client, shapes: &mut Shapes) {
         shapes.check_value("functiongraph functions item", item);
     }
     shapes.check("functiongraph code", &client.get_of("f", "code").await);
-    let code = json!({"code_type": "inline", "func_code": {"file": ""}, "depend_version_list": ["id"]});
+    let code =
+        json!({"code_type": "inline", "func_code": {"file": ""}, "depend_version_list": ["id"]});
     shapes.check(
         "functiongraph code",
         &client.put_to("app:full", "code", code).await,
     );
 
-    let published = client.post_to("f", "versions", json!({"version": "v1"})).await;
+    let published = client
+        .post_to("f", "versions", json!({"version": "v1"}))
+        .await;
     shapes.check("functiongraph version", &published);
     let versions = client.get_of("f", "versions").await;
     shapes.check("functiongraph versions", &versions);
     shapes.check_value("functiongraph version", &item(&versions, "versions"));
-    let alias = json!({"name": "prod", "version": "v1", "additional_version_weights": {"latest": 10}});
+    let alias =
+        json!({"name": "prod", "version": "v1", "additional_version_weights": {"latest": 10}});
     shapes.check(
         "functiongraph alias",
         &client.post_to("f", "aliases", alias).await,
     );
-    shapes.check("functiongraph alias", &client.get_of("f", "aliases/prod").await);
-    shapes.check("functiongraph aliases", &client.get_of("f", "aliases").await);
-    let alone = client.put_to("f", "aliases/prod", json!({"version": "v1"})).await;
+    shapes.check(
+        "functiongraph alias",
+        &client.get_of("f", "aliases/prod").await,
+    );
+    shapes.check(
+        "functiongraph aliases",
+        &client.get_of("f", "aliases").await,
+    );
+    let alone = client
+        .put_to("f", "aliases/prod", json!({"version": "v1"}))
+        .await;
     shapes.check("functiongraph alias", &alone);
-    let quotas = client.get(&format!("/v2/{DEFAULT_PROJECT_ID}/fgs/quotas")).await;
+    let quotas = client
+        .get(&format!("/v2/{DEFAULT_PROJECT_ID}/fgs/quotas"))
+        .await;
     shapes.check("functiongraph quotas", &quotas);
-    shapes.check("functiongraph refused", &client.get_of("gone", "config").await);
+    shapes.check(
+        "functiongraph refused",
+        &client.get_of("gone", "config").await,
+    );
     shapes.check(
         "functiongraph deleted",
         &client.delete_of("f", "aliases/prod").await,
@@ -109,14 +133,20 @@ async fn objects(client: &Client, shapes: &mut Shapes) {
 }
 
 async fn runs(client: &Client, shapes: &mut Shapes) {
-    shapes.check("functiongraph run v1", &client.run("f", json!({"a": 1})).await);
+    shapes.check(
+        "functiongraph run v1",
+        &client.run("f", json!({"a": 1})).await,
+    );
     let v0 = client.post_to("f", "invocations", json!({"a": 1})).await;
     shapes.check("functiongraph run v0", &v0);
     assert_eq!(v0.body, br#"{"a":1}"#);
     let failed = client.run("f", json!({"fail": true})).await;
     shapes.check("functiongraph run failed", &failed);
     let result = failed.json()["result"].as_str().unwrap().to_owned();
-    shapes.check_value("functiongraph failure", &serde_json::from_str(&result).unwrap());
+    shapes.check_value(
+        "functiongraph failure",
+        &serde_json::from_str(&result).unwrap(),
+    );
 
     let config = json!({
         "enable_async_status_log": true, "max_async_retry_attempts": 0,
@@ -128,7 +158,10 @@ async fn runs(client: &Client, shapes: &mut Shapes) {
         "functiongraph async config",
         &client.put_to("f", path, config).await,
     );
-    shapes.check("functiongraph async config", &client.get_of("f", path).await);
+    shapes.check(
+        "functiongraph async config",
+        &client.get_of("f", path).await,
+    );
     let configs = client.get_of("f", "async-invoke-configs").await;
     shapes.check("functiongraph async configs", &configs);
     shapes.check_value(
@@ -136,7 +169,10 @@ async fn runs(client: &Client, shapes: &mut Shapes) {
         &item(&configs, "async_invoke_configs"),
     );
     let on = client
-        .post(&format!("{}/enable-async-status-logs", functions()), json!({}))
+        .post(
+            &format!("{}/enable-async-status-logs", functions()),
+            json!({}),
+        )
         .await;
     shapes.check("functiongraph status log on", &on);
     let status_log = client
@@ -185,7 +221,8 @@ async fn refusals(client: &mut Client, shapes: &mut Shapes) {
         (client.password.clone(), "iam token"),
         ("wrong".to_owned(), "iam refused"),
     ] {
-        let user = json!({"name": DEFAULT_USER, "password": password, "domain": {"name": DEFAULT_DOMAIN}});
+        let user =
+            json!({"name": DEFAULT_USER, "password": password, "domain": {"name": DEFAULT_DOMAIN}});
         let identity = json!({"methods": ["password"], "password": {"user": user}});
         let scope = json!({"project": {"name": "cn-north-4"}});
         let body = json!({"auth": {"identity": identity, "scope": scope}}).to_string();
@@ -225,7 +262,10 @@ async fn a_back_end_may_ignore_markers_and_limits() {
     for query in ["maxitems=1", "maxitems=1&marker=1", "marker=3"] {
         let body = client.get(&format!("{}?{query}", functions())).await.ok();
         assert_eq!(body["functions"].as_array().unwrap().len(), 3, "{query}");
-        assert_eq!((&body["count"], &body["next_marker"]), (&3.into(), &3.into()));
+        assert_eq!(
+            (&body["count"], &body["next_marker"]),
+            (&3.into(), &3.into())
+        );
     }
 }
 
@@ -251,7 +291,9 @@ async fn updates_that_the_cloud_refuses() {
         client.put_to("f", "config", config)
     };
     // An update may not, and the configuration does not have the names that it needs.
-    let told = put(json!({"enable_lts_log": true})).await.failed(400, "FSS.0400");
+    let told = put(json!({"enable_lts_log": true}))
+        .await
+        .failed(400, "FSS.0400");
     assert!(told.contains("log_config"), "{told}");
     assert!(
         client
@@ -271,7 +313,9 @@ async fn updates_that_the_cloud_refuses() {
     put(json!({"func_vpc": {"vpc_id": "v", "subnet_id": "s"}}))
         .await
         .failed(400, "FSS.0400");
-    put(json!({"runtime": "Python3.9"})).await.failed(400, "FSS.1005");
+    put(json!({"runtime": "Python3.9"}))
+        .await
+        .failed(400, "FSS.1005");
     client.get_of("f", "config").await.ok();
 
     // Each member of the strategy stands for itself.
@@ -303,5 +347,8 @@ async fn updates_that_the_cloud_refuses() {
     });
     client.create(image).await.ok();
     let code = json!({"code_type": "inline", "func_code": {"file": ""}});
-    client.put_to("i", "code", code).await.failed(400, "FSS.1006");
+    client
+        .put_to("i", "code", code)
+        .await
+        .failed(400, "FSS.1006");
 }

@@ -21,7 +21,11 @@ async fn published() -> Client {
     let client = Client::new().await;
     client.deploy("f", &returns(1)).await;
     client
-        .post_to("f", "versions", json!({"version": "v1", "description": "first"}))
+        .post_to(
+            "f",
+            "versions",
+            json!({"version": "v1", "description": "first"}),
+        )
         .await
         .ok();
     change(&client, &returns(2)).await;
@@ -72,9 +76,15 @@ async fn a_version_stays_as_it_was_published() {
         .unwrap();
     assert_eq!(first["version_description"], "first");
     // This list does not look at them.
-    let page = client.get_of("f", "versions?marker=2&maxitems=1").await.ok();
+    let page = client
+        .get_of("f", "versions?marker=2&maxitems=1")
+        .await
+        .ok();
     assert_eq!(
-        (page["versions"].as_array().unwrap().len(), &page["next_marker"]),
+        (
+            page["versions"].as_array().unwrap().len(),
+            &page["next_marker"]
+        ),
         (3, &3.into())
     );
     let code = json!({"code_type": "inline", "func_code": {"file": ""}});
@@ -261,11 +271,17 @@ async fn deleting_a_version_or_all_of_them() {
         .ok();
     // The version behind the alias goes, and the alias with it.
     assert_eq!(client.delete_of(&slot("!prod"), "").await.status, 204);
-    client.get_of(&slot("v1"), "config").await.failed(404, "FSS.1052");
+    client
+        .get_of(&slot("v1"), "config")
+        .await
+        .failed(404, "FSS.1052");
     assert_eq!(client.get_of("f", "aliases").await.ok(), json!([]));
     assert_eq!(client.result(&slot("v2"), json!({})).await, 2);
     assert_eq!(client.delete_of("f", "").await.status, 204);
-    client.get_of(&slot("v2"), "config").await.failed(404, "FSS.1051");
+    client
+        .get_of(&slot("v2"), "config")
+        .await
+        .failed(404, "FSS.1051");
     client.deploy("f", &returns(4)).await;
     assert_eq!(client.get_of("f", "versions").await.ok()["count"], 1);
 }

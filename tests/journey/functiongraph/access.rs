@@ -1,4 +1,5 @@
-//! Who the sidecar is: keys, a login, wrong ones; both clouds beside each other; what this cloud has not.
+//! Who the sidecar is: keys, a login, wrong ones; both clouds beside each other; what this cloud
+//! has not.
 
 use faas_sidecar::config::{Cloud, CredentialSource};
 use faas_sidecar::emulator::functiongraph::{DEFAULT_DOMAIN, DEFAULT_USER};
@@ -61,7 +62,12 @@ async fn a_login_gives_a_token_that_is_used_for_all_calls() {
         let (mut graph, _directory) = logged_in(None, project).await;
         graph.put("", "hello", node(GREET)).await;
         for _ in 0..3 {
-            assert!(graph.run(invoke("", "hello", r#"{"name": "Kim"}"#)).await.success);
+            assert!(
+                graph
+                    .run(invoke("", "hello", r#"{"name": "Kim"}"#))
+                    .await
+                    .success
+            );
         }
         let sent = graph.house.emulators.iter().next().unwrap().requests();
         let logins = sent
@@ -86,11 +92,25 @@ async fn a_login_gives_a_token_that_is_used_for_all_calls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_without_a_loop() {
     let (mut graph, _directory) = logged_in(Some("hunter2"), None).await;
-    let refused = graph.runs.invoke(invoke("", "hello", "{}")).await.unwrap_err();
+    let refused = graph
+        .runs
+        .invoke(invoke("", "hello", "{}"))
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated);
     assert!(!format!("{refused:?}").contains("hunter2"));
     assert_eq!(info(&refused).metadata["execution"], "not_started");
-    assert_eq!(graph.house.emulators.iter().next().unwrap().requests().len(), 1);
+    assert_eq!(
+        graph
+            .house
+            .emulators
+            .iter()
+            .next()
+            .unwrap()
+            .requests()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,8 +121,16 @@ async fn a_wrong_secret_key_does_not_lock_the_key() {
     assert_eq!(emulators.iter().count(), 1, "one place, one emulator");
     let keys = tempfile::tempdir().unwrap();
     let good = |name: &str| emulators.env().get(name).unwrap();
-    std::fs::write(keys.path().join("access-key-id"), good("HUAWEICLOUD_SDK_AK")).unwrap();
-    std::fs::write(keys.path().join("secret-access-key"), good("HUAWEICLOUD_SDK_SK")).unwrap();
+    std::fs::write(
+        keys.path().join("access-key-id"),
+        good("HUAWEICLOUD_SDK_AK"),
+    )
+    .unwrap();
+    std::fs::write(
+        keys.path().join("secret-access-key"),
+        good("HUAWEICLOUD_SDK_SK"),
+    )
+    .unwrap();
     let env = Env::fixed([
         ("HUAWEICLOUD_SDK_AK", good("HUAWEICLOUD_SDK_AK")),
         ("HUAWEICLOUD_SDK_SK", "not-the-secret".to_owned()),
@@ -115,7 +143,11 @@ async fn a_wrong_secret_key_does_not_lock_the_key() {
     let mut graph = Graph::of(house.await);
     let mut reasons = Vec::new();
     for _ in 0..12 {
-        let refused = graph.runs.invoke(invoke("", "hello", "{}")).await.unwrap_err();
+        let refused = graph
+            .runs
+            .invoke(invoke("", "hello", "{}"))
+            .await
+            .unwrap_err();
         assert_eq!(refused.code(), tonic::Code::Unauthenticated);
         let info = info(&refused);
         assert_eq!(info.metadata["execution"], "not_started");
@@ -155,7 +187,16 @@ async fn what_this_cloud_has_not_says_what_to_do_instead() {
         assert!(refused.message().contains(help), "{}", refused.message());
         assert_eq!(info(&refused).metadata["execution"], "not_started");
     }
-    assert!(graph.house.emulators.iter().next().unwrap().requests().is_empty());
+    assert!(
+        graph
+            .house
+            .emulators
+            .iter()
+            .next()
+            .unwrap()
+            .requests()
+            .is_empty()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

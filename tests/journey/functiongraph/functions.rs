@@ -24,7 +24,9 @@ async fn deploy_run_read_change_and_delete() {
         "code comes back only when asked for"
     );
 
-    let ran = graph.run(invoke("orders", "hello", r#"{"name": "Kim"}"#)).await;
+    let ran = graph
+        .run(invoke("orders", "hello", r#"{"name": "Kim"}"#))
+        .await;
     assert!(ran.success, "{ran:?}");
     assert_eq!(read(ran.result)["greeting"], json!("Hello, Kim"));
 
@@ -34,17 +36,28 @@ async fn deploy_run_read_change_and_delete() {
         include_code,
         ..GetActionRequest::default()
     };
-    let got = graph.actions.get_action(get(false)).await.unwrap().into_inner();
+    let got = graph
+        .actions
+        .get_action(get(false))
+        .await
+        .unwrap()
+        .into_inner();
     let action = got.action.unwrap();
     assert_eq!(action.version, "latest");
     assert_eq!(action.limits.unwrap().memory_mb, 256);
     assert!(action.exec.unwrap().code.is_none());
-    let got = graph.actions.get_action(get(true)).await.unwrap().into_inner();
+    let got = graph
+        .actions
+        .get_action(get(true))
+        .await
+        .unwrap()
+        .into_inner();
     let exec = got.action.unwrap().exec.unwrap();
     assert_eq!(exec.code, Some(exec::Code::Source(GREET.to_owned())));
 
     // Configuration and code change with one call.
-    let mut changed = node("exports.handler = async (e, c) => c.getUserData('word') + c.getMemorySize()");
+    let mut changed =
+        node("exports.handler = async (e, c) => c.getUserData('word') + c.getMemorySize()");
     changed.limits.as_mut().unwrap().memory_mb = 512;
     changed.function_graph = Some(FunctionGraphAction {
         user_data: text(r#"{"word": "changed"}"#),
@@ -84,7 +97,11 @@ async fn deploy_run_read_change_and_delete() {
 async fn python_runs_from_source_and_from_an_archive() {
     let mut graph = Graph::new().await;
     let source = "def handler(event, context):\n    return {'twice': event['n'] * 2}\n";
-    let inline = code(PYTHON, "index.handler", exec::Code::Source(source.to_owned()));
+    let inline = code(
+        PYTHON,
+        "index.handler",
+        exec::Code::Source(source.to_owned()),
+    );
     graph.put("", "inline", inline).await;
 
     let mut file = std::io::Cursor::new(Vec::new());
@@ -156,7 +173,11 @@ async fn a_version_stands_still_and_an_alias_names_it() {
             node("exports.handler = async (e, c) => 'second ' + c.getVersion()"),
         )
         .await;
-    let taken = graph.actions.publish_action_version(publish).await.unwrap_err();
+    let taken = graph
+        .actions
+        .publish_action_version(publish)
+        .await
+        .unwrap_err();
     assert_eq!(taken.code(), tonic::Code::AlreadyExists, "{taken:?}");
 
     let alias = |version: &str| PutActionAliasRequest {
@@ -200,7 +221,10 @@ async fn a_version_stands_still_and_an_alias_names_it() {
         .alias
         .unwrap();
     assert_eq!(moved.version, "latest");
-    assert_eq!(read(graph.run(run("!prod")).await.result), json!("second latest"));
+    assert_eq!(
+        read(graph.run(run("!prod")).await.result),
+        json!("second latest")
+    );
 
     let listed = ListActionVersionsRequest {
         action_name: "hello".to_owned(),
@@ -281,7 +305,12 @@ async fn lists_come_in_pages_and_packages_from_functions() {
             page_token: token,
             ..ListActionsRequest::default()
         };
-        let page = graph.actions.list_actions(request).await.unwrap().into_inner();
+        let page = graph
+            .actions
+            .list_actions(request)
+            .await
+            .unwrap()
+            .into_inner();
         pages += 1;
         assert!(page.actions.len() <= 2 && pages < 10);
         names.extend(page.actions.into_iter().map(|action| {
@@ -306,7 +335,11 @@ async fn lists_come_in_pages_and_packages_from_functions() {
         .await
         .unwrap()
         .into_inner();
-    let packages: Vec<_> = listed.packages.into_iter().map(|package| package.name).collect();
+    let packages: Vec<_> = listed
+        .packages
+        .into_iter()
+        .map(|package| package.name)
+        .collect();
     assert_eq!(packages, ["default", "orders"]);
     let get = GetPackageRequest {
         package_name: "orders".to_owned(),
@@ -328,7 +361,9 @@ async fn lists_come_in_pages_and_packages_from_functions() {
     let refused = graph.packages.put_package(make).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unimplemented);
     assert!(
-        refused.message().contains("put an action with this package_name"),
+        refused
+            .message()
+            .contains("put an action with this package_name"),
         "{}",
         refused.message()
     );

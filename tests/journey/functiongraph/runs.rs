@@ -45,10 +45,18 @@ async fn a_function_that_fails_is_a_result() {
         let throws = "exports.handler = async () => { throw new RangeError('on purpose') }";
         graph.put("", "throws", node(throws)).await;
         let raises = "def handler(event, context):\n    raise ValueError('on purpose')\n";
-        let raises = code(PYTHON, "index.handler", exec::Code::Source(raises.to_owned()));
+        let raises = code(
+            PYTHON,
+            "index.handler",
+            exec::Code::Source(raises.to_owned()),
+        );
         graph.put("", "raises", raises).await;
-        let mut sleeps = node("exports.handler = (e, c, done) => setTimeout(() => done(null, 1), 20000)");
-        sleeps.limits.as_mut().unwrap().timeout = Some(prost_types::Duration { seconds: 3, nanos: 0 });
+        let mut sleeps =
+            node("exports.handler = (e, c, done) => setTimeout(() => done(null, 1), 20000)");
+        sleeps.limits.as_mut().unwrap().timeout = Some(prost_types::Duration {
+            seconds: 3,
+            nanos: 0,
+        });
         graph.put("", "sleeps", sleeps).await;
         for (name, told) in [
             ("throws", "on purpose"),
@@ -57,7 +65,11 @@ async fn a_function_that_fails_is_a_result() {
         ] {
             let ran = graph.run(invoke("", name, "{}")).await;
             assert!(!ran.success, "{name}");
-            assert_eq!(ran.status(), ActivationStatus::DeveloperError, "{name} {ran:?}");
+            assert_eq!(
+                ran.status(),
+                ActivationStatus::DeveloperError,
+                "{name} {ran:?}"
+            );
             let error = read(ran.result);
             assert!(
                 error["errorMessage"]
@@ -109,7 +121,12 @@ pub(super) async fn watched(graph: &mut Graph, id: &str) -> Vec<Activation> {
         activation_id: id.to_owned(),
         ..WatchActivationRequest::default()
     };
-    let mut states = graph.runs.watch_activation(request).await.unwrap().into_inner();
+    let mut states = graph
+        .runs
+        .watch_activation(request)
+        .await
+        .unwrap()
+        .into_inner();
     let mut seen = Vec::new();
     while let Some(state) = states.message().await.unwrap() {
         seen.push(state.activation.unwrap());
@@ -181,7 +198,11 @@ async fn an_asynchronous_run_that_fails_or_is_cancelled_says_so() {
     let id = submit(&mut graph, "{}").await;
     let last = watched(&mut graph, &id).await.pop().unwrap();
     assert_eq!(last.status(), ActivationStatus::DeveloperError, "{last:?}");
-    assert!(last.status_text.starts_with("FAIL "), "{}", last.status_text);
+    assert!(
+        last.status_text.starts_with("FAIL "),
+        "{}",
+        last.status_text
+    );
 
     recorded(&mut graph, SLOW, 0).await;
     let id = submit(&mut graph, r#"{"ms": 9000}"#).await;
@@ -228,7 +249,12 @@ async fn records_are_listed_by_page() {
             page_token: token,
             ..ListActivationsRequest::default()
         };
-        let page = graph.runs.list_activations(request).await.unwrap().into_inner();
+        let page = graph
+            .runs
+            .list_activations(request)
+            .await
+            .unwrap()
+            .into_inner();
         pages += 1;
         assert!(page.activations.len() <= 2 && pages < 10);
         seen.extend(page.activations.into_iter().map(|run| run.activation_id));
@@ -240,6 +266,10 @@ async fn records_are_listed_by_page() {
     assert_eq!(seen.len(), 5);
     assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), ids);
     let whole_account = ListActivationsRequest::default();
-    let refused = graph.runs.list_activations(whole_account).await.unwrap_err();
+    let refused = graph
+        .runs
+        .list_activations(whole_account)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), tonic::Code::InvalidArgument);
 }

@@ -15,14 +15,18 @@ async fn a_cloud_whose_clock_is_hours_away_is_used_as_any_other() {
             clock_offset_ms: ahead,
             ..Options::default()
         };
-        let target = "  graph: {provider: functiongraph, region: cn-north-4, retry: {max_attempts: 1}}";
+        let target =
+            "  graph: {provider: functiongraph, region: cn-north-4, retry: {max_attempts: 1}}";
         let mut graph = Graph::open(target, options).await;
         graph
             .put("", "echo", node("exports.handler = async (event) => event"))
             .await;
-        // The cloud's clock steps under calls in flight: each is signed once more, and the key is not held back for it.
+        // The cloud's clock steps under calls in flight: each is signed once more, and the key is
+        // not held back for it.
         let emulator = graph.house.emulators.iter().next().unwrap();
-        emulator.clock().advance(std::time::Duration::from_secs(3600));
+        emulator
+            .clock()
+            .advance(std::time::Duration::from_secs(3600));
         let calls = (0..20).map(|n| {
             let mut runs = graph.runs.clone();
             async move {
@@ -57,7 +61,12 @@ async fn an_asynchronous_run_is_found_again_by_a_sidecar_that_did_not_start_it()
     drop(sidecar);
     let env = emulators.env();
     let mut graph = Graph::of(House::with(emulators, env, |_| ()).await);
-    let early = graph.runs.get_activation(record(&id)).await.unwrap().into_inner();
+    let early = graph
+        .runs
+        .get_activation(record(&id))
+        .await
+        .unwrap()
+        .into_inner();
     let early = early.activation.unwrap();
     assert!(!early.success && early.end_time.is_none(), "{early:?}");
     let states = watched(&mut graph, &id).await;

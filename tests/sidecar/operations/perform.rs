@@ -155,7 +155,9 @@ fn source(kind: &str) -> Source {
             }],
         }),
         "secret_manager" => Source::SecretManager(SecretManagerSource {
-            secret_manager_link: vec![SecretManagerLink { secret_name: s("s") }],
+            secret_manager_link: vec![SecretManagerLink {
+                secret_name: s("s"),
+            }],
         }),
         other => panic!("no source {other}"),
     }
@@ -279,16 +281,20 @@ pub(super) async fn perform(bench: &Bench, operation: &str, vpc: bool) -> Result
                 action_name: hello()
             }))
         }
-        "ListTriggerActivations" => call!(triggers.list_trigger_activations(ListTriggerActivationsRequest {
-            trigger_name: nightly(),
-            page_size: 50,
-            start_time: start,
-            end_time: end,
-        })),
-        "GetTriggerActivation" => call!(triggers.get_trigger_activation(GetTriggerActivationRequest {
-            trigger_name: nightly(),
-            activation_id: id(),
-        })),
+        "ListTriggerActivations" => call!(triggers.list_trigger_activations(
+            ListTriggerActivationsRequest {
+                trigger_name: nightly(),
+                page_size: 50,
+                start_time: start,
+                end_time: end,
+            }
+        )),
+        "GetTriggerActivation" => call!(triggers.get_trigger_activation(
+            GetTriggerActivationRequest {
+                trigger_name: nightly(),
+                activation_id: id(),
+            }
+        )),
         other => panic!("no operation {other}"),
     }
 }

@@ -1,5 +1,5 @@
-//! A sidecar in this process between the generated clients and a scripted upstream, started as `serve` starts it:
-//! configuration text → `config::load` → `Sidecar::start`.
+//! A sidecar in this process between the generated clients and a scripted upstream, started as
+//! `serve` starts it: configuration text → `config::load` → `Sidecar::start`.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -215,7 +215,9 @@ pub fn value(json: &str) -> Json {
 pub fn shown(json: &Option<Json>) -> String {
     match json.as_ref().and_then(|json| json.encoding.as_ref()) {
         Some(json::Encoding::Text(text)) => text.clone(),
-        Some(json::Encoding::Value(value)) => String::from_utf8(value.to_json().unwrap().to_vec()).unwrap(),
+        Some(json::Encoding::Value(value)) => {
+            String::from_utf8(value.to_json().unwrap().to_vec()).unwrap()
+        }
         None => String::new(),
     }
 }

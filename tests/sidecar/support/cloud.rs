@@ -1,4 +1,5 @@
-//! The clouds and the generations of their APIs: a target of each, its keys, and its answer to a run.
+//! The clouds and the generations of their APIs: a target of each, its keys, and its answer to a
+//! run.
 
 use faas_sidecar::env::Env;
 
@@ -41,7 +42,9 @@ impl Cloud {
         match self {
             Ncp21 => "provider: ncp".to_owned(),
             Ncp20 => "provider: ncp\napi_version: \"2.0\"".to_owned(),
-            FunctionGraph => format!("provider: functiongraph\nregion: cn-north-4\nproject_id: {PROJECT}"),
+            FunctionGraph => {
+                format!("provider: functiongraph\nregion: cn-north-4\nproject_id: {PROJECT}")
+            }
         }
     }
 
@@ -58,7 +61,10 @@ pub fn keys() -> Env {
         ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
         ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
         ("HUAWEICLOUD_SDK_AK", "TESTACCESSKEY0000001"),
-        ("HUAWEICLOUD_SDK_SK", "test-secret-key-not-real-000000000000001"),
+        (
+            "HUAWEICLOUD_SDK_SK",
+            "test-secret-key-not-real-000000000000001",
+        ),
     ])
 }
 

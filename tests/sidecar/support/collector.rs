@@ -102,8 +102,8 @@ impl Collector {
         let address = listener.local_addr().unwrap().to_string();
         let state = State::default();
         let mut serving = JoinSet::new();
-        let service =
-            TraceServiceServer::new(state.clone()).accept_compressed(tonic::codec::CompressionEncoding::Gzip);
+        let service = TraceServiceServer::new(state.clone())
+            .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
         serving.spawn(async move {
             let _ = tonic::transport::Server::builder()
                 .serve_with_incoming(service, TcpListenerStream::new(listener))
@@ -126,7 +126,10 @@ impl Collector {
                 "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
                 format!("http://{}", self.address),
             ),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL".to_owned(), self.protocol.to_owned()),
+            (
+                "OTEL_EXPORTER_OTLP_PROTOCOL".to_owned(),
+                self.protocol.to_owned(),
+            ),
             ("OTEL_BSP_SCHEDULE_DELAY".to_owned(), "10".to_owned()),
         ]);
         for (name, value) in more {
@@ -254,14 +257,21 @@ impl TraceService for State {
 fn headers(headers: &http::HeaderMap) -> BTreeMap<String, String> {
     headers
         .iter()
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                value.to_str().unwrap_or_default().to_owned(),
+            )
+        })
         .collect()
 }
 
 impl State {
     fn refuses(&self) -> bool {
         self.refusals
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            })
             .is_ok()
     }
 

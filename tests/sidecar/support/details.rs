@@ -25,7 +25,8 @@ pub struct Told {
     pub request_id: Option<String>,
 }
 
-/// Takes `status` apart and checks what holds for every error of a call that reached the ncp target.
+/// Takes `status` apart and checks what holds for every error of a call that reached the ncp
+/// target.
 pub fn told(status: &Status) -> Told {
     told_by(Cloud::Ncp21, status)
 }
@@ -45,13 +46,23 @@ pub fn told_by(cloud: Cloud, status: &Status) -> Told {
             told.metadata["target"].as_str(),
             told.metadata["provider"].as_str()
         ),
-        ("main", if cloud.is_ncp() { "ncp" } else { "functiongraph" })
+        (
+            "main",
+            if cloud.is_ncp() {
+                "ncp"
+            } else {
+                "functiongraph"
+            }
+        )
     );
     assert_eq!(
         told.attempts.map(|count| count.to_string()).as_ref(),
         told.metadata.get("attempts")
     );
-    assert_eq!(told.request_id.as_ref(), told.metadata.get("upstream_request_id"));
+    assert_eq!(
+        told.request_id.as_ref(),
+        told.metadata.get("upstream_request_id")
+    );
     told
 }
 
@@ -133,6 +144,11 @@ impl Told {
             self.execution(),
             self.component(),
         );
-        assert_eq!(got, (code, reason, execution, component), "{}", self.message);
+        assert_eq!(
+            got,
+            (code, reason, execution, component),
+            "{}",
+            self.message
+        );
     }
 }

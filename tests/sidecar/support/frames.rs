@@ -31,13 +31,17 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A block of header fields, each a literal without indexing and without Huffman code (RFC 7541 §6.2.2).
+/// A block of header fields, each a literal without indexing and without Huffman code (RFC 7541
+/// §6.2.2).
 pub fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in fields {
         bytes.push(0);
         for text in [name, value] {
-            assert!(text.len() < 127, "longer texts need more than one byte of length");
+            assert!(
+                text.len() < 127,
+                "longer texts need more than one byte of length"
+            );
             bytes.push(u8::try_from(text.len()).unwrap());
             bytes.extend(text.as_bytes());
         }
@@ -80,7 +84,8 @@ pub async fn next(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, u8, Vec<
     Some((head[3], head[4], payload))
 }
 
-/// Reads to the connection's end: the types of the frames that came, and the error code of a GOAWAY.
+/// Reads to the connection's end: the types of the frames that came, and the error code of a
+/// GOAWAY.
 pub async fn to_end(stream: &mut TcpStream, patience: Duration) -> Option<(Vec<u8>, Option<u32>)> {
     let read = async {
         let (mut kinds, mut code) = (Vec::new(), None);

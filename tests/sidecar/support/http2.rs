@@ -1,5 +1,5 @@
-//! An HTTPS upstream that writes raw HTTP/2 frames, so that it can do to a stream or a connection whatever it likes; and
-//! that speaks plain HTTP/1.1 to who asks for it.
+//! An HTTPS upstream that writes raw HTTP/2 frames, so that it can do to a stream or a connection
+//! whatever it likes; and that speaks plain HTTP/1.1 to who asks for it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -129,7 +129,8 @@ impl Upstream {
                 };
                 watched.accepted.fetch_add(1, Ordering::SeqCst);
                 let pause = manner.handshakes.get(number).copied().unwrap_or_default();
-                let (acceptor, manner, seen) = (acceptor.clone(), manner.clone(), Arc::clone(&watched));
+                let (acceptor, manner, seen) =
+                    (acceptor.clone(), manner.clone(), Arc::clone(&watched));
                 tokio::spawn(async move {
                     sleep(pause).await;
                     if let Ok(stream) = acceptor.accept(socket).await {
@@ -179,7 +180,11 @@ impl Upstream {
     }
 }
 
-async fn serve(stream: TlsStream<TcpStream>, manner: Manner, seen: Arc<Seen>) -> std::io::Result<()> {
+async fn serve(
+    stream: TlsStream<TcpStream>,
+    manner: Manner,
+    seen: Arc<Seen>,
+) -> std::io::Result<()> {
     let number = {
         let mut requests = seen.requests.lock().unwrap();
         requests.push(0);
@@ -219,7 +224,8 @@ impl Connection {
         loop {
             let mut header = [0; 9];
             read.read_exact(&mut header).await?;
-            let length = usize::from(header[0]) << 16 | usize::from(header[1]) << 8 | usize::from(header[2]);
+            let length =
+                usize::from(header[0]) << 16 | usize::from(header[1]) << 8 | usize::from(header[2]);
             let mut payload = vec![0; length];
             read.read_exact(&mut payload).await?;
             let id = u32::from_be_bytes(header[5..].try_into().unwrap());
@@ -242,7 +248,8 @@ impl Connection {
                         Act::Answer => self.answer(id),
                         Act::AnswerAfterNext => held.push(id),
                         Act::Reset(code) => {
-                            self.write(frame(RST_STREAM, 0, id, &code.to_be_bytes())).await?;
+                            self.write(frame(RST_STREAM, 0, id, &code.to_be_bytes()))
+                                .await?;
                         }
                         Act::GoodbyeBefore => self.write(goodbye(id - 2)).await?,
                         Act::GoodbyeAndClose => {
@@ -250,13 +257,16 @@ impl Connection {
                             return self.out.lock().await.shutdown().await;
                         }
                         Act::Half => {
-                            self.write(frame(HEADERS, END_HEADERS, id, &[STATUS_200])).await?;
+                            self.write(frame(HEADERS, END_HEADERS, id, &[STATUS_200]))
+                                .await?;
                             self.write(frame(DATA, 0, id, b"{\"content\":")).await?;
                             return self.out.lock().await.shutdown().await;
                         }
                         Act::Silence => std::future::pending().await,
                         Act::Never => {}
-                        Act::Head(headers) => self.write(head(self.manner.cloud, id, &headers)).await?,
+                        Act::Head(headers) => {
+                            self.write(head(self.manner.cloud, id, &headers)).await?
+                        }
                     }
                 }
                 _ => {}
@@ -337,7 +347,9 @@ impl Connection {
 const STATUS_200: u8 = 0x88;
 
 fn result(cloud: Cloud, id: u32) -> Vec<u8> {
-    ran(cloud, &format!(r#"{{"stream":{id}}}"#)).body_bytes().to_vec()
+    ran(cloud, &format!(r#"{{"stream":{id}}}"#))
+        .body_bytes()
+        .to_vec()
 }
 
 fn goodbye(last: u32) -> Vec<u8> {

@@ -1,4 +1,5 @@
-//! Looks for secrets in everything that leaves the process: as they are, in base64 at any offset, in hex, in URLs.
+//! Looks for secrets in everything that leaves the process: as they are, in base64 at any offset,
+//! in hex, in URLs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -19,10 +20,13 @@ pub fn assert_clean(sinks: &[(&str, &[u8])], secrets: &[&str]) {
     }
 }
 
-/// The spellings of a secret. In a longer base64 text it may begin at any of three offsets; the letters at its ends depend
-/// on its neighbours and are left out.
+/// The spellings of a secret. In a longer base64 text it may begin at any of three offsets; the
+/// letters at its ends depend on its neighbours and are left out.
 fn forms(secret: &str) -> Vec<String> {
-    assert!(secret.len() >= 12, "{secret:?} is too short to be recognised");
+    assert!(
+        secret.len() >= 12,
+        "{secret:?} is too short to be recognised"
+    );
     let mut forms = vec![secret.to_owned(), hex::encode(secret)];
     for offset in 0..3 {
         let padded = [&b"xxx"[..offset], secret.as_bytes()].concat();

@@ -1,4 +1,5 @@
-//! What the tests of the whole sidecar share: a scripted upstream, a bench around it, and errors taken apart.
+//! What the tests of the whole sidecar share: a scripted upstream, a bench around it, and errors
+//! taken apart.
 
 pub mod answer;
 pub mod bench;

@@ -1,5 +1,6 @@
-//! A client that leaves deadlines to the sidecar. tonic's own channel gives up by itself at the deadline, with a status of
-//! its own making; on a busy machine that can be sooner than the sidecar's answer arrives.
+//! A client that leaves deadlines to the sidecar. tonic's own channel gives up by itself at the
+//! deadline, with a status of its own making; on a busy machine that can be sooner than the
+//! sidecar's answer arrives.
 
 use std::task::{Context, Poll};
 

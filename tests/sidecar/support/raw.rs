@@ -1,4 +1,5 @@
-//! A gRPC client that keeps no time of its own, so that what it hears of a deadline is the server's word.
+//! A gRPC client that keeps no time of its own, so that what it hears of a deadline is the server's
+//! word.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use prost::Message;
 use tokio::net::TcpStream;
 use tonic::Status;
 
-/// Calls `path` with this `grpc-timeout`; the message comes after `slow` in full, or never when it is longer than the call.
+/// Calls `path` with this `grpc-timeout`; the message comes after `slow` in full, or never when it
+/// is longer than the call.
 pub async fn call(
     address: SocketAddr,
     path: &str,

@@ -1,4 +1,5 @@
-//! Signature v2 worked out a second time, from the document alone: nothing is shared with the code under test.
+//! Signature v2 worked out a second time, from the document alone: nothing is shared with the code
+//! under test.
 //!
 //! NCP docs: common-ncpapi. HMAC is built here from its definition (RFC 2104) over SHA-256.
 
@@ -10,7 +11,12 @@ use sha2::{Digest as _, Sha256};
 const BLOCK: usize = 64;
 
 /// `METHOD SP TARGET LF TIMESTAMP LF ACCESS_KEY`, over the bytes as they are.
-pub fn string_to_sign(method: &[u8], target: &[u8], timestamp: &[u8], access_key: &[u8]) -> Vec<u8> {
+pub fn string_to_sign(
+    method: &[u8],
+    target: &[u8],
+    timestamp: &[u8],
+    access_key: &[u8],
+) -> Vec<u8> {
     [method, b" ", target, b"\n", timestamp, b"\n", access_key].concat()
 }
 
@@ -22,7 +28,11 @@ pub fn sign(secret: &[u8], message: &[u8]) -> String {
 fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut block = [0_u8; BLOCK];
     let hashed = Sha256::digest(key);
-    let key = if key.len() > BLOCK { hashed.as_slice() } else { key };
+    let key = if key.len() > BLOCK {
+        hashed.as_slice()
+    } else {
+        key
+    };
     block[..key.len()].copy_from_slice(key);
     let inner = Sha256::new()
         .chain_update(block.map(|byte| byte ^ 0x36))

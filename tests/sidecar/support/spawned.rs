@@ -1,4 +1,5 @@
-//! The real binary as a child process, its log read line by line; it is killed when the test ends, however it ends.
+//! The real binary as a child process, its log read line by line; it is killed when the test ends,
+//! however it ends.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -23,7 +24,8 @@ pub struct Spawned {
 }
 
 impl Spawned {
-    /// Starts `serve` with a file whose log is JSON; beside the upstream's keys these variables are set.
+    /// Starts `serve` with a file whose log is JSON; beside the upstream's keys these variables are
+    /// set.
     pub async fn start(file: &Path, env: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))
             .args([
@@ -55,7 +57,9 @@ impl Spawned {
             let event = spawned.hear("").await;
             let address = event["address"].as_str().map(str::to_owned);
             match event["message"].as_str() {
-                Some("listening") if spawned.address.is_empty() => spawned.address = address.unwrap(),
+                Some("listening") if spawned.address.is_empty() => {
+                    spawned.address = address.unwrap()
+                }
                 Some("admin pages") => spawned.admin = address,
                 Some("ready") => return spawned,
                 _ => {}
@@ -70,7 +74,11 @@ impl Spawned {
             loop {
                 let line = log.next_line().await.unwrap().unwrap();
                 let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-                if event["message"].as_str().unwrap_or_default().starts_with(message) {
+                if event["message"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .starts_with(message)
+                {
                     return event;
                 }
             }

@@ -45,7 +45,10 @@ impl Authority {
                 self.key.signing_key.serialize_der().try_into().unwrap(),
             )
             .unwrap();
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
         Arc::new(config)
     }
 
@@ -61,7 +64,10 @@ impl Authority {
                 self.key.signing_key.serialize_der().try_into().unwrap(),
             )
             .unwrap();
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
         Arc::new(config)
     }
 }

@@ -1,7 +1,9 @@
-//! A scripted HTTP upstream on a real socket, written on raw TCP so that it can lie as no HTTP library would.
+//! A scripted HTTP upstream on a real socket, written on raw TCP so that it can lie as no HTTP
+//! library would.
 //!
-//! It keeps each request as the bytes it received, works out the signature from them, and refuses a wrong one (and a
-//! clock that is five minutes off) as NCP's gateway does, unless the script says otherwise.
+//! It keeps each request as the bytes it received, works out the signature from them, and refuses a
+//! wrong one (and a clock that is five minutes off) as NCP's gateway does, unless the script says
+//! otherwise.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -22,7 +24,8 @@ use super::signature;
 pub const ACCESS_KEY: &str = "ncp_iam_TESTACCESSKEY01";
 pub const SECRET_KEY: &str = "ncp_iam_TESTSECRETKEY0123456789abcdef";
 
-/// The gateway refuses a timestamp that differs from its clock by this much (NCP docs: common-ncpapi).
+/// The gateway refuses a timestamp that differs from its clock by this much (NCP docs:
+/// common-ncpapi).
 const WINDOW_MS: i64 = 300_000;
 
 /// How long a test waits for what must happen soon.
@@ -100,7 +103,10 @@ impl Upstream {
     }
 
     /// Answers each request that the script has no answer for by this rule, whatever its signature.
-    pub fn answer_by<A: Into<Answer>>(&self, rule: impl Fn(&Received) -> A + Send + Sync + 'static) {
+    pub fn answer_by<A: Into<Answer>>(
+        &self,
+        rule: impl Fn(&Received) -> A + Send + Sync + 'static,
+    ) {
         *self.state.rule.lock().unwrap() = Some(Arc::new(move |request| rule(request).into()));
     }
 
@@ -147,13 +153,17 @@ impl Upstream {
 
     /// Waits until so many requests have come.
     pub async fn wait_received(&self, count: usize) {
-        self.wait(|| self.received().len() >= count, "requests").await;
+        self.wait(|| self.received().len() >= count, "requests")
+            .await;
     }
 
     /// Waits until the peer has hung up on an answer that was due.
     pub async fn wait_hung_up(&self, count: usize) {
-        self.wait(|| self.hung_up() >= count, "connections that the sidecar ended")
-            .await;
+        self.wait(
+            || self.hung_up() >= count,
+            "connections that the sidecar ended",
+        )
+        .await;
     }
 
     /// Listens no more, so that connections are refused; present ones end.
@@ -178,7 +188,11 @@ impl Upstream {
 impl Received {
     /// The request line without its end.
     pub fn line(&self) -> String {
-        let end = self.head.windows(2).position(|pair| pair == b"\r\n").unwrap();
+        let end = self
+            .head
+            .windows(2)
+            .position(|pair| pair == b"\r\n")
+            .unwrap();
         String::from_utf8(self.head[..end].to_vec()).unwrap()
     }
 
@@ -226,7 +240,10 @@ impl Received {
 
 fn header(head: &[u8], name: &str) -> Option<String> {
     let head = String::from_utf8_lossy(head);
-    let mut lines = head.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
+    let mut lines = head
+        .split("\r\n")
+        .skip(1)
+        .filter_map(|line| line.split_once(':'));
     lines
         .find(|(key, _)| key.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.trim().to_owned())
@@ -324,7 +341,8 @@ async fn read_request(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<(V
     let mut buffer = vec![0; 1 << 16];
     loop {
         if let Some(end) = unread.windows(4).position(|four| four == b"\r\n\r\n") {
-            let length = header(&unread[..end + 4], "content-length").map_or(0, |text| text.parse().unwrap());
+            let length = header(&unread[..end + 4], "content-length")
+                .map_or(0, |text| text.parse().unwrap());
             let whole = end + 4 + length;
             if unread.len() >= whole {
                 let rest = unread.split_off(whole);
@@ -351,7 +369,8 @@ fn refusal(head: &[u8], state: &State) -> Option<Answer> {
     }
     let timestamp = sent("x-ncp-apigw-timestamp");
     let access_key = sent("x-ncp-iam-access-key");
-    let text = signature::string_to_sign(method, target, timestamp.as_bytes(), access_key.as_bytes());
+    let text =
+        signature::string_to_sign(method, target, timestamp.as_bytes(), access_key.as_bytes());
     let clock = clock(state);
     let fits = signature::sign(SECRET_KEY.as_bytes(), &text) == sent("x-ncp-apigw-signature-v2");
     let fresh = timestamp
@@ -372,7 +391,13 @@ fn refusal(head: &[u8], state: &State) -> Option<Answer> {
 
 /// Milliseconds since 1970 by the upstream's clock.
 fn clock(state: &State) -> i64 {
-    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let now = i64::try_from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_millis(),
+    )
+    .unwrap();
     now + state.clock_ms.load(Ordering::SeqCst)
 }
 

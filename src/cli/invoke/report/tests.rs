@@ -82,7 +82,8 @@ fn a_failure_names_fields_and_facts() {
         failure.render(InvokeOutput::Table),
         "INVALID_ARGUMENT: two fields are wrong\n  action_name: is empty\nreason     INVALID_FIELDS\nexecution  not_started\n"
     );
-    let json: serde_json::Value = serde_json::from_str(&failure.render(InvokeOutput::Json)).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&failure.render(InvokeOutput::Json)).unwrap();
     assert_eq!(json["error"]["fields"]["action_name"], "is empty");
 }
 
@@ -101,6 +102,9 @@ fn bytes_that_are_no_text_are_shown_as_base64() {
         bytes.render(InvokeOutput::Table)
     );
     let json = bytes.render(InvokeOutput::Json);
-    assert!(json.contains(r#""result":null,"resultBytes":"YZg=""#), "{json}");
+    assert!(
+        json.contains(r#""result":null,"resultBytes":"YZg=""#),
+        "{json}"
+    );
     assert!(!report().render(InvokeOutput::Json).contains("resultBytes"));
 }

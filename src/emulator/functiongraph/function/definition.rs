@@ -1,4 +1,5 @@
-//! What a create or a PUT of the configuration may say (`functiongraph_06_0108`; OpenAPI, `UpdateFunctionConfig`).
+//! What a create or a PUT of the configuration may say (`functiongraph_06_0108`; OpenAPI,
+//! `UpdateFunctionConfig`).
 
 use serde_json::{Map, Value};
 
@@ -13,7 +14,8 @@ const MEMORY_MB: [i64; 13] = [
 const DYNAMIC_MEMORY_MB: [i64; 2] = [8192, 10240];
 /// Create page: 3 to 259200 seconds.
 const TIMEOUT_S: std::ops::RangeInclusive<i64> = 3..=259_200;
-/// Environment variables of either kind: 20 keys, 4,096 characters (create page; others say 4 KB, FSS.1018 itself 2 KB).
+/// Environment variables of either kind: 20 keys, 4,096 characters (create page; others say 4 KB,
+/// FSS.1018 itself 2 KB).
 const MAX_VARIABLES: usize = 20;
 const MAX_VARIABLE_CHARACTERS: usize = 4 << 10;
 
@@ -75,7 +77,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Definition, Refusal> {
     let settings = settings(fields)?;
     let memory_mb = fields.need_integer("memory_size", codes::MEMORY)?;
     let dynamic = settings.get("enable_dynamic_memory") == Some(&Value::Bool(true));
-    let fits = MEMORY_MB.contains(&memory_mb) || (dynamic && DYNAMIC_MEMORY_MB.contains(&memory_mb));
+    let fits =
+        MEMORY_MB.contains(&memory_mb) || (dynamic && DYNAMIC_MEMORY_MB.contains(&memory_mb));
     if !fits {
         return Err(codes::MEMORY.refuse(format!("memory_size must be one of {MEMORY_MB:?}")));
     }
@@ -93,8 +96,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Definition, Refusal> {
     })
 }
 
-/// `file.function`, 3 to 128 characters (create page). Only the languages whose rule is known to need a dot are checked for
-/// it; an image has `-`.
+/// `file.function`, 3 to 128 characters (create page). Only the languages whose rule is known to
+/// need a dot are checked for it; an image has `-`.
 fn check_handler(runtime: &str, handler: &str) -> Result<(), Refusal> {
     if runtime == "Custom Image" {
         return Ok(());
@@ -106,7 +109,8 @@ fn check_handler(runtime: &str, handler: &str) -> Result<(), Refusal> {
         .iter()
         .any(|language| runtime.starts_with(language));
     let parts = handler.rsplit_once('.');
-    if needs_dot && !parts.is_some_and(|(file, function)| !file.is_empty() && !function.is_empty()) {
+    if needs_dot && !parts.is_some_and(|(file, function)| !file.is_empty() && !function.is_empty())
+    {
         return Err(codes::HANDLER.refuse("handler must be in the format of file.function"));
     }
     Ok(())
@@ -121,24 +125,34 @@ fn settings(fields: &Fields<'_>) -> Result<Map<String, Value>, Refusal> {
             codes::PARAMETER
         };
         if fields.string(name, code)?.is_some() {
-            settings.extend(fields.get(name).map(|value| (name.to_owned(), value.clone())));
+            settings.extend(
+                fields
+                    .get(name)
+                    .map(|value| (name.to_owned(), value.clone())),
+            );
         }
     }
     for name in FLAGS {
-        settings.extend(fields.boolean(name)?.map(|flag| (name.to_owned(), flag.into())));
+        settings.extend(
+            fields
+                .boolean(name)?
+                .map(|flag| (name.to_owned(), flag.into())),
+        );
     }
     for name in OBJECTS {
         let object = fields.object(name, codes::PARAMETER)?;
         settings.extend(object.map(|map| (name.to_owned(), Value::Object(map.clone()))));
     }
-    if settings.get("enable_lts_log") == Some(&Value::Bool(false)) && settings.contains_key("log_config") {
+    if settings.get("enable_lts_log") == Some(&Value::Bool(false))
+        && settings.contains_key("log_config")
+    {
         // terraform-provider-huaweicloud, pull request 7435. INFERRED: the code.
         return Err(codes::PARAMETER.refuse("log_config is for functions with enable_lts_log"));
     }
     let list = fields.strings("depend_version_list")?;
     settings.extend(list.map(|list| ("depend_version_list".to_owned(), list.clone())));
-    // Create page: 1 to 90 seconds, and 1 to 300 for the initializer, for which the page of the limits has 259200; OpenAPI
-    // for the others.
+    // Create page: 1 to 90 seconds, and 1 to 300 for the initializer, for which the page of the
+    // limits has 259200; OpenAPI for the others.
     for (name, range, step) in [
         ("initializer_timeout", 1..=259_200, 1),
         ("pre_stop_timeout", 1..=90, 1),
@@ -164,7 +178,10 @@ fn settings(fields: &Fields<'_>) -> Result<Map<String, Value>, Refusal> {
     }
     super::description(fields, codes::DESCRIPTION)?;
     for name in ["user_data", "encrypted_user_data"] {
-        let text = settings.get(name).and_then(Value::as_str).unwrap_or_default();
+        let text = settings
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if variables(name, text)?.len() > MAX_VARIABLES {
             return Err(codes::TOO_MANY_VARIABLES.into());
         }
@@ -175,14 +192,18 @@ fn settings(fields: &Fields<'_>) -> Result<Map<String, Value>, Refusal> {
     Ok(settings)
 }
 
-/// A JSON object as text, with text values. INFERRED: an empty text is no variables, other values are refused.
+/// A JSON object as text, with text values. INFERRED: an empty text is no variables, other values
+/// are refused.
 fn variables(name: &str, text: &str) -> Result<Map<String, Value>, Refusal> {
     if text.is_empty() {
         return Ok(Map::new());
     }
     match serde_json::from_str(text) {
         Ok(Value::Object(map)) if map.values().all(Value::is_string) => Ok(map),
-        _ => Err(codes::USER_DATA.refuse(format!("{name} must be the text of a JSON object of texts"))),
+        _ => {
+            Err(codes::USER_DATA
+                .refuse(format!("{name} must be the text of a JSON object of texts")))
+        }
     }
 }
 

@@ -22,7 +22,8 @@ pub(in crate::emulator::functiongraph) enum View {
     Version,
 }
 
-/// What a create or an update takes and no answer shows (create page against the schema of the answers).
+/// What a create or an update takes and no answer shows (create page against the schema of the
+/// answers).
 const ONLY_SENT: [&str; 6] = [
     "log_config",
     "tags",
@@ -33,7 +34,11 @@ const ONLY_SENT: [&str; 6] = [
 ];
 
 /// `urn:fss:{region}:{project}:function:{package}:{name}`.
-pub(in crate::emulator::functiongraph) fn urn_text(project: &Project, package: &str, name: &str) -> String {
+pub(in crate::emulator::functiongraph) fn urn_text(
+    project: &Project,
+    package: &str,
+    name: &str,
+) -> String {
     format!(
         "urn:fss:{}:{}:function:{package}:{name}",
         project.region(),
@@ -103,10 +108,13 @@ pub(in crate::emulator::functiongraph) fn full(
             map.insert(name.clone(), value.clone());
         }
     }
-    // Of a log the answer has the ids and not the names (terraform-provider-huaweicloud, pull request 6987).
+    // Of a log the answer has the ids and not the names (terraform-provider-huaweicloud, pull
+    // request 6987).
     let log = function.settings.get("log_config");
     for (name, member) in [("log_group_id", "group_id"), ("log_stream_id", "stream_id")] {
-        let id = log.and_then(|log| log.get(member)).filter(|id| id.is_string());
+        let id = log
+            .and_then(|log| log.get(member))
+            .filter(|id| id.is_string());
         map.extend(id.map(|id| (name.to_owned(), id.clone())));
     }
     if let Some(secrets) = map.get("encrypted_user_data").and_then(Value::as_str) {
@@ -130,7 +138,10 @@ pub(in crate::emulator::functiongraph) fn full(
             let description = function.version_description.clone().unwrap_or_default();
             map.insert("version_description".into(), description.into());
             map.insert("concurrency".into(), function.strategy.concurrency.into());
-            map.insert("concurrent_num".into(), function.strategy.concurrent_num.into());
+            map.insert(
+                "concurrent_num".into(),
+                function.strategy.concurrent_num.into(),
+            );
         }
         View::Whole | View::Short => {}
     }

@@ -1,4 +1,5 @@
-//! Code that comes with a create or a PUT of the code (`functiongraph_06_0108`; error table for the sizes).
+//! Code that comes with a create or a PUT of the code (`functiongraph_06_0108`; error table for the
+//! sizes).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -32,7 +33,9 @@ pub(super) fn read(
         None => return Err(codes::CODE_TYPE.refuse("code_type is required")),
         Some(kind) => kind,
     };
-    let url = fields.string("code_url", codes::CODE_URL)?.unwrap_or_default();
+    let url = fields
+        .string("code_url", codes::CODE_URL)?
+        .unwrap_or_default();
     let filename = fields
         .string("code_filename", codes::FILE_NAME)?
         .unwrap_or_default();
@@ -82,7 +85,12 @@ fn file(fields: &Fields<'_>) -> Result<Option<Vec<u8>>, Refusal> {
     }
 }
 
-fn inline(fields: &Fields<'_>, runtime: &str, handler: &str, limits: &Limits) -> Result<Vec<u8>, Refusal> {
+fn inline(
+    fields: &Fields<'_>,
+    runtime: &str,
+    handler: &str,
+    limits: &Limits,
+) -> Result<Vec<u8>, Refusal> {
     let Some(source) = file(fields)? else {
         return Ok(default_source(runtime, handler).into_bytes());
     };
@@ -113,8 +121,12 @@ fn package(fields: &Fields<'_>, limits: &Limits) -> Result<Vec<u8>, Refusal> {
 fn default_source(runtime: &str, handler: &str) -> String {
     let function = handler.rsplit('.').next().unwrap_or("handler");
     if runtime.starts_with("Python") {
-        format!("def {function}(event, context):\n    return {{'statusCode': 200, 'body': event}}\n")
+        format!(
+            "def {function}(event, context):\n    return {{'statusCode': 200, 'body': event}}\n"
+        )
     } else {
-        format!("exports.{function} = async (event, context) => ({{ statusCode: 200, body: event }});\n")
+        format!(
+            "exports.{function} = async (event, context) => ({{ statusCode: 200, body: event }});\n"
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! All vectors of the official client and the published ones, as the requests that would be received.
+//! All vectors of the official client and the published ones, as the requests that would be
+//! received.
 
 use super::*;
 use serde_json::Value;
@@ -48,7 +49,9 @@ fn accepts_every_vector_and_no_changed_one() {
         let good = request(vector);
         if vector["algorithm"] != ALGORITHM {
             assert!(
-                check(&good, secret).unwrap_err().contains("only SDK-HMAC-SHA256"),
+                check(&good, secret)
+                    .unwrap_err()
+                    .contains("only SDK-HMAC-SHA256"),
                 "{id}"
             );
             continue;
@@ -69,7 +72,9 @@ fn accepts_every_vector_and_no_changed_one() {
             "{id}"
         );
         assert!(
-            check(&good, "other").unwrap_err().contains("is not that of"),
+            check(&good, "other")
+                .unwrap_err()
+                .contains("is not that of"),
             "{id}"
         );
         if !good.body.is_empty() && good.header(CONTENT).is_none() {
@@ -109,9 +114,13 @@ fn says_what_is_wrong_and_hides_secrets() {
     };
     assert!(authorization("Basic abc").contains("algorithm is `Basic`"));
     assert!(authorization("SDK-HMAC-SHA256").contains("Access is missing"));
-    assert!(authorization("SDK-HMAC-SHA256 Access=a, SignedHeaders=host, Signature=1").contains("not among"));
     assert!(
-        authorization("SDK-HMAC-SHA256 Access=a, SignedHeaders=x-sdk-date").contains("Signature is missing")
+        authorization("SDK-HMAC-SHA256 Access=a, SignedHeaders=host, Signature=1")
+            .contains("not among")
+    );
+    assert!(
+        authorization("SDK-HMAC-SHA256 Access=a, SignedHeaders=x-sdk-date")
+            .contains("Signature is missing")
     );
     let text = "SDK-HMAC-SHA256 Access=a, SignedHeaders=x-gone;x-sdk-date, Signature=00";
     let claim = Claim::read(&good, text).unwrap();
@@ -128,9 +137,19 @@ fn says_what_is_wrong_and_hides_secrets() {
             .unwrap_err()
             .contains("X-Sdk-Date is missing")
     );
-    undated.headers.push(("x-sdk-date".into(), "2024-01-02".into()));
-    assert!(check(&undated, "s").unwrap_err().contains("is not YYYYMMDD"));
+    undated
+        .headers
+        .push(("x-sdk-date".into(), "2024-01-02".into()));
+    assert!(
+        check(&undated, "s")
+            .unwrap_err()
+            .contains("is not YYYYMMDD")
+    );
     let mut hashed = good;
     hashed.headers.push((CONTENT.into(), "00".into()));
-    assert!(check(&hashed, "s").unwrap_err().contains("but the body has"));
+    assert!(
+        check(&hashed, "s")
+            .unwrap_err()
+            .contains("but the body has")
+    );
 }

@@ -1,4 +1,5 @@
-//! What a put of an action may say (NCP docs: putaction v2 and v2.0; cloudfunctions-spec for the limits).
+//! What a put of an action may say (NCP docs: putaction v2 and v2.0; cloudfunctions-spec for the
+//! limits).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,8 +12,8 @@ use crate::emulator::ncp::model::{Action, Code, Exec, Kind, NO_PACKAGE, Vpc};
 use crate::emulator::ncp::route::is_name;
 use crate::emulator::ncp::site::{Generation, Platform};
 
-/// Bytes of an archive before base64, and of source text together with `main` (NCP docs v3: type-actioncode, 38 MB and
-/// 48 MB). INFERRED that the older generations count alike.
+/// Bytes of an archive before base64, and of source text together with `main` (NCP docs v3:
+/// type-actioncode, 38 MB and 48 MB). INFERRED that the older generations count alike.
 const MAX_ARCHIVE: usize = 38 << 20;
 const MAX_SOURCE: usize = 48 << 20;
 const TIMEOUT_MS: std::ops::RangeInclusive<i64> = 500..=300_000;
@@ -50,7 +51,11 @@ impl Definition {
 }
 
 /// Reads the body under the rules of its generation.
-pub(super) fn read(call: &Call, present: Option<&Action>, namespace: &str) -> Result<Definition, Refusal> {
+pub(super) fn read(
+    call: &Call,
+    present: Option<&Action>,
+    namespace: &str,
+) -> Result<Definition, Refusal> {
     let map = body::object(&call.body, codes::ACTION_BODY_TYPE)?;
     let fields = Fields::new(&map, "", body::ACTION);
     let exec_map = fields.need("exec", Fields::object)?;
@@ -85,16 +90,23 @@ pub(super) fn read(call: &Call, present: Option<&Action>, namespace: &str) -> Re
 }
 
 /// v2.1 takes the kind from the query, v2.0 from `web` and `exec.kind`.
-fn kind(call: &Call, fields: &Fields<'_>, runtime: &str, present: Option<&Action>) -> Result<Kind, Refusal> {
+fn kind(
+    call: &Call,
+    fields: &Fields<'_>,
+    runtime: &str,
+    present: Option<&Action>,
+) -> Result<Kind, Refusal> {
     match call.generation {
         Generation::V21 => {
             let asked = call.query.get("type").unwrap_or("basic");
             Kind::parse(asked).ok_or_else(|| {
-                codes::ACTION_INVALID_TYPE.refuse("type must be basic, web, sequence or sequence-web")
+                codes::ACTION_INVALID_TYPE
+                    .refuse("type must be basic, web, sequence or sequence-web")
             })
         }
         Generation::V20 => {
-            // Of the two documented defaults on update this is the older, harmless one: the present kind stays.
+            // Of the two documented defaults on update this is the older, harmless one: the present
+            // kind stays.
             let web = fields
                 .boolean("web")?
                 .unwrap_or_else(|| present.is_some_and(|a| a.kind.is_web()));
@@ -108,7 +120,8 @@ fn kind(call: &Call, fields: &Fields<'_>, runtime: &str, present: Option<&Action
     }
 }
 
-/// A part may also be named as Apache OpenWhisk writes it, with the account's namespace in front (INFERRED).
+/// A part may also be named as Apache OpenWhisk writes it, with the account's namespace in front
+/// (INFERRED).
 fn sequence(exec: &Fields<'_>, runtime: &str, namespace: &str) -> Result<Exec, Refusal> {
     if runtime != "sequence" {
         return exec.wrong_value("kind", "must be sequence");
@@ -127,9 +140,9 @@ fn sequence(exec: &Fields<'_>, runtime: &str, namespace: &str) -> Result<Exec, R
         return exec.wrong_value("components", "must not be empty");
     }
     for component in &components {
-        let well_formed = component
-            .split_once('/')
-            .is_some_and(|(package, name)| (package == NO_PACKAGE || is_name(package)) && is_name(name));
+        let well_formed = component.split_once('/').is_some_and(|(package, name)| {
+            (package == NO_PACKAGE || is_name(package)) && is_name(name)
+        });
         if !well_formed {
             return exec.wrong_value(
                 "components",
@@ -154,7 +167,11 @@ fn code(
     exec: &Fields<'_>,
     runtime: &str,
 ) -> Result<Code, Refusal> {
-    let limits = Fields::new(fields.need("limits", Fields::object)?, "limits.", body::ACTION);
+    let limits = Fields::new(
+        fields.need("limits", Fields::object)?,
+        "limits.",
+        body::ACTION,
+    );
     let timeout = limits.need("timeout", Fields::integer)?;
     if !TIMEOUT_MS.contains(&timeout) {
         return limits.wrong_value("timeout", "must be from 500 to 300000 milliseconds");
@@ -204,7 +221,10 @@ fn check_code(
     if !binary {
         return match code.len() + main.len() {
             ..=MAX_SOURCE => Ok(()),
-            _ => exec.wrong_value("code", "must have 48 MB at most as text, together with main"),
+            _ => exec.wrong_value(
+                "code",
+                "must have 48 MB at most as text, together with main",
+            ),
         };
     }
     match STANDARD.decode(code).map(|bytes| bytes.len()) {
@@ -214,9 +234,13 @@ fn check_code(
     }
 }
 
-/// The image runs the code that comes with it: `exec.binary`, `exec.code` and `exec.main` are required beside it (NCP docs:
-/// putaction v2; in words on the page of v3).
-fn image_uri(generation: Generation, exec: &Fields<'_>, runtime: &str) -> Result<Option<String>, Refusal> {
+/// The image runs the code that comes with it: `exec.binary`, `exec.code` and `exec.main` are
+/// required beside it (NCP docs: putaction v2; in words on the page of v3).
+fn image_uri(
+    generation: Generation,
+    exec: &Fields<'_>,
+    runtime: &str,
+) -> Result<Option<String>, Refusal> {
     if runtime != CUSTOM_IMAGE {
         return Ok(None);
     }
@@ -230,7 +254,8 @@ fn image_uri(generation: Generation, exec: &Fields<'_>, runtime: &str) -> Result
     Ok(Some(uri.to_owned()))
 }
 
-/// v2.1: an array, required on VPC. v2.0: one object, optional, on VPC only. INFERRED: refused on Classic in both.
+/// v2.1: an array, required on VPC. v2.0: one object, optional, on VPC only. INFERRED: refused on
+/// Classic in both.
 fn vpc(call: &Call, fields: &Fields<'_>) -> Result<Vec<Vpc>, Refusal> {
     let maps: Vec<&Map<String, Value>> = match (call.generation, call.platform) {
         (Generation::V21, Platform::Vpc) => fields.need("vpc", Fields::objects)?,
@@ -239,8 +264,12 @@ fn vpc(call: &Call, fields: &Fields<'_>) -> Result<Vec<Vpc>, Refusal> {
         (Generation::V20, Platform::Classic) => fields.object("vpc")?.into_iter().collect(),
     };
     match (call.platform, call.generation, maps.is_empty()) {
-        (Platform::Classic, _, false) => return fields.wrong_value("vpc", "is for the platform vpc only"),
-        (Platform::Vpc, Generation::V21, true) => return fields.wrong_value("vpc", "must not be empty"),
+        (Platform::Classic, _, false) => {
+            return fields.wrong_value("vpc", "is for the platform vpc only");
+        }
+        (Platform::Vpc, Generation::V21, true) => {
+            return fields.wrong_value("vpc", "must not be empty");
+        }
         _ => {}
     }
     let read = |map: &Map<String, Value>| {

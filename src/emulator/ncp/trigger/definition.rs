@@ -1,6 +1,7 @@
 //! What a put of a trigger may say (NCP docs: puttrigger v2 and v2.0).
 //!
-//! v2.1 has the fields at the top level; v2.0 wraps them in `trigger` and `link` and calls some of them by other names.
+//! v2.1 has the fields at the top level; v2.0 wraps them in `trigger` and `link` and calls some of
+//! them by other names.
 
 use serde_json::{Map, Value, json};
 
@@ -65,7 +66,9 @@ pub(super) fn kind(site: Site, call: &Call) -> Result<String, Refusal> {
     let asked = match (call.query.get("type"), call.generation) {
         (Some(kind), _) => kind,
         (None, Generation::V20) => "basic",
-        (None, Generation::V21) => return Err(codes::TRIGGER_INVALID_TYPE.refuse("type is required")),
+        (None, Generation::V21) => {
+            return Err(codes::TRIGGER_INVALID_TYPE.refuse("type is required"));
+        }
     };
     if !site.has_trigger_type(call.generation, call.platform, asked) {
         return Err(codes::TRIGGER_INVALID_TYPE.refuse(format!("no trigger type {asked} here")));
@@ -74,11 +77,20 @@ pub(super) fn kind(site: Site, call: &Call) -> Result<String, Refusal> {
 }
 
 /// Reads the body under the rules of its generation and type.
-pub(super) fn read(call: &Call, name: &str, kind: String, is_new: bool) -> Result<Trigger, Refusal> {
+pub(super) fn read(
+    call: &Call,
+    name: &str,
+    kind: String,
+    is_new: bool,
+) -> Result<Trigger, Refusal> {
     let map = body::object(&call.body, codes::TRIGGER_BODY_TYPE)?;
     let top = Fields::new(&map, "", body::TRIGGER);
     let fields = match call.generation {
-        Generation::V20 => Fields::new(top.need("trigger", Fields::object)?, "trigger.", body::TRIGGER),
+        Generation::V20 => Fields::new(
+            top.need("trigger", Fields::object)?,
+            "trigger.",
+            body::TRIGGER,
+        ),
         Generation::V21 => top,
     };
     let mut options = Map::new();
@@ -192,7 +204,10 @@ fn items(
 fn texts(fields: &Fields<'_>, names: &[&str]) -> Result<Value, Refusal> {
     let mut texts = Map::new();
     for name in names {
-        texts.insert((*name).to_owned(), fields.need(name, Fields::filled)?.into());
+        texts.insert(
+            (*name).to_owned(),
+            fields.need(name, Fields::filled)?.into(),
+        );
     }
     Ok(Value::Object(texts))
 }
@@ -205,7 +220,10 @@ fn insight(item: &Fields<'_>) -> Result<Value, Refusal> {
         }
         shown["reminderTime"] = minutes.into();
     }
-    shown["enableNotiWhenEventClose"] = item.boolean("enableNotiWhenEventClose")?.unwrap_or(false).into();
+    shown["enableNotiWhenEventClose"] = item
+        .boolean("enableNotiWhenEventClose")?
+        .unwrap_or(false)
+        .into();
     Ok(shown)
 }
 
@@ -215,10 +233,14 @@ fn source_commit(item: &Fields<'_>) -> Result<Value, Refusal> {
     Ok(shown)
 }
 
-/// One secret belongs to one trigger (NCP docs: puttrigger v2). INFERRED: the code for a second one.
+/// One secret belongs to one trigger (NCP docs: puttrigger v2). INFERRED: the code for a second
+/// one.
 pub(super) fn check_secrets(trigger: &Trigger, others: &[Trigger]) -> Result<(), Refusal> {
     let secrets = |trigger: &Trigger| -> Vec<String> {
-        let items = trigger.options.get("secretManagerLink").and_then(Value::as_array);
+        let items = trigger
+            .options
+            .get("secretManagerLink")
+            .and_then(Value::as_array);
         items
             .into_iter()
             .flatten()
@@ -227,10 +249,12 @@ pub(super) fn check_secrets(trigger: &Trigger, others: &[Trigger]) -> Result<(),
     };
     let wanted = secrets(trigger);
     for other in others.iter().filter(|other| other.name != trigger.name) {
-        if let Some(taken) = secrets(other).into_iter().find(|secret| wanted.contains(secret)) {
-            return Err(
-                codes::TRIGGER_BODY_VALUE.refuse(format!("the secret {taken} belongs to {}", other.name))
-            );
+        if let Some(taken) = secrets(other)
+            .into_iter()
+            .find(|secret| wanted.contains(secret))
+        {
+            return Err(codes::TRIGGER_BODY_VALUE
+                .refuse(format!("the secret {taken} belongs to {}", other.name)));
         }
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! The rules of an action put, all faults together.
 //!
-//! "Creating a Function" (`functiongraph_06_0108`), "Notes and Constraints" (Open Telekom Cloud 2026-04). Open sets
-//! (runtimes, GPU models) are not checked; neither is a handler's form, which differs by runtime.
+//! "Creating a Function" (`functiongraph_06_0108`), "Notes and Constraints" (Open Telekom Cloud
+//! 2026-04). Open sets (runtimes, GPU models) are not checked; neither is a handler's form, which
+//! differs by runtime.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,8 @@ use crate::json;
 use crate::proto::exec::Code;
 use crate::proto::*;
 use crate::provider::functiongraph::rules::{
-    self, ARCHIVE_MAX, INITIALIZER_MAX_S, INLINE_MAX, MEMORY_MB, PLAIN_MEMORY_MAX, TIMEOUT_S, VARIABLES_MAX,
-    VARIABLES_SIZE_MAX,
+    self, ARCHIVE_MAX, INITIALIZER_MAX_S, INLINE_MAX, MEMORY_MB, PLAIN_MEMORY_MAX, TIMEOUT_S,
+    VARIABLES_MAX, VARIABLES_SIZE_MAX,
 };
 
 const CODE_TYPES: [&str; 5] = ["inline", "zip", "jar", "obs", IMAGE_CODE];
@@ -48,8 +49,11 @@ impl Put {
         let exec = action.exec.unwrap_or_default();
         let mut graph = action.function_graph.unwrap_or_default();
         let code_type = check_code(&exec, &graph, faults);
-        let (timeout, memory_mb) =
-            check_limits(action.limits, graph.enable_dynamic_memory == Some(true), faults);
+        let (timeout, memory_mb) = check_limits(
+            action.limits,
+            graph.enable_dynamic_memory == Some(true),
+            faults,
+        );
         check_gpu(&exec, &graph, faults);
         check_numbers(&graph, faults);
         check_objects(&graph, faults);
@@ -57,20 +61,26 @@ impl Put {
         let user_data = variables(graph.user_data.take(), field, false, faults);
         let field = "action.function_graph.encrypted_user_data";
         let encrypted_user_data = variables(graph.encrypted_user_data.take(), field, true, faults);
-        let mut hook = |name: &str, handler: &str, timeout: &Option<prost_types::Duration>, longest: u64| {
-            let field = format!("action.function_graph.{name}_timeout");
-            faults.require(timeout.is_none() || !handler.is_empty(), &field, || {
-                format!("has no meaning without function_graph.{name}_handler.")
-            });
-            rules::seconds(timeout.as_ref(), 1..=longest, &field, faults)
-        };
+        let mut hook =
+            |name: &str, handler: &str, timeout: &Option<prost_types::Duration>, longest: u64| {
+                let field = format!("action.function_graph.{name}_timeout");
+                faults.require(timeout.is_none() || !handler.is_empty(), &field, || {
+                    format!("has no meaning without function_graph.{name}_handler.")
+                });
+                rules::seconds(timeout.as_ref(), 1..=longest, &field, faults)
+            };
         let initializer_timeout = hook(
             "initializer",
             &graph.initializer_handler,
             &graph.initializer_timeout,
             INITIALIZER_MAX_S,
         );
-        let pre_stop_timeout = hook("pre_stop", &graph.pre_stop_handler, &graph.pre_stop_timeout, 90);
+        let pre_stop_timeout = hook(
+            "pre_stop",
+            &graph.pre_stop_handler,
+            &graph.pre_stop_timeout,
+            90,
+        );
         let restore_hook_timeout = hook(
             "restore_hook",
             &graph.restore_hook_handler,
@@ -100,7 +110,9 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
         "action.exec.runtime",
         || "is required, such as Node.js18.15.",
     );
-    faults.require(exec.components.is_empty(), "action.exec.components", || ONLY_NCP);
+    faults.require(exec.components.is_empty(), "action.exec.components", || {
+        ONLY_NCP
+    });
     let image = !exec.image_uri.is_empty();
     let length = exec.main.chars().count();
     // An image's handler is `-`, which the documented minimum forgets.
@@ -156,12 +168,14 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
         || "is for code types zip and jar only.",
     );
     match &exec.code {
-        Some(Code::Source(text)) => faults.require(text.len() <= INLINE_MAX, "action.exec.source", || {
-            format!(
-                "is {} bytes long; inline source may have {INLINE_MAX}. Send an archive.",
-                text.len()
-            )
-        }),
+        Some(Code::Source(text)) => {
+            faults.require(text.len() <= INLINE_MAX, "action.exec.source", || {
+                format!(
+                    "is {} bytes long; inline source may have {INLINE_MAX}. Send an archive.",
+                    text.len()
+                )
+            })
+        }
         Some(Code::Archive(bytes)) => {
             faults.require(!bytes.is_empty(), "action.exec.archive", || "is empty.");
             faults.require(bytes.len() <= ARCHIVE_MAX, "action.exec.archive", || {
@@ -208,12 +222,21 @@ fn check_limits(limits: Option<Limits>, dynamic: bool, faults: &mut Faults) -> (
         faults,
     );
     let memory = limits.memory_mb;
-    faults.require(MEMORY_MB.contains(&memory), "action.limits.memory_mb", || {
-        format!("is {memory}; it must be one of {}.", rules::list(&MEMORY_MB))
-    });
+    faults.require(
+        MEMORY_MB.contains(&memory),
+        "action.limits.memory_mb",
+        || {
+            format!(
+                "is {memory}; it must be one of {}.",
+                rules::list(&MEMORY_MB)
+            )
+        },
+    );
     let plain = memory <= PLAIN_MEMORY_MAX || dynamic || !MEMORY_MB.contains(&memory);
     faults.require(plain, "action.limits.memory_mb", || {
-        format!("is {memory}; more than {PLAIN_MEMORY_MAX} needs function_graph.enable_dynamic_memory.")
+        format!(
+            "is {memory}; more than {PLAIN_MEMORY_MAX} needs function_graph.enable_dynamic_memory."
+        )
     });
     (timeout, memory)
 }
@@ -252,7 +275,12 @@ fn check_numbers(graph: &FunctionGraphAction, faults: &mut Faults) {
     faults.require(
         graph.lts_custom_tag.len() <= 10,
         "action.function_graph.lts_custom_tag",
-        || format!("has {} entries; the limit is 10.", graph.lts_custom_tag.len()),
+        || {
+            format!(
+                "has {} entries; the limit is 10.",
+                graph.lts_custom_tag.len()
+            )
+        },
     );
     let Some(strategy) = &graph.strategy_config else {
         return;
@@ -278,24 +306,37 @@ fn check_objects(graph: &FunctionGraphAction, faults: &mut Faults) {
     );
     if let Some(vpc) = &graph.func_vpc {
         needed(faults, &vpc.vpc_id, "action.function_graph.func_vpc.vpc_id");
-        needed(faults, &vpc.subnet_id, "action.function_graph.func_vpc.subnet_id");
+        needed(
+            faults,
+            &vpc.subnet_id,
+            "action.function_graph.func_vpc.subnet_id",
+        );
     }
     if let Some(network) = &graph.network_controller {
         for (index, vpc) in network.trigger_access_vpcs.iter().enumerate() {
             needed(
                 faults,
                 &vpc.vpc_id,
-                &format!("action.function_graph.network_controller.trigger_access_vpcs[{index}].vpc_id"),
+                &format!(
+                    "action.function_graph.network_controller.trigger_access_vpcs[{index}].vpc_id"
+                ),
             );
         }
     }
-    let Some(mounts) = &graph.mount_config else { return };
+    let Some(mounts) = &graph.mount_config else {
+        return;
+    };
     for (index, mount) in mounts.func_mounts.iter().enumerate() {
-        let field = |name: &str| format!("action.function_graph.mount_config.func_mounts[{index}].{name}");
+        let field =
+            |name: &str| format!("action.function_graph.mount_config.func_mounts[{index}].{name}");
         needed(faults, &mount.mount_resource, &field("mount_resource"));
         needed(faults, &mount.local_mount_path, &field("local_mount_path"));
         let known = matches!(mount.mount_type.as_str(), "sfs" | "sfsTurbo" | "ecs");
-        faults.require(known, &field("mount_type"), || "must be sfs, sfsTurbo or ecs.");
+        faults.require(
+            known,
+            &field("mount_type"),
+            || "must be sfs, sfsTurbo or ecs.",
+        );
     }
     let count = mounts.func_mounts.len();
     faults.require(
@@ -304,10 +345,16 @@ fn check_objects(graph: &FunctionGraphAction, faults: &mut Faults) {
         || format!("has {count} mounts; it must have 1 to 5."),
     );
     let Some(user) = &mounts.mount_user else {
-        faults.add("action.function_graph.mount_config.mount_user", "is required.");
+        faults.add(
+            "action.function_graph.mount_config.mount_user",
+            "is required.",
+        );
         return;
     };
-    for (id, name) in [(user.user_id, "user_id"), (user.user_group_id, "user_group_id")] {
+    for (id, name) in [
+        (user.user_id, "user_id"),
+        (user.user_group_id, "user_group_id"),
+    ] {
         let good = (-1..=65534).contains(&id) && !matches!(id, 0 | 1000 | 1002);
         faults.require(
             good,

@@ -1,6 +1,7 @@
-//! The cause of a signature that is refused without further words: the same harmless read, signed with fewer parts. The
-//! first part with which it is refused is the one that does not arrive as it was sent. Refused signatures lock a key after
-//! the fifth in a row, so no more than [`QUESTIONS`] are risked; an accepted one starts the count anew.
+//! The cause of a signature that is refused without further words: the same harmless read, signed
+//! with fewer parts. The first part with which it is refused is the one that does not arrive as it
+//! was sent. Refused signatures lock a key after the fifth in a row, so no more than [`QUESTIONS`]
+//! are risked; an accepted one starts the count anew.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -70,7 +71,13 @@ impl<'a> Search<'a> {
     }
 
     /// The same with other keys, or signed as another path.
-    async fn passes_as(&self, call: &mut Call, form: Form, keys: &KeyPair, path: Option<&str>) -> bool {
+    async fn passes_as(
+        &self,
+        call: &mut Call,
+        form: Form,
+        keys: &KeyPair,
+        path: Option<&str>,
+    ) -> bool {
         let Ok(signer) = Signer::new(keys) else {
             return false;
         };
@@ -93,7 +100,14 @@ impl<'a> Search<'a> {
         };
         let project = self.project.as_ref().filter(|_| form.project);
         let seal = |request: &Request, at: SystemTime| -> Result<Headers> {
-            seal(&signer, keys, request, &signed_url, (form.host, project), at)
+            seal(
+                &signer,
+                keys,
+                request,
+                &signed_url,
+                (form.host, project),
+                at,
+            )
         };
         let answer = Probe::new(Box::new(seal), &|_: &Request, response: &Response| {
             errors::judge(response)
@@ -158,11 +172,17 @@ impl<'a> Search<'a> {
         for (name, cause, add) in parts {
             add(&mut form);
             if !self.passes(call, form).await {
-                let fact = format!("without its {name} the request passes the gateway, with it it does not");
+                let fact = format!(
+                    "without its {name} the request passes the gateway, with it it does not"
+                );
                 return Finding::certain(cause, fact);
             }
         }
-        Finding::likely(Cause::Unknown, "the same request passes now", &[Cause::ClockSkew])
+        Finding::likely(
+            Cause::Unknown,
+            "the same request passes now",
+            &[Cause::ClockSkew],
+        )
     }
 }
 
@@ -216,7 +236,8 @@ fn seal(
 fn passes(answer: &Result<Answer>) -> bool {
     answer.as_ref().is_ok_and(|answer| {
         answer.error.as_ref().is_none_or(|error| {
-            error.kind != Kind::Unauthenticated && error.http_status.is_some_and(|status| status < 500)
+            error.kind != Kind::Unauthenticated
+                && error.http_status.is_some_and(|status| status < 500)
         })
     })
 }

@@ -1,5 +1,5 @@
-//! What a refusal itself proves: the gateway's words on a security token, and the canonical request that some gateways
-//! show. Costs nothing but on refusals.
+//! What a refusal itself proves: the gateway's words on a security token, and the canonical request
+//! that some gateways show. Costs nothing but on refusals.
 
 use std::time::SystemTime;
 
@@ -16,7 +16,8 @@ use crate::provider::status::plain;
 use crate::transport::{Request, Response};
 
 impl Sealed<'_> {
-    /// Names what changed on the way, where the gateway shows the canonical request that it computed.
+    /// Names what changed on the way, where the gateway shows the canonical request that it
+    /// computed.
     pub(in crate::provider::functiongraph) fn name_the_cause(
         &self,
         error: Error,
@@ -41,7 +42,8 @@ impl Sealed<'_> {
                 })
             }
             "SIGNATURE_REFUSED" => {
-                let theirs = errors::signed_text(&response.body).and_then(|text| sign::told_canonical(&text));
+                let theirs = errors::signed_text(&response.body)
+                    .and_then(|text| sign::told_canonical(&text));
                 let ours = theirs
                     .as_ref()
                     .and_then(|_| self.canonical(keys, request, signed));
@@ -104,28 +106,38 @@ impl Keys {
     }
 }
 
-/// The cause behind a difference between what was signed and what the gateway saw. Header values are not told.
+/// The cause behind a difference between what was signed and what the gateway saw. Header values
+/// are not told.
 fn part_that_differs(difference: Option<Difference>) -> Finding {
-    let arrived =
-        |part: &str, ours: &str, theirs: &str| format!("the {part} `{ours}` arrived as `{}`", plain(theirs));
+    let arrived = |part: &str, ours: &str, theirs: &str| {
+        format!("the {part} `{ours}` arrived as `{}`", plain(theirs))
+    };
     match difference {
         None => Finding::certain(
             Cause::SecretWrong,
             "the gateway computed its signature over the very same text",
         ),
-        Some(Difference::Method(a, b)) => Finding::certain(Cause::MethodChanged, arrived("method", &a, &b)),
-        Some(Difference::Path(a, b)) => Finding::certain(Cause::PathChanged, arrived("path", &a, &b)),
-        Some(Difference::Query(a, b)) => Finding::certain(Cause::QueryChanged, arrived("query", &a, &b)),
-        Some(Difference::Header(name)) if name == "host" => {
-            Finding::certain(Cause::HostChanged, "the Host header arrived with another value")
+        Some(Difference::Method(a, b)) => {
+            Finding::certain(Cause::MethodChanged, arrived("method", &a, &b))
         }
+        Some(Difference::Path(a, b)) => {
+            Finding::certain(Cause::PathChanged, arrived("path", &a, &b))
+        }
+        Some(Difference::Query(a, b)) => {
+            Finding::certain(Cause::QueryChanged, arrived("query", &a, &b))
+        }
+        Some(Difference::Header(name)) if name == "host" => Finding::certain(
+            Cause::HostChanged,
+            "the Host header arrived with another value",
+        ),
         Some(Difference::Header(name)) => {
             let fact = format!("the header {name} did not arrive as it was signed");
             Finding::certain(Cause::HeaderChanged, fact)
         }
-        Some(Difference::SignedHeaders(..)) => {
-            Finding::certain(Cause::HeaderChanged, "the list of signed headers arrived changed")
-        }
+        Some(Difference::SignedHeaders(..)) => Finding::certain(
+            Cause::HeaderChanged,
+            "the list of signed headers arrived changed",
+        ),
         Some(Difference::BodyHash(..)) => {
             Finding::certain(Cause::BodyChanged, "the body that arrived has another hash")
         }

@@ -9,8 +9,9 @@ pub struct Region {
     pub place: &'static str,
 }
 
-/// The regions of Huawei Cloud that have FunctionGraph (`functiongraph_region.py` of SDK 3.1.219), and Open Telekom
-/// Cloud's one ("Regions and Endpoints", 2026-04). Place names are common knowledge.
+/// The regions of Huawei Cloud that have FunctionGraph (`functiongraph_region.py` of SDK 3.1.219),
+/// and Open Telekom Cloud's one ("Regions and Endpoints", 2026-04). Place names are common
+/// knowledge.
 pub const REGIONS: [Region; 28] = [
     region("ae-ad-1", "Abu Dhabi"),
     region("af-south-1", "Johannesburg"),
@@ -45,7 +46,8 @@ pub const REGIONS: [Region; 28] = [
 /// Regions of Open Telekom Cloud; `eu-nl` has IAM and no FunctionGraph.
 const OPEN_TELEKOM: [&str; 2] = ["eu-de", "eu-nl"];
 
-/// Regions without an IAM host of their own (`auth/endpoint.py`): the SDK falls back to the global one.
+/// Regions without an IAM host of their own (`auth/endpoint.py`): the SDK falls back to the global
+/// one.
 const GLOBAL_IAM: [&str; 2] = ["cn-south-4", "eu-west-101"];
 
 const fn region(id: &'static str, place: &'static str) -> Region {

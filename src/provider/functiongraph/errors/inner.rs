@@ -1,7 +1,8 @@
 //! Codes of a run itself: header `X-Func-Err-Code`, and `error_code` of asynchronous records.
 //!
-//! The list is that of openYuanrong's frontend, the engine that Huawei published (openeuler-mirror/yuanrong-frontend);
-//! that FunctionGraph uses the same numbers is INFERRED. 4208 is documented with the cancel API.
+//! The list is that of openYuanrong's frontend, the engine that Huawei published
+//! (openeuler-mirror/yuanrong-frontend); that FunctionGraph uses the same numbers is INFERRED. 4208
+//! is documented with the cancel API.
 
 use http::StatusCode;
 
@@ -11,7 +12,8 @@ use crate::provider::status::by_http_status;
 /// Whose fault a failed run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The function's: it threw, did not start, ran out of time or memory, or returned what is not allowed.
+    /// The function's: it threw, did not start, ran out of time or memory, or returned what is not
+    /// allowed.
     Function,
     /// The platform's, after the run had begun.
     Platform,

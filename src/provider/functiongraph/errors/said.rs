@@ -1,7 +1,7 @@
 //! What the body of an error answer says, in every envelope that these services use.
 //!
-//! The order is the official SDK's (`huaweicloudsdkcore` 3.1.219, exception handlers): `error_code`, `errorCode`, `code`,
-//! then the same inside any nested object.
+//! The order is the official SDK's (`huaweicloudsdkcore` 3.1.219, exception handlers):
+//! `error_code`, `errorCode`, `code`, then the same inside any nested object.
 
 use serde_json::Value as Tree;
 
@@ -19,7 +19,8 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// The family and the number of a code such as `FSS.1051`. `APIG.` is Open Telekom Cloud's spelling of `APIGW.`.
+    /// The family and the number of a code such as `FSS.1051`. `APIG.` is Open Telekom Cloud's
+    /// spelling of `APIGW.`.
     pub(crate) fn number(&self) -> Option<(&'static str, u32)> {
         number(self.code.as_deref()?)
     }
@@ -41,14 +42,18 @@ fn number(code: &str) -> Option<(&'static str, u32)> {
     Some((family, number.parse().ok()?))
 }
 
-/// Reads an error body: the code in the order of the official SDK, the words wherever they stand. Markup says nothing: the
-/// status speaks then.
+/// Reads an error body: the code in the order of the official SDK, the words wherever they stand.
+/// Markup says nothing: the status speaks then.
 pub(crate) fn read(body: &[u8]) -> Said {
     let body = Body::read(body, |_| None);
     let tree = body.tree.as_ref();
     Said {
         code: tree.and_then(|tree| find(tree, 0)),
-        request_id: tree.and_then(|tree| tree.get("request_id")?.as_str().map(|id| plain_within(id, NAME))),
+        request_id: tree.and_then(|tree| {
+            tree.get("request_id")?
+                .as_str()
+                .map(|id| plain_within(id, NAME))
+        }),
         message: body.words,
         violations: body.violations,
     }
@@ -66,7 +71,8 @@ fn find(tree: &Tree, depth: u8) -> Option<String> {
     code.or_else(|| (depth <= 2).then(deeper)?)
 }
 
-/// What the gateway says that it signed, as it is written: it holds header values, and is for comparing alone.
+/// What the gateway says that it signed, as it is written: it holds header values, and is for
+/// comparing alone.
 pub(crate) fn signed_text(body: &[u8]) -> Option<String> {
     fn find(tree: &Tree) -> Option<&str> {
         match tree {

@@ -1,7 +1,8 @@
 //! The documented codes: number, our symbol, kind, what to tell the caller.
 //!
-//! FunctionGraph API reference, appendix "Error Codes" (Open Telekom Cloud edition, 2026-04); API Gateway user manual
-//! "Error Codes" and "API Request Signing Guide", troubleshooting (read 2026-10).
+//! FunctionGraph API reference, appendix "Error Codes" (Open Telekom Cloud edition, 2026-04); API
+//! Gateway user manual "Error Codes" and "API Request Signing Guide", troubleshooting (read
+//! 2026-10).
 
 use crate::error::Kind::{
     self, AlreadyExists, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound,
@@ -17,7 +18,8 @@ const FIELD: &str = "The service refused a field of the request.";
 const SIZE: &str = "The request is larger than the service accepts.";
 const TRIGGER: &str = "The service refused a trigger's settings.";
 const IMPORT: &str = "The service refused the file to import.";
-/// 1401 to 1405 are one line of the document: image pull and initializer. Which is which is not stated.
+/// 1401 to 1405 are one line of the document: image pull and initializer. Which is which is not
+/// stated.
 const NOT_READY: &str = "The function's image or its initializer failed; see the function's logs.";
 const NETWORK: &str = "The function's network cannot be reached or is not ready.";
 
@@ -191,8 +193,8 @@ pub(super) const SERVICE: &[Row] = &[
     (4208, "CANCELLED", FailedPrecondition, "The run was cancelled."),
 ];
 
-/// Codes of the API gateway: APIGW on Huawei Cloud, APIG on Open Telekom Cloud. 0201, 0301 and 0307 are told apart by
-/// status and words, in the parent.
+/// Codes of the API gateway: APIGW on Huawei Cloud, APIG on Open Telekom Cloud. 0201, 0301 and 0307
+/// are told apart by status and words, in the parent.
 #[rustfmt::skip] // One row a line, as in the documents.
 pub(super) const GATEWAY: &[Row] = &[
     (101, "API_NOT_FOUND", Unimplemented, "The gateway knows no such operation: the region lacks it, or the target's region or base_url is wrong."),

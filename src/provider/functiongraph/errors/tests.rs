@@ -34,7 +34,12 @@ fn the_code_speaks_before_the_status() {
         (401, "FSS.1053", Kind::NotFound, "ALIAS_NOT_FOUND"),
         (400, "FSS.1016", Kind::FailedPrecondition, "NOTHING_CHANGED"),
         (409, "FSS.1061", Kind::AlreadyExists, "FUNCTION_EXISTS"),
-        (403, "FSS.1041", Kind::ResourceExhausted, "TOO_MANY_FUNCTIONS"),
+        (
+            403,
+            "FSS.1041",
+            Kind::ResourceExhausted,
+            "TOO_MANY_FUNCTIONS",
+        ),
         (413, "FSS.0413", Kind::InvalidArgument, "BODY_TOO_LARGE"),
         (404, "APIGW.0101", Kind::Unimplemented, "API_NOT_FOUND"),
         (404, "APIG.0101", Kind::Unimplemented, "API_NOT_FOUND"),
@@ -91,7 +96,13 @@ fn words_decide_where_codes_are_used_twice() {
             Kind::PermissionDenied,
             "PERMISSION_DENIED",
         ),
-        (401, "FSS.0401", "denied", Kind::Unauthenticated, "ACCESS_DENIED"),
+        (
+            401,
+            "FSS.0401",
+            "denied",
+            Kind::Unauthenticated,
+            "ACCESS_DENIED",
+        ),
         (
             400,
             "FSS.1128",
@@ -143,7 +154,11 @@ fn a_refused_signature_says_what_to_do_and_shows_nothing() {
             "ACCESS_KEY_LOCKED",
             "locked",
         ),
-        ("something new canary", "AUTHENTICATION_FAILED", "credentials"),
+        (
+            "something new canary",
+            "AUTHENTICATION_FAILED",
+            "credentials",
+        ),
     ] {
         let error = gateway(401, "APIGW.0301", message);
         assert_eq!(

@@ -19,14 +19,23 @@ fn response(status: u16, headers: &[(&'static str, &str)], body: &str) -> Respon
 fn run(status: u16, headers: &[(&'static str, &str)], body: &str) -> Result<Activation> {
     let response = response(status, headers, body);
     judge(&response)?;
-    read(&response, JsonEncoding::Text, true, &TargetMetrics::unread())
+    read(
+        &response,
+        JsonEncoding::Text,
+        true,
+        &TargetMetrics::unread(),
+    )
 }
 
 /// The head of an answer that names its run.
 const RUN: (&str, &str) = ("x-cff-request-id", "run-1");
 
 fn result(activation: &Activation) -> &str {
-    match activation.result.as_ref().and_then(|json| json.encoding.as_ref()) {
+    match activation
+        .result
+        .as_ref()
+        .and_then(|json| json.encoding.as_ref())
+    {
         Some(Encoding::Text(text)) => text,
         _ => panic!("no text"),
     }
@@ -121,7 +130,12 @@ fn the_version_header_wins_over_the_look_of_the_body() {
     let v0 = run(200, &[("x-cff-response-version", "V0")], body).unwrap();
     assert!(v0.success);
     assert_eq!(result(&v0), body);
-    let v1 = run(200, &[("x-cff-response-version", "v1")], r#"{"result":"x"}"#).unwrap();
+    let v1 = run(
+        200,
+        &[("x-cff-response-version", "v1")],
+        r#"{"result":"x"}"#,
+    )
+    .unwrap();
     assert_eq!(result(&v1), r#""x""#);
 }
 
@@ -152,8 +166,8 @@ fn a_function_that_failed_is_a_result() {
         (404, &[], thrown, ApplicationError),
         (200, &[RUN], inner, DeveloperError),
     ] {
-        let found =
-            run(status, headers, body).unwrap_or_else(|error| panic!("{status} {headers:?}: {error}"));
+        let found = run(status, headers, body)
+            .unwrap_or_else(|error| panic!("{status} {headers:?}: {error}"));
         assert_eq!(
             (found.success, found.status()),
             (false, expected),
@@ -165,9 +179,13 @@ fn a_function_that_failed_is_a_result() {
     assert_eq!(found.status_text, "error code 4010, status 500");
     // A fourth field, or a field missing, and it is a result like any other.
     assert!(
-        run(200, &[RUN], r#"{"errorMessage":"a","errorType":"b","more":1}"#)
-            .unwrap()
-            .success
+        run(
+            200,
+            &[RUN],
+            r#"{"errorMessage":"a","errorType":"b","more":1}"#
+        )
+        .unwrap()
+        .success
     );
 }
 

@@ -45,16 +45,23 @@ pub(super) fn request(parts: &Parts<'_>) -> (Vec<u8>, String) {
 pub(crate) fn encode(bytes: impl IntoIterator<Item = u8>, keep: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in bytes {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') || keep.contains(&byte) {
+        if byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'.' | b'~')
+            || keep.contains(&byte)
+        {
             out.push(byte);
         } else {
-            out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            out.extend_from_slice(&[
+                b'%',
+                HEX[usize::from(byte >> 4)],
+                HEX[usize::from(byte & 15)],
+            ]);
         }
     }
 }
 
-/// Decoded as a whole and encoded by segment, so that both spellings of a URN sign alike; always with a slash at its
-/// end, which is never sent.
+/// Decoded as a whole and encoded by segment, so that both spellings of a URN sign alike; always
+/// with a slash at its end, which is never sent.
 fn path(path: &str, out: &mut Vec<u8>) {
     encode(percent_decode_str(path), b"/", out);
     if out.last() != Some(&b'/') {

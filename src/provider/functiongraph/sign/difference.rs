@@ -1,4 +1,5 @@
-//! Where two canonical requests part ways: ours, and the one that a gateway or another tool computed.
+//! Where two canonical requests part ways: ours, and the one that a gateway or another tool
+//! computed.
 
 /// The first part that differs, in the order in which the canonical request holds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +10,8 @@ pub enum Difference {
     Path(String, String),
     /// The canonical query: ours, theirs.
     Query(String, String),
-    /// A signed header, by name: it differs, or one side has not got it. Values may be secret and are not held.
+    /// A signed header, by name: it differs, or one side has not got it. Values may be secret and
+    /// are not held.
     Header(String),
     /// The list of signed headers: ours, theirs.
     SignedHeaders(String, String),
@@ -17,8 +19,8 @@ pub enum Difference {
     BodyHash(String, String),
 }
 
-/// The canonical request in a gateway's words: "…canonicalRequest: …" with `|` for line ends, on gateways that show it
-/// (`huaweicloud-sdk-nodejs-v3` issue #10 and others show samples).
+/// The canonical request in a gateway's words: "…canonicalRequest: …" with `|` for line ends, on
+/// gateways that show it (`huaweicloud-sdk-nodejs-v3` issue #10 and others show samples).
 #[must_use]
 pub fn told_canonical(words: &str) -> Option<String> {
     let (_, text) = words.split_once("canonicalRequest")?;
@@ -29,8 +31,8 @@ pub fn told_canonical(words: &str) -> Option<String> {
     (text.lines().count() >= 6).then_some(text)
 }
 
-/// The first difference between two canonical requests; `None` when they are the same. Where their side hides a value
-/// (`<hidden>`), it counts as the same.
+/// The first difference between two canonical requests; `None` when they are the same. Where their
+/// side hides a value (`<hidden>`), it counts as the same.
 #[must_use]
 pub fn difference(ours: &str, theirs: &str) -> Option<Difference> {
     let (ours, theirs) = (Split::of(ours), Split::of(theirs));
@@ -108,7 +110,8 @@ impl<'a> Split<'a> {
 mod tests {
     use super::*;
 
-    const OURS: &str = "GET\n/v2/p/\na=1\nhost:h\nx-sdk-date:20240102T030405Z\n\nhost;x-sdk-date\ne3b0";
+    const OURS: &str =
+        "GET\n/v2/p/\na=1\nhost:h\nx-sdk-date:20240102T030405Z\n\nhost;x-sdk-date\ne3b0";
 
     #[test]
     fn the_first_difference_is_named() {
@@ -129,7 +132,11 @@ mod tests {
                 "a=1&b=2",
                 Difference::Query("a=1".to_owned(), "a=1&b=2".to_owned()),
             ),
-            ("host:h", "host:other", Difference::Header("host".to_owned())),
+            (
+                "host:h",
+                "host:other",
+                Difference::Header("host".to_owned()),
+            ),
             ("host:h\n", "", Difference::Header("host".to_owned())),
             (
                 "host:h\n",
@@ -142,7 +149,10 @@ mod tests {
                 Difference::BodyHash("e3b0".to_owned(), "ffff".to_owned()),
             ),
         ] {
-            assert_eq!(difference(OURS, &OURS.replacen(change, to, 1)), Some(expected));
+            assert_eq!(
+                difference(OURS, &OURS.replacen(change, to, 1)),
+                Some(expected)
+            );
         }
         assert_eq!(difference(OURS, OURS), None);
         let later = OURS.replace("030405", "030406");

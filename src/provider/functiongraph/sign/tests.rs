@@ -120,9 +120,15 @@ fn explain(input: &Input, signed_headers: &str, added: &[String]) -> (Url, Expla
 #[test]
 fn every_vector_gives_every_intermediate_text() {
     let mut done = 0;
-    for vector in vectors().iter().filter(|vector| vector.algorithm == ALGORITHM) {
+    for vector in vectors()
+        .iter()
+        .filter(|vector| vector.algorithm == ALGORITHM)
+    {
         let Vector {
-            id, input, expected, ..
+            id,
+            input,
+            expected,
+            ..
         } = vector;
         let (url, got) = explain(input, &expected.signed_headers, &expected.headers_added);
         assert_eq!(got.canonical_request, expected.canonical_request, "{id}");
@@ -136,7 +142,11 @@ fn every_vector_gives_every_intermediate_text() {
         assert_eq!(got.signature, expected.signature, "{id}");
         assert_eq!(got.authorization, expected.authorization, "{id}");
         // What travels is what the SDK sends: signed and sent URL are one.
-        assert_eq!(&url[url::Position::BeforePath..], expected.request_uri, "{id}");
+        assert_eq!(
+            &url[url::Position::BeforePath..],
+            expected.request_uri,
+            "{id}"
+        );
         done += 1;
     }
     assert_eq!(done, 33);
@@ -155,7 +165,10 @@ fn other_algorithms_are_refused_by_name() {
         .chain(["SDK-ECDSA-P256-SHA256", "AWS4"])
     {
         let why = name.parse::<Algorithm>().unwrap_err();
-        assert!(why.contains(name) && why.contains("Use SDK-HMAC-SHA256"), "{why}");
+        assert!(
+            why.contains(name) && why.contains("Use SDK-HMAC-SHA256"),
+            "{why}"
+        );
     }
     assert_eq!(ALGORITHM.parse(), Ok(Algorithm::SdkHmacSha256));
 }

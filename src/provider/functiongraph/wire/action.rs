@@ -1,5 +1,5 @@
-//! Function objects, versions and aliases as they are read. Everything is optional: samples leave out what the schema
-//! calls required, and write null for objects and lists.
+//! Function objects, versions and aliases as they are read. Everything is optional: samples leave
+//! out what the schema calls required, and write null for objects and lists.
 
 use std::collections::BTreeMap;
 

@@ -1,12 +1,12 @@
-//! The bodies of create and update. An absent field is left out: whether the cloud then keeps or clears it is not
-//! documented, so nothing is sent that the caller did not say.
+//! The bodies of create and update. An absent field is left out: whether the cloud then keeps or
+//! clears it is not documented, so nothing is sent that the caller did not say.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-/// The body of a create, and of an update of the configuration: the latter without package, code and type, and with
-/// the settings that creation does not know.
+/// The body of a create, and of an update of the configuration: the latter without package, code
+/// and type, and with the settings that creation does not know.
 #[derive(Serialize, Default)]
 pub(crate) struct Function<'a> {
     pub(crate) func_name: &'a str,
@@ -99,8 +99,8 @@ pub(crate) struct Later<'a> {
     pub(crate) enable_auth_in_header: Option<bool>,
 }
 
-/// The code, in a create and on its own. `func_code` is always there: some back ends demand it even where it is empty
-/// (terraform-huaweicloud issue #1160).
+/// The code, in a create and on its own. `func_code` is always there: some back ends demand it even
+/// where it is empty (terraform-huaweicloud issue #1160).
 #[derive(Serialize)]
 pub(crate) struct Code<'a> {
     pub(crate) code_type: &'a str,

@@ -34,8 +34,17 @@ fn every_spelling_means_the_same_moment() {
         let found = at(&format!("{text:?}"), Clock::UTC).unwrap_or_else(|| panic!("{text}"));
         assert_eq!(found.seconds, 1_572_016_647, "{text}");
     }
-    for number in ["1572016647", "1572016647.4", "1.572016647e9", "1572016647123"] {
-        assert_eq!(at(number, Clock::UTC).unwrap().seconds, 1_572_016_647, "{number}");
+    for number in [
+        "1572016647",
+        "1572016647.4",
+        "1.572016647e9",
+        "1572016647123",
+    ] {
+        assert_eq!(
+            at(number, Clock::UTC).unwrap().seconds,
+            1_572_016_647,
+            "{number}"
+        );
     }
 }
 
@@ -105,7 +114,8 @@ fn a_zero_time_is_none_and_a_time_that_protobuf_has_not_is_none_too() {
 
 #[test]
 fn durations_are_those_of_protobuf() {
-    let span = |json: &str| quietly(json.as_bytes(), SEOUL).map(|Millis(span)| (span.seconds, span.nanos));
+    let span =
+        |json: &str| quietly(json.as_bytes(), SEOUL).map(|Millis(span)| (span.seconds, span.nanos));
     for (json, expected) in [
         ("0", Some((0, 0))),
         ("3", Some((0, 3_000_000))),

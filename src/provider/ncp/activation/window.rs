@@ -1,4 +1,5 @@
-//! Pages of records (NCP docs: getactionactivationlist, getactivationlist, gettriggeractivationlist).
+//! Pages of records (NCP docs: getactionactivationlist, getactivationlist,
+//! gettriggeractivationlist).
 
 use prost_types::Timestamp;
 
@@ -18,7 +19,8 @@ const PAGING: Paging = Paging {
     max: usize::MAX,
 };
 
-/// A page of records over a fixed window: the items carry no time to continue from, so the window must not move.
+/// A page of records over a fixed window: the items carry no time to continue from, so the window
+/// must not move.
 pub(in crate::provider::ncp) struct Window {
     from: Position,
     size: usize,
@@ -39,10 +41,17 @@ impl Window {
         let mut value = |at: &Option<Timestamp>, field: &str| {
             let at = at.as_ref()?;
             let value = time::query_value(at, &ncp.endpoint);
-            faults.require(value.is_some(), field, || "is not a time between 1970 and 9999.");
+            faults.require(
+                value.is_some(),
+                field,
+                || "is not a time between 1970 and 9999.",
+            );
             value
         };
-        let (start, mut end) = (value(&start_time, "start_time"), value(&end_time, "end_time"));
+        let (start, mut end) = (
+            value(&start_time, "start_time"),
+            value(&end_time, "end_time"),
+        );
         if let (Some(start), Some(end)) = (&start_time, &end_time) {
             let ordered = (start.seconds, start.nanos) <= (end.seconds, end.nanos);
             faults.require(ordered, "end_time", || "is before start_time.");
@@ -53,7 +62,8 @@ impl Window {
             None => (Position::start(PAGING), None),
             Some(text) => {
                 let parts = text.split_once(' ').filter(|(_, end)| paging::is_time(end));
-                let read = parts.and_then(|(from, end)| Some((Position::parse(from)?, end.to_owned())));
+                let read =
+                    parts.and_then(|(from, end)| Some((Position::parse(from)?, end.to_owned())));
                 let Some((from, end)) = read else {
                     paging::foreign(faults);
                     return None;
@@ -102,7 +112,9 @@ impl Ncp {
     ) -> Result<(Vec<wire::ActivationItem>, String, i64)> {
         let mut part = ListPart::new(PAGING, window.size, window.from.clone());
         while let Some((page, size)) = part.ask() {
-            let url = self.endpoint.url(path, platform, &window.query(&page, &size));
+            let url = self
+                .endpoint
+                .url(path, platform, &window.query(&page, &size));
             let response = self.get(call, url).await?;
             let list: wire::ActivationList = self.content(&response)?;
             let said = Said {

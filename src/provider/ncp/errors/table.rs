@@ -1,7 +1,8 @@
 //! Every documented error code of NCP: its symbol, its kind, and what to tell the caller.
 //!
-//! NCP docs: compute-cloudfunctions (service codes 8xxxx), common-ncpapi and api-call-lgc-errorhandling (gateway codes of
-//! three digits), read 2026-10. "LIVE" rows were reported from real calls in 2026-09 and are not documented.
+//! NCP docs: compute-cloudfunctions (service codes 8xxxx), common-ncpapi and
+//! api-call-lgc-errorhandling (gateway codes of three digits), read 2026-10. "LIVE" rows were
+//! reported from real calls in 2026-09 and are not documented.
 
 use crate::error::Kind;
 
@@ -21,7 +22,12 @@ pub(super) const SERVICE: &[Row] = &[
         Kind::InvalidArgument,
         "The service refused a query parameter.",
     ),
-    (80002, "SUB_ACC_NO_PERMISSION", Kind::PermissionDenied, PERMISSION),
+    (
+        80002,
+        "SUB_ACC_NO_PERMISSION",
+        Kind::PermissionDenied,
+        PERMISSION,
+    ),
     (
         80011,
         "RESOURCE_NAME_CONFLICT",
@@ -52,9 +58,24 @@ pub(super) const SERVICE: &[Row] = &[
         Kind::InvalidArgument,
         PLATFORM,
     ),
-    (80103, "PACKAGE_BODY_INVALID_TYPE", Kind::InvalidArgument, BODY),
-    (80104, "PACKAGE_BODY_MISSING_FIELD", Kind::InvalidArgument, BODY),
-    (80105, "PACKAGE_BODY_INVALID_VALUE", Kind::InvalidArgument, BODY),
+    (
+        80103,
+        "PACKAGE_BODY_INVALID_TYPE",
+        Kind::InvalidArgument,
+        BODY,
+    ),
+    (
+        80104,
+        "PACKAGE_BODY_MISSING_FIELD",
+        Kind::InvalidArgument,
+        BODY,
+    ),
+    (
+        80105,
+        "PACKAGE_BODY_INVALID_VALUE",
+        Kind::InvalidArgument,
+        BODY,
+    ),
     (
         80106,
         "PACKAGE_COUNT_EXCEED",
@@ -79,7 +100,12 @@ pub(super) const SERVICE: &[Row] = &[
         Kind::NotFound,
         "There is no such action.",
     ),
-    (80302, "ACTION_PLATFORM_MISMATCH", Kind::InvalidArgument, PLATFORM),
+    (
+        80302,
+        "ACTION_PLATFORM_MISMATCH",
+        Kind::InvalidArgument,
+        PLATFORM,
+    ),
     (
         80303,
         "ACTION_INVALID_TYPE",
@@ -92,9 +118,24 @@ pub(super) const SERVICE: &[Row] = &[
         Kind::FailedPrecondition,
         "The type of an action cannot change; delete it first.",
     ),
-    (80305, "ACTION_BODY_INVALID_TYPE", Kind::InvalidArgument, BODY),
-    (80306, "ACTION_BODY_MISSING_FIELD", Kind::InvalidArgument, BODY),
-    (80307, "ACTION_BODY_INVALID_VALUE", Kind::InvalidArgument, BODY),
+    (
+        80305,
+        "ACTION_BODY_INVALID_TYPE",
+        Kind::InvalidArgument,
+        BODY,
+    ),
+    (
+        80306,
+        "ACTION_BODY_MISSING_FIELD",
+        Kind::InvalidArgument,
+        BODY,
+    ),
+    (
+        80307,
+        "ACTION_BODY_INVALID_VALUE",
+        Kind::InvalidArgument,
+        BODY,
+    ),
     (
         80308,
         "ACTION_COUNT_EXCEED",
@@ -156,14 +197,24 @@ pub(super) const SERVICE: &[Row] = &[
         "The trigger has as many actions as it may have.",
     ),
     (80520, "RULE_BODY_INVALID_TYPE", Kind::InvalidArgument, BODY),
-    (80521, "RULE_BODY_MISSING_FIELD", Kind::InvalidArgument, BODY),
+    (
+        80521,
+        "RULE_BODY_MISSING_FIELD",
+        Kind::InvalidArgument,
+        BODY,
+    ),
     (
         80901,
         "DUPLICATED_RULE",
         Kind::AlreadyExists,
         "The action is linked to this trigger already.",
     ),
-    (81002, "SUB_ACC_NO_PERMISSION", Kind::PermissionDenied, PERMISSION),
+    (
+        81002,
+        "SUB_ACC_NO_PERMISSION",
+        Kind::PermissionDenied,
+        PERMISSION,
+    ),
     (
         81311,
         "ACTION_NAT_EXCEPTION",
@@ -240,9 +291,10 @@ pub(super) const GATEWAY: &[Row] = &[
     ),
 ];
 
-/// Codes that are words: those of NCP's standardised APIs and of the third generation of Cloud Functions (documents
-/// `type-error-response`, `packages-deletepackage`, `actions-createaction` and others, read 2026-11). What an HTTP status
-/// says of a code that is not here is INFERRED to be true.
+/// Codes that are words: those of NCP's standardised APIs and of the third generation of Cloud
+/// Functions (documents `type-error-response`, `packages-deletepackage`, `actions-createaction` and
+/// others, read 2026-11). What an HTTP status says of a code that is not here is INFERRED to be
+/// true.
 pub(super) const NAMED: &[(&str, &str, Kind, &str)] = &[
     (
         "BadRequest",

@@ -17,7 +17,10 @@ const NUMBERED: Paging = Paging {
 };
 
 /// All pages through tokens by what is served at an offset, and how many requests they took.
-fn read(paging: Paging, serve: impl Fn(usize, usize) -> Served) -> Result<(Vec<Vec<usize>>, usize)> {
+fn read(
+    paging: Paging,
+    serve: impl Fn(usize, usize) -> Served,
+) -> Result<(Vec<Vec<usize>>, usize)> {
     let (mut pages, mut requests, mut token) = (Vec::new(), 0, None::<String>);
     loop {
         let from = token.map_or_else(
@@ -54,7 +57,10 @@ fn assert_each_once(paging: Paging, back_end: BackEnd) {
     );
     if back_end.total != Total::TooLarge {
         let full = pages.iter().all(|page| !page.is_empty()) || back_end.count == 0;
-        assert!(full, "{back_end:?}: a token led to an empty page: {pages:?}");
+        assert!(
+            full,
+            "{back_end:?}: a token led to an empty page: {pages:?}"
+        );
         assert!(
             requests <= 3 * pages.len() + 1,
             "{back_end:?}: {requests} requests"

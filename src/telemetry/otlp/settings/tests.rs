@@ -8,7 +8,10 @@ fn read(variables: &[(&str, &str)]) -> (Option<Settings>, Vec<String>) {
             .find(|(known, _)| *known == name)
             .map(|(_, value)| (*value).to_owned())
     };
-    (Settings::read(Signal::Traces, &find, &mut warnings), warnings)
+    (
+        Settings::read(Signal::Traces, &find, &mut warnings),
+        warnings,
+    )
 }
 
 fn good(variables: &[(&str, &str)]) -> Settings {
@@ -41,7 +44,11 @@ fn nothing_is_sent_unless_asked_for() {
         ("otlp", true, 0),
     ] {
         let (settings, warnings) = read(&[endpoint, ("OTEL_TRACES_EXPORTER", listed)]);
-        assert_eq!((settings.is_some(), warnings.len()), (sent, told), "{listed}");
+        assert_eq!(
+            (settings.is_some(), warnings.len()),
+            (sent, told),
+            "{listed}"
+        );
     }
 }
 
@@ -69,10 +76,13 @@ fn an_endpoint_that_is_no_url_is_told_by_its_variable_and_nothing_is_sent() {
         ("http://us er:secret-canary@c", &[http, grpc]),
     ] {
         for protocol in protocols {
-            let (settings, warnings) = read(&[(general, text), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)]);
+            let (settings, warnings) =
+                read(&[(general, text), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)]);
             assert!(settings.is_none(), "{text:?} over {protocol}: {settings:?}");
             assert!(
-                warnings.len() == 1 && warnings[0].starts_with(general) && !warnings[0].contains("canary"),
+                warnings.len() == 1
+                    && warnings[0].starts_with(general)
+                    && !warnings[0].contains("canary"),
                 "{text:?} over {protocol}: {warnings:?}"
             );
         }
@@ -115,13 +125,15 @@ fn files_that_are_not_there_yet_are_told_and_waited_for() {
         "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
     ] {
         let missing = (file, "/no/such/ca.crt");
-        let (settings, warnings) = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:4318"), missing]);
+        let (settings, warnings) =
+            read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:4318"), missing]);
         assert!(settings.is_some());
         assert!(
             warnings.len() == 1 && warnings[0].contains("/no/such/ca.crt"),
             "{warnings:?}"
         );
-        let (settings, warnings) = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"), missing]);
+        let (settings, warnings) =
+            read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"), missing]);
         assert!(
             settings.is_some() && warnings.is_empty(),
             "a plain connection reads no file: {warnings:?}"
@@ -134,7 +146,10 @@ fn the_general_endpoint_gets_a_path_and_the_signals_own_does_not() {
     let general = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c.example/otlp/");
     let own = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://d:1/in");
     let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
-    assert_eq!(good(&[general]).endpoint, "https://c.example/otlp/v1/traces");
+    assert_eq!(
+        good(&[general]).endpoint,
+        "https://c.example/otlp/v1/traces"
+    );
     assert_eq!(good(&[general, own]).endpoint, "http://d:1/in");
     assert_eq!(good(&[general, grpc]).endpoint, "https://c.example/otlp/");
     let bare = ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4317");
@@ -203,7 +218,10 @@ fn the_resource_is_named_by_the_variables_and_else_by_us() {
             .map(|value| value.to_string())
     };
     let ours = resource_of(&[]);
-    assert_eq!(get(&ours, "telemetry.sdk.name").as_deref(), Some("faas-sidecar"));
+    assert_eq!(
+        get(&ours, "telemetry.sdk.name").as_deref(),
+        Some("faas-sidecar")
+    );
     assert_eq!(
         get(&ours, "telemetry.sdk.version").as_deref(),
         Some(env!("CARGO_PKG_VERSION"))
@@ -221,6 +239,9 @@ fn the_resource_is_named_by_the_variables_and_else_by_us() {
         ("OTEL_SERVICE_NAME", "orders"),
     ]);
     assert_eq!(get(&theirs, "service.name").as_deref(), Some("orders"));
-    assert_eq!(get(&theirs, "service.instance.id").as_deref(), Some("pod-7"));
+    assert_eq!(
+        get(&theirs, "service.instance.id").as_deref(),
+        Some("pod-7")
+    );
     assert_eq!(get(&theirs, "k8s.namespace.name").as_deref(), Some("x,y"));
 }

@@ -17,7 +17,11 @@ fn context() -> Context {
     }
 }
 
-fn attempt(started: Instant, answer: Option<(u16, Option<usize>)>, failure: Option<&'static str>) -> Attempt {
+fn attempt(
+    started: Instant,
+    answer: Option<(u16, Option<usize>)>,
+    failure: Option<&'static str>,
+) -> Attempt {
     Attempt {
         span_id: SpanId::INVALID,
         started,
@@ -100,7 +104,11 @@ fn an_attempts_error_is_its_status_or_our_reason() {
         (Some((503, None)), Some("UPSTREAM_UNAVAILABLE"), Some("503")),
         // A failed function may answer an error status, and is a result.
         (Some((502, Some(9))), None, Some("502")),
-        (Some((200, None)), Some("RESPONSE_CUT"), Some("RESPONSE_CUT")),
+        (
+            Some((200, None)),
+            Some("RESPONSE_CUT"),
+            Some("RESPONSE_CUT"),
+        ),
         (None, Some("CONNECT_FAILED"), Some("CONNECT_FAILED")),
         (Some((200, Some(9))), None, None),
         (None, None, None),
@@ -121,7 +129,10 @@ fn spans_hang_together_and_keep_their_times() {
     let spans = built("OK", vec![attempt(began, Some((200, Some(3))), None)]);
     let (call, attempt) = (&spans[0], &spans[1]);
     assert_eq!(attempt.parent_span_id, call.span_context.span_id());
-    assert_eq!(attempt.span_context.trace_id(), call.span_context.trace_id());
+    assert_eq!(
+        attempt.span_context.trace_id(),
+        call.span_context.trace_id()
+    );
     assert_eq!(call.parent_span_id, SpanId::from(8));
     assert_eq!(call.span_context.trace_state().header(), "vendor=1");
     let lasted = |span: &SpanData| span.end_time.duration_since(span.start_time).unwrap();

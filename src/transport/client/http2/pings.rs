@@ -12,7 +12,8 @@ use super::{ConnectionState, Health};
 /// So long after an answer was late, the connection takes no new requests.
 const SILENT: Duration = Duration::from_secs(1);
 
-/// Sends a ping each time that one is asked for; ends with the connection, or when none is answered.
+/// Sends a ping each time that one is asked for; ends with the connection, or when none is
+/// answered.
 pub(super) async fn answer(mut pings: PingPong, state: Arc<ConnectionState>) {
     loop {
         state.look.notified().await;

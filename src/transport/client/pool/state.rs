@@ -87,8 +87,9 @@ impl State {
             return Some(Lease::Http1(self.free.remove(at)));
         }
         let made = self.made;
-        self.free
-            .retain(|connection| usable(connection) && made.is_none_or(|made| made <= connection.retires));
+        self.free.retain(|connection| {
+            usable(connection) && made.is_none_or(|made| made <= connection.retires)
+        });
         let old = self.free.pop()?;
         self.replace = true;
         Some(Lease::Http1(old))
@@ -99,7 +100,8 @@ impl State {
             return None;
         }
         let made = self.made;
-        let outlived = |old: &Http2| now >= old.retires && made.is_some_and(|made| made > old.retires);
+        let outlived =
+            |old: &Http2| now >= old.retires && made.is_some_and(|made| made > old.retires);
         self.shared.retain(|one| one.lives() && !outlived(one));
         let mut young = self.shared.iter().filter(|one| now < one.retires);
         if let Some(permit) = young.find_map(Http2::permit) {
@@ -160,10 +162,15 @@ impl State {
         if another_serves && just_failed {
             return 0;
         }
-        let unwilling = self.shared.iter().filter(|one| one.state.allowed() == 0).count();
+        let unwilling = self
+            .shared
+            .iter()
+            .filter(|one| one.state.allowed() == 0)
+            .count();
         let full = self.shared.len() >= MAX_SHARED || unwilling >= MAX_UNWILLING;
         // Its answer is a round trip away, which is less than a new connection takes.
-        let asked = |one: &Http2| one.state.health() == Health::Asked || one.state.awaits_greeting();
+        let asked =
+            |one: &Http2| one.state.health() == Health::Asked || one.state.awaits_greeting();
         let asked = self.shared.iter().any(asked);
         usize::from(waiting == 0 || !full && !asked)
     }

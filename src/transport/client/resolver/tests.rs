@@ -11,7 +11,11 @@ fn ip(last: u8) -> IpAddr {
 }
 
 /// A resolver that answers what the test says, one word a lookup, and counts lookups.
-fn scripted() -> (Resolver, mpsc::Sender<io::Result<Vec<IpAddr>>>, Arc<AtomicUsize>) {
+fn scripted() -> (
+    Resolver,
+    mpsc::Sender<io::Result<Vec<IpAddr>>>,
+    Arc<AtomicUsize>,
+) {
     let (says, script) = mpsc::channel();
     let (script, lookups) = (Mutex::new(script), Arc::<AtomicUsize>::default());
     let counted = Arc::clone(&lookups);
@@ -33,7 +37,11 @@ async fn calls_share_one_lookup() {
     let (found, ()) = tokio::join!(futures_util::future::join_all(calls), async {
         says.send(Ok(vec![ip(1)])).unwrap();
     });
-    assert!(found.iter().all(|found| **found.as_ref().unwrap() == [ip(1)]));
+    assert!(
+        found
+            .iter()
+            .all(|found| **found.as_ref().unwrap() == [ip(1)])
+    );
     assert_eq!(lookups.load(Ordering::SeqCst), 1);
 }
 
@@ -58,7 +66,10 @@ async fn a_lookup_that_fails_leaves_the_addresses_of_before() {
     assert!(fault.why.contains("Temporary") && !fault.local, "{fault:?}");
     for word in [Ok(vec![ip(1)]), servfail(), Ok(Vec::new())] {
         says.send(word).unwrap();
-        assert_eq!(*resolver.addresses(HOST, PATIENCE * 100).await.unwrap(), [ip(1)]);
+        assert_eq!(
+            *resolver.addresses(HOST, PATIENCE * 100).await.unwrap(),
+            [ip(1)]
+        );
     }
     // The lookup that succeeds in the end is taken up by those after it.
     says.send(Ok(vec![ip(2)])).unwrap();
