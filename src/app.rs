@@ -152,14 +152,13 @@ impl Sidecar {
             .iter()
             .map(|address| Bound::bind(address, config.unix_socket))
             .collect::<Result<Vec<_>, _>>()?;
-        let admin = config.admin.as_ref();
-        let admin = admin
-            .map(|address| Bound::bind(address, OWN_SOCKET))
-            .transpose()?;
-        let numbers = config.metrics.listen.map(Listen::Tcp);
-        let numbers = numbers
-            .map(|address| Bound::bind(&address, OWN_SOCKET))
-            .transpose()?;
+        let own = |address: Option<&Listen>| {
+            address
+                .map(|address| Bound::bind(address, OWN_SOCKET))
+                .transpose()
+        };
+        let admin = own(config.admin.as_ref())?;
+        let numbers = own(config.metrics.listen.map(Listen::Tcp).as_ref())?;
         let at = |bound: &Option<Bound>| bound.as_ref().map(|bound| bound.address().clone());
         let (admin_address, metrics_address) = (at(&admin), at(&numbers));
         let mut pages: Vec<_> = [(admin, Scope::All), (numbers, Scope::Metrics)]
