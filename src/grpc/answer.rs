@@ -1,16 +1,18 @@
-//! The body of an answer on its way out: in pieces, and with its trailers.
+//! An answer on its way out: details on every error, trailers on every answer, the body in pieces.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::early::ACTIVATION_ID;
-use super::observe::Guard;
-use super::router::{code, trail};
+use super::deadline::MARGIN;
+use super::early::{ACTIVATION_ID, Answered};
+use super::observe::{CallFacts, Guard};
+use super::status::{bare, shown_id, unsendable};
 use crate::memory::Held;
 
 /// The largest piece handed to the connection at once. What a caller does not read stays with the
@@ -91,4 +93,81 @@ impl Answer {
             Err(frame) => frame,
         }
     }
+}
+
+pub(super) fn end(guard: Option<&Guard>, code: Code) {
+    if let Some(guard) = guard {
+        guard.end(code);
+    }
+}
+
+/// Details on every error, trailers on every answer; what the request takes of the bound on memory
+/// it keeps until the answer has been sent.
+pub(super) fn finish(
+    mut response: http::Response<Body>,
+    guard: Option<Guard>,
+    held: Held,
+) -> Answered {
+    let at_once = |response| Answered {
+        response,
+        send_by: None,
+    };
+    if let Some(status) = without_details(response.headers()) {
+        end(guard.as_ref(), status.code());
+        return at_once(status.into_http());
+    }
+    match code(response.headers()) {
+        // An error has no body: its trailers are its headers.
+        Some(code) => {
+            if let Some(id) = guard.as_ref().and_then(Guard::started) {
+                response.headers_mut().insert(ACTIVATION_ID, id);
+            }
+            end(guard.as_ref(), code);
+            at_once(response)
+        }
+        None => Answered {
+            send_by: guard.as_ref().and_then(Guard::due).map(|due| due + MARGIN),
+            response: response.map(|body| Body::new(Answer::new(body, guard, held))),
+        },
+    }
+}
+
+fn code(headers: &HeaderMap) -> Option<Code> {
+    Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()))
+}
+
+fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
+    // An answer that cannot be sent (too large) becomes an error only here.
+    if let Some(status) = without_details(&trailers) {
+        let status = match status.code() {
+            Code::ResourceExhausted => unsendable(
+                status.message(),
+                facts.attempts,
+                facts.upstream_request_id.as_deref(),
+            ),
+            _ => status,
+        };
+        trailers.clear();
+        let _ = status.add_header(&mut trailers);
+    }
+    trailers.insert("faas-attempts", HeaderValue::from(facts.attempts));
+    if let Some(id) = facts
+        .upstream_request_id
+        .as_deref()
+        .and_then(shown_id)
+        .and_then(|id| HeaderValue::from_bytes(id.as_encoded_bytes()).ok())
+    {
+        trailers.insert("faas-upstream-request-id", id);
+    }
+    trailers
+}
+
+/// An error that the framework made by itself, with details added.
+fn without_details(headers: &HeaderMap) -> Option<Status> {
+    let code = headers.get("grpc-status")?;
+    if code == "0" || headers.contains_key("grpc-status-details-bin") {
+        return None;
+    }
+    let status = Status::from_header_map(headers)?;
+    Some(bare(status.code(), status.message()))
 }

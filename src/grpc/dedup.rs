@@ -11,21 +11,20 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use tonic::Code;
 use tracing::warn;
 
-use super::observe::{CallFacts, Carried, failure};
-use super::status::code;
 use crate::call::{Call, StartListener};
-use crate::error::{Error, Execution, Facts, Faults, Kind};
+use crate::error::{Error, Execution, Faults, Kind};
 use crate::telemetry::metrics::Repeats;
 
 mod key;
+mod outcome;
 
 pub(super) use key::{Key, fingerprint, usable};
+pub(super) use outcome::Outcome;
+use outcome::lost;
 
 /// How long, how many, how much.
 #[derive(Clone, Copy, Debug)]
@@ -60,17 +59,6 @@ pub struct Running {
     /// The first digits of its key's hash; tells calls with different request ids apart without
     /// showing the ids.
     pub key: String,
-}
-
-/// What a call came to, as each of its callers gets it.
-#[derive(Clone, Debug)]
-pub(super) struct Outcome {
-    pub(super) result: Result<Bytes, Error>,
-    pub(super) facts: CallFacts,
-    /// The activation that was started, if its id is known: how to find what is no longer kept.
-    pub(super) activation_id: String,
-    /// A second run does no harm.
-    pub(super) idempotent: bool,
 }
 
 #[derive(Debug, Default)]
@@ -305,72 +293,6 @@ impl Dedup {
     }
 }
 
-impl Outcome {
-    /// Nothing happened, or it failed for a while and a second run does no harm: a repetition is a
-    /// first call.
-    fn may_start_again(&self) -> bool {
-        self.result.as_ref().is_err_and(|error| {
-            error.execution == Execution::NotStarted || error.may_retry(self.idempotent)
-        })
-    }
-
-    /// Bytes that it takes.
-    pub(super) fn size(&self) -> usize {
-        let content = match &self.result {
-            Ok(answer) => answer.len(),
-            Err(error) => size_of::<Facts>() + error.message.len() + error.reason.len(),
-        };
-        let id = self
-            .facts
-            .upstream_request_id
-            .as_ref()
-            .map_or(0, String::len);
-        content + id + self.activation_id.len()
-    }
-
-    /// The same for those who watch the call.
-    pub(super) fn carried(&self) -> Carried {
-        let error = self.result.as_ref().err();
-        Carried {
-            code: error.map_or(Code::Ok, |error| code(error.kind)),
-            failure: error.map(failure),
-            facts: self.facts.clone(),
-            activation_id: self.activation_id.clone(),
-        }
-    }
-
-    /// What is said in place of an answer that was too large to keep.
-    fn emptied(&self) -> Self {
-        let found = match self.activation_id.as_str() {
-            "" => "look for it with ListActivations".to_owned(),
-            id => format!("read activation {id} with GetActivation"),
-        };
-        let execution = self
-            .result
-            .as_ref()
-            .map_or_else(|error| error.execution, |_| Execution::Completed);
-        let error = Error::new(
-            Kind::ResourceExhausted,
-            "ANSWER_NOT_KEPT",
-            format!(
-                "The call with this request_id has ended and is not started again, but its answer is no longer kept \
-                 (request_ids.max_size); {found}."
-            ),
-        )
-        .execution(execution);
-        let error = match self.activation_id.as_str() {
-            "" => error,
-            id => error.resource("activation", id),
-        };
-        Self {
-            result: Err(error),
-            facts: self.facts.clone(),
-            activation_id: String::new(),
-            idempotent: self.idempotent,
-        }
-    }
-}
-
 impl State {
     /// Drops ended calls that are too old, and the oldest of them until there is room for so many
     /// more; never one in flight.
@@ -441,21 +363,6 @@ fn full(max: usize) -> Error {
     )
     .transient(true)
     .with(|facts| facts.quota = Some(("sidecar".to_owned(), "request ids in flight".to_owned())))
-}
-
-fn lost() -> Outcome {
-    let error = Error::new(
-        Kind::Internal,
-        "SIDECAR_BUG",
-        "The call ended without an outcome; it is a bug of the sidecar.",
-    )
-    .execution(Execution::Unknown);
-    Outcome {
-        result: Err(error),
-        facts: CallFacts::default(),
-        activation_id: String::new(),
-        idempotent: false,
-    }
 }
 
 #[cfg(test)]

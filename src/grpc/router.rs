@@ -15,23 +15,21 @@ use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
 use tower::Service;
 
-use super::answer::Answer;
+use super::answer::{end, finish};
 use super::arriving::Arriving;
 use super::auth::{Proof, Tokens};
 use super::caller::{Caller, Limits, Rooms, Shares};
-use super::deadline::{Asked, MARGIN};
+use super::deadline::Asked;
 use super::dedup::Dedup;
-use super::early::{ACTIVATION_ID, Answered, Pending, later};
+use super::early::{Answered, Pending, later};
 use super::edge::PREVIOUS_ATTEMPTS;
 use super::intake::{Accepted, Intake, no_room};
 use super::methods::{self, Method};
-use super::observe::{CallFacts, Guard, Observed};
+use super::observe::{Guard, Observed};
 use super::one_message::OneMessage;
 use super::protocol;
 use super::reflection::Reflection;
-use super::status::{
-    Context, bare, crowded, packed_otherwise, panicked, shown_id, status, unsendable,
-};
+use super::status::{Context, bare, crowded, packed_otherwise, panicked, status};
 use super::{Health, Services};
 use crate::call::Unsent;
 use crate::memory::{CALL, HEADER_FACTOR, Held, Memory};
@@ -394,77 +392,4 @@ fn packs(headers: &HeaderMap) -> bool {
 fn service(uri: &http::Uri) -> &str {
     let path = uri.path().get(1..).unwrap_or_default();
     path.split_once('/').map_or(path, |(service, _)| service)
-}
-
-fn end(guard: Option<&Guard>, code: Code) {
-    if let Some(guard) = guard {
-        guard.end(code);
-    }
-}
-
-/// Details on every error, trailers on every answer; what the request takes of the bound on memory
-/// it keeps until the answer has been sent.
-fn finish(mut response: Response, guard: Option<Guard>, held: Held) -> Answered {
-    let at_once = |response| Answered {
-        response,
-        send_by: None,
-    };
-    if let Some(status) = without_details(response.headers()) {
-        end(guard.as_ref(), status.code());
-        return at_once(status.into_http());
-    }
-    match code(response.headers()) {
-        // An error has no body: its trailers are its headers.
-        Some(code) => {
-            if let Some(id) = guard.as_ref().and_then(Guard::started) {
-                response.headers_mut().insert(ACTIVATION_ID, id);
-            }
-            end(guard.as_ref(), code);
-            at_once(response)
-        }
-        None => Answered {
-            send_by: guard.as_ref().and_then(Guard::due).map(|due| due + MARGIN),
-            response: response.map(|body| Body::new(Answer::new(body, guard, held))),
-        },
-    }
-}
-
-pub(super) fn code(headers: &HeaderMap) -> Option<Code> {
-    Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()))
-}
-
-pub(super) fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
-    // An answer that cannot be sent (too large) becomes an error only here.
-    if let Some(status) = without_details(&trailers) {
-        let status = match status.code() {
-            Code::ResourceExhausted => unsendable(
-                status.message(),
-                facts.attempts,
-                facts.upstream_request_id.as_deref(),
-            ),
-            _ => status,
-        };
-        trailers.clear();
-        let _ = status.add_header(&mut trailers);
-    }
-    trailers.insert("faas-attempts", HeaderValue::from(facts.attempts));
-    if let Some(id) = facts
-        .upstream_request_id
-        .as_deref()
-        .and_then(shown_id)
-        .and_then(|id| HeaderValue::from_bytes(id.as_encoded_bytes()).ok())
-    {
-        trailers.insert("faas-upstream-request-id", id);
-    }
-    trailers
-}
-
-/// An error that the framework made by itself, with details added.
-fn without_details(headers: &HeaderMap) -> Option<Status> {
-    let code = headers.get("grpc-status")?;
-    if code == "0" || headers.contains_key("grpc-status-details-bin") {
-        return None;
-    }
-    let status = Status::from_header_map(headers)?;
-    Some(bare(status.code(), status.message()))
 }

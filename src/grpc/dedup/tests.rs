@@ -1,6 +1,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+
 use super::*;
+use crate::grpc::observe::CallFacts;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -59,7 +59,7 @@ impl Calls {
             self.metrics.family(&RPC_DURATION).histogram(&labels)
         };
         self.durations.with((method, status), find, |histogram| {
-            histogram.observe_time(took)
+            histogram.observe_time(took);
         });
     }
 }

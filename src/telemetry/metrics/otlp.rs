@@ -89,7 +89,7 @@ impl Delivered {
             match (&mut rest.value, before) {
                 // A number that is smaller than before has begun anew.
                 (Value::Number(value), Some(Value::Number(before))) if *value >= *before => {
-                    *value -= before
+                    *value -= before;
                 }
                 (Value::Spread(spread), Some(Value::Spread(before))) => spread.subtract(before),
                 _ => {}

@@ -134,7 +134,7 @@ impl Origin {
         };
         self.in_flight.dec();
         self.durations.with(ended, find, |histogram| {
-            histogram.observe_time(began.elapsed())
+            histogram.observe_time(began.elapsed());
         });
     }
 
