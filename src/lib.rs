@@ -11,8 +11,6 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credentials;
-#[cfg(feature = "emulator")]
-pub mod emulator;
 pub mod env;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -13,7 +13,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &["env"]),
     ("credentials", &["call", "clock", "error"]),
-    ("emulator", &[]),
     ("env", &[]),
     ("error", &[]),
     (
@@ -82,44 +81,67 @@ const CLOUDS: &[&str] = &["ncp", "functiongraph"];
 const MAX_LINES: usize = 450;
 
 struct Source {
+    /// From the repository's root.
     path: PathBuf,
-    /// First component below `src`, without `.rs`.
+    /// First component below `src`, without `.rs`; empty below `crates`.
     room: String,
     text: String,
 }
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The crates of the workspace beside the sidecar's own.
+fn crates() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join("crates")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The sidecar's sources.
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let inner = path.strip_prefix(&root).unwrap().to_owned();
-                let first = inner
-                    .components()
-                    .next()
-                    .unwrap()
-                    .as_os_str()
-                    .to_str()
-                    .unwrap();
-                let text = std::fs::read_to_string(&path).unwrap();
-                found.push(Source {
-                    room: first.trim_end_matches(".rs").to_owned(),
-                    path: inner,
-                    text,
-                });
-            }
-        }
+    let mut found = below(&root().join("src"));
+    for source in &mut found {
+        let inner = source.path.strip_prefix("src").unwrap();
+        let first = inner.components().next().unwrap().as_os_str();
+        source.room = first.to_str().unwrap().trim_end_matches(".rs").to_owned();
     }
     assert!(
         found.len() > 50,
         "the scan found only {} files",
         found.len()
     );
+    found
+}
+
+/// All sources of the workspace.
+fn all_sources() -> Vec<Source> {
+    let mut found = sources();
+    for folder in crates() {
+        let size = found.len();
+        found.extend(below(&folder.join("src")));
+        assert!(found.len() > size, "{} is empty", folder.display());
+    }
+    found
+}
+
+fn below(folder: &Path) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(Source {
+                    room: String::new(),
+                    text: std::fs::read_to_string(&path).unwrap(),
+                    path: path.strip_prefix(root()).unwrap().to_owned(),
+                });
+            }
+        }
+    }
     found
 }
 
@@ -203,11 +225,11 @@ fn rooms_use_only_what_the_table_allows() {
 
 #[test]
 fn the_clouds_do_not_know_each_other() {
-    for source in sources() {
+    for source in all_sources() {
         let path = source.path.to_str().unwrap();
         for (mine, other) in [(CLOUDS[0], CLOUDS[1]), (CLOUDS[1], CLOUDS[0])] {
-            if path.starts_with(&format!("provider/{mine}"))
-                || path.starts_with(&format!("emulator/{mine}"))
+            if path.starts_with(&format!("src/provider/{mine}"))
+                || path.starts_with(&format!("crates/emulator/src/{mine}"))
             {
                 let code = source
                     .text
@@ -221,6 +243,20 @@ fn the_clouds_do_not_know_each_other() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_crates_use_nothing_of_the_sidecar() {
+    for folder in crates() {
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        assert!(
+            !manifest.contains("faas-sidecar") && !manifest.contains("path ="),
+            "{} must depend on no crate of the workspace",
+            folder.display()
+        );
+        let lints = manifest.contains("[lints]\nworkspace = true");
+        assert!(lints, "{} has the workspace's lints", folder.display());
     }
 }
 
@@ -243,7 +279,7 @@ fn the_edge_knows_no_cloud_and_no_http_client() {
         if uses("reqwest::") {
             assert_eq!(
                 source.path,
-                Path::new("credentials/metadata.rs"),
+                Path::new("src/credentials/metadata.rs"),
                 "reqwest is known in one file only, off the data path"
             );
         }
@@ -262,7 +298,7 @@ fn the_edge_knows_no_cloud_and_no_http_client() {
 
 #[test]
 fn files_are_small_and_say_what_lives_in_them() {
-    for source in sources() {
+    for source in all_sources() {
         let path = source.path.display().to_string();
         let is_test = path.ends_with("tests.rs") || path.contains("/tests/");
         let lines = source.text.lines().count();

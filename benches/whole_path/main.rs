@@ -5,7 +5,7 @@
 //! `--instructions` (needs valgrind) user-space instructions a call, which is the only figure
 //! steady enough to compare across days.
 //!
-//! `cargo bench --bench whole_path` · `-- --quick` · `-- --instructions` · `-- --case text-189B`
+//! `cargo bench -p faas-sidecar --bench whole_path` · `-- --quick` · `-- --instructions` · `-- --case text-189B`
 //!
 //! `FAAS_SIDECAR` names another binary to measure, such as the image's.
 #![allow(

@@ -10,10 +10,10 @@ use url::Url;
 use super::StartError;
 use super::serve::{runtime, until_signal};
 use crate::config::{self, Cloud, Config, CredentialSource, Sources, TargetConfig};
-use crate::emulator::functiongraph::{self, Project};
-use crate::emulator::ncp;
-use crate::emulator::{NO_SANDBOX, Running};
 use crate::env::Env;
+use faas_emulator::functiongraph::{self, Project};
+use faas_emulator::ncp;
+use faas_emulator::{NO_SANDBOX, Running};
 
 /// How the emulated clouds behave; which of their sites and regions there are, the targets say.
 #[derive(Debug, Clone, Default)]

@@ -9,9 +9,9 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::units::parse_duration;
-use crate::emulator::ncp::{self, Site};
-use crate::emulator::{FaultPlan, NO_SANDBOX, Running, functiongraph};
 use crate::env::Env;
+use faas_emulator::ncp::{self, Site};
+use faas_emulator::{FaultPlan, NO_SANDBOX, Running, functiongraph};
 
 use super::exit::Exit;
 use super::io::Io;

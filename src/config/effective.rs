@@ -20,7 +20,7 @@ pub fn effective(config: &Config) -> String {
             );
         }
         None => {
-            text.push_str("# No file was given: one target of NAVER Cloud Functions is assumed.\n")
+            text.push_str("# No file was given: one target of NAVER Cloud Functions is assumed.\n");
         }
     }
     for (name, target) in &config.targets {

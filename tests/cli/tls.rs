@@ -13,7 +13,7 @@ use crate::{file, sidecar, text};
 fn write_authority(directory: &Path, name: &str) {
     let authority = Issuer::new(name);
     let write = |what: &str, pem: &str| {
-        std::fs::write(directory.join(format!("{name}-{what}.pem")), pem).unwrap()
+        std::fs::write(directory.join(format!("{name}-{what}.pem")), pem).unwrap();
     };
     write("ca", &authority.pem());
     for (what, purpose) in [

@@ -396,7 +396,7 @@ async fn an_id_under_any_status_is_a_run_that_was_begun_and_is_not_begun_again()
                 let (told, requests) = clouds.requests_of(perform(&clouds, cloud, operation)).await;
                 match told {
                     Ok(text) => {
-                        assert!(text.contains(ID), "{cloud:?} {operation} {status}: {text}")
+                        assert!(text.contains(ID), "{cloud:?} {operation} {status}: {text}");
                     }
                     Err(told) => assert_eq!(
                         told.execution(),

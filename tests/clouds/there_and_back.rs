@@ -408,7 +408,7 @@ fn fields(message: &DynamicMessage, at: &[Step], found: &mut Vec<(String, Vec<St
         found.push((name, step(None)));
         match value {
             Field::Message(inner) if is_walked(&inner.descriptor()) => {
-                fields(inner, &step(None), found)
+                fields(inner, &step(None), found);
             }
             Field::List(items) => {
                 for (index, item) in (0..).zip(items) {

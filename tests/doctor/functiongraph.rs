@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use faas_sidecar::emulator::functiongraph::{
+use faas_emulator::functiongraph::{
     self, Access, DEFAULT_DOMAIN, DEFAULT_PROJECT_ID, DEFAULT_USER, KeyPair, Options,
 };
 

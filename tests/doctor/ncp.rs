@@ -3,8 +3,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use faas_emulator::ncp::{self, Access, KeyPair, Options, Site};
 use faas_sidecar::cli::Exit;
-use faas_sidecar::emulator::ncp::{self, Access, KeyPair, Options, Site};
 
 use crate::{Case, check, examine};
 

@@ -98,7 +98,7 @@ fn ncp() -> Vec<Row> {
         rows.extend(both(
             target,
             |action, length| {
-                action.parameters = text(&format!("{{\"a\":\"{}\"}}", "p".repeat(length - 8)))
+                action.parameters = text(&format!("{{\"a\":\"{}\"}}", "p".repeat(length - 8)));
             },
             [1 << 20],
             [(1 << 20) + 1],
@@ -191,7 +191,7 @@ fn functiongraph() -> Vec<Row> {
     rows.extend(both(
         "graph",
         |action, length| {
-            action.exec.as_mut().unwrap().main = format!("{}.h", "h".repeat(length - 2))
+            action.exec.as_mut().unwrap().main = format!("{}.h", "h".repeat(length - 2));
         },
         [3, 128],
         [2, 129],
@@ -217,7 +217,7 @@ fn more_of_functiongraph() -> Vec<Row> {
         "graph",
         // Counted in characters, and not in bytes.
         |action, length| {
-            graph(action).user_data = text(&format!("{{\"a\":\"{}\"}}", "é".repeat(length - 8)))
+            graph(action).user_data = text(&format!("{{\"a\":\"{}\"}}", "é".repeat(length - 8)));
         },
         [4096],
         [4097],

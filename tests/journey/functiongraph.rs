@@ -5,7 +5,7 @@ mod functions;
 mod runs;
 mod time;
 
-use faas_sidecar::emulator::functiongraph::Options;
+use faas_emulator::functiongraph::Options;
 
 use crate::action_service_client::ActionServiceClient;
 use crate::invocation_service_client::InvocationServiceClient;

@@ -14,9 +14,9 @@ mod there_and_back;
 mod time;
 mod triggers;
 
+use faas_emulator::ncp::Options;
 use faas_sidecar::app::{EmulatedClouds, Emulators, Sidecar};
 use faas_sidecar::config::{self, Config, Sources};
-use faas_sidecar::emulator::ncp::Options;
 use faas_sidecar::env::Env;
 use faas_sidecar::proto::json::Encoding;
 use faas_sidecar::proto::*;

@@ -10,7 +10,6 @@ use super::stage::{Stage, Step, Unexpected, ensure, settings};
 use super::words::{json, status, text};
 use crate::cli::client::limited;
 use crate::config::{self, Cloud, Config};
-use crate::emulator::functiongraph::{DEFAULT_PROJECT_ID, DEFAULT_REGION};
 use crate::proto::action_service_client::ActionServiceClient;
 use crate::proto::exec::Code;
 use crate::proto::invocation_service_client::InvocationServiceClient;
@@ -19,6 +18,7 @@ use crate::proto::{
     GetActivationRequest, InvokeAsyncRequest, InvokeRequest, Limits, PutActionRequest,
     PutAsyncInvokeConfigRequest,
 };
+use faas_emulator::functiongraph::{DEFAULT_PROJECT_ID, DEFAULT_REGION};
 
 const CODE: &str = "\
 exports.handler = async (event, context) => {

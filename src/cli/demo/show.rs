@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::stage::Step;
-use crate::emulator::RecordedRequest;
+use faas_emulator::RecordedRequest;
 
 /// Headers that any HTTP client sends, which say nothing about the sidecar; and the project, which
 /// the path names too.

@@ -16,8 +16,8 @@ use crate::cli::invoke::{Failure, InvokeOutput};
 use crate::cli::io::Io;
 use crate::cli::reach::Reach;
 use crate::config::{self, Config, Sources};
-use crate::emulator::{RecordedRequest, Running};
 use crate::env::Env;
+use faas_emulator::{RecordedRequest, Running};
 
 /// Where the secret keys of the emulated clouds are, which no request may hold.
 const SECRETS: [&str; 2] = ["NCLOUD_SECRET_ACCESS_KEY", "HUAWEICLOUD_SDK_SK"];

@@ -380,7 +380,7 @@ impl FunctionGraph {
         match function.as_ref().and_then(Function::qualifier) {
             // It would delete the version behind the alias.
             Some(Qualifier::Alias(_)) => {
-                faults.add("version", "is an alias; use DeleteActionAlias.")
+                faults.add("version", "is an alias; use DeleteActionAlias.");
             }
             Some(Qualifier::Version(version)) if version.is_latest() => {
                 faults.add(

@@ -237,7 +237,7 @@ impl Ncp {
             None => {}
             Some(Present(Raw::Text(result))) => set_json(&mut activation, result, encoding)?,
             Some(Present(Raw::Bytes(bytes))) => {
-                activation.result_bytes = Bytes::copy_from_slice(bytes)
+                activation.result_bytes = Bytes::copy_from_slice(bytes);
             }
         }
         Ok(activation)

@@ -122,7 +122,7 @@ impl Drop for Progress {
                 }
             }
             Stage::Http2 { permit, began, .. } => {
-                permit.connection.state.wait_abandoned(began.elapsed())
+                permit.connection.state.wait_abandoned(began.elapsed());
             }
         }
     }

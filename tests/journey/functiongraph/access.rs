@@ -1,8 +1,8 @@
 //! Who the sidecar is: keys, a login, wrong ones; both clouds beside each other; what this cloud
 //! has not.
 
+use faas_emulator::functiongraph::{DEFAULT_DOMAIN, DEFAULT_USER};
 use faas_sidecar::config::{Cloud, CredentialSource};
-use faas_sidecar::emulator::functiongraph::{DEFAULT_DOMAIN, DEFAULT_USER};
 use serde_json::json;
 
 use super::*;
@@ -55,10 +55,7 @@ async fn logged_in(password: Option<&str>, project: Option<&str>) -> (Graph, tem
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_gives_a_token_that_is_used_for_all_calls() {
-    for project in [
-        None,
-        Some(faas_sidecar::emulator::functiongraph::DEFAULT_PROJECT_ID),
-    ] {
+    for project in [None, Some(faas_emulator::functiongraph::DEFAULT_PROJECT_ID)] {
         let (mut graph, _directory) = logged_in(None, project).await;
         graph.put("", "hello", node(GREET)).await;
         for _ in 0..3 {
@@ -75,7 +72,7 @@ async fn a_login_gives_a_token_that_is_used_for_all_calls() {
             .filter(|request| request.target.starts_with("/v3/auth/tokens"))
             .count();
         assert_eq!(logins, 1);
-        let has = |name: &str, request: &faas_sidecar::emulator::RecordedRequest| {
+        let has = |name: &str, request: &faas_emulator::RecordedRequest| {
             request
                 .headers
                 .iter()

@@ -265,7 +265,7 @@ impl Connection {
                         Act::Silence => std::future::pending().await,
                         Act::Never => {}
                         Act::Head(headers) => {
-                            self.write(head(self.manner.cloud, id, &headers)).await?
+                            self.write(head(self.manner.cloud, id, &headers)).await?;
                         }
                     }
                 }

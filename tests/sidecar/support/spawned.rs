@@ -58,7 +58,7 @@ impl Spawned {
             let address = event["address"].as_str().map(str::to_owned);
             match event["message"].as_str() {
                 Some("listening") if spawned.address.is_empty() => {
-                    spawned.address = address.unwrap()
+                    spawned.address = address.unwrap();
                 }
                 Some("admin pages") => spawned.admin = address,
                 Some("ready") => return spawned,

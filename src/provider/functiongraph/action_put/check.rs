@@ -174,7 +174,7 @@ fn check_code(exec: &Exec, graph: &FunctionGraphAction, faults: &mut Faults) -> 
                     "is {} bytes long; inline source may have {INLINE_MAX}. Send an archive.",
                     text.len()
                 )
-            })
+            });
         }
         Some(Code::Archive(bytes)) => {
             faults.require(!bytes.is_empty(), "action.exec.archive", || "is empty.");
