@@ -3,7 +3,7 @@
 //!
 //! Knows no gRPC and no HTTP library. [`Error`] is what a provider or the transport returns;
 //! `grpc/status.rs` is the only place that turns it into a `google.rpc.Status`. What each fact
-//! means to a caller stands in `docs/operations.md` ("Errors and what to do"): retry decisions
+//! means to a caller stands in `docs/operations/errors.md`: retry decisions
 //! follow from [`Error::transient`] and [`Error::execution`], never from a status code.
 
 use std::borrow::Cow;

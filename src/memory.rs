@@ -11,7 +11,7 @@
 //! only trace of work that is done, so it waits for room instead. Answers that wait for each other
 //! would wait for ever; so one of them at a time may overdraw. The true bound is therefore: the
 //! limit, an eighth more, one answer of the largest size, and what lies in sockets and flow-control
-//! windows (`docs/operations.md`, "Memory").
+//! windows (`docs/operations/load.md`, "Memory").
 //!
 //! One peer alone may have the whole limit. An eighth more is there for the others: of that a peer
 //! takes no more than one part in `FAIR` of what it leaves free, with what it holds already, so

@@ -112,7 +112,7 @@ fn the_dashboard_shows_every_family_that_an_operator_watches() {
 #[test]
 fn every_alert_has_a_runbook_with_cause_and_remedy() {
     let alerts = read("helm/faas-sidecar/monitoring/alerts.yaml");
-    let operations = read("docs/operations.md");
+    let operations = read("docs/operations/alerts.md");
     let mut count = 0;
     for (at, _) in alerts.match_indices("- alert: ") {
         count += 1;
@@ -124,11 +124,14 @@ fn every_alert_has_a_runbook_with_cause_and_remedy() {
         for part in ["summary: ", "description: ", "severity: "] {
             assert!(rule.contains(part), "{name} has a {part}");
         }
-        let link = format!("runbook_url: docs/operations.md#{}", name.to_lowercase());
+        let link = format!(
+            "runbook_url: docs/operations/alerts.md#{}",
+            name.to_lowercase()
+        );
         assert!(rule.contains(&link), "{name} links to its runbook: {link}");
-        let section = operations.split(&format!("\n### {name}\n")).nth(1);
+        let section = operations.split(&format!("\n## {name}\n")).nth(1);
         let section =
-            section.unwrap_or_else(|| panic!("docs/operations.md has a section ### {name}"));
+            section.unwrap_or_else(|| panic!("docs/operations/alerts.md has a section ## {name}"));
         let section = section.split("\n#").next().unwrap();
         assert!(
             section.len() > 150,

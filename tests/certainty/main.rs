@@ -3,7 +3,7 @@
 //!
 //! Nothing here is shared with the code under test or with its emulator; the back ends of lists
 //! with its tests. `soak` is the proof by numbers, `outage` that of amplification, `http2` the same
-//! over TLS and HTTP/2, `matrix` the table in `docs/operations.md`.
+//! over TLS and HTTP/2, `matrix` the table in `docs/certainty.md`.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

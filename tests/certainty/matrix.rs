@@ -1,5 +1,5 @@
 //! The matrix "fault × operation × idempotent" → what the caller is told and what happened: every
-//! cell driven through sockets on both clouds, and the table of `docs/operations.md` compared with
+//! cell driven through sockets on both clouds, and the table of `docs/certainty.md` compared with
 //! the result.
 //!
 //! `UPDATE_DOCS=1 cargo test --test certainty matrix` writes the table anew.
@@ -309,7 +309,7 @@ async fn the_matrix_of_the_documentation_is_what_happens() {
             rows[cell.case].add(ASKED[cell.asked].0, cell.lane.shared.cloud, one);
         }
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/certainty.md");
     let docs = std::fs::read_to_string(&path).unwrap();
     let proven = table::into(&docs, &table::markdown(&rows));
     if std::env::var_os("UPDATE_DOCS").is_some() {

@@ -142,11 +142,11 @@ async fn in_a_cluster_keys_in_the_environment_are_worth_a_look() {
 
 #[test]
 fn every_cause_has_a_fix_and_is_documented() {
-    let documented = include_str!("../../docs/operations.md");
+    let documented = include_str!("../../docs/operations/refused.md");
     for cause in Cause::ALL {
         assert!(
             documented.contains(&format!("`{cause}`")),
-            "{cause} is not in docs/operations.md"
+            "{cause} is not in docs/operations/refused.md"
         );
         assert!(
             cause.fix().ends_with('.') && !cause.fix().contains(". "),

@@ -1,7 +1,7 @@
 //! The outcome: steps in their order, as a table for people or a document for programs.
 //!
-//! The document (`schema` 1) is stable: fields are added, never renamed. `docs/operations.md`
-//! ("doctor") describes it.
+//! The document (`schema` 1) is stable: fields are added, never renamed.
+//! `docs/operations/refused.md` ("doctor") describes it.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -36,8 +36,8 @@ const PROJECT_NAME: Rule = Rule {
     },
 };
 
-/// The words for groups of calls in `allow`; which calls each covers stands in `docs/operations.md`
-/// ("Who may call").
+/// The words for groups of calls in `allow`; `docs/operations/refused.md` ("Rules for callers")
+/// says which calls each covers.
 pub const OPERATIONS: &[&str] = &[
     "invoke", "observe", "cancel", "fire", "read", "write", "delete", "*",
 ];

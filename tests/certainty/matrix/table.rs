@@ -137,10 +137,10 @@ pub fn markdown(rows: &[Row]) -> String {
 pub fn into(docs: &str, table: &str) -> String {
     let (before, rest) = docs
         .split_once(BEGIN)
-        .unwrap_or_else(|| panic!("docs/operations.md has lost its line {BEGIN}"));
+        .unwrap_or_else(|| panic!("docs/certainty.md has lost its line {BEGIN}"));
     let (_, after) = rest
         .split_once(END)
-        .unwrap_or_else(|| panic!("docs/operations.md has lost its line {END}"));
+        .unwrap_or_else(|| panic!("docs/certainty.md has lost its line {END}"));
     format!("{before}{BEGIN}\n{table}{END}{after}")
 }
 
@@ -155,7 +155,7 @@ pub fn assert_same(docs: &str, proven: &str) {
     };
     assert!(
         docs == proven,
-        "the matrix in docs/operations.md is not what happens; UPDATE_DOCS=1 writes it anew.\nit says:\n{}\nand what happens:\n{}",
+        "the matrix in docs/certainty.md is not what happens; UPDATE_DOCS=1 writes it anew.\nit says:\n{}\nand what happens:\n{}",
         missing(docs, proven).join("\n"),
         missing(proven, docs).join("\n")
     );

@@ -208,7 +208,7 @@ def monitoring() -> None:
     )
     on = {
         "dashboard": {"enabled": True},
-        "alerts": {"enabled": True, "labels": {"release": "prometheus"}, "runbookUrl": "https://docs.example/operations.md"},
+        "alerts": {"enabled": True, "labels": {"release": "prometheus"}, "runbookUrl": "https://docs.example/alerts.md"},
         "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "namespaces": ["shop"]},
     }
     found = rendered({"monitoring": on, "config": {"metrics": {"listen": "0.0.0.0:9902", "allow_remote_clients": True}}})
@@ -226,13 +226,13 @@ def monitoring() -> None:
     source = yaml.safe_load((CHART / "monitoring/alerts.yaml").read_text())
     anchors = {
         re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-")
-        for line in (CHART.parents[1] / "docs/operations.md").read_text().splitlines()
+        for line in (CHART.parents[1] / "docs/operations/alerts.md").read_text().splitlines()
         if line.startswith("#")
     }
     for found, written in zip(rules["spec"]["groups"][0]["rules"], source["groups"][0]["rules"], strict=True):
         page, anchor = found["annotations"].pop("runbook_url").split("#")
-        expect(page == "https://docs.example/operations.md", "a runbook's address is the one given")
-        expect(anchor in anchors, f"docs/operations.md has a section for {found['alert']}")
+        expect(page == "https://docs.example/alerts.md", "a runbook's address is the one given")
+        expect(anchor in anchors, f"docs/operations/alerts.md has a section for {found['alert']}")
         written["annotations"].pop("runbook_url")
         expect(found == written, f"{found['alert']} is rendered as it was tested")
     print(f"monitoring: off by default; {len(source['groups'][0]['rules'])} alerts, each with its runbook, the dashboard, the PodMonitor")

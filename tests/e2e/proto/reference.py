@@ -134,7 +134,7 @@ class Reference:
         about = self.comments[(common["name"], 12)].split("\n\n", 1)[1]
         yield "# API reference: faas.v1\n"
         yield "Written from [`proto/faas/v1`](../proto/faas/v1) by `UPDATE_DOCS=1 tests/e2e/proto/run`; change the comments there."
-        yield "Codes and details of errors: [operations.md](operations.md).\n"
+        yield "Codes and details of errors: [errors.md](errors.md).\n"
         yield self.prose(about) + "\n"
         yield "| service | methods |\n| --- | --- |"
         services = [(file, at, service) for file in self.files for at, service in enumerate(file.get("service", []))]
