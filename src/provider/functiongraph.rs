@@ -26,6 +26,7 @@ mod access;
 mod action;
 mod action_put;
 mod action_read;
+mod activation;
 mod async_config;
 mod auth;
 mod diagnose;
@@ -41,7 +42,7 @@ mod iam;
 mod invoke;
 mod outcome;
 mod package;
-mod records;
+
 mod rules;
 mod sign;
 mod temporary;

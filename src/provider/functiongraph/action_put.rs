@@ -15,6 +15,7 @@ use crate::proto::exec::Code;
 use crate::proto::*;
 
 mod check;
+mod steps;
 
 /// The runtime that runs a container image; spelt with a space.
 const CUSTOM_IMAGE: &str = "Custom Image";
