@@ -1,4 +1,5 @@
-//! The documents hold together: every link leads to a page and a heading that exist.
+//! The documents hold together: every link leads to a page and a heading that exist, and every
+//! document of a cloud that is cited by its short name stands in `docs/sources.md`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::collections::BTreeSet;
@@ -162,5 +163,136 @@ fn every_document_that_is_named_exists() {
         missing.is_empty(),
         "no such document:\n{}",
         missing.join("\n")
+    );
+}
+
+/// The short names of `docs/sources.md`. Each row has an address and says when it was read.
+fn short_names() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for line in read(Path::new("docs/sources.md")).lines() {
+        let Some(row) = line.strip_prefix("| `") else {
+            continue;
+        };
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [name, _document, address, edition, date, ""] = cells[..] else {
+            panic!("a row has five cells: {line}");
+        };
+        assert!(
+            address.contains("<https://") && !edition.is_empty() && date.starts_with("20"),
+            "a row has address, edition and date: {line}"
+        );
+        let new = names.insert(name.trim_end_matches('`').to_owned());
+        assert!(new, "{name} has two rows");
+    }
+    names
+}
+
+/// The short names in brackets of a page, such as `[postaction]` or `[oas, tf]`.
+fn names_in_brackets(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, _) in text.match_indices('[') {
+        let Some((inside, after)) = text[at + 1..].split_once(']') else {
+            continue;
+        };
+        let is_of_name = |letter: char| {
+            letter.is_ascii_lowercase() || letter.is_ascii_digit() || ":_-.".contains(letter)
+        };
+        if after.starts_with('(') {
+            continue;
+        }
+        let parts = inside.split(',').map(str::trim);
+        if parts.clone().all(|name| {
+            name.starts_with(|letter: char| letter.is_ascii_lowercase())
+                && name.chars().all(is_of_name)
+        }) {
+            names.extend(parts.map(str::to_owned));
+        }
+    }
+    names
+}
+
+#[test]
+fn every_source_of_the_reference_is_listed() {
+    let known = short_names();
+    let mut unknown = BTreeSet::new();
+    for page in files("docs/reference", &[".md"]) {
+        for name in names_in_brackets(&prose(&read(&page))) {
+            let sites = ["fin:", "gov:", "guide:", "guide-fin:", "guide-gov:"];
+            let page_name = sites.iter().find_map(|site| name.strip_prefix(site));
+            if !known.contains(page_name.unwrap_or(&name)) {
+                unknown.insert(format!("{}: [{name}]", page.display()));
+            }
+        }
+    }
+    assert!(
+        unknown.is_empty(),
+        "docs/sources.md has no row for: {unknown:#?}"
+    );
+}
+
+/// The short name that a word of a comment stands for, if it is one.
+fn cited(word: &str, line: &str) -> Option<String> {
+    let word = word.trim_matches('-');
+    let operation = ["compute-cloudfunctions-v2-", "compute-cloudfunctions-"]
+        .iter()
+        .find_map(|all| word.strip_prefix(all))
+        .unwrap_or(word);
+    let verbs = ["get", "put", "post", "delete"];
+    let objects = ["package", "action", "trigger", "activation"];
+    let is_operation = verbs
+        .iter()
+        .filter_map(|verb| operation.strip_prefix(verb))
+        .any(|rest| objects.iter().any(|object| rest.starts_with(object)));
+    if is_operation && operation.chars().all(|letter| letter.is_ascii_lowercase()) {
+        return Some(operation.to_owned());
+    }
+    let pages = [
+        "api-call-",
+        "cloudfunctions-",
+        "common-ncp",
+        "compute-",
+        "management-",
+    ];
+    let chapters = ["cce_1", "ecs_0", "functiongraph_0", "iam_0", "iam_3"];
+    if pages
+        .iter()
+        .chain(&chapters)
+        .any(|begin| word.starts_with(begin))
+        && !operation.is_empty()
+    {
+        return Some(word.to_owned());
+    }
+    // "`functiongraph_06_0105`, 0108"
+    let is_chapter = word.len() == 4 && word.starts_with("01");
+    (is_chapter && line.contains("functiongraph_06_")).then(|| format!("functiongraph_06_{word}"))
+}
+
+#[test]
+fn every_source_that_code_cites_is_listed() {
+    let known = short_names();
+    let mut unknown = BTreeSet::new();
+    let mut count = 0;
+    for folder in ["src", "crates", "proto", "tests"] {
+        for file in files(folder, &[".rs", ".proto"]) {
+            for line in read(&file).lines() {
+                let Some((_, comment)) = line.split_once("//") else {
+                    continue;
+                };
+                let words = comment.split(|letter: char| {
+                    !(letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
+                });
+                for name in words.filter_map(|word| cited(word, line)) {
+                    count += 1;
+                    if !known.contains(&name) {
+                        unknown.insert(format!("{}: {name}", file.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(count > 60, "found {count} citations");
+    assert!(
+        unknown.is_empty(),
+        "docs/sources.md has no row for: {unknown:#?}"
     );
 }
