@@ -20,6 +20,7 @@ mod deadline;
 mod dedup;
 mod early;
 mod edge;
+mod headers;
 mod health;
 mod intake;
 mod invocation;

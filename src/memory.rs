@@ -296,11 +296,7 @@ impl Share {
 /// [`FACTOR`] covers as much as six for each.
 #[must_use]
 pub fn weight(json: &[u8]) -> usize {
-    let separators = json
-        .iter()
-        .filter(|byte| matches!(byte, b',' | b'[' | b'{'))
-        .count();
-    json.len() + 6 * separators
+    json.len() + 6 * memchr::memchr3_iter(b',', b'[', b'{', json).count()
 }
 
 impl Held {

@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 
 use super::deadline::MARGIN;
 use super::early::{ACTIVATION_ID, Answered};
+use super::headers::{ATTEMPTS, GRPC_STATUS, GRPC_STATUS_DETAILS, UPSTREAM_REQUEST_ID};
 use super::observe::{CallFacts, Guard};
 use super::status::{bare, shown_id, unsendable};
 use crate::memory::Held;
@@ -133,7 +134,7 @@ pub(super) fn finish(
 }
 
 fn code(headers: &HeaderMap) -> Option<Code> {
-    Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()))
+    Some(Code::from_bytes(headers.get(&GRPC_STATUS)?.as_bytes()))
 }
 
 fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
@@ -150,22 +151,22 @@ fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
         trailers.clear();
         let _ = status.add_header(&mut trailers);
     }
-    trailers.insert("faas-attempts", HeaderValue::from(facts.attempts));
+    trailers.insert(&ATTEMPTS, HeaderValue::from(facts.attempts));
     if let Some(id) = facts
         .upstream_request_id
         .as_deref()
         .and_then(shown_id)
         .and_then(|id| HeaderValue::from_bytes(id.as_encoded_bytes()).ok())
     {
-        trailers.insert("faas-upstream-request-id", id);
+        trailers.insert(&UPSTREAM_REQUEST_ID, id);
     }
     trailers
 }
 
 /// An error that the framework made by itself, with details added.
 fn without_details(headers: &HeaderMap) -> Option<Status> {
-    let code = headers.get("grpc-status")?;
-    if code == "0" || headers.contains_key("grpc-status-details-bin") {
+    let code = headers.get(&GRPC_STATUS)?;
+    if code == "0" || headers.contains_key(&GRPC_STATUS_DETAILS) {
         return None;
     }
     let status = Status::from_header_map(headers)?;

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::{Extensions, Status};
 
+use super::headers::GRPC_TIMEOUT;
 use super::status::{Context, status};
 use crate::error::{Error, Kind};
 
@@ -26,7 +27,7 @@ impl Asked {
     /// When they name something that is no time: read as none it would let a call go on that its
     /// caller gave up.
     pub(super) fn read(headers: &HeaderMap) -> Result<Option<Self>, Status> {
-        let mut all = headers.get_all("grpc-timeout").iter();
+        let mut all = headers.get_all(&GRPC_TIMEOUT).iter();
         let Some(header) = all.next() else {
             return Ok(None);
         };

@@ -18,6 +18,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::deadline::MARGIN;
+use super::headers::{GRPC_ENCODING, GRPC_STATUS};
 use super::observe::Observed;
 
 /// The metadata that names the run of a call, in the head that leaves early and in the trailers
@@ -137,7 +138,7 @@ impl http_body::Body for ToCome {
                 Self::Work(work) => {
                     let answer = ready!(work.as_mut().poll(context));
                     let (head, body) = answer.response.into_parts();
-                    if head.headers.contains_key("grpc-status") {
+                    if head.headers.contains_key(&GRPC_STATUS) {
                         *self = Self::Over;
                         return Poll::Ready(Some(Ok(Frame::trailers(trailers(head.headers)))));
                     }
@@ -152,7 +153,7 @@ impl http_body::Body for ToCome {
 
 /// An error has no body, and its metadata in its head: there the head has left, they are trailers.
 fn trailers(mut head: HeaderMap) -> HeaderMap {
-    for name in [CONTENT_TYPE, HeaderName::from_static("grpc-encoding")] {
+    for name in [&CONTENT_TYPE, &GRPC_ENCODING] {
         head.remove(name);
     }
     head

@@ -11,6 +11,7 @@ use tonic::{Extensions, Response, Status};
 
 use super::Services;
 use super::caller::Caller;
+use super::headers::PREVIOUS_ATTEMPTS;
 use super::intake::no_room;
 use super::lent::Lent;
 use super::needs::Needs;
@@ -27,8 +28,6 @@ use crate::telemetry::metrics::InFlight;
 
 /// As much of an id that a caller names as is shown, in characters.
 const MAX_ID: usize = 256;
-/// How often a client's retry policy has sent a call before (gRFC A6).
-pub(super) const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
 
 /// One call between its arrival and its answer.
 pub(super) struct Edge {
@@ -194,7 +193,8 @@ impl Drop for Edge {
 /// Metadata"); what is no plain number is as if absent.
 fn previous_attempts(metadata: &MetadataMap) -> u32 {
     metadata
-        .get(PREVIOUS_ATTEMPTS)
+        .as_ref()
+        .get(&PREVIOUS_ATTEMPTS)
         .and_then(|value| value.to_str().ok())
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|text| text.parse().ok())

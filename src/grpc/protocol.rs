@@ -39,8 +39,8 @@ const HEARING: Duration = Duration::from_secs(1);
 
 static LINES: LineLimit = LineLimit::new(Duration::from_secs(5));
 
-/// Why a request is no call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a request is no call; of several rows' reasons the last of these counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Refusal {
     Version,
     Method,
@@ -77,20 +77,24 @@ pub(super) async fn hear_out(body: Body) {
 }
 
 fn judge(method: &Method, version: Version, headers: &HeaderMap) -> Result<(), Refusal> {
-    let spoken = || TABLE.iter().filter(|row| row.version == version);
-    let fitting = || spoken().filter(|row| row.method == *method);
-    if spoken().next().is_none() {
-        return Err(Refusal::Version);
+    let media = media(headers);
+    let mut refusal = Refusal::Version;
+    for row in TABLE.iter().filter(|row| row.version == version) {
+        if row.method != *method {
+            refusal = refusal.max(Refusal::Method);
+        } else if media.is_some_and(|media| row.takes(media)) {
+            return Ok(());
+        } else {
+            refusal = Refusal::Media;
+        }
     }
-    if fitting().next().is_none() {
-        return Err(Refusal::Method);
-    }
-    let media = media(headers).ok_or(Refusal::Media)?;
-    let known = |known: &&str| known.eq_ignore_ascii_case(media);
-    if fitting().any(|row| row.media.iter().any(known)) {
-        Ok(())
-    } else {
-        Err(Refusal::Media)
+    Err(refusal)
+}
+
+impl Row {
+    fn takes(&self, media: &str) -> bool {
+        let mut known = self.media.iter();
+        known.any(|known| *known == media || known.eq_ignore_ascii_case(media))
     }
 }
 

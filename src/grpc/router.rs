@@ -22,7 +22,7 @@ use super::caller::{Caller, Limits, Rooms, Shares};
 use super::deadline::Asked;
 use super::dedup::Dedup;
 use super::early::{Answered, Pending, later};
-use super::edge::PREVIOUS_ATTEMPTS;
+use super::headers::{GRPC_ACCEPT_ENCODING, GRPC_ENCODING, PREVIOUS_ATTEMPTS};
 use super::intake::{Accepted, Intake, no_room};
 use super::methods::{self, Method};
 use super::observe::{Guard, Observed};
@@ -302,13 +302,13 @@ impl All {
         };
         let (mut head, body) = request.into_parts();
         let observed = head.extensions.get::<Observed>().cloned();
-        let gzip = match head.headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
+        let gzip = match head.headers.get(&GRPC_ENCODING).map(HeaderValue::as_bytes) {
             Some(b"gzip") => true,
             // Most libraries say that they can read gzip, whoever asked. On one machine time is
             // worth more than bytes: an answer is packed for a caller that packed its call, and for
             // no other.
             None | Some(b"identity") => {
-                head.headers.remove("grpc-accept-encoding");
+                head.headers.remove(&GRPC_ACCEPT_ENCODING);
                 false
             }
             Some(other) => return Ok((packed_otherwise(other).into_http(), Held::default())),
@@ -340,7 +340,7 @@ impl All {
     /// Notes that a call was refused for want of room: its repetition is no retry to the target's
     /// budget.
     fn note_unsent(&self, headers: &HeaderMap) {
-        if !headers.contains_key(PREVIOUS_ATTEMPTS) {
+        if !headers.contains_key(&PREVIOUS_ATTEMPTS) {
             self.unsent.note_first_try();
         }
     }
@@ -375,17 +375,12 @@ impl All {
 
 /// True for a caller that packs its call and can read a packed answer.
 fn packs(headers: &HeaderMap) -> bool {
-    let read = |name: &str| {
-        headers
-            .get(name)
-            .map(HeaderValue::as_bytes)
-            .unwrap_or_default()
+    let reads_gzip = |accepted: &HeaderValue| {
+        let mut words = accepted.as_bytes().split(|byte| *byte == b',');
+        words.any(|word| word.trim_ascii() == b"gzip")
     };
-    let accepted = read("grpc-accept-encoding");
-    read("grpc-encoding") == b"gzip"
-        && accepted
-            .split(|byte| *byte == b',')
-            .any(|word| word.trim_ascii() == b"gzip")
+    headers.get(&GRPC_ENCODING).is_some_and(|it| it == "gzip")
+        && headers.get(&GRPC_ACCEPT_ENCODING).is_some_and(reads_gzip)
 }
 
 /// The first part of `/{service}/{method}`.

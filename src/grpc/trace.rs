@@ -4,9 +4,11 @@
 //! (W3C Trace Context, level 2); `tracestate` only travels with a good one. `baggage` (W3C Baggage)
 //! stands for itself.
 
+use http::HeaderName;
 use opentelemetry::trace::{SpanId, TraceId};
 use tonic::metadata::MetadataMap;
 
+use super::headers::{BAGGAGE, TRACEPARENT, TRACESTATE};
 use crate::telemetry::{Incoming, Parent, Propagation};
 
 /// Longest `tracestate` and `baggage` passed on, in bytes (W3C: at least 512 and at most 8192 must
@@ -18,21 +20,22 @@ pub(super) fn incoming(metadata: &MetadataMap, propagation: Propagation) -> Inco
     let mut incoming = Incoming::default();
     if propagation.trace_context
         && let Some(parent) = metadata
-            .get("traceparent")
+            .as_ref()
+            .get(&TRACEPARENT)
             .and_then(|value| parent(value.to_str().ok()?))
     {
         incoming.parent = Some(parent);
-        incoming.tracestate = list(metadata, "tracestate");
+        incoming.tracestate = list(metadata, &TRACESTATE);
     }
     if propagation.baggage {
-        incoming.baggage = list(metadata, "baggage");
+        incoming.baggage = list(metadata, &BAGGAGE);
     }
     incoming
 }
 
 /// A header that may come in several lines, which are one list.
-fn list(metadata: &MetadataMap, name: &str) -> Option<String> {
-    let mut lines = metadata.get_all(name).iter();
+fn list(metadata: &MetadataMap, name: &HeaderName) -> Option<String> {
+    let mut lines = metadata.as_ref().get_all(name).iter();
     let mut all = lines.next()?.to_str().ok()?.to_owned();
     for line in lines {
         all.push(',');

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
 type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
@@ -25,15 +26,17 @@ const WORDS: [&str; 6] = [
     "error",
 ];
 
+/// Words of which a document holds one if it reports an error.
+static SIGNS: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| ["rror", "\"code\"", "returnCode"].map(Finder::new));
+
 /// True when `body` is a JSON object that reports an error at its top, or one level below where
 /// that is all it holds.
 ///
 /// Costs a search for a word where there is none, which is the rule.
 #[must_use]
 pub(super) fn reported(body: &[u8]) -> bool {
-    let possible = memmem::find(body, b"rror").is_some()
-        || memmem::find(body, b"\"code\"").is_some()
-        || memmem::find(body, b"returnCode").is_some();
+    let possible = SIGNS.iter().any(|sign| sign.find(body).is_some());
     possible && members(body).is_some_and(|top| is_error(&top, true))
 }
 

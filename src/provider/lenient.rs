@@ -158,7 +158,7 @@ fn read_under<'a, T: Member<'a>>(
             found = T::read(place, notes)?;
             Ok(())
         } else {
-            place.value().map(drop)
+            place.skip().map(drop)
         }
     })?;
     Ok(found)
@@ -217,7 +217,7 @@ macro_rules! object {
                         return Ok(());
                     }
                 )*
-                place.value().map(drop)
+                place.skip().map(drop)
             }
         }
 

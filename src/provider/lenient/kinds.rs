@@ -163,11 +163,11 @@ impl<'a, 'document: 'a> Member<'document> for Text<'a> {
 impl<'a, T: Member<'a>> Member<'a> for List<T> {
     fn read(place: &mut Place<'a>, notes: &mut Notes) -> Result<Option<Self>, NotJson> {
         if place.at_nothing() {
-            return place.value().map(|_| Some(Self::Items(Vec::new())));
+            return place.skip().map(|_| Some(Self::Items(Vec::new())));
         }
         // One text is no list of what an answer is about.
         if place.next() == Some(b'"') {
-            place.value()?;
+            place.skip()?;
             notes.unreadable_here();
             return Ok(Some(Self::OfAnotherKind));
         }

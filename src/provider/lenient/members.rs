@@ -37,23 +37,26 @@ pub(in crate::provider) fn scalar<'a, T>(
     notes: &mut Notes,
     read: impl FnOnce(Scalar<'a>, &Notes) -> Found<T>,
 ) -> Result<Option<T>, NotJson> {
-    let raw = place.value()?;
-    let found = match raw.bytes().first() {
-        Some(b'n') => Found::Nothing,
-        Some(b'"') => {
-            let decoded = raw.text();
-            if !decoded.exact {
-                notes.unreadable_here();
+    let found = if let Some(text) = place.plain_text() {
+        read(Scalar::Text(Cow::Borrowed(text)), notes)
+    } else if let Some(word) = place.plain_word() {
+        read(Scalar::of_word(word), notes)
+    } else {
+        let raw = place.value()?;
+        match (raw, raw.bytes().first()) {
+            (_, Some(b'n')) => Found::Nothing,
+            (_, Some(b'"')) => {
+                let decoded = raw.text();
+                if !decoded.exact {
+                    notes.unreadable_here();
+                }
+                read(Scalar::Text(decoded.text), notes)
             }
-            read(Scalar::Text(decoded.text), notes)
+            (Raw::Text(raw), Some(b't' | b'f' | b'-' | b'0'..=b'9')) => {
+                read(Scalar::of_word(raw.get()), notes)
+            }
+            _ => Found::Unreadable,
         }
-        Some(b't') => read(Scalar::Truth(true), notes),
-        Some(b'f') => read(Scalar::Truth(false), notes),
-        Some(b'-' | b'0'..=b'9') => match raw {
-            Raw::Text(raw) => read(Scalar::Number(raw.get()), notes),
-            Raw::Bytes(_) => Found::Unreadable,
-        },
-        _ => Found::Unreadable,
     };
     Ok(match found {
         Found::Value(value) => Some(value),
@@ -81,7 +84,16 @@ impl<T> Found<T> {
     }
 }
 
-impl Scalar<'_> {
+impl<'a> Scalar<'a> {
+    /// A number or a boolean as it is written.
+    fn of_word(word: &'a str) -> Self {
+        match word {
+            "true" => Self::Truth(true),
+            "false" => Self::Truth(false),
+            number => Self::Number(number),
+        }
+    }
+
     /// A finite number, in digits or as text; an empty text is none.
     pub(in crate::provider) fn number(&self) -> Found<f64> {
         self.digits().and_then(|digits| {
@@ -264,7 +276,7 @@ impl<'a> Member<'a> for Tree {
 /// Any value, for one who asks only whether it is JSON.
 impl<'a> Member<'a> for IgnoredAny {
     fn read(place: &mut Place<'a>, _notes: &mut Notes) -> Result<Option<Self>, NotJson> {
-        place.value().map(|_| Some(Self))
+        place.skip().map(|_| Some(Self))
     }
 }
 

@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 
 use super::Notes;
 
+/// The longest text and word that are read without the JSON library, in bytes.
+const PLAIN_MAX: usize = 64;
+
 /// What is left of a JSON text.
 #[derive(Debug)]
 pub(in crate::provider) struct Place<'a> {
@@ -40,13 +43,8 @@ impl<'a> Place<'a> {
         self.rest.first().copied()
     }
 
-    /// Takes the value that stands here.
-    pub(in crate::provider) fn value(&mut self) -> Result<Raw<'a>, NotJson> {
-        let mut texts = serde_json::Deserializer::from_slice(self.rest).into_iter::<&'a RawValue>();
-        if let Some(Ok(raw)) = texts.next() {
-            self.rest = self.rest.get(texts.byte_offset()..).ok_or(NotJson)?;
-            return Ok(Raw::Text(raw));
-        }
+    /// Takes the value that stands here, whatever it is.
+    pub(in crate::provider) fn skip(&mut self) -> Result<&'a [u8], NotJson> {
         let mut values = serde_json::Deserializer::from_slice(self.rest).into_iter::<IgnoredAny>();
         let Some(Ok(IgnoredAny)) = values.next() else {
             return Err(NotJson);
@@ -56,7 +54,51 @@ impl<'a> Place<'a> {
             .split_at_checked(values.byte_offset())
             .ok_or(NotJson)?;
         self.rest = rest;
-        Ok(Raw::Bytes(value))
+        Ok(value)
+    }
+
+    /// Takes the value that stands here.
+    pub(in crate::provider) fn value(&mut self) -> Result<Raw<'a>, NotJson> {
+        let mut texts = serde_json::Deserializer::from_slice(self.rest).into_iter::<&'a RawValue>();
+        if let Some(Ok(raw)) = texts.next() {
+            self.rest = self.rest.get(texts.byte_offset()..).ok_or(NotJson)?;
+            return Ok(Raw::Text(raw));
+        }
+        self.skip().map(Raw::Bytes)
+    }
+
+    /// Takes a text that is short, plain ASCII and free of escapes, as nearly all keys and many
+    /// values are; none where something else stands.
+    pub(super) fn plain_text(&mut self) -> Option<&'a str> {
+        if self.next() != Some(b'"') {
+            return None;
+        }
+        let inner = self.rest.get(1..)?;
+        let is_special = |byte: &u8| matches!(byte, ..b' ' | b'"' | b'\\' | 0x80..);
+        let end = inner.iter().take(PLAIN_MAX).position(is_special)?;
+        let (text, behind) = inner.split_at_checked(end)?;
+        let rest = behind.strip_prefix(b"\"")?;
+        self.rest = rest;
+        str::from_utf8(text).ok()
+    }
+
+    /// Takes a whole number or a boolean; none where something else stands.
+    pub(super) fn plain_word(&mut self) -> Option<&'a str> {
+        self.next()?;
+        let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+        let end = self.rest.iter().take(PLAIN_MAX).position(is_end)?;
+        let (word, rest) = self.rest.split_at_checked(end)?;
+        let digits = word.strip_prefix(b"-").unwrap_or(word);
+        let is_number = match digits {
+            [b'0'] => true,
+            [b'1'..=b'9', more @ ..] => more.iter().all(u8::is_ascii_digit),
+            _ => matches!(word, b"true" | b"false"),
+        };
+        if !is_number {
+            return None;
+        }
+        self.rest = rest;
+        str::from_utf8(word).ok()
     }
 
     /// Takes an object and hands each of its members to `member`, which must take the value. False
@@ -75,12 +117,13 @@ impl<'a> Place<'a> {
             return self.take(b'}').map(|()| true);
         }
         loop {
-            let key = match self.next() {
-                Some(b'"') => self.value()?.text(),
-                _ => return Err(NotJson),
+            let key = match self.plain_text() {
+                Some(plain) => Cow::Borrowed(plain),
+                None if self.next() == Some(b'"') => self.value()?.text().text,
+                None => return Err(NotJson),
             };
             self.take(b':')?;
-            member(&key.text, self, notes)?;
+            member(&key, self, notes)?;
             if !self.more(b'}')? {
                 return Ok(true);
             }

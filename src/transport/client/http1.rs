@@ -1,8 +1,8 @@
 //! One HTTP/1.1 connection: one exchange at a time, and exact knowledge of what was written.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use memchr::memmem::Finder;
 use rustls::AlertDescription;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -64,6 +65,7 @@ pub(super) const MAX_HEAD: u32 = 128 << 10;
 pub(super) const MAX_HEADERS: usize = 1024;
 
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+static FIND_END_OF_HEAD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(END_OF_HEAD));
 
 impl Http1 {
     /// Speaks HTTP/1.1 on a fresh stream.
@@ -194,14 +196,14 @@ impl Watch {
     /// Where the body begins in `bytes`, if the head ends there.
     fn end_of_head(&mut self, bytes: &[u8]) -> Option<usize> {
         if self.tail.is_empty()
-            && let Some(at) = memchr::memmem::find(bytes, END_OF_HEAD)
+            && let Some(at) = FIND_END_OF_HEAD.find(bytes)
         {
             return Some(at + END_OF_HEAD.len());
         }
         // The system took only part of the head, which is rare: look again with what came before.
         let before = self.tail.len();
         self.tail.extend_from_slice(bytes);
-        if let Some(at) = memchr::memmem::find(&self.tail, END_OF_HEAD) {
+        if let Some(at) = FIND_END_OF_HEAD.find(&self.tail) {
             return Some(at + END_OF_HEAD.len() - before);
         }
         let rest = self.tail.len().saturating_sub(END_OF_HEAD.len() - 1);
