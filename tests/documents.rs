@@ -1,6 +1,10 @@
 //! The documents hold together: every link leads to a page and a heading that exist, and every
 //! document of a cloud that is cited by its short name stands in `docs/sources.md`.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends there")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on ends there"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
