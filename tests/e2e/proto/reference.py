@@ -7,6 +7,7 @@ types that several of them use. Fails when something has no comment, or when a f
 import json
 import re
 import sys
+import textwrap
 
 RULES = {"Required": "required", "Optional": "optional", "Output only": "output"}
 SCALARS = {f"TYPE_{name.upper()}": name for name in "double float int64 uint64 int32 fixed64 fixed32 bool string bytes uint32 sint32 sint64".split()}
@@ -45,6 +46,14 @@ class Reference:
         return text
 
     def prose(self, text):
+        """A comment as paragraphs, wrapped at 100 columns."""
+
+        def wrapped(line):
+            return textwrap.fill(line, 100, subsequent_indent="  " * line.startswith("- "), break_long_words=False, break_on_hyphens=False)
+
+        return "\n".join(map(wrapped, self.paragraphs(text).split("\n")))
+
+    def paragraphs(self, text):
         """A comment as paragraphs; a line that begins with a cloud's name begins a line here too."""
         paragraphs = []
         for paragraph in text.split("\n\n"):
@@ -74,7 +83,7 @@ class Reference:
         return "`".join(pieces)
 
     def cell(self, text):
-        return self.prose(text).replace("\n\n", "<br>").replace("\n", "").replace("|", "\\|")
+        return self.paragraphs(text).replace("\n\n", "<br>").replace("\n", "").replace("|", "\\|")
 
     def type_of(self, field, message):
         name = field.get("typeName", "").removeprefix(".")
@@ -133,8 +142,8 @@ class Reference:
         common = next(file for file in self.files if file["name"].endswith("common.proto"))
         about = self.comments[(common["name"], 12)].split("\n\n", 1)[1]
         yield "# API reference: faas.v1\n"
-        yield "Written from [`proto/faas/v1`](../proto/faas/v1) by `UPDATE_DOCS=1 tests/e2e/proto/run`; change the comments there."
-        yield "Codes and details of errors: [errors.md](errors.md).\n"
+        yield "Written from [`proto/faas/v1`](../proto/faas/v1) by `UPDATE_DOCS=1 tests/e2e/proto/run`; change"
+        yield "the comments there. Codes and details of errors: [errors.md](errors.md).\n"
         yield self.prose(about) + "\n"
         yield "| service | methods |\n| --- | --- |"
         services = [(file, at, service) for file in self.files for at, service in enumerate(file.get("service", []))]
