@@ -1,4 +1,4 @@
-//! The gRPC edge: one file a service, and what all calls share.
+//! The gRPC edge: the table of RPCs, and what all calls share.
 //!
 //! Picks the target, sets the deadline, reads the trace context, turns an
 //! [`Error`](crate::error::Error) into a status with details. Knows neither HTTP upstreams nor
@@ -11,32 +11,29 @@ use arc_swap::ArcSwap;
 use crate::call::Unsent;
 use crate::target::Targets;
 
-mod action;
 mod answer;
 mod arriving;
 mod auth;
+mod authorize;
 mod caller;
 mod deadline;
 mod dedup;
+mod detached;
 mod early;
 mod edge;
 mod headers;
 mod health;
 mod intake;
-mod invocation;
-mod lent;
+mod messages;
 mod methods;
-mod needs;
 mod observe;
 mod one_message;
-mod package;
 mod protocol;
 mod reflection;
 mod router;
+mod serve;
 mod status;
-mod subject;
 mod trace;
-mod trigger;
 
 pub use answer::PIECE;
 pub use auth::{Proof, Tokens};
@@ -47,7 +44,7 @@ pub use health::Health;
 pub use router::Router;
 pub use status::{DOMAIN, code_name};
 
-/// The four services of `faas.v1` over the configured targets.
+/// The services of `faas.v1` over the configured targets.
 #[derive(Clone, Debug)]
 pub struct Services {
     /// Read once a call, so that a call sees one configuration from beginning to end.

@@ -1,4 +1,5 @@
-//! The generated `faas.v1` messages and services, and their descriptor set; nothing else.
+//! The generated `faas.v1` messages, clients and table of RPCs, and their descriptor set; nothing
+//! else.
 //!
 //! These messages are the domain model: there is no second set of structs beside them.
 #![allow(
@@ -15,6 +16,13 @@
 use std::fmt;
 
 tonic::include_proto!("faas.v1");
+
+// `for_each_rpc!(each)`: calls `each!` with a row for every RPC, sorted by path:
+// `"faas.v1.InvocationService/Invoke" repeatable Invoke invoke(InvokeRequest) -> InvokeResponse
+// { takes_request_id: true, invokes: true };`. The kind is `unary`, `repeatable` (unary, with a
+// `request_id`) or `streaming`.
+include!(concat!(env!("OUT_DIR"), "/faas_v1_rpcs.rs"));
+pub(crate) use for_each_rpc;
 
 /// `grpc.health.v1`, with `List`.
 pub mod health {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::provider::Provider;
+use crate::telemetry::Destination;
 use crate::telemetry::metrics::TargetMetrics;
 
 mod allow;
@@ -15,17 +16,13 @@ pub use allow::{Allow, Operation, Rule, Subject};
 
 /// One configured target.
 pub struct Target {
-    /// Its name in the configuration.
-    pub name: String,
+    /// Its name in the configuration, its cloud and its region.
+    pub destination: Arc<Destination>,
     /// Its cloud. Shared by the targets of two configurations when nothing of it changed between
     /// them.
     pub provider: Arc<dyn Provider>,
     /// The calls that are allowed; `None` = all.
     pub allow: Option<Allow>,
-    /// Its cloud in the semantic conventions' way of naming (`cloud.provider`).
-    pub cloud: &'static str,
-    /// The cloud's own name of the region.
-    pub region: String,
     /// The longest any call to it may take; callers may ask for less.
     pub request_timeout: Duration,
     /// What is counted for it.
@@ -41,13 +38,21 @@ pub struct Targets {
     default: Option<Arc<Target>>,
 }
 
+impl Target {
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.destination.target
+    }
+}
+
 impl Targets {
     /// Takes the targets; `default` names the one for requests that name none.
     #[must_use]
     pub fn new(targets: Vec<Arc<Target>>, default: &str, config_generation: u64) -> Self {
         let by_name: BTreeMap<_, _> = targets
             .into_iter()
-            .map(|target| (target.name.clone(), target))
+            .map(|target| (target.name().to_owned(), target))
             .collect();
         let default = by_name.get(default).cloned();
         Self {
@@ -86,6 +91,6 @@ impl Targets {
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.provider.name())
+        write!(f, "{} ({})", self.name(), self.provider.name())
     }
 }

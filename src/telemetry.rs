@@ -1,17 +1,17 @@
 //! What operators see of the process: its log, its traces and its numbers.
 //!
-//! Knows calls as facts ([`Finished`]); knows neither gRPC nor HTTP upstreams nor clouds.
+//! Knows calls as facts ([`CallFacts`]); knows neither gRPC nor HTTP upstreams nor clouds.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub mod finished;
+pub mod facts;
 pub mod log;
 pub mod metrics;
 pub mod otlp;
 pub mod trace;
 
-pub use finished::{Failure, Finished, Place};
+pub use facts::{AttemptSummary, CallFacts, CallFailure, Destination, TraceContext};
 pub use log::{Format, Lines, Log};
 use metrics::{Calls, Export, Metrics};
 pub use trace::{Begun, Incoming, Keep, Parent, Propagation, Traces};
@@ -109,23 +109,18 @@ impl Telemetry {
         }
     }
 
-    /// The numbers of calls that never reached a target.
-    #[must_use]
-    pub fn nowhere(&self) -> &Calls {
-        &self.nowhere
-    }
-
     /// True when what a call was about is worth noting: its line or its spans may show it.
     #[must_use]
     pub fn notes_subjects(&self) -> bool {
         self.traces.is_on() || (self.log.is_some() && self.lines != Lines::Off)
     }
 
-    /// Shows a call that is over.
-    pub fn finished(&self, mut call: Finished<'_>) {
+    /// Counts and shows a call that is over; `calls` are the numbers of its target, if it had one.
+    pub fn finished(&self, call: CallFacts, calls: Option<&Calls>) {
+        calls.unwrap_or(&self.nowhere).ended(&call);
         if let Some(log) = &self.log {
             log::access::write(self.lines, log, &call);
         }
-        self.traces.finished(&mut call);
+        self.traces.finished(call);
     }
 }

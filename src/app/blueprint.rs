@@ -19,6 +19,7 @@ use crate::env::Env;
 use crate::memory::Memory;
 use crate::provider::functiongraph;
 use crate::target::{Allow, Target, Targets};
+use crate::telemetry::Destination;
 use crate::telemetry::metrics::{Metrics, TargetMetrics};
 use crate::transport::{self, Resolver, Shared, Tls};
 
@@ -214,9 +215,11 @@ impl Plan {
         };
         let (cloud, region) = build::place(&self.config.cloud);
         Ok(Arc::new(Target {
-            name: self.name.clone(),
-            cloud,
-            region,
+            destination: Arc::new(Destination {
+                target: self.name.clone(),
+                cloud,
+                region,
+            }),
             metrics: Arc::clone(&self.metrics),
             provider,
             allow: self.allow().map_err(fault)?,

@@ -294,7 +294,7 @@ impl Answers {
             return self.router.answer(request);
         }
         let Some(held) = self.router.hold_back(&request) else {
-            return self.router.refuse_crowded(request);
+            return self.router.refuse_crowded(&request);
         };
         let (router, mut seat) = (self.router.clone(), self.seat.clone());
         Pending::after(async move {
@@ -305,7 +305,7 @@ impl Answers {
             drop(held);
             match came {
                 Ok(Seat::Sits) => router.answer(request).await,
-                _ => router.refuse_crowded(request).await,
+                _ => router.refuse_crowded(&request).await,
             }
         })
     }

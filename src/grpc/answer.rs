@@ -12,9 +12,10 @@ use tonic::{Code, Status};
 use super::deadline::MARGIN;
 use super::early::{ACTIVATION_ID, Answered};
 use super::headers::{ATTEMPTS, GRPC_STATUS, GRPC_STATUS_DETAILS, UPSTREAM_REQUEST_ID};
-use super::observe::{CallFacts, Guard};
+use super::observe::CallGuard;
 use super::status::{bare, shown_id, unsendable};
 use crate::memory::Held;
+use crate::telemetry::AttemptSummary;
 
 /// The largest piece handed to the connection at once. What a caller does not read stays with the
 /// answer, where it is counted and given up at the call's deadline, and does not pile up in the
@@ -27,13 +28,13 @@ pub(super) struct Answer {
     /// The rest of a frame that is larger than a piece.
     rest: Bytes,
     /// None for a call that nobody watches.
-    guard: Option<Guard>,
+    guard: Option<CallGuard>,
     #[allow(dead_code, reason = "it is its end that counts")]
     held: Held,
 }
 
 impl Answer {
-    pub(super) fn new(body: Body, guard: Option<Guard>, held: Held) -> Self {
+    pub(super) fn new(body: Body, guard: Option<CallGuard>, held: Held) -> Self {
         Self {
             body,
             rest: Bytes::new(),
@@ -84,7 +85,7 @@ impl Answer {
         };
         match frame.into_trailers() {
             Ok(trailers) => {
-                let mut trailers = trail(trailers, &guard.facts());
+                let mut trailers = trail(trailers, guard.sent());
                 if let Some(id) = guard.started() {
                     trailers.insert(ACTIVATION_ID, id);
                 }
@@ -96,7 +97,7 @@ impl Answer {
     }
 }
 
-pub(super) fn end(guard: Option<&Guard>, code: Code) {
+pub(super) fn end(guard: Option<&CallGuard>, code: Code) {
     if let Some(guard) = guard {
         guard.end(code);
     }
@@ -106,7 +107,7 @@ pub(super) fn end(guard: Option<&Guard>, code: Code) {
 /// it keeps until the answer has been sent.
 pub(super) fn finish(
     mut response: http::Response<Body>,
-    guard: Option<Guard>,
+    guard: Option<CallGuard>,
     held: Held,
 ) -> Answered {
     let at_once = |response| Answered {
@@ -120,14 +121,17 @@ pub(super) fn finish(
     match code(response.headers()) {
         // An error has no body: its trailers are its headers.
         Some(code) => {
-            if let Some(id) = guard.as_ref().and_then(Guard::started) {
+            if let Some(id) = guard.as_ref().and_then(CallGuard::started) {
                 response.headers_mut().insert(ACTIVATION_ID, id);
             }
             end(guard.as_ref(), code);
             at_once(response)
         }
         None => Answered {
-            send_by: guard.as_ref().and_then(Guard::due).map(|due| due + MARGIN),
+            send_by: guard
+                .as_ref()
+                .and_then(CallGuard::due)
+                .map(|due| due + MARGIN),
             response: response.map(|body| Body::new(Answer::new(body, guard, held))),
         },
     }
@@ -137,22 +141,22 @@ fn code(headers: &HeaderMap) -> Option<Code> {
     Some(Code::from_bytes(headers.get(&GRPC_STATUS)?.as_bytes()))
 }
 
-fn trail(mut trailers: HeaderMap, facts: &CallFacts) -> HeaderMap {
+fn trail(mut trailers: HeaderMap, sent: &AttemptSummary) -> HeaderMap {
     // An answer that cannot be sent (too large) becomes an error only here.
     if let Some(status) = without_details(&trailers) {
         let status = match status.code() {
             Code::ResourceExhausted => unsendable(
                 status.message(),
-                facts.attempts,
-                facts.upstream_request_id.as_deref(),
+                sent.attempts,
+                sent.upstream_request_id.as_deref(),
             ),
             _ => status,
         };
         trailers.clear();
         let _ = status.add_header(&mut trailers);
     }
-    trailers.insert(&ATTEMPTS, HeaderValue::from(facts.attempts));
-    if let Some(id) = facts
+    trailers.insert(&ATTEMPTS, HeaderValue::from(sent.attempts));
+    if let Some(id) = sent
         .upstream_request_id
         .as_deref()
         .and_then(shown_id)

@@ -74,10 +74,3 @@ impl Rooms {
         })
     }
 }
-
-impl Caller {
-    /// Nobody in particular, with all the room that there is.
-    pub(super) fn nobody() -> Arc<Self> {
-        Rooms::new(Memory::new(usize::MAX)).caller(0, &Shares::default(), true)
-    }
-}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use tokio::time::Instant;
-use tonic::{Extensions, Status};
+use tonic::Status;
 
 use super::headers::GRPC_TIMEOUT;
 use super::status::{Context, status};
@@ -18,9 +18,9 @@ pub(super) const MARGIN: Duration = Duration::from_millis(50);
 /// arrival of its headers. The server library counts from there too, so a body that comes slowly
 /// must not put our end behind its.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked(pub(super) Instant);
+pub(super) struct CallerDeadline(pub(super) Instant);
 
-impl Asked {
+impl CallerDeadline {
     /// Reads the headers of a call that has just arrived; `None` when they name no time.
     ///
     /// # Errors
@@ -52,11 +52,9 @@ fn malformed() -> Status {
 }
 
 /// The sooner of the caller's word and the target's longest call.
-pub(super) fn deadline(extensions: &Extensions, longest: Duration) -> Instant {
+pub(super) fn deadline(asked: Option<CallerDeadline>, longest: Duration) -> Instant {
     let longest = Instant::now() + longest;
-    extensions
-        .get::<Asked>()
-        .map_or(longest, |asked| asked.0.min(longest))
+    asked.map_or(longest, |asked| asked.0.min(longest))
 }
 
 /// `TimeoutValue TimeoutUnit`, at most eight digits (gRPC over HTTP/2, "Requests").
@@ -104,12 +102,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_margin_never_eats_more_than_a_tenth() {
         let left = |timeout: Option<&'static str>| {
-            let (mut headers, mut extensions) = (HeaderMap::new(), Extensions::new());
+            let mut headers = HeaderMap::new();
             if let Some(timeout) = timeout {
                 headers.insert("grpc-timeout", timeout.parse().unwrap());
-                extensions.insert(Asked::read(&headers).unwrap().unwrap());
             }
-            deadline(&extensions, Duration::from_secs(310)) - Instant::now()
+            let asked = CallerDeadline::read(&headers).unwrap();
+            deadline(asked, Duration::from_secs(310)) - Instant::now()
         };
         assert_eq!(left(None), Duration::from_secs(310));
         assert_eq!(left(Some("10S")), Duration::from_millis(9950));
@@ -124,7 +122,7 @@ mod tests {
             for value in values {
                 headers.append("grpc-timeout", value.parse().unwrap());
             }
-            Asked::read(&headers).map(|asked| asked.is_some())
+            CallerDeadline::read(&headers).map(|asked| asked.is_some())
         };
         assert!(!read(&[]).unwrap());
         assert!(read(&["5S"]).unwrap() && read(&["0m"]).unwrap());

@@ -22,7 +22,7 @@ use crate::telemetry::metrics::Repeats;
 mod key;
 mod outcome;
 
-pub(super) use key::{Key, fingerprint, usable};
+pub(super) use key::{Key, check_request_id, fingerprint};
 pub(super) use outcome::Outcome;
 use outcome::lost;
 

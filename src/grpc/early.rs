@@ -19,7 +19,7 @@ use tonic::body::Body;
 
 use super::deadline::MARGIN;
 use super::headers::{GRPC_ENCODING, GRPC_STATUS};
-use super::observe::Observed;
+use super::observe::CallObserver;
 
 /// The metadata that names the run of a call, in the head that leaves early and in the trailers
 /// after it.
@@ -39,7 +39,7 @@ type Work = Pin<Box<dyn Future<Output = Answered> + Send>>;
 /// An answer on its way.
 pub struct Pending {
     work: Option<Work>,
-    observed: Option<Observed>,
+    observer: Option<CallObserver>,
     /// The messages of the answer may be packed with gzip, which its head must say.
     packs: bool,
 }
@@ -50,15 +50,15 @@ impl Pending {
         Self::new(work, None, false)
     }
 
-    /// `observed` tells of the call's run, if anybody watches the call.
+    /// `observer` tells of the call's run, if anybody watches the call.
     pub(super) fn new(
         work: impl Future<Output = Answered> + Send + 'static,
-        observed: Option<Observed>,
+        observer: Option<CallObserver>,
         packs: bool,
     ) -> Self {
         Self {
             work: Some(Box::pin(work)),
-            observed,
+            observer,
             packs,
         }
     }
@@ -66,7 +66,7 @@ impl Pending {
     /// The head of an answer that is not there yet, with the answer to come as its body.
     fn early(&mut self, activation_id: HeaderValue) -> Option<Answered> {
         let work = self.work.take()?;
-        let due = self.observed.as_ref().and_then(Observed::is_due);
+        let due = self.observer.as_ref().and_then(CallObserver::is_due);
         let mut response = http::Response::new(Body::new(ToCome::Work(work)));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
@@ -93,7 +93,7 @@ impl Future for Pending {
             return Poll::Ready(answer);
         }
         let started = this
-            .observed
+            .observer
             .as_ref()
             .and_then(|call| call.started(context.waker()));
         match started.and_then(|id| this.early(id)) {

@@ -1,30 +1,30 @@
 //! What every call shares: pick the target, set the deadline, read the trace context; answer with
 //! trailers or a status.
 
-use std::any::Any;
 use std::mem;
 use std::sync::Arc;
 
 use tokio::time::timeout_at;
 use tonic::metadata::MetadataMap;
-use tonic::{Extensions, Response, Status};
+use tonic::{Request, Response, Status};
 
 use super::Services;
-use super::caller::Caller;
+use super::authorize::{Authorize, authorize};
+use super::detached::{DetachedCall, sent};
 use super::headers::PREVIOUS_ATTEMPTS;
 use super::intake::no_room;
-use super::lent::Lent;
-use super::needs::Needs;
-use super::observe::{CallFacts, Observed, Seen, failure};
+use super::messages::{RpcResponse, has_failed};
+use super::observe::{CallObserver, Released};
+use super::serve::Arrival;
 use super::status::{Context, status};
-use super::subject::told;
 use super::{deadline, trace};
 use crate::call::Call;
 use crate::error::{Error, Execution, Result};
 use crate::json::grows_by;
+use crate::memory::Held;
 use crate::target::Target;
-use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::InFlight;
+use crate::telemetry::{AttemptSummary, CallFacts};
 
 /// As much of an id that a caller names as is shown, in characters.
 const MAX_ID: usize = 256;
@@ -33,43 +33,44 @@ const MAX_ID: usize = 256;
 pub(super) struct Edge {
     pub(super) target: Arc<Target>,
     pub(super) call: Call,
-    pub(super) observed: Observed,
+    observer: CallObserver,
     idempotent: bool,
-    /// Shown when the edge lets the call go.
-    seen: Seen,
+    /// Shown when the edge has let the call go.
+    facts: CallFacts,
+    delivered: bool,
     _in_flight: InFlight,
 }
 
 impl Edge {
-    /// `idempotent` is the operation's own nature or the caller's word.
-    pub(super) fn open(
+    /// Picks the target, and asks its rules.
+    pub(super) fn open<T: Authorize>(
         services: &Services,
-        metadata: &MetadataMap,
-        extensions: &mut Extensions,
-        message: &impl Needs,
-        idempotent: bool,
-    ) -> Result<Self, Status> {
-        let observed = extensions
-            .remove::<Observed>()
-            .unwrap_or_else(|| Observed::new(&Telemetry::off(), "_OTHER", &Caller::nobody()));
-        let traces = observed.telemetry().traces();
-        let begun = traces.begin(trace::incoming(metadata, traces.propagation()));
+        arrival: &Arrival,
+        request: Request<T>,
+    ) -> Result<(Self, T), Status> {
+        let (metadata, _, message) = request.into_parts();
+        let observer = arrival.observer.clone();
+        let traces = observer.telemetry().traces();
+        let begun = traces.begin(trace::incoming(&metadata, traces.propagation()));
         let targets = services.targets.load();
-        let mut seen = Seen {
-            context: begun.context,
-            config_generation: targets.config_generation,
-            ..Seen::default()
-        };
-        if observed.telemetry().notes_subjects() {
-            seen.subject = message.subject();
+        let mut facts = observer.facts();
+        facts.trace = begun.context;
+        facts.config_generation = targets.config_generation;
+        if observer.telemetry().notes_subjects() {
+            facts.subject = message.resource().subject();
             // As the caller wrote it: checked by nobody yet.
-            seen.activation_id = message.activation_id().chars().take(MAX_ID).collect();
+            facts.activation_id = message.activation_id().chars().take(MAX_ID).collect();
         }
         let target = match targets.get(message.target()) {
             Ok(target) => target,
             Err(error) => {
-                seen.failure = Some(failure(&error));
-                observed.seen(seen);
+                facts.failure = Some((&error).into());
+                observer.release(Released {
+                    facts,
+                    target: None,
+                    memory: Held::default(),
+                    delivered: false,
+                });
                 let context = Context {
                     target: message.target(),
                     config_generation: targets.config_generation,
@@ -78,15 +79,16 @@ impl Edge {
                 return Err(status(&error, &context));
             }
         };
-        let mut call = Call::new(deadline::deadline(extensions, target.request_timeout));
-        observed.due(call.deadline);
-        call.caller = observed.caller();
-        call.room = Some(observed.memory().clone());
+        facts.destination = Some(Arc::clone(&target.destination));
+        let mut call = Call::new(deadline::deadline(arrival.deadline, target.request_timeout));
+        observer.due(call.deadline);
+        call.caller = observer.caller();
+        call.room = Some(observer.memory().clone());
         call.trace = begun.headers;
         call.config_generation = targets.config_generation;
-        call.previous_attempts = previous_attempts(metadata);
+        call.previous_attempts = previous_attempts(&metadata);
         call.record = begun.record;
-        call.listener = Some(observed.listener());
+        call.listener = Some(observer.listener());
         if call.previous_attempts > 0 {
             services.unsent.excuse(&mut call);
         }
@@ -94,28 +96,32 @@ impl Edge {
             _in_flight: target.metrics.calls.begin(),
             target,
             call,
-            observed,
-            idempotent,
-            seen,
+            observer,
+            idempotent: message.is_idempotent(),
+            facts,
+            delivered: false,
         };
         let grows = message.json().map_or(0, grows_by);
         if grows > 0 {
-            edge.observed.take(grows).map_err(no_room)?;
+            edge.observer.take(grows).map_err(no_room)?;
         }
-        let allowed = edge.target.allow.as_ref().map(|allow| message.check(allow));
-        match allowed {
+        let allow = edge.target.allow.as_ref();
+        match allow.map(|allow| authorize(&message, allow)) {
             Some(Err(refused)) => Err(edge.status(&refused)),
-            _ => Ok(edge),
+            _ => Ok((edge, message)),
         }
     }
 
     /// The answer to the caller.
-    pub(super) fn close<T: Any>(mut self, result: Result<T>) -> Result<Response<T>, Status> {
+    pub(super) fn close<T: RpcResponse>(
+        mut self,
+        result: Result<T>,
+    ) -> Result<Response<T>, Status> {
         match result {
             Ok(message) => {
-                if let Some((id, failed)) = told(&message) {
-                    self.seen.activation_id = id.to_owned();
-                    self.seen.function_failed = failed;
+                if let Some(id) = message.activation_id() {
+                    id.clone_into(&mut self.facts.activation_id);
+                    self.facts.function_failed = message.activation().is_some_and(has_failed);
                 }
                 Ok(Response::new(message))
             }
@@ -127,29 +133,29 @@ impl Edge {
     ///
     /// # Errors
     /// When the call's time is over before.
-    pub(super) async fn room(&mut self, bytes: usize) -> Result<()> {
-        let growth = self.call.memory.grow(self.observed.memory(), bytes);
+    pub(super) async fn make_room(&mut self, bytes: usize) -> Result<()> {
+        let growth = self.call.memory.grow(self.observer.memory(), bytes);
         timeout_at(self.call.deadline, growth)
             .await
             .map_err(|_| Call::out_of_time(Execution::Completed))
     }
 
     /// Takes over what another task made of the call, for the caller's answer.
-    pub(super) fn deliver(&mut self, facts: &CallFacts) {
-        self.call.attempts = facts.attempts;
+    pub(super) fn deliver(&mut self, sent: &AttemptSummary) {
+        self.call.attempts = sent.attempts;
         self.call
             .upstream_request_id
-            .clone_from(&facts.upstream_request_id);
-        self.seen.delivered = true;
+            .clone_from(&sent.upstream_request_id);
+        self.delivered = true;
     }
 
     /// The status of a failure of this call.
     pub(super) fn status(&mut self, error: &Error) -> Status {
-        self.seen.failure = Some(failure(error));
+        self.facts.failure = Some(error.into());
         status(
             error,
             &Context {
-                target: &self.target.name,
+                target: self.target.name(),
                 provider: self.target.provider.name(),
                 config_generation: self.call.config_generation,
                 attempts: self.call.attempts,
@@ -161,7 +167,7 @@ impl Edge {
 
     /// The call as another task carries it on, with the same deadline and trace; what it does is
     /// noted there.
-    pub(super) fn lend(&mut self) -> Lent {
+    pub(super) fn detach(&mut self) -> DetachedCall {
         let mut call = Call::new(self.call.deadline);
         call.config_generation = self.call.config_generation;
         call.caller = self.call.caller;
@@ -170,22 +176,22 @@ impl Edge {
         call.retry_paid = self.call.retry_paid;
         call.trace.clone_from(&self.call.trace);
         call.record = self.call.record.take();
-        Lent::new(call, self.observed.clone())
+        DetachedCall::new(call, self.observer.clone())
     }
 }
 
 impl Drop for Edge {
     fn drop(&mut self) {
-        let mut seen = mem::take(&mut self.seen);
-        seen.target = Some(Arc::clone(&self.target));
-        seen.config_generation = self.call.config_generation;
-        seen.facts = CallFacts {
-            attempts: self.call.attempts,
-            upstream_request_id: self.call.upstream_request_id.take(),
-        };
-        seen.memory = mem::take(&mut self.call.memory);
-        self.observed.record(self.call.record.take());
-        self.observed.seen(seen);
+        let ended = CallFacts::new("", false, self.call.deadline);
+        let mut facts = mem::replace(&mut self.facts, ended);
+        facts.sent = sent(&mut self.call);
+        self.observer.record(self.call.record.take());
+        self.observer.release(Released {
+            facts,
+            target: Some(Arc::clone(&self.target)),
+            memory: mem::take(&mut self.call.memory),
+            delivered: self.delivered,
+        });
     }
 }
 
@@ -200,24 +206,6 @@ fn previous_attempts(metadata: &MetadataMap) -> u32 {
         .and_then(|text| text.parse().ok())
         .unwrap_or_default()
 }
-
-/// One unary method: open, ask the provider, close.
-macro_rules! unary {
-    ($services:expr, $request:expr, $method:ident, $idempotent:expr) => {{
-        let (metadata, mut extensions, message) = $request.into_parts();
-        let mut edge = $crate::grpc::edge::Edge::open(
-            $services,
-            &metadata,
-            &mut extensions,
-            &message,
-            $idempotent,
-        )?;
-        let result = edge.target.provider.$method(&mut edge.call, message).await;
-        edge.close(result)
-    }};
-}
-
-pub(super) use unary;
 
 #[cfg(test)]
 mod tests {

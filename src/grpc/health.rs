@@ -12,7 +12,7 @@ use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
-use super::router::SERVICES;
+use super::methods::services;
 use crate::proto::health::health_check_response::ServingStatus;
 use crate::proto::health::health_server;
 use crate::proto::health::{
@@ -66,11 +66,7 @@ impl health_server::Health for Health {
         _: Request<HealthListRequest>,
     ) -> Result<Response<HealthListResponse>, Status> {
         let now = answer(*self.serving.borrow());
-        let names = SERVICES
-            .iter()
-            .copied()
-            .chain([""])
-            .map(|name| (name.to_owned(), now));
+        let names = services().chain([""]).map(|name| (name.to_owned(), now));
         Ok(Response::new(HealthListResponse {
             statuses: names.collect::<HashMap<_, _>>(),
         }))
@@ -103,7 +99,7 @@ impl health_server::Health for Health {
 }
 
 fn is_known(service: &str) -> bool {
-    service.is_empty() || SERVICES.contains(&service)
+    service.is_empty() || services().any(|known| known == service)
 }
 
 fn answer(serving: bool) -> HealthCheckResponse {

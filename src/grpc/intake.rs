@@ -36,7 +36,7 @@ const BITE: usize = 128;
 const STRETCH: usize = 64 << 10;
 
 /// A request body of which the first frames have been read.
-pub(super) struct Intake {
+pub(super) struct BufferedBody {
     /// The first frame, which is all of most bodies.
     first: Option<Bytes>,
     more: VecDeque<Bytes>,
@@ -71,7 +71,7 @@ struct Unpacked<'m> {
     refused: Option<Status>,
 }
 
-impl Intake {
+impl BufferedBody {
     /// Reads a body until its message has room: its first bytes, or to the end if it is compressed.
     /// What it takes of `memory` is added to `held`, which belongs to the whole call.
     ///
@@ -261,7 +261,7 @@ impl Message {
     }
 }
 
-impl http_body::Body for Intake {
+impl http_body::Body for BufferedBody {
     type Data = Bytes;
     type Error = Status;
 

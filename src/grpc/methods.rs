@@ -1,72 +1,108 @@
-//! The methods of `faas.v1` by path, so that what is shown of a call holds no name that a caller
-//! made up.
+//! The RPCs of `faas.v1` by path, each with how it is served; and the other services.
 
-/// What a path means to those who watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
-    /// A method of ours: `faas.v1.InvocationService/Invoke`.
-    Known(&'static str),
-    /// No method.
-    Other,
-    /// Health and reflection: asked every few seconds by machines, and never of interest.
-    Unwatched,
+use std::pin::Pin;
+
+use tonic::body::Body;
+
+use super::Services;
+use super::intake::BufferedBody;
+use super::serve::{Arrival, repeatable, streaming, unary};
+use crate::proto::for_each_rpc;
+
+/// One RPC of `faas.v1`.
+pub(super) struct Method {
+    /// `faas.v1.InvocationService/Invoke`: the path without its slash.
+    pub(super) name: &'static str,
+    /// Its requests have a `request_id`.
+    pub(super) takes_request_id: bool,
+    /// It runs the action that its request names.
+    pub(super) invokes: bool,
+    pub(super) serve: Serve,
 }
 
-const UNWATCHED: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
+type Serve = for<'s> fn(&'s Services, Arrival, http::Request<BufferedBody>) -> Response<'s>;
+type Response<'s> = Pin<Box<dyn Future<Output = http::Response<Body>> + Send + 's>>;
 
-/// Sorted; with the slash of the path.
-const KNOWN: [&str; 31] = [
-    "/faas.v1.ActionService/DeleteAction",
-    "/faas.v1.ActionService/DeleteActionAlias",
-    "/faas.v1.ActionService/DeleteAsyncInvokeConfig",
-    "/faas.v1.ActionService/GetAction",
-    "/faas.v1.ActionService/GetAsyncInvokeConfig",
-    "/faas.v1.ActionService/ListActionAliases",
-    "/faas.v1.ActionService/ListActionVersions",
-    "/faas.v1.ActionService/ListActions",
-    "/faas.v1.ActionService/PublishActionVersion",
-    "/faas.v1.ActionService/PutAction",
-    "/faas.v1.ActionService/PutActionAlias",
-    "/faas.v1.ActionService/PutAsyncInvokeConfig",
-    "/faas.v1.InvocationService/CancelActivation",
-    "/faas.v1.InvocationService/GetActivation",
-    "/faas.v1.InvocationService/Invoke",
-    "/faas.v1.InvocationService/InvokeAsync",
-    "/faas.v1.InvocationService/ListActivations",
-    "/faas.v1.InvocationService/WatchActivation",
-    "/faas.v1.PackageService/DeletePackage",
-    "/faas.v1.PackageService/GetPackage",
-    "/faas.v1.PackageService/ListPackages",
-    "/faas.v1.PackageService/PutPackage",
-    "/faas.v1.TriggerService/DeleteTrigger",
-    "/faas.v1.TriggerService/FireTrigger",
-    "/faas.v1.TriggerService/GetTrigger",
-    "/faas.v1.TriggerService/GetTriggerActivation",
-    "/faas.v1.TriggerService/LinkAction",
-    "/faas.v1.TriggerService/ListTriggerActivations",
-    "/faas.v1.TriggerService/ListTriggers",
-    "/faas.v1.TriggerService/PutTrigger",
-    "/faas.v1.TriggerService/UnlinkAction",
-];
+macro_rules! methods {
+    ($($name:literal $kind:ident $rpc:ident $operation:ident($request:ident) -> $response:ident
+        { takes_request_id: $takes_request_id:literal, invokes: $invokes:literal };)*) => {
+        /// Sorted by name.
+        static METHODS: &[Method] = &[$(Method {
+            name: $name,
+            takes_request_id: $takes_request_id,
+            invokes: $invokes,
+            serve: methods!(@$kind $operation stringify!($rpc)),
+        }),*];
+    };
+    (@unary $operation:ident $rpc:expr) => {
+        |services, arrival, request| {
+            Box::pin(unary(services, arrival, request, |target, call, message| {
+                target.provider.$operation(call, message)
+            }))
+        }
+    };
+    (@repeatable $operation:ident $rpc:expr) => {
+        |services, arrival, request| {
+            Box::pin(repeatable(services, arrival, request, $rpc, |target, call, message| {
+                target.provider.$operation(call, message)
+            }))
+        }
+    };
+    (@streaming $operation:ident $rpc:expr) => {
+        |services, arrival, request| Box::pin(streaming(services, arrival, request))
+    };
+}
 
-/// The method that a request's path means.
-pub(super) fn find(path: &str) -> Method {
-    match KNOWN.binary_search(&path) {
-        Ok(at) => Method::Known(&KNOWN[at][1..]),
-        Err(_) if UNWATCHED.iter().any(|prefix| path.starts_with(prefix)) => Method::Unwatched,
-        Err(_) => Method::Other,
+for_each_rpc!(methods);
+
+/// The services of `faas.v1`, as health checks name them, by name.
+pub(super) fn services() -> impl Iterator<Item = &'static str> {
+    METHODS
+        .chunk_by(|one, next| one.service() == next.service())
+        .map(|methods| methods[0].service())
+}
+
+impl Method {
+    fn service(&self) -> &'static str {
+        self.name.split_once('/').map_or("", |(service, _)| service)
     }
 }
 
-/// True for the methods whose requests have a `request_id`.
-pub(super) fn takes_request_id(path: &str) -> bool {
-    [
-        "InvocationService/Invoke",
-        "InvocationService/InvokeAsync",
-        "TriggerService/FireTrigger",
-    ]
-    .iter()
-    .any(|method| path.strip_prefix("/faas.v1.") == Some(*method))
+/// What a request's path means.
+#[derive(Clone, Copy)]
+pub(super) enum Route {
+    Rpc(&'static Method),
+    Health { watch: bool },
+    Reflection { alpha: bool },
+    Unknown,
+}
+
+impl Route {
+    /// The route of `/{service}/{method}`.
+    pub(super) fn find(path: &str) -> Self {
+        let name = path.get(1..).unwrap_or_default();
+        if let Ok(at) = METHODS.binary_search_by(|method| method.name.cmp(name)) {
+            return Self::Rpc(&METHODS[at]);
+        }
+        match name.split_once('/').unwrap_or((name, "")) {
+            ("grpc.health.v1.Health", method) => Self::Health {
+                watch: method == "Watch",
+            },
+            ("grpc.reflection.v1.ServerReflection", _) => Self::Reflection { alpha: false },
+            ("grpc.reflection.v1alpha.ServerReflection", _) => Self::Reflection { alpha: true },
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The method's name as it is shown, which no caller made up; `None` for health and reflection,
+    /// which machines ask every few seconds and nobody is interested in.
+    pub(super) fn observed_name(self) -> Option<&'static str> {
+        match self {
+            Self::Rpc(method) => Some(method.name),
+            Self::Unknown => Some("_OTHER"),
+            Self::Health { .. } | Self::Reflection { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -89,11 +125,12 @@ mod tests {
                 service
                     .method
                     .iter()
-                    .map(|method| format!("/faas.v1.{}/{}", service.name(), method.name()))
+                    .map(|method| format!("faas.v1.{}/{}", service.name(), method.name()))
             })
             .collect();
         paths.sort();
-        assert_eq!(paths, KNOWN);
+        let known: Vec<_> = METHODS.iter().map(|method| method.name).collect();
+        assert_eq!(paths, known);
     }
 
     #[test]
@@ -118,8 +155,11 @@ mod tests {
         for service in ours.iter().flat_map(|file| &file.service) {
             for method in &service.method {
                 let path = format!("/faas.v1.{}/{}", service.name(), method.name());
+                let Route::Rpc(found) = Route::find(&path) else {
+                    panic!("{path} is not served");
+                };
                 assert_eq!(
-                    takes_request_id(&path),
+                    found.takes_request_id,
                     has_id(method.input_type()),
                     "{path}"
                 );
@@ -129,9 +169,10 @@ mod tests {
 
     #[test]
     fn paths_are_methods_of_ours_or_nobodys() {
+        let shown = |path| Route::find(path).observed_name();
         assert_eq!(
-            find("/faas.v1.InvocationService/Invoke"),
-            Method::Known("faas.v1.InvocationService/Invoke")
+            shown("/faas.v1.InvocationService/Invoke"),
+            Some("faas.v1.InvocationService/Invoke")
         );
         for path in [
             "/faas.v1.InvocationService/Invent",
@@ -139,8 +180,19 @@ mod tests {
             "",
             "/grpc.healthy",
         ] {
-            assert_eq!(find(path), Method::Other, "{path}");
+            assert_eq!(shown(path), Some("_OTHER"), "{path}");
         }
-        assert_eq!(find("/grpc.health.v1.Health/Check"), Method::Unwatched);
+        assert_eq!(shown("/grpc.health.v1.Health/Check"), None);
+        let invoking: Vec<_> = METHODS.iter().filter(|method| method.invokes).collect();
+        assert_eq!(
+            invoking
+                .iter()
+                .map(|method| method.name)
+                .collect::<Vec<_>>(),
+            [
+                "faas.v1.InvocationService/Invoke",
+                "faas.v1.InvocationService/InvokeAsync"
+            ]
+        );
     }
 }

@@ -4,7 +4,6 @@
 //! it: so a call is shown once, after all that it did, however it ended: with an answer, with a
 //! panic, with a caller that went away.
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
@@ -14,38 +13,44 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use super::caller::Caller;
+use super::detached::DetachedOutcome;
 use super::status::code_name;
 use crate::call::{Record, StartListener};
-use crate::error::{Component, Error, Execution};
 use crate::memory::{FACTOR, Held, Memory, NoRoom};
 use crate::target::Target;
-use crate::telemetry::trace::Context;
-use crate::telemetry::{Failure, Finished, Place, Telemetry};
+use crate::telemetry::{AttemptSummary, CallFacts, Telemetry};
 
-/// Travels in the request's extensions from the router to the edge.
+/// Shared by the router, the edge and whoever carries the call on.
 #[derive(Clone, Debug)]
-pub(super) struct Observed(Arc<Inner>);
+pub(super) struct CallObserver(Arc<Observation>);
 
 #[derive(Debug)]
-struct Inner {
+struct Observation {
     telemetry: Arc<Telemetry>,
     method: &'static str,
+    invokes: bool,
     caller: Arc<Caller>,
     started: Instant,
     /// When its answer must be with the caller.
     due: OnceLock<Instant>,
-    seen: OnceLock<Seen>,
-    carried: OnceLock<Carried>,
+    released: OnceLock<Released>,
+    detached: OnceLock<DetachedOutcome>,
     record: OnceLock<Box<Record>>,
     /// What the request takes of the bound on memory, as long as anybody has to do with it.
     held: Mutex<Held>,
-    end: OnceLock<(Instant, &'static str)>,
+    end: OnceLock<(Instant, Code)>,
     /// The id of the run that it waits for, and whoever waits to pass it on.
     run: OnceLock<HeaderValue>,
     waiting: AtomicWaker,
 }
 
-impl StartListener for Inner {
+impl Observation {
+    fn facts(&self) -> CallFacts {
+        CallFacts::new(self.method, self.invokes, self.started)
+    }
+}
+
+impl StartListener for Observation {
     fn started(&self, activation_id: &str) {
         if let Ok(id) = HeaderValue::from_str(activation_id) {
             let _ = self.run.set(id);
@@ -54,59 +59,43 @@ impl StartListener for Inner {
     }
 }
 
-/// What the edge knows of a call when it lets it go.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    pub(super) target: Option<Arc<Target>>,
-    pub(super) subject: String,
-    pub(super) config_generation: u64,
-    pub(super) context: Option<Context>,
-    pub(super) failure: Option<(Cow<'static, str>, Execution, Component)>,
+/// What the edge leaves behind when it lets a call go.
+#[derive(Debug)]
+pub(super) struct Released {
     pub(super) facts: CallFacts,
+    pub(super) target: Option<Arc<Target>>,
     /// What the answer takes of the bound on memory; given back when the answer has been sent.
-    #[allow(dead_code, reason = "it is its end that counts")]
     pub(super) memory: Held,
-    pub(super) activation_id: String,
-    pub(super) function_failed: bool,
     /// The caller got what another task made of its call.
     pub(super) delivered: bool,
 }
 
-/// What a task made of a call that it carried on for the edge.
-#[derive(Debug)]
-pub(super) struct Carried {
-    pub(super) code: Code,
-    pub(super) failure: Option<(Cow<'static, str>, Execution, Component)>,
-    pub(super) facts: CallFacts,
-    pub(super) activation_id: String,
-}
-
-/// What the trailers of an answer say.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CallFacts {
-    pub(super) attempts: u32,
-    pub(super) upstream_request_id: Option<String>,
-}
+static NOTHING_SENT: AttemptSummary = AttemptSummary {
+    attempts: 0,
+    upstream_request_id: None,
+};
 
 /// The router's hold on a call: dropped without an end, its caller has gone away or its time is
 /// over.
 #[derive(Debug)]
-pub(super) struct Guard(Observed);
+pub(super) struct CallGuard(CallObserver);
 
-impl Observed {
+impl CallObserver {
     pub(super) fn new(
         telemetry: &Arc<Telemetry>,
         method: &'static str,
+        invokes: bool,
         caller: &Arc<Caller>,
     ) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(Observation {
             telemetry: Arc::clone(telemetry),
             method,
+            invokes,
             caller: Arc::clone(caller),
             started: Instant::now(),
             due: OnceLock::new(),
-            seen: OnceLock::new(),
-            carried: OnceLock::new(),
+            released: OnceLock::new(),
+            detached: OnceLock::new(),
             record: OnceLock::new(),
             held: Mutex::default(),
             end: OnceLock::new(),
@@ -115,8 +104,8 @@ impl Observed {
         }))
     }
 
-    pub(super) fn guard(self) -> Guard {
-        Guard(self)
+    pub(super) fn guard(self) -> CallGuard {
+        CallGuard(self)
     }
 
     pub(super) fn telemetry(&self) -> &Telemetry {
@@ -172,15 +161,20 @@ impl Observed {
         self.0.due.get().copied()
     }
 
-    /// What it was; said once.
-    pub(super) fn seen(&self, seen: Seen) {
-        let _ = self.0.seen.set(seen);
+    /// What is known of it from the beginning.
+    pub(super) fn facts(&self) -> CallFacts {
+        self.0.facts()
+    }
+
+    /// The edge has let it go; said once.
+    pub(super) fn release(&self, released: Released) {
+        let _ = self.0.released.set(released);
     }
 
     /// What became of it in another task; said once. It is shown where the edge knows no better, as
     /// when the caller left.
-    pub(super) fn carried(&self, carried: Carried) {
-        let _ = self.0.carried.set(carried);
+    pub(super) fn detached(&self, outcome: DetachedOutcome) {
+        let _ = self.0.detached.set(outcome);
     }
 
     /// What it did upstream; said once, by whoever did it.
@@ -191,23 +185,22 @@ impl Observed {
     }
 
     /// What the trailers say; nothing of a call that is not over at the edge.
-    pub(super) fn facts(&self) -> CallFacts {
+    pub(super) fn sent(&self) -> &AttemptSummary {
         self.0
-            .seen
+            .released
             .get()
-            .map(|seen| seen.facts.clone())
-            .unwrap_or_default()
+            .map_or(&NOTHING_SENT, |released| &released.facts.sent)
     }
 }
 
-impl Guard {
+impl CallGuard {
     /// Its answer has been handed over. Only the first end counts.
     pub(super) fn end(&self, code: Code) {
         self.0.end(code);
     }
 
-    pub(super) fn facts(&self) -> CallFacts {
-        self.0.facts()
+    pub(super) fn sent(&self) -> &AttemptSummary {
+        self.0.sent()
     }
 
     /// The id of the run that the call waited for, if it left before its outcome was there.
@@ -221,13 +214,13 @@ impl Guard {
     }
 }
 
-impl Observed {
+impl CallObserver {
     fn end(&self, code: Code) {
-        let _ = self.0.end.set((Instant::now(), code_name(code)));
+        let _ = self.0.end.set((Instant::now(), code));
     }
 }
 
-impl Drop for Guard {
+impl Drop for CallGuard {
     fn drop(&mut self) {
         let late = self.due().is_some_and(|due| due <= Instant::now());
         self.0.end(if late {
@@ -238,70 +231,34 @@ impl Drop for Guard {
     }
 }
 
-/// Why a call failed, as it is shown.
-pub(super) fn failure(error: &Error) -> (Cow<'static, str>, Execution, Component) {
-    (error.reason.clone(), error.execution, error.component)
-}
-
-impl Drop for Inner {
+impl Drop for Observation {
     fn drop(&mut self) {
-        let nothing = Seen::default();
-        let seen = self.seen.get().unwrap_or(&nothing);
-        let carried = self.carried.get().filter(|_| !seen.delivered);
-        let facts = carried.map_or(&seen.facts, |carried| &carried.facts);
-        let failure = seen
-            .failure
-            .as_ref()
-            .or(carried.and_then(|carried| carried.failure.as_ref()));
-        let activation_id = match carried {
-            Some(carried) if seen.activation_id.is_empty() => &carried.activation_id,
-            _ => &seen.activation_id,
-        };
+        let Released {
+            mut facts,
+            target,
+            memory: _memory,
+            delivered,
+        } = self.released.take().unwrap_or_else(|| Released {
+            facts: self.facts(),
+            target: None,
+            memory: Held::default(),
+            delivered: true,
+        });
         let (ended, code) = self
             .end
-            .get()
-            .copied()
-            .unwrap_or_else(|| (Instant::now(), code_name(Code::Cancelled)));
-        let counted = match &seen.target {
-            Some(target) => &target.metrics.calls,
-            None => self.telemetry.nowhere(),
-        };
-        counted.ended(
-            self.method,
-            code,
-            ended.saturating_duration_since(self.started),
-        );
-        self.telemetry.finished(Finished {
-            method: self.method,
-            started: self.started,
-            ended,
-            code,
-            outcome: carried.map(|carried| code_name(carried.code)),
-            place: seen.target.as_deref().map(|target| Place {
-                target: &target.name,
-                cloud: target.cloud,
-                region: &target.region,
-            }),
-            subject: &seen.subject,
-            invokes: INVOKES.contains(&self.method),
-            config_generation: seen.config_generation,
-            failure: failure.map(|(reason, execution, component)| Failure {
-                reason: Cow::Borrowed(reason),
-                execution: *execution,
-                component: *component,
-            }),
-            attempts: facts.attempts,
-            upstream_request_id: facts.upstream_request_id.as_deref(),
-            activation_id: Some(activation_id.as_str()).filter(|id| !id.is_empty()),
-            function_failed: seen.function_failed,
-            trace: seen.context.as_ref(),
-            record: self.record.take(),
-        });
+            .take()
+            .unwrap_or_else(|| (Instant::now(), Code::Cancelled));
+        (facts.ended, facts.code) = (ended, code_name(code));
+        if !delivered && let Some(detached) = self.detached.take() {
+            facts.outcome = Some(code_name(detached.code));
+            facts.sent = detached.sent;
+            facts.failure = facts.failure.or(detached.failure);
+            if facts.activation_id.is_empty() {
+                facts.activation_id = detached.activation_id;
+            }
+        }
+        facts.record = self.record.take();
+        let calls = target.as_deref().map(|target| &*target.metrics.calls);
+        self.telemetry.finished(facts, calls);
     }
 }
-
-/// The methods that run what they name.
-const INVOKES: [&str; 2] = [
-    "faas.v1.InvocationService/Invoke",
-    "faas.v1.InvocationService/InvokeAsync",
-];

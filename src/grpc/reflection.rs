@@ -29,30 +29,23 @@ pub(super) struct Reflection {
 }
 
 impl Reflection {
-    pub(super) fn v1(&self, request: http::Request<Body>) -> Pending {
-        answer(
-            &self.v1,
-            || {
-                let service = builder().build_v1()?;
-                Ok(BoxCloneSyncService::new(
-                    service.max_decoding_message_size(MAX_QUESTION),
-                ))
-            },
-            request,
-        )
-    }
-
-    pub(super) fn v1alpha(&self, request: http::Request<Body>) -> Pending {
-        answer(
-            &self.v1alpha,
-            || {
+    /// The answer of v1, or of v1alpha.
+    pub(super) fn answer(&self, alpha: bool, request: http::Request<Body>) -> Pending {
+        if alpha {
+            let build = || {
                 let service = builder().build_v1alpha()?;
-                Ok(BoxCloneSyncService::new(
-                    service.max_decoding_message_size(MAX_QUESTION),
-                ))
-            },
-            request,
-        )
+                let service = service.max_decoding_message_size(MAX_QUESTION);
+                Ok(BoxCloneSyncService::new(service))
+            };
+            answer(&self.v1alpha, build, request)
+        } else {
+            let build = || {
+                let service = builder().build_v1()?;
+                let service = service.max_decoding_message_size(MAX_QUESTION);
+                Ok(BoxCloneSyncService::new(service))
+            };
+            answer(&self.v1, build, request)
+        }
     }
 }
 

@@ -4,14 +4,12 @@
 //! A match on the path replaces the framework's router (5k instructions a call less,
 //! `docs/performance.md`).
 
-use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue};
 use tonic::body::Body;
-use tonic::codec::CompressionEncoding::Gzip;
 use tonic::{Code, Status};
 use tower::Service;
 
@@ -19,50 +17,31 @@ use super::answer::{end, finish};
 use super::arriving::Arriving;
 use super::auth::{Proof, Tokens};
 use super::caller::{Caller, Limits, Rooms, Shares};
-use super::deadline::Asked;
-use super::dedup::Dedup;
+use super::deadline::CallerDeadline;
 use super::early::{Answered, Pending, later};
 use super::headers::{GRPC_ACCEPT_ENCODING, GRPC_ENCODING, PREVIOUS_ATTEMPTS};
-use super::intake::{Accepted, Intake, no_room};
-use super::methods::{self, Method};
-use super::observe::{Guard, Observed};
+use super::intake::{Accepted, BufferedBody, no_room};
+use super::methods::{Method, Route};
+use super::observe::CallObserver;
 use super::one_message::OneMessage;
 use super::protocol;
 use super::reflection::Reflection;
+use super::serve::Arrival;
 use super::status::{Context, bare, crowded, packed_otherwise, panicked, status};
 use super::{Health, Services};
-use crate::call::Unsent;
 use crate::memory::{CALL, HEADER_FACTOR, Held, Memory};
-use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::health::health_server::HealthServer;
-use crate::proto::invocation_service_server::InvocationServiceServer;
-use crate::proto::package_service_server::PackageServiceServer;
-use crate::proto::trigger_service_server::TriggerServiceServer;
 use crate::telemetry::Telemetry;
-
-/// The services of `faas.v1`, as health checks name them.
-pub(super) const SERVICES: [&str; 4] = [
-    "faas.v1.PackageService",
-    "faas.v1.ActionService",
-    "faas.v1.InvocationService",
-    "faas.v1.TriggerService",
-];
-
-const HEALTH: &str = "grpc.health.v1.Health";
-const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
-const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// The largest question about health or the API: names are short.
 pub(super) const MAX_QUESTION: usize = 8 << 10;
 /// What a stream of reflection may hold: descriptors, some of them twice.
 const REFLECTION: usize = 256 << 10;
 
-type Response = http::Response<Body>;
-
 /// All services of one listener; clones are the same services.
 #[derive(Clone, Debug)]
 pub struct Router {
-    services: Arc<All>,
+    services: Arc<ServiceSet>,
     tokens: Option<Arc<Tokens>>,
     telemetry: Arc<Telemetry>,
     caller: Arc<Caller>,
@@ -72,25 +51,12 @@ pub struct Router {
 }
 
 #[derive(Debug)]
-struct All {
-    package: PackageServiceServer<Services>,
-    action: ActionServiceServer<Services>,
-    invocation: InvocationServiceServer<Services>,
-    trigger: TriggerServiceServer<Services>,
+struct ServiceSet {
+    faas: Services,
     health: HealthServer<Health>,
     reflection: Reflection,
     rooms: Rooms,
-    ids: Arc<Dedup>,
     max_message_size: usize,
-    unsent: Arc<Unsent>,
-}
-
-/// A service of `faas.v1`: its messages are counted.
-enum Own {
-    Package,
-    Action,
-    Invocation,
-    Trigger,
 }
 
 impl Router {
@@ -102,27 +68,12 @@ impl Router {
         limits: &Limits,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        let size = limits.max_message_size;
-        macro_rules! limited {
-            ($server:ident) => {
-                $server::new(services.clone())
-                    .max_decoding_message_size(size)
-                    .max_encoding_message_size(size)
-                    .accept_compressed(Gzip)
-                    .send_compressed(Gzip)
-            };
-        }
-        let services = All {
-            package: limited!(PackageServiceServer),
-            action: limited!(ActionServiceServer),
-            invocation: limited!(InvocationServiceServer),
-            trigger: limited!(TriggerServiceServer),
+        let services = ServiceSet {
+            faas: services.clone(),
             health: HealthServer::new(health.clone()).max_decoding_message_size(MAX_QUESTION),
             reflection: Reflection::default(),
             rooms: Rooms::new(limits.memory.clone()),
-            ids: Arc::clone(&services.dedup),
-            max_message_size: size,
-            unsent: Arc::clone(&services.unsent),
+            max_message_size: limits.max_message_size,
         };
         Self {
             caller: services.rooms.caller(0, &Shares::default(), false),
@@ -166,16 +117,16 @@ impl Router {
         Self { tokens, ..self }
     }
 
-    /// Begins to watch a call of ours.
-    fn watch(&self, request: &mut http::Request<Body>) -> Option<Guard> {
-        let method = match methods::find(request.uri().path()) {
-            Method::Known(method) => method,
-            Method::Other => "_OTHER",
-            Method::Unwatched => return None,
-        };
-        let observed = Observed::new(&self.telemetry, method, &self.caller);
-        request.extensions_mut().insert(observed.clone());
-        Some(observed.guard())
+    /// Begins to observe a call, if anybody is interested in it.
+    fn observe(&self, route: Route) -> Option<CallObserver> {
+        let name = route.observed_name()?;
+        let invokes = matches!(route, Route::Rpc(method) if method.invokes);
+        Some(CallObserver::new(
+            &self.telemetry,
+            name,
+            invokes,
+            &self.caller,
+        ))
     }
 
     /// The answer to one request, whatever becomes of it.
@@ -190,62 +141,74 @@ impl Router {
             };
             return Pending::new(refused, None, false);
         }
-        let guard = self.watch(&mut request);
+        let route = Route::find(request.uri().path());
+        let observer = self.observe(route);
+        let guard = observer.clone().map(CallObserver::guard);
         let mut refused = self.refused(&request);
-        match Asked::read(request.headers()) {
+        let mut deadline = None;
+        match CallerDeadline::read(request.headers()) {
             Ok(None) => {}
             Ok(Some(asked)) => {
-                request.extensions_mut().insert(asked);
-                let ids = methods::takes_request_id(request.uri().path())
-                    .then(|| Arc::clone(&self.services.ids));
+                deadline = Some(asked);
+                let takes_id = matches!(route, Route::Rpc(method) if method.takes_request_id);
+                let ids = takes_id.then(|| Arc::clone(&self.services.faas.dedup));
                 request = request.map(|body| Body::new(Arriving::new(body, asked.0, ids)));
             }
             Err(malformed) => refused = refused.or(Some(malformed)),
         }
         let mut held = Held::default();
-        let refused = refused.or_else(|| self.hold(&request, &mut held).err());
+        let refused = refused.or_else(|| self.hold(route, request.headers(), &mut held).err());
         let (services, caller) = (Arc::clone(&self.services), Arc::clone(&self.caller));
-        let (observed, packs) = (
-            request.extensions().get().cloned(),
-            packs(request.headers()),
-        );
+        let packs = packs(request.headers());
+        let arriving = observer.clone();
         let work = async move {
             if let Some(refused) = refused {
                 return finish(refused.into_http(), guard, Held::default());
             }
-            match AssertUnwindSafe(services.dispatch(request, held, &caller.memory))
-                .catch_unwind()
-                .await
-            {
-                Ok(Ok((response, held))) => finish(response, guard, held),
-                Ok(Err(never)) => match never {},
+            let answer = match (route, arriving) {
+                (Route::Rpc(method), Some(observer)) => {
+                    let arrival = Arrival {
+                        observer,
+                        deadline,
+                        max_message_size: services.max_message_size,
+                    };
+                    let answer = services.call(method, arrival, request, held, &caller.memory);
+                    AssertUnwindSafe(answer).catch_unwind().await
+                }
+                _ => {
+                    let answer = services.answer_question(route, request);
+                    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+                    answer.map(|response| (response, held))
+                }
+            };
+            match answer {
+                Ok((response, held)) => finish(response, guard, held),
                 Err(_) => {
                     end(guard.as_ref(), Code::Internal);
                     finish(panicked().into_http(), None, Held::default())
                 }
             }
         };
-        Pending::new(work, observed, packs)
+        Pending::new(work, observer, packs)
     }
 
     /// Takes what the call costs of the bound on memory, before anything of its message is read.
-    fn hold(&self, request: &http::Request<Body>, held: &mut Held) -> Result<(), Status> {
-        let headers = request
-            .headers()
+    fn hold(&self, route: Route, headers: &HeaderMap, held: &mut Held) -> Result<(), Status> {
+        let sizes = headers
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len() + 32);
-        let mut bytes = CALL + HEADER_FACTOR * headers.sum::<usize>();
-        let memory = match service(request.uri()) {
-            HEALTH if request.uri().path().ends_with("/Watch") => &self.caller.health_watches,
-            HEALTH => &self.caller.health_checks,
-            REFLECTION_V1 | REFLECTION_V1ALPHA => {
+        let mut bytes = CALL + HEADER_FACTOR * sizes.sum::<usize>();
+        let memory = match route {
+            Route::Health { watch: true } => &self.caller.health_watches,
+            Route::Health { watch: false } => &self.caller.health_checks,
+            Route::Reflection { .. } => {
                 bytes += REFLECTION;
                 self.memory()
             }
-            _ => self.memory(),
+            Route::Rpc(_) | Route::Unknown => self.memory(),
         };
         held.take(memory, bytes).map_err(|refusal| {
-            self.services.note_unsent(request.headers());
+            self.services.note_unsent(headers);
             no_room(refusal)
         })
     }
@@ -253,18 +216,23 @@ impl Router {
     /// True for a question about health, which is answered whoever asks and however many ask.
     #[must_use]
     pub fn is_health<B>(request: &http::Request<B>) -> bool {
-        service(request.uri()) == HEALTH
+        let path = request.uri().path();
+        matches!(Route::find(path), Route::Health { .. })
     }
 
     /// Room for a call that must wait before it is answered, or none.
     pub fn hold_back(&self, request: &http::Request<Body>) -> Option<Held> {
         let mut held = Held::default();
-        self.hold(request, &mut held).ok().map(|()| held)
+        let route = Route::find(request.uri().path());
+        self.hold(route, request.headers(), &mut held)
+            .ok()
+            .map(|()| held)
     }
 
     /// The answer to a call on a connection that gets no place.
-    pub fn refuse_crowded(&self, mut request: http::Request<Body>) -> Pending {
-        let guard = self.watch(&mut request);
+    pub fn refuse_crowded(&self, request: &http::Request<Body>) -> Pending {
+        let observer = self.observe(Route::find(request.uri().path()));
+        let guard = observer.map(CallObserver::guard);
         let refused = finish(crowded().into_http(), guard, Held::default());
         Pending::new(std::future::ready(refused), None, false)
     }
@@ -285,23 +253,17 @@ impl Router {
     }
 }
 
-impl All {
-    /// The service's own answer, and what its request takes of the bound on memory.
-    async fn dispatch(
+impl ServiceSet {
+    /// The answer of an RPC, and what its request takes of the bound on memory.
+    async fn call(
         &self,
+        method: &Method,
+        arrival: Arrival,
         request: http::Request<Body>,
         mut held: Held,
         memory: &Memory,
-    ) -> Result<(Response, Held), Infallible> {
-        let own = match service(request.uri()) {
-            "faas.v1.InvocationService" => Own::Invocation,
-            "faas.v1.ActionService" => Own::Action,
-            "faas.v1.PackageService" => Own::Package,
-            "faas.v1.TriggerService" => Own::Trigger,
-            _ => return Ok((self.other(request).await?, held)),
-        };
+    ) -> (http::Response<Body>, Held) {
         let (mut head, body) = request.into_parts();
-        let observed = head.extensions.get::<Observed>().cloned();
         let gzip = match head.headers.get(&GRPC_ENCODING).map(HeaderValue::as_bytes) {
             Some(b"gzip") => true,
             // Most libraries say that they can read gzip, whoever asked. On one machine time is
@@ -311,65 +273,57 @@ impl All {
                 head.headers.remove(&GRPC_ACCEPT_ENCODING);
                 false
             }
-            Some(other) => return Ok((packed_otherwise(other).into_http(), Held::default())),
+            Some(other) => return (packed_otherwise(other).into_http(), Held::default()),
         };
         let accepted = Accepted {
             max_size: self.max_message_size,
             gzip,
         };
-        let body = match Intake::read(body, memory, &mut held, accepted).await {
+        let body = match BufferedBody::read(body, memory, &mut held, accepted).await {
             Ok(body) => body,
             Err(refusal) => {
                 self.note_unsent(&head.headers);
-                return Ok((refusal.into_http(), Held::default()));
+                return (refusal.into_http(), Held::default());
             }
         };
-        if let Some(observed) = observed {
-            observed.hold(std::mem::take(&mut held));
-        }
+        arrival.observer.hold(std::mem::take(&mut held));
         let request = http::Request::from_parts(head, body);
-        let answer = match own {
-            Own::Invocation => self.invocation.clone().call(request),
-            Own::Action => self.action.clone().call(request),
-            Own::Package => self.package.clone().call(request),
-            Own::Trigger => self.trigger.clone().call(request),
-        };
-        Ok((answer.await?, held))
+        ((method.serve)(&self.faas, arrival, request).await, held)
     }
 
     /// Notes that a call was refused for want of room: its repetition is no retry to the target's
     /// budget.
     fn note_unsent(&self, headers: &HeaderMap) {
         if !headers.contains_key(&PREVIOUS_ATTEMPTS) {
-            self.unsent.note_first_try();
+            self.faas.unsent.note_first_try();
         }
     }
 
-    async fn other(&self, request: http::Request<Body>) -> Result<Response, Infallible> {
-        match service(request.uri()) {
-            HEALTH => {
+    /// The answer of the services beside `faas.v1`.
+    async fn answer_question(
+        &self,
+        route: Route,
+        request: http::Request<Body>,
+    ) -> http::Response<Body> {
+        let answer = match route {
+            Route::Health { .. } => {
                 let request = request.map(|body| Body::new(OneMessage::new(body)));
                 self.health.clone().call(request).await
             }
-            name @ (REFLECTION_V1 | REFLECTION_V1ALPHA) => {
-                let (reflection, older) = (self.reflection.clone(), name == REFLECTION_V1ALPHA);
+            Route::Reflection { alpha } => {
+                let reflection = self.reflection.clone();
                 Ok(later(async move {
-                    let answer = if older {
-                        reflection.v1alpha(request).await
-                    } else {
-                        reflection.v1(request).await
-                    };
-                    match answer {
-                        Ok(response) => finish(response, None, Held::default()),
-                        Err(never) => match never {},
-                    }
+                    let Ok(response) = reflection.answer(alpha, request).await;
+                    finish(response, None, Held::default())
                 }))
             }
-            _ => {
+            Route::Rpc(_) | Route::Unknown => {
                 let message = format!("There is no method {} here.", request.uri().path());
                 Ok(bare(Code::Unimplemented, &message).into_http())
             }
-        }
+        };
+        let Ok(response) = answer;
+        response
     }
 }
 
@@ -381,10 +335,4 @@ fn packs(headers: &HeaderMap) -> bool {
     };
     headers.get(&GRPC_ENCODING).is_some_and(|it| it == "gzip")
         && headers.get(&GRPC_ACCEPT_ENCODING).is_some_and(reads_gzip)
-}
-
-/// The first part of `/{service}/{method}`.
-fn service(uri: &http::Uri) -> &str {
-    let path = uri.path().get(1..).unwrap_or_default();
-    path.split_once('/').map_or(path, |(service, _)| service)
 }

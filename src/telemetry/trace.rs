@@ -10,7 +10,7 @@ use std::time::Duration;
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::Resource;
 
-use super::finished::Finished;
+use super::facts::{CallFacts, TraceContext};
 use super::metrics::{Metrics, names};
 use super::otlp::{self, Read, Signal};
 use crate::call::{Record, traceparent};
@@ -23,7 +23,7 @@ pub use queue::Counts;
 pub use sampler::Sampler;
 
 use queue::{Bounds, Queue};
-use spans::{Call, Kept};
+use spans::{Kept, KeptCall};
 
 /// What a caller sent of its trace, already checked.
 #[derive(Clone, Debug, Default)]
@@ -49,28 +49,13 @@ pub struct Parent {
     pub sampled: bool,
 }
 
-/// One call's place in a trace.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// The trace.
-    pub trace_id: TraceId,
-    /// The caller's span; invalid when the trace begins here.
-    pub parent: SpanId,
-    /// This call's own span; invalid when nothing is ever recorded here.
-    pub span_id: SpanId,
-    /// Whether it was recorded from the start.
-    pub sampled: bool,
-    /// The caller's `tracestate`.
-    pub tracestate: Option<String>,
-}
-
 /// How a call goes on.
 #[derive(Debug, Default)]
 pub struct Begun {
     /// Headers for the upstream: (name, value).
     pub headers: Vec<(&'static str, String)>,
     /// Its place in a trace, if it has one.
-    pub context: Option<Context>,
+    pub context: Option<TraceContext>,
     /// Where it notes what it does, if that may be exported.
     pub record: Option<Box<Record>>,
 }
@@ -256,7 +241,7 @@ impl Traces {
         match (&self.exported, parent) {
             (None, None) => {}
             (None, Some(parent)) => {
-                begun.context = Some(Context {
+                begun.context = Some(TraceContext {
                     trace_id: parent.trace_id,
                     parent: parent.span_id,
                     span_id: SpanId::INVALID,
@@ -273,7 +258,7 @@ impl Traces {
                 let span_id = SpanId::from(fastrand::u64(1..));
                 let decided = parent.as_ref().map(|parent| parent.sampled);
                 let sampled = exported.sampler.samples(decided, trace_id);
-                begun.context = Some(Context {
+                begun.context = Some(TraceContext {
                     trace_id,
                     parent: parent
                         .as_ref()
@@ -310,18 +295,22 @@ impl Traces {
     }
 
     /// Hands a call over to the exporter if it was sampled, or is one of those to keep.
-    pub(super) fn finished(&self, call: &mut Finished<'_>) {
-        let (Some(exported), Some(context)) = (&self.exported, call.trace) else {
+    pub(super) fn finished(&self, mut call: CallFacts) {
+        let (Some(exported), Some(context)) = (&self.exported, call.trace.take()) else {
             return;
         };
-        let kept = match context.sampled {
-            true => Kept::Sampled,
-            false => match exported.keep.reason(call) {
-                Some(kept) => kept,
-                None => return,
-            },
+        let kept = if context.sampled {
+            Some(Kept::Sampled)
+        } else {
+            exported.keep.reason(&call)
         };
-        exported.queue.push(Call::new(call, context, kept));
+        if let Some(kept) = kept {
+            exported.queue.push(KeptCall {
+                call,
+                context,
+                kept,
+            });
+        }
     }
 
     /// Exports what is left, within `bound`; nothing is exported afterwards.
@@ -333,7 +322,7 @@ impl Traces {
 }
 
 impl Keep {
-    fn reason(&self, call: &Finished<'_>) -> Option<Kept> {
+    fn reason(&self, call: &CallFacts) -> Option<Kept> {
         if self.failures && call.failed() {
             return Some(Kept::Failed);
         }

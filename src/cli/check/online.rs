@@ -34,7 +34,7 @@ pub(super) fn check(config: &Config, env: &Env, io: &mut Io<'_>) -> Exit {
                 let host = places.first().map_or("", |place| {
                     &place.url[Position::BeforeHost..Position::AfterPort]
                 });
-                io.complain(&format!("{} ({host}): {found}", target.name));
+                io.complain(&format!("{} ({host}): {found}", target.name()));
             }
             exit
         }

@@ -62,19 +62,18 @@ pub(super) async fn all(config: &Config, env: &Env, wanted: &Wanted, report: &mu
         }
     };
     report.add(configuration(config));
-    let chosen = targets
-        .targets
-        .iter()
-        .filter(|target| wanted.names.is_empty() || wanted.names.contains(&target.name));
+    let chosen = targets.targets.iter().filter(|target| {
+        wanted.names.is_empty() || wanted.names.iter().any(|name| name == target.name())
+    });
     for target in chosen {
-        let Some(settings) = config.targets.get(&target.name) else {
+        let Some(settings) = config.targets.get(target.name()) else {
             continue;
         };
         let mut steps = Vec::new();
         one(target, settings, wanted, ends, &mut steps).await;
         for step in steps {
             report.add(Step {
-                target: Some(target.name.clone()),
+                target: Some(target.name().to_owned()),
                 ..step
             });
         }

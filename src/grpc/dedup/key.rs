@@ -21,7 +21,7 @@ impl Key {
 }
 
 /// Refuses an id that is longer than any.
-pub(in crate::grpc) fn usable(id: &str) -> Result<(), Error> {
+pub(in crate::grpc) fn check_request_id(id: &str) -> Result<(), Error> {
     if id.len() > NAME {
         let rule = format!(
             "is {} bytes long; an id has at most {NAME}, a UUID has 36.",

@@ -4,14 +4,15 @@ use bytes::Bytes;
 use tonic::Code;
 
 use crate::error::{Error, Execution, Facts, Kind};
-use crate::grpc::observe::{CallFacts, Carried, failure};
+use crate::grpc::detached::DetachedOutcome;
 use crate::grpc::status::code;
+use crate::telemetry::AttemptSummary;
 
 /// What a call came to, as each of its callers gets it.
 #[derive(Clone, Debug)]
 pub(in crate::grpc) struct Outcome {
     pub(in crate::grpc) result: Result<Bytes, Error>,
-    pub(in crate::grpc) facts: CallFacts,
+    pub(in crate::grpc) sent: AttemptSummary,
     /// The activation that was started, if its id is known: how to find what is no longer kept.
     pub(in crate::grpc) activation_id: String,
     /// A second run does no harm.
@@ -34,7 +35,7 @@ impl Outcome {
             Err(error) => size_of::<Facts>() + error.message.len() + error.reason.len(),
         };
         let id = self
-            .facts
+            .sent
             .upstream_request_id
             .as_ref()
             .map_or(0, String::len);
@@ -42,12 +43,12 @@ impl Outcome {
     }
 
     /// The same for those who watch the call.
-    pub(in crate::grpc) fn carried(&self) -> Carried {
+    pub(in crate::grpc) fn detached(&self) -> DetachedOutcome {
         let error = self.result.as_ref().err();
-        Carried {
+        DetachedOutcome {
             code: error.map_or(Code::Ok, |error| code(error.kind)),
-            failure: error.map(failure),
-            facts: self.facts.clone(),
+            failure: error.map(Into::into),
+            sent: self.sent.clone(),
             activation_id: self.activation_id.clone(),
         }
     }
@@ -77,7 +78,7 @@ impl Outcome {
         };
         Self {
             result: Err(error),
-            facts: self.facts.clone(),
+            sent: self.sent.clone(),
             activation_id: String::new(),
             idempotent: self.idempotent,
         }
@@ -94,7 +95,7 @@ pub(super) fn lost() -> Outcome {
     .execution(Execution::Unknown);
     Outcome {
         result: Err(error),
-        facts: CallFacts::default(),
+        sent: AttemptSummary::default(),
         activation_id: String::new(),
         idempotent: false,
     }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use super::*;
-use crate::grpc::observe::CallFacts;
+use crate::telemetry::AttemptSummary;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -54,7 +54,7 @@ impl Bench {
             };
             Outcome {
                 result,
-                facts: CallFacts::default(),
+                sent: AttemptSummary::default(),
                 activation_id: format!("run-{number}"),
                 idempotent,
             }

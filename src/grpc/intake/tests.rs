@@ -26,17 +26,21 @@ fn frames(bytes: &[u8], size: usize) -> Body {
     Body::new(http_body_util::StreamBody::new(tokio_stream::iter(frames)))
 }
 
-async fn read(body: Body, memory: &Memory, max_size: usize) -> Result<(Intake, Held), Status> {
+async fn read(
+    body: Body,
+    memory: &Memory,
+    max_size: usize,
+) -> Result<(BufferedBody, Held), Status> {
     let mut held = Held::default();
     let accepted = Accepted {
         max_size,
         gzip: true,
     };
-    let intake = Intake::read(body, memory, &mut held, accepted).await?;
+    let intake = BufferedBody::read(body, memory, &mut held, accepted).await?;
     Ok((intake, held))
 }
 
-async fn rest(intake: Intake) -> Vec<u8> {
+async fn rest(intake: BufferedBody) -> Vec<u8> {
     intake.collect().await.unwrap().to_bytes().to_vec()
 }
 
@@ -223,7 +227,7 @@ async fn what_is_no_whole_gzip_message_is_refused_for_good() {
         },
     );
     let body = frames(&message(true, &packed), 100);
-    let status = Intake::read(body, &memory, &mut held, accepted)
+    let status = BufferedBody::read(body, &memory, &mut held, accepted)
         .await
         .err()
         .unwrap();
@@ -243,7 +247,7 @@ async fn unpacking_stops_at_the_largest_size_and_counts_what_came_out_whatever_t
         max_size: LIMIT,
         gzip: true,
     };
-    let status = Intake::read(frames(&sent, 1000), &memory, &mut held, accepted)
+    let status = BufferedBody::read(frames(&sent, 1000), &memory, &mut held, accepted)
         .await
         .err()
         .unwrap();

@@ -2,7 +2,7 @@
 //! and again.
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::SpanId;
@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::{Format, Log};
 use crate::clock;
-use crate::telemetry::finished::Finished;
+use crate::telemetry::facts::CallFacts;
 
 /// Which calls get a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Lines {
 }
 
 impl Lines {
-    fn wants(self, call: &Finished<'_>) -> bool {
+    fn wants(self, call: &CallFacts) -> bool {
         match self {
             Self::Off => false,
             Self::Errors => call.failed(),
@@ -38,171 +38,141 @@ thread_local! {
 }
 
 /// Writes a call's line, if it is to have one.
-pub(in crate::telemetry) fn write(lines: Lines, log: &Log, call: &Finished<'_>) {
+pub(in crate::telemetry) fn write(lines: Lines, log: &Log, call: &CallFacts) {
     if !lines.wants(call) || !log.level().hears_access_lines() {
         return;
     }
     BUFFER.with_borrow_mut(|line| {
         line.clear();
-        match log.format() {
-            Format::Json => Json(line).call(call, clock::now()),
-            Format::Text => text(line, call, clock::now()),
-        }
+        LineWriter::new(line, log.format()).call(call, clock::now());
         line.push('\n');
         log.writer().line(line.as_bytes());
     });
 }
 
-struct Json<'b>(&'b mut String);
+/// Writes the fields of one line, as JSON or as text.
+struct LineWriter<'b> {
+    line: &'b mut String,
+    json: bool,
+}
 
-impl Json<'_> {
-    fn call(mut self, call: &Finished<'_>, now: SystemTime) {
-        self.0.push_str(r#"{"timestamp":""#);
-        timestamp(self.0, now);
-        self.0.push_str(r#"","level":"INFO","message":"call""#);
-        self.text("method", call.method);
-        if let Some(place) = &call.place {
-            self.text("target", place.target);
+impl<'b> LineWriter<'b> {
+    fn new(line: &'b mut String, format: Format) -> Self {
+        Self {
+            line,
+            json: format == Format::Json,
         }
-        if !call.subject.is_empty() {
-            self.text("subject", call.subject);
+    }
+
+    fn call(mut self, call: &CallFacts, now: SystemTime) {
+        if self.json {
+            self.line.push_str(r#"{"timestamp":""#);
+            timestamp(self.line, now);
+            self.line.push_str(r#"","level":"INFO","message":"call""#);
+            self.text("method", call.method);
+        } else {
+            timestamp(self.line, now);
+            for part in ["  INFO call ", call.code, " ", call.method] {
+                self.line.push_str(part);
+            }
         }
-        self.text("code", call.code);
-        if let Some(outcome) = call.outcome {
-            self.text("outcome", outcome);
+        if let Some(destination) = &call.destination {
+            self.text("target", &destination.target);
         }
+        self.known("subject", &call.subject);
+        if self.json {
+            self.text("code", call.code);
+        }
+        self.known("outcome", call.outcome.unwrap_or_default());
         if let Some(failure) = &call.failure {
             self.text("reason", &failure.reason);
             self.text("execution", failure.execution.as_str());
             self.text("component", failure.component.as_str());
         }
         if call.function_failed {
-            self.0.push_str(r#","function_failed":true"#);
+            self.name("function_failed");
+            self.line.push_str("true");
         }
         if call.config_generation > 0 {
             self.number("config_generation", call.config_generation);
         }
-        self.number("attempts", u64::from(call.attempts));
+        self.number("attempts", u64::from(call.sent.attempts));
         self.number("duration_us", micros(call.duration()));
-        if let Some(id) = call.upstream_request_id {
+        if let Some(id) = &call.sent.upstream_request_id {
             self.text("upstream_request_id", id);
         }
-        if let Some(id) = call.activation_id {
-            self.text("activation_id", id);
-        }
-        if let Some(trace) = call.trace {
-            let _ = write!(self.0, r#","trace_id":"{}""#, trace.trace_id);
+        self.known("activation_id", &call.activation_id);
+        if let Some(trace) = &call.trace {
+            self.id("trace_id", trace.trace_id);
             if trace.span_id != SpanId::INVALID {
-                let _ = write!(self.0, r#","span_id":"{}""#, trace.span_id);
+                self.id("span_id", trace.span_id);
             }
         }
-        self.0.push('}');
+        if self.json {
+            self.line.push('}');
+        }
     }
 
     fn name(&mut self, name: &str) {
-        self.0.push_str(",\"");
-        self.0.push_str(name);
-        self.0.push_str("\":");
+        let [before, after] = if self.json {
+            [",\"", "\":"]
+        } else {
+            [" ", "="]
+        };
+        for part in [before, name, after] {
+            self.line.push_str(part);
+        }
     }
 
     fn number(&mut self, name: &str, value: u64) {
         self.name(name);
-        self.0.push_str(itoa::Buffer::new().format(value));
+        self.line.push_str(itoa::Buffer::new().format(value));
     }
 
-    /// What an upstream or a caller chose may hold anything, of any length.
+    fn id(&mut self, name: &str, id: impl fmt::Display) {
+        self.name(name);
+        let quote = if self.json { "\"" } else { "" };
+        let _ = write!(self.line, "{quote}{id}{quote}");
+    }
+
+    /// A text, unless it is empty.
+    fn known(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            self.text(name, value);
+        }
+    }
+
+    /// What an upstream or a caller chose may hold anything, of any length; the line stays one.
     fn text(&mut self, name: &str, value: &str) {
         let value = bounded(value);
         self.name(name);
-        self.0.push('"');
-        if value
-            .bytes()
-            .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
-        {
-            self.0.push_str(value);
-            self.0.push('"');
+        if self.json {
+            self.line.push('"');
+            self.json_string(value);
+            self.line.push('"');
+        } else if value.chars().any(|c| c.is_whitespace() || is_unseen(c)) {
+            let _ = write!(self.line, "{value:?}");
+        } else {
+            self.line.push_str(value);
+        }
+    }
+
+    fn json_string(&mut self, value: &str) {
+        let plain = |byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+        if value.bytes().all(plain) {
+            self.line.push_str(value);
             return;
         }
-        for part in value.split_inclusive(|c: char| c == '"' || c == '\\' || is_unseen(c)) {
-            let end = part
-                .char_indices()
-                .next_back()
-                .filter(|(_, c)| matches!(c, '"' | '\\') || is_unseen(*c));
-            match end {
-                None => self.0.push_str(part),
-                Some((at, c)) => {
-                    self.0.push_str(&part[..at]);
-                    match c {
-                        '"' | '\\' => {
-                            self.0.push('\\');
-                            self.0.push(c);
-                        }
-                        c => {
-                            for unit in c.encode_utf16(&mut [0; 2]) {
-                                let _ = write!(self.0, "\\u{unit:04x}");
-                            }
-                        }
+        for c in value.chars() {
+            match c {
+                '"' | '\\' => self.line.extend(['\\', c]),
+                c if is_unseen(c) => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        let _ = write!(self.line, "\\u{unit:04x}");
                     }
                 }
+                c => self.line.push(c),
             }
-        }
-        self.0.push('"');
-    }
-}
-
-fn text(line: &mut String, call: &Finished<'_>, now: SystemTime) {
-    timestamp(line, now);
-    let _ = write!(line, "  INFO call {} {}", call.code, call.method);
-    let mut pair = |name: &str, value: &str| {
-        let value = bounded(value);
-        line.push(' ');
-        line.push_str(name);
-        line.push('=');
-        // One line a call, whatever an upstream or a caller chose.
-        if value.chars().any(|c| c.is_whitespace() || is_unseen(c)) {
-            let _ = write!(line, "{value:?}");
-        } else {
-            line.push_str(value);
-        }
-    };
-    if let Some(place) = &call.place {
-        pair("target", place.target);
-    }
-    if !call.subject.is_empty() {
-        pair("subject", call.subject);
-    }
-    if let Some(outcome) = call.outcome {
-        pair("outcome", outcome);
-    }
-    if let Some(failure) = &call.failure {
-        pair("reason", &failure.reason);
-        pair("execution", failure.execution.as_str());
-        pair("component", failure.component.as_str());
-    }
-    if call.function_failed {
-        pair("function_failed", "true");
-    }
-    if call.config_generation > 0 {
-        pair(
-            "config_generation",
-            itoa::Buffer::new().format(call.config_generation),
-        );
-    }
-    pair("attempts", itoa::Buffer::new().format(call.attempts));
-    pair(
-        "duration_us",
-        itoa::Buffer::new().format(micros(call.duration())),
-    );
-    if let Some(id) = call.upstream_request_id {
-        pair("upstream_request_id", id);
-    }
-    if let Some(id) = call.activation_id {
-        pair("activation_id", id);
-    }
-    if let Some(trace) = call.trace {
-        let _ = write!(line, " trace_id={}", trace.trace_id);
-        if trace.span_id != SpanId::INVALID {
-            let _ = write!(line, " span_id={}", trace.span_id);
         }
     }
 }

@@ -1,13 +1,12 @@
 //! Calls served: their duration by method, status and target, and how many are in flight.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Metrics;
 use super::names::{CALLS_IN_FLIGHT, RPC_DURATION};
 use super::resolved::Resolved;
 use super::value::{Gauge, Histogram};
-use crate::telemetry::finished::SERVER_FAULTS;
+use crate::telemetry::facts::{CallFacts, SERVER_FAULTS};
 
 /// The calls of one target, or those that meant none.
 #[derive(Debug)]
@@ -46,9 +45,9 @@ impl Calls {
         InFlight(self.in_flight.clone())
     }
 
-    /// One has ended. `method` is the full name of one that is served, else `_OTHER`; `status` is
-    /// gRPC's own word.
-    pub fn ended(&self, method: &'static str, status: &'static str, took: Duration) {
+    /// One has ended.
+    pub fn ended(&self, call: &CallFacts) {
+        let (method, status) = (call.method, call.code);
         let find = || {
             let error = if SERVER_FAULTS.contains(&status) {
                 status
@@ -59,7 +58,7 @@ impl Calls {
             self.metrics.family(&RPC_DURATION).histogram(&labels)
         };
         self.durations.with((method, status), find, |histogram| {
-            histogram.observe_time(took);
+            histogram.observe_time(call.duration());
         });
     }
 }

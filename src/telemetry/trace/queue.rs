@@ -19,7 +19,7 @@ use opentelemetry_sdk::trace::SpanExporter as _;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
-use super::spans::{Call, scope};
+use super::spans::{KeptCall, scope};
 use crate::telemetry::metrics::Counter;
 use crate::telemetry::otlp::{self, Collector, Read, millis, number};
 
@@ -67,7 +67,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    calls: Vec<Call>,
+    calls: Vec<KeptCall>,
     spans: usize,
 }
 
@@ -137,7 +137,7 @@ impl Queue {
         })
     }
 
-    pub(super) fn push(&self, call: Call) {
+    pub(super) fn push(&self, call: KeptCall) {
         let spans = call.spans();
         let bounds = &self.shared.bounds;
         let mut waiting = self.shared.waiting();

@@ -13,11 +13,9 @@ use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use tokio::time::Instant;
 
-use super::Context;
-use crate::call::{Attempt, Pause, Record, Why};
+use crate::call::{Attempt, Record, Why};
 use crate::clock;
-use crate::error::{Component, Execution};
-use crate::telemetry::finished::{Finished, SERVER_FAULTS};
+use crate::telemetry::facts::{CallFacts, SERVER_FAULTS, TraceContext};
 use crate::telemetry::otlp::SCHEMA;
 
 /// Longest attribute text, in bytes; the rest is cut off.
@@ -32,70 +30,32 @@ pub(super) enum Kept {
     Slow,
 }
 
-/// A finished call that owns its facts.
+/// A call whose spans are exported.
 #[derive(Debug)]
-pub(super) struct Call {
-    context: Context,
-    kept: Kept,
-    method: &'static str,
-    started: Instant,
-    ended: Instant,
-    code: &'static str,
-    place: Option<(String, &'static str, String)>,
-    subject: String,
-    invokes: bool,
-    config_generation: u64,
-    failure: Option<(String, Execution, Component)>,
-    attempts: u32,
-    upstream_request_id: Option<String>,
-    activation_id: Option<String>,
-    function_failed: bool,
-    record: Record,
+pub(super) struct KeptCall {
+    pub(super) call: CallFacts,
+    pub(super) context: TraceContext,
+    pub(super) kept: Kept,
 }
 
-impl Call {
-    pub(super) fn new(call: &mut Finished<'_>, context: &Context, kept: Kept) -> Self {
-        Self {
-            context: context.clone(),
-            kept,
-            method: call.method,
-            started: call.started,
-            ended: call.ended,
-            code: call.code,
-            place: call.place.map(|place| {
-                (
-                    place.target.to_owned(),
-                    place.cloud,
-                    place.region.to_owned(),
-                )
-            }),
-            subject: call.subject.to_owned(),
-            invokes: call.invokes,
-            config_generation: call.config_generation,
-            failure: call.failure.as_ref().map(|failure| {
-                (
-                    failure.reason.clone().into_owned(),
-                    failure.execution,
-                    failure.component,
-                )
-            }),
-            attempts: call.attempts,
-            upstream_request_id: call.upstream_request_id.map(ToOwned::to_owned),
-            activation_id: call.activation_id.map(ToOwned::to_owned),
-            function_failed: call.function_failed,
-            record: call.record.take().map(|record| *record).unwrap_or_default(),
-        }
-    }
-
+impl KeptCall {
     /// How many spans it makes.
     pub(super) fn spans(&self) -> usize {
-        1 + self.record.attempts.len()
+        1 + self
+            .call
+            .record
+            .as_ref()
+            .map_or(0, |record| record.attempts.len())
     }
 
     /// Appends its spans.
     pub(super) fn build(mut self, scope: &InstrumentationScope, spans: &mut Vec<SpanData>) {
         let wall = Wall::now();
-        let attempts = std::mem::take(&mut self.record.attempts);
+        let record = self
+            .call
+            .record
+            .take()
+            .map_or_else(Record::default, |record| *record);
         let state = self
             .context
             .tracestate
@@ -120,24 +80,24 @@ impl Call {
             parent_span_id: self.context.parent,
             parent_span_is_remote: self.context.parent != SpanId::INVALID,
             span_kind: SpanKind::Server,
-            name: match self.method {
+            name: match self.call.method {
                 "_OTHER" => Cow::Borrowed("grpc"),
                 method => Cow::Borrowed(method),
             },
-            start_time: wall.of(self.started),
-            end_time: wall.of(self.ended),
+            start_time: wall.of(self.call.started),
+            end_time: wall.of(self.call.ended),
             attributes: self.attributes(),
             dropped_attributes_count: 0,
-            events: events(&self.record.pauses, self.record.omitted, &wall),
+            events: events(&record, &wall),
             links: SpanLinks::default(),
-            status: match SERVER_FAULTS.contains(&self.code) {
+            status: match SERVER_FAULTS.contains(&self.call.code) {
                 true => Status::error(self.reason().to_owned()),
                 false => Status::Unset,
             },
             instrumentation_scope: scope.clone(),
         });
-        for attempt in attempts {
-            let ended = attempt.ended.unwrap_or(self.ended);
+        for attempt in record.attempts {
+            let ended = attempt.ended.unwrap_or(self.call.ended);
             let span_id = match attempt.span_id {
                 SpanId::INVALID => SpanId::from(fastrand::u64(1..)),
                 told => told,
@@ -169,45 +129,50 @@ impl Call {
     }
 
     fn reason(&self) -> &str {
-        self.failure.as_ref().map_or("", |(reason, ..)| reason)
+        self.call
+            .failure
+            .as_ref()
+            .map_or("", |failure| &failure.reason)
     }
 
     fn attributes(&self) -> Vec<KeyValue> {
+        let call = &self.call;
         let mut attributes = vec![
             KeyValue::new("rpc.system.name", "grpc"),
-            KeyValue::new("rpc.method", self.method),
-            KeyValue::new("rpc.response.status_code", self.code),
-            KeyValue::new("faas_sidecar.attempts", i64::from(self.attempts)),
+            KeyValue::new("rpc.method", call.method),
+            KeyValue::new("rpc.response.status_code", call.code),
+            KeyValue::new("faas_sidecar.attempts", i64::from(call.sent.attempts)),
         ];
-        if SERVER_FAULTS.contains(&self.code) {
-            attributes.push(KeyValue::new("error.type", self.code));
+        if SERVER_FAULTS.contains(&self.call.code) {
+            attributes.push(KeyValue::new("error.type", call.code));
         }
-        if let Some((reason, execution, component)) = &self.failure {
-            attributes.push(text("faas_sidecar.reason", reason));
+        if let Some(failure) = &call.failure {
+            attributes.push(text("faas_sidecar.reason", &failure.reason));
+            let (execution, component) = (failure.execution, failure.component);
             attributes.push(KeyValue::new("faas_sidecar.execution", execution.as_str()));
             attributes.push(KeyValue::new("faas_sidecar.component", component.as_str()));
         }
-        if self.function_failed {
+        if call.function_failed {
             attributes.push(KeyValue::new("faas_sidecar.function_failed", true));
         }
         if let Some(why) = self.kept.why() {
             attributes.push(KeyValue::new("faas_sidecar.kept", why));
         }
-        if self.config_generation > 0 {
-            let generation = i64::try_from(self.config_generation).unwrap_or(i64::MAX);
+        if call.config_generation > 0 {
+            let generation = i64::try_from(call.config_generation).unwrap_or(i64::MAX);
             attributes.push(KeyValue::new("faas_sidecar.config_generation", generation));
         }
-        if let Some((target, ..)) = &self.place {
-            attributes.push(text("faas_sidecar.target", target));
+        if let Some(destination) = &call.destination {
+            attributes.push(text("faas_sidecar.target", &destination.target));
         }
-        if !self.subject.is_empty() && !self.invokes {
-            attributes.push(text("faas_sidecar.subject", &self.subject));
+        if !call.subject.is_empty() && !call.invokes {
+            attributes.push(text("faas_sidecar.subject", &call.subject));
         }
-        if let Some(id) = &self.upstream_request_id {
+        if let Some(id) = &call.sent.upstream_request_id {
             attributes.push(text("faas_sidecar.upstream_request_id", id));
         }
-        if let Some(id) = &self.activation_id {
-            attributes.push(text("faas.invocation_id", id));
+        if !call.activation_id.is_empty() {
+            attributes.push(text("faas.invocation_id", &call.activation_id));
         }
         self.invoked(&mut attributes);
         attributes
@@ -215,10 +180,10 @@ impl Call {
 
     /// The client's half of the conventions for functions.
     fn invoked(&self, attributes: &mut Vec<KeyValue>) {
-        if let (true, Some((_, cloud, region))) = (self.invokes, &self.place) {
-            attributes.push(text("faas.invoked_name", &self.subject));
-            attributes.push(KeyValue::new("faas.invoked_provider", *cloud));
-            attributes.push(text("faas.invoked_region", region));
+        if let (true, Some(destination)) = (self.call.invokes, &self.call.destination) {
+            attributes.push(text("faas.invoked_name", &self.call.subject));
+            attributes.push(KeyValue::new("faas.invoked_provider", destination.cloud));
+            attributes.push(text("faas.invoked_region", &destination.region));
         }
     }
 
@@ -283,10 +248,10 @@ fn error_type(attempt: &Attempt) -> Option<String> {
     }
 }
 
-fn events(pauses: &[Pause], omitted: u32, wall: &Wall) -> SpanEvents {
+fn events(record: &Record, wall: &Wall) -> SpanEvents {
     let mut events = SpanEvents::default();
-    events.dropped_count = omitted;
-    for pause in pauses {
+    events.dropped_count = record.omitted;
+    for pause in &record.pauses {
         let name = match pause.why {
             Why::Queue => "faas_sidecar.queue",
             Why::BackOff => "faas_sidecar.back_off",

@@ -143,7 +143,7 @@ fn what_does_not_fit_is_dropped_and_counted_and_a_stop_is_bounded() {
     let began = tokio::time::Instant::now();
     for _ in 0..100 {
         let context = traces.begin(Incoming::default()).context.unwrap();
-        traces.finished(&mut finished(&context));
+        traces.finished(finished(context));
     }
     traces.stop(Duration::from_secs(20));
     assert!(began.elapsed() < Duration::from_secs(20));
@@ -156,25 +156,13 @@ fn what_does_not_fit_is_dropped_and_counted_and_a_stop_is_bounded() {
     assert!(counts.dropped > 0, "{counts:?}");
 }
 
-fn finished(context: &Context) -> Finished<'_> {
+fn finished(context: TraceContext) -> CallFacts {
     let now = tokio::time::Instant::now();
-    Finished {
-        method: "faas.v1.PackageService/ListPackages",
-        started: now,
-        ended: now,
+    CallFacts {
         code: "OK",
-        outcome: None,
-        place: None,
-        subject: "",
-        invokes: false,
         config_generation: 3,
-        failure: None,
-        attempts: 0,
-        upstream_request_id: None,
-        activation_id: None,
-        function_failed: false,
         trace: Some(context),
-        record: None,
+        ..CallFacts::new("faas.v1.PackageService/ListPackages", false, now)
     }
 }
 

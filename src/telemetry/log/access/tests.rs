@@ -1,51 +1,49 @@
-use std::borrow::Cow;
-
 use opentelemetry::trace::TraceId;
 use tokio::time::Instant;
 
 use super::*;
 use crate::error::{Component, Execution};
-use crate::telemetry::finished::{Failure, Place};
-use crate::telemetry::trace::Context;
+use crate::telemetry::{AttemptSummary, CallFailure, Destination, TraceContext};
 
-fn call(context: &Context) -> Finished<'_> {
+fn call(span_id: SpanId) -> CallFacts {
     let now = Instant::now();
-    Finished {
-        method: "faas.v1.InvocationService/Invoke",
-        started: now,
+    CallFacts {
         ended: now + Duration::from_micros(1234),
         code: "UNAVAILABLE",
-        outcome: None,
-        place: Some(Place {
-            target: "main",
-            cloud: "naver_cloud",
-            region: "kr",
-        }),
-        subject: "p/a",
-        invokes: true,
+        destination: Some(
+            Destination {
+                target: "main".to_owned(),
+                cloud: "naver_cloud",
+                region: "kr".to_owned(),
+            }
+            .into(),
+        ),
+        subject: "p/a".to_owned(),
         config_generation: 3,
-        failure: Some(Failure {
-            reason: Cow::Borrowed("CONNECTION_LOST"),
+        failure: Some(CallFailure {
+            reason: "CONNECTION_LOST".into(),
             execution: Execution::Unknown,
             component: Component::Network,
         }),
-        attempts: 2,
-        upstream_request_id: Some("a\"b\\c\nd\u{1}é"),
-        activation_id: None,
-        function_failed: false,
-        trace: Some(context),
-        record: None,
+        sent: AttemptSummary {
+            attempts: 2,
+            upstream_request_id: Some("a\"b\\c\nd\u{1}é".to_owned()),
+        },
+        trace: Some(TraceContext {
+            trace_id: TraceId::from(0x4bf9),
+            parent: SpanId::INVALID,
+            span_id,
+            sampled: false,
+            tracestate: None,
+        }),
+        ..CallFacts::new("faas.v1.InvocationService/Invoke", true, now)
     }
 }
 
-fn context(span: SpanId) -> Context {
-    Context {
-        trace_id: TraceId::from(0x4bf9),
-        parent: SpanId::INVALID,
-        span_id: span,
-        sampled: false,
-        tracestate: None,
-    }
+fn line(format: Format, call: &CallFacts) -> String {
+    let mut line = String::new();
+    LineWriter::new(&mut line, format).call(call, at());
+    line
 }
 
 fn at() -> SystemTime {
@@ -54,8 +52,7 @@ fn at() -> SystemTime {
 
 #[test]
 fn a_json_line_is_json_whatever_an_upstream_chose() {
-    let mut line = String::new();
-    Json(&mut line).call(&call(&context(SpanId::from(9))), at());
+    let line = line(Format::Json, &call(SpanId::from(9)));
     let document: serde_json::Value = serde_json::from_str(&line).unwrap();
     let expected = serde_json::json!({
         "timestamp": "2024-04-24T05:27:30.102003Z", "level": "INFO", "message": "call",
@@ -70,10 +67,8 @@ fn a_json_line_is_json_whatever_an_upstream_chose() {
 
 #[test]
 fn a_text_line_is_one_line_whatever_an_upstream_chose() {
-    let mut line = String::new();
-    text(&mut line, &call(&context(SpanId::INVALID)), at());
     assert_eq!(
-        line,
+        line(Format::Text, &call(SpanId::INVALID)),
         "2024-04-24T05:27:30.102003Z  INFO call UNAVAILABLE faas.v1.InvocationService/Invoke target=main subject=p/a \
          reason=CONNECTION_LOST execution=unknown component=network config_generation=3 attempts=2 duration_us=1234 \
          upstream_request_id=\"a\\\"b\\\\c\\nd\\u{1}é\" trace_id=00000000000000000000000000004bf9"
@@ -82,18 +77,18 @@ fn a_text_line_is_one_line_whatever_an_upstream_chose() {
 
 #[test]
 fn what_gets_a_line_is_what_was_asked_for() {
-    let context = context(SpanId::INVALID);
-    let failed = call(&context);
-    let good = Finished {
+    let call = || call(SpanId::INVALID);
+    let failed = call();
+    let good = CallFacts {
         code: "OK",
         failure: None,
-        ..call(&context)
+        ..call()
     };
-    let function_failed = Finished {
+    let function_failed = CallFacts {
         function_failed: true,
         code: "OK",
         failure: None,
-        ..call(&context)
+        ..call()
     };
     for (lines, expected) in [
         (Lines::Off, [false, false, false]),
@@ -110,16 +105,17 @@ fn what_gets_a_line_is_what_was_asked_for() {
 
 #[test]
 fn long_texts_are_cut_and_characters_that_turn_a_line_are_escaped() {
-    let context = context(SpanId::INVALID);
     let long = "é".repeat(900_000);
-    let odd = Finished {
-        subject: &long,
-        upstream_request_id: Some("a\u{202e}b\u{feff}"),
-        ..call(&context)
+    let odd = CallFacts {
+        subject: long,
+        sent: AttemptSummary {
+            attempts: 2,
+            upstream_request_id: Some("a\u{202e}b\u{feff}".to_owned()),
+        },
+        ..call(SpanId::INVALID)
     };
-    let (mut plain, mut document) = (String::new(), String::new());
-    text(&mut plain, &odd, at());
-    Json(&mut document).call(&odd, at());
+    let plain = line(Format::Text, &odd);
+    let document = line(Format::Json, &odd);
     for line in [&plain, &document] {
         assert!(line.len() < 1500, "{}", line.len());
         assert!(!line.contains(['\u{202e}', '\u{feff}']), "{line}");

@@ -5,10 +5,11 @@ use opentelemetry::trace::TraceId;
 use url::Url;
 
 use super::*;
-use crate::telemetry::finished::{Failure, Place};
+use crate::error::{Component, Execution};
+use crate::telemetry::{AttemptSummary, CallFailure, Destination};
 
-fn context() -> Context {
-    Context {
+fn context() -> TraceContext {
+    TraceContext {
         trace_id: TraceId::from(7),
         parent: SpanId::from(8),
         span_id: SpanId::from(9),
@@ -37,38 +38,41 @@ fn attempt(
 }
 
 fn built(code: &'static str, attempts: Vec<Attempt>) -> Vec<SpanData> {
-    let context = context();
     let started = Instant::now() - Duration::from_secs(1);
     let mut record = Record::new(None);
     record.attempts = attempts;
-    let mut call = Finished {
-        method: "faas.v1.InvocationService/Invoke",
-        started,
+    let call = CallFacts {
         ended: started + Duration::from_millis(300),
         code,
-        outcome: None,
-        place: Some(Place {
-            target: "main",
-            cloud: "naver_cloud",
-            region: "kr",
-        }),
-        subject: "p/a",
-        invokes: true,
+        destination: Some(
+            Destination {
+                target: "main".to_owned(),
+                cloud: "naver_cloud",
+                region: "kr".to_owned(),
+            }
+            .into(),
+        ),
+        subject: "p/a".to_owned(),
         config_generation: 3,
-        failure: Some(Failure {
+        failure: Some(CallFailure {
             reason: "WHY".into(),
             execution: Execution::Unknown,
             component: Component::Gateway,
         }),
-        attempts: 1,
-        upstream_request_id: None,
-        activation_id: None,
-        function_failed: false,
-        trace: Some(&context),
+        sent: AttemptSummary {
+            attempts: 1,
+            upstream_request_id: None,
+        },
         record: Some(Box::new(record)),
+        ..CallFacts::new("faas.v1.InvocationService/Invoke", true, started)
+    };
+    let kept = KeptCall {
+        call,
+        context: context(),
+        kept: Kept::Sampled,
     };
     let mut spans = Vec::new();
-    Call::new(&mut call, &context, Kept::Sampled).build(&scope(), &mut spans);
+    kept.build(&scope(), &mut spans);
     spans
 }
 
