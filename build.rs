@@ -79,7 +79,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The macro that hands every RPC of `faas.v1` to another macro, by path.
+/// The macros that hand every RPC of `faas.v1`, or every one with one response, to another macro, by
+/// path.
 fn rpcs(files: &[&FileDescriptorProto]) -> Result<String> {
     let mut rows = Vec::new();
     for (service, method) in methods(files) {
@@ -100,10 +101,16 @@ fn rpcs(files: &[&FileDescriptorProto]) -> Result<String> {
         ));
     }
     rows.sort();
-    Ok(format!(
-        "macro_rules! for_each_rpc {{\n($each:ident) => {{ $each! {{\n{}}} }};\n}}\n",
-        rows.concat()
-    ))
+    let unary: Vec<_> = rows
+        .iter()
+        .filter(|row| !row.contains(" streaming "))
+        .cloned()
+        .collect();
+    let define = |name: &str, rows: &[String]| {
+        let rows = rows.concat();
+        format!("macro_rules! {name} {{\n($each:ident) => {{ $each! {{\n{rows}}} }};\n}}\n")
+    };
+    Ok(define("for_each_rpc", &rows) + &define("for_each_unary_rpc", &unary))
 }
 
 /// What the requests and responses of all RPCs have in common, read from their fields.

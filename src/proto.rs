@@ -20,9 +20,9 @@ tonic::include_proto!("faas.v1");
 // `for_each_rpc!(each)`: calls `each!` with a row for every RPC, sorted by path:
 // `"faas.v1.InvocationService/Invoke" repeatable Invoke invoke(InvokeRequest) -> InvokeResponse
 // { takes_request_id: true, invokes: true };`. The kind is `unary`, `repeatable` (unary, with a
-// `request_id`) or `streaming`.
+// `request_id`) or `streaming`, which `for_each_unary_rpc` leaves out.
 include!(concat!(env!("OUT_DIR"), "/faas_v1_rpcs.rs"));
-pub(crate) use for_each_rpc;
+pub(crate) use {for_each_rpc, for_each_unary_rpc};
 
 /// `grpc.health.v1`, with `List`.
 pub mod health {

@@ -78,8 +78,9 @@ impl Absence {
 }
 
 macro_rules! operations {
-    ($($(#[$doc:meta])* $name:ident($request:ty) -> $response:ty, $label:literal;)*) => {
-        /// The operations of one target's cloud.
+    ($($path:literal $kind:ident $rpc:ident $operation:ident($request:ident) -> $response:ident
+        { $($flags:tt)* };)*) => {
+        /// The operations of one target's cloud: a method for each RPC, of the same name.
         #[async_trait]
         pub trait Provider: Diagnose {
             /// The provider's name in configuration and error details: `ncp`, `functiongraph`.
@@ -88,9 +89,9 @@ macro_rules! operations {
             /// Why an operation is not to be had here.
             fn absence(&self, operation: &str) -> Absence;
 
-            $($(#[$doc])*
-            async fn $name(&self, _call: &mut Call, _request: $request) -> Result<$response> {
-                Err(self.absence($label).of($label))
+            $(#[doc = concat!("`", $path, "`, as the protos describe it.")]
+            async fn $operation(&self, _call: &mut Call, _request: $request) -> Result<$response> {
+                Err(self.absence(stringify!($rpc)).of(stringify!($rpc)))
             })*
 
             /// Reports an activation at once and at each change of state, until it has ended or
@@ -107,65 +108,4 @@ macro_rules! operations {
     };
 }
 
-operations! {
-    /// Packages of the account, by name.
-    list_packages(ListPackagesRequest) -> ListPackagesResponse, "ListPackages";
-    /// One package with its actions.
-    get_package(GetPackageRequest) -> GetPackageResponse, "GetPackage";
-    /// Creates or replaces a package.
-    put_package(PutPackageRequest) -> PutPackageResponse, "PutPackage";
-    /// Deletes an empty package.
-    delete_package(DeletePackageRequest) -> DeletePackageResponse, "DeletePackage";
-    /// Actions of a package, by name.
-    list_actions(ListActionsRequest) -> ListActionsResponse, "ListActions";
-    /// One action; its code only on request.
-    get_action(GetActionRequest) -> GetActionResponse, "GetAction";
-    /// Creates or replaces an action.
-    put_action(PutActionRequest) -> PutActionResponse, "PutAction";
-    /// Deletes an action.
-    delete_action(DeleteActionRequest) -> DeleteActionResponse, "DeleteAction";
-    /// Freezes the present code and configuration as a version.
-    publish_action_version(PublishActionVersionRequest) -> PublishActionVersionResponse, "PublishActionVersion";
-    /// Versions of an action.
-    list_action_versions(ListActionVersionsRequest) -> ListActionVersionsResponse, "ListActionVersions";
-    /// Creates or moves an alias.
-    put_action_alias(PutActionAliasRequest) -> PutActionAliasResponse, "PutActionAlias";
-    /// Aliases of an action.
-    list_action_aliases(ListActionAliasesRequest) -> ListActionAliasesResponse, "ListActionAliases";
-    /// Deletes an alias.
-    delete_action_alias(DeleteActionAliasRequest) -> DeleteActionAliasResponse, "DeleteActionAlias";
-    /// How asynchronous runs are repeated and where their outcome goes.
-    get_async_invoke_config(GetAsyncInvokeConfigRequest) -> GetAsyncInvokeConfigResponse, "GetAsyncInvokeConfig";
-    /// Sets the same.
-    put_async_invoke_config(PutAsyncInvokeConfigRequest) -> PutAsyncInvokeConfigResponse, "PutAsyncInvokeConfig";
-    /// Removes the same.
-    delete_async_invoke_config(DeleteAsyncInvokeConfigRequest) -> DeleteAsyncInvokeConfigResponse, "DeleteAsyncInvokeConfig";
-    /// Runs an action and waits for its result.
-    invoke(InvokeRequest) -> InvokeResponse, "Invoke";
-    /// Runs an action without waiting.
-    invoke_async(InvokeAsyncRequest) -> InvokeAsyncResponse, "InvokeAsync";
-    /// One activation.
-    get_activation(GetActivationRequest) -> GetActivationResponse, "GetActivation";
-    /// Activations of an action or of the account.
-    list_activations(ListActivationsRequest) -> ListActivationsResponse, "ListActivations";
-    /// Stops a run.
-    cancel_activation(CancelActivationRequest) -> CancelActivationResponse, "CancelActivation";
-    /// Triggers of the account, by name.
-    list_triggers(ListTriggersRequest) -> ListTriggersResponse, "ListTriggers";
-    /// One trigger; secrets stay out.
-    get_trigger(GetTriggerRequest) -> GetTriggerResponse, "GetTrigger";
-    /// Creates or replaces a trigger.
-    put_trigger(PutTriggerRequest) -> PutTriggerResponse, "PutTrigger";
-    /// Deletes a trigger.
-    delete_trigger(DeleteTriggerRequest) -> DeleteTriggerResponse, "DeleteTrigger";
-    /// Fires a trigger, which runs its linked actions.
-    fire_trigger(FireTriggerRequest) -> FireTriggerResponse, "FireTrigger";
-    /// Links an action to a trigger.
-    link_action(LinkActionRequest) -> LinkActionResponse, "LinkAction";
-    /// Takes the link away.
-    unlink_action(UnlinkActionRequest) -> UnlinkActionResponse, "UnlinkAction";
-    /// One firing of a trigger.
-    get_trigger_activation(GetTriggerActivationRequest) -> GetTriggerActivationResponse, "GetTriggerActivation";
-    /// Firings of a trigger.
-    list_trigger_activations(ListTriggerActivationsRequest) -> ListTriggerActivationsResponse, "ListTriggerActivations";
-}
+for_each_unary_rpc!(operations);
