@@ -16,18 +16,18 @@ use super::io::Io;
 pub use diff::Base;
 
 const HELP: &str = "\
-Every mistake is told at once, with its path and line, and the exit code is then 78. A right
-configuration is printed as it holds, every default filled in. Of keys only the source is shown.
-What the OTEL_* variables say that cannot be used is a warning: a sidecar starts without it.
+All mistakes are reported together, each with its path and line; the exit code is then 78. A valid
+configuration is printed with every default filled in. Keys are never printed, only their source.
+An OTEL_* variable that cannot be used gives a warning: the sidecar starts without it.
 
-With --diff the differences to another configuration are printed instead, one line a key: `~` changed,
-`+` added, `-` removed, as seen from that one; a key that a running sidecar takes up only when it starts
-anew says so. The other is a running sidecar, by its admin address, or a file. The exit code is 0 when
-nothing differs, 3 when something does, 1 when the sidecar cannot be asked.
+--diff prints what differs from another configuration instead, one line per key: `~` changed, `+` added,
+`-` removed. A key that needs a restart says so. The other configuration is a file, or that of a running
+sidecar, given by its admin address. The exit code is 0 when nothing differs, 3 when something does, and
+1 when the sidecar cannot be reached.
 
-With --online each target's host is asked for its time too, with one request that carries no key. What it
-says goes to standard error; the exit code is 1 when a host cannot be reached. A clock that is off is no
-failure: signatures are corrected by what the host's answers show.
+--online also sends one request without a key to each target's host and compares the clocks. The result
+goes to standard error; the exit code is 1 when a host cannot be reached. A clock that is wrong is not a
+failure: signatures use the time that the host's answers show.
 
 Examples:
   faas-sidecar check --config faas.yaml
@@ -51,7 +51,7 @@ pub struct CheckArgs {
     /// another file
     #[arg(long, value_name = "ADDRESS|FILE", conflicts_with = "online")]
     pub diff: Option<Base>,
-    /// Ask each target's host for its time, and compare it with this machine's
+    /// Compare this machine's clock with that of each target's host
     #[arg(long)]
     pub online: bool,
 }

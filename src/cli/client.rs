@@ -20,13 +20,12 @@ use tower::service_fn;
 use tower::util::BoxCloneService;
 
 use super::address::Address;
-use super::invoke::Failure;
 use super::reach::Reach;
 use crate::proto::health::health_client::HealthClient;
 use crate::proto::invocation_service_client::InvocationServiceClient;
 use crate::transport::Tls;
 
-pub(super) use failure::failure;
+pub(super) use failure::{ClientFailure, failure};
 
 /// The largest message accepted and sent: more than a sidecar's own default, so that its limit is
 /// what speaks.
@@ -58,7 +57,10 @@ pub(super) struct Client {
 
 impl Client {
     /// Connects; `timeout` bounds this and the calls that follow together.
-    pub(super) async fn connect(reach: &Reach, timeout: Option<Duration>) -> Result<Self, Failure> {
+    pub(super) async fn connect(
+        reach: &Reach,
+        timeout: Option<Duration>,
+    ) -> Result<Self, ClientFailure> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         let address = &reach.address;
         let token = reach.token().map_err(misconfigured)?;
@@ -163,8 +165,8 @@ async fn welcomed(stream: TlsStream<TcpStream>) -> io::Result<Stream> {
 }
 
 /// A file that the arguments name is wrong.
-fn misconfigured(why: String) -> Failure {
-    Failure {
+fn misconfigured(why: String) -> ClientFailure {
+    ClientFailure {
         code: "FAILED_PRECONDITION".to_owned(),
         message: why,
         reason: "CLIENT_FILE_UNUSABLE".to_owned(),
@@ -173,7 +175,7 @@ fn misconfigured(why: String) -> Failure {
     }
 }
 
-fn absent(address: &Address, why: &tonic::transport::Error) -> Failure {
+fn absent(address: &Address, why: &tonic::transport::Error) -> ClientFailure {
     // "transport error" says nothing; the system's own word is at the end of the chain.
     let mut cause = why.source();
     let mut text = why.to_string();
@@ -184,7 +186,7 @@ fn absent(address: &Address, why: &tonic::transport::Error) -> Failure {
     unreachable(address, &text)
 }
 
-fn unreachable(address: &Address, why: &str) -> Failure {
+fn unreachable(address: &Address, why: &str) -> ClientFailure {
     // rustls' words: of an alert that came, and of its own judgement of the server.
     let message = if why.contains("fatal alert") {
         format!(
@@ -201,7 +203,7 @@ fn unreachable(address: &Address, why: &str) -> Failure {
             "no sidecar answers at {address} ({why}); start one with `faas-sidecar serve`, or say where it is with --address"
         )
     };
-    Failure {
+    ClientFailure {
         code: "UNAVAILABLE".to_owned(),
         message,
         reason: "SIDECAR_UNREACHABLE".to_owned(),

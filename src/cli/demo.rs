@@ -88,7 +88,7 @@ pub(super) fn run(io: &mut Io<'_>) -> Exit {
                 }
             }
         }
-        io.print(&format!("{}\n\n{NEXT}", total.told(started.elapsed())))
+        io.print(&format!("{}\n\n{NEXT}", total.summary(started.elapsed())))
     })
 }
 
@@ -107,7 +107,7 @@ struct Total {
 }
 
 impl Total {
-    fn told(&self, took: Duration) -> String {
+    fn summary(&self, took: Duration) -> String {
         format!(
             "All {} steps went as they should, in {} ms. {} signed requests went out; the emulated clouds checked\n\
              each signature, and no secret key is in any of them.",

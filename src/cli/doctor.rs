@@ -54,17 +54,17 @@ pub struct DoctorArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Examine this target alone; may be given more than once [default: all of them]
+    /// Examine only this target; may be repeated [default: all targets]
     #[arg(long, value_name = "NAME")]
     pub target: Vec<String>,
-    /// Try the right to read this action, as package/name; may be given more than once
+    /// Check the right to read this action, as package/name; may be repeated
     // A name without a package begins with a hyphen.
     #[arg(long, value_name = "PACKAGE/NAME", value_parser = parse_action, allow_hyphen_values = true)]
     pub action: Vec<Action>,
     /// How the outcome is printed
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
     pub format: DoctorFormat,
-    /// How long all of it may take [default: 30s]
+    /// Time limit for all steps [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
     /// Examine an emulator of each target's cloud inside this process
@@ -144,15 +144,15 @@ pub(super) fn run(args: DoctorArgs, env: &Env, io: &mut Io<'_>) -> Exit {
     let emulator = args.emulator;
     block_on(io, async |io| {
         #[cfg(feature = "emulator")]
-        let house = match examine::emulated(config, env, emulator).await {
-            Ok(house) => house,
+        let (config, env, _emulators) = match examine::emulated(config, env, emulator).await {
+            Ok(emulated) => emulated,
             Err(why) => {
                 io.complain(&format!("faas-sidecar doctor: {why}"));
                 return Exit::Failed;
             }
         };
         #[cfg(feature = "emulator")]
-        let (config, env, _emulators) = (house.0, &house.1, house.2);
+        let env = &env;
         examine::all(&config, env, &wanted, &mut report).await;
         let shown = io.print(&report.render(format));
         if report.failed() { Exit::Failed } else { shown }

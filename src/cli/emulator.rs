@@ -53,20 +53,20 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub struct EmulatorArgs {
-    /// Which cloud to be
+    /// Cloud to emulate
     #[arg(long, value_enum, default_value_t = EmulatedCloud::Ncp)]
     pub cloud: EmulatedCloud,
-    /// Where REST requests are accepted; port 0 lets the system choose
+    /// Address for REST requests; with port 0 the system chooses a port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
     /// A further name that the Host and Origin of requests may have, besides localhost and
     /// addresses; may be given again
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub allow_host: Vec<String>,
-    /// Run no code that needs a process of its own, as Python does
+    /// Do not run actions that need their own process, such as Python
     #[arg(long)]
     pub no_processes: bool,
-    /// Keep packages and actions here; without it they end with the process
+    /// Directory that keeps packages and actions; without it they end with the process
     #[arg(long, value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
     /// The keys that requests must be signed with.
@@ -75,7 +75,7 @@ pub struct EmulatorArgs {
     /// How long after a run its details stay hidden (ncp alone; default 0s)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub activation_lag: Option<Duration>,
-    /// Which NAVER Cloud to be (ncp alone; default kr)
+    /// Site of NAVER Cloud to emulate (ncp only; default kr)
     #[arg(long, value_enum)]
     pub site: Option<EmulatorSite>,
     /// The region, which is also the project's name (functiongraph alone; default cn-north-4)
@@ -87,13 +87,13 @@ pub struct EmulatorArgs {
     /// A file that holds the password of the IAM user (functiongraph alone; default: a random one)
     #[arg(long, value_name = "FILE")]
     pub iam_password_file: Option<PathBuf>,
-    /// Give whole lists, whatever page is asked for, as some back ends do
+    /// Answer with whole lists and ignore paging, as some back ends do
     #[arg(long)]
     pub ignore_paging: bool,
     /// Append every request to this file as a line of JSON, tokens and bodies included
     #[arg(long, value_name = "FILE")]
     pub record_file: Option<PathBuf>,
-    /// A fault to inject; may be given again
+    /// A fault to inject; may be repeated
     #[arg(
         long,
         value_name = "FAULT",
@@ -102,7 +102,7 @@ pub struct EmulatorArgs {
     pub fault: Vec<FaultPlan>,
 }
 
-/// Which cloud to be.
+/// Cloud to emulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EmulatedCloud {
     /// NAVER Cloud Functions

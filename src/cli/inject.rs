@@ -22,7 +22,7 @@ A pod asks by annotations, on the pod or on the template of pods, not on the wor
   faas-sidecar.io/listen: socket           a Unix socket in place of a port
   faas-sidecar.io/version, log-level, native, cpu-request, cpu-limit, memory-request, memory-limit
 
-Every mistake of every pod is told at once; then nothing is written, and the exit code is 78.
+The mistakes of all pods are reported together; then nothing is written, and the exit code is 78.
 Without --template the sidecar is as the Helm chart makes it with its default values.
 
 Examples:
@@ -35,18 +35,18 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub struct InjectArgs {
-    /// The manifests; - or nothing is standard input
+    /// Manifest files; - or none reads standard input
     #[arg(value_name = "FILE", default_value = "-")]
     pub file: PathBuf,
     /// The sidecar's parts: template.yaml of the ConfigMap RELEASE-template, which the Helm chart
     /// makes
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
-    /// Take every pod for one that asks, unless it says inject: "false"
+    /// Inject into every pod, unless its annotation says inject: "false"
     #[arg(long)]
     pub all: bool,
-    /// An annotation, without faas-sidecar.io/, for pods that ask and do not have it; may be given
-    /// again
+    /// An annotation, without faas-sidecar.io/, for pods that ask for the sidecar and do not have
+    /// it; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
 }

@@ -33,7 +33,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub struct InjectorArgs {
-    /// Where the API server's requests are accepted; port 0 lets the system choose
+    /// Address for the API server's requests; with port 0 the system chooses a port
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
     pub listen: SocketAddr,
     /// The PEM certificate for the Service's name, SERVICE.NAMESPACE.svc, and its chain
@@ -45,23 +45,23 @@ pub struct InjectorArgs {
     /// The sidecar's parts [default: as the Helm chart makes them with its default values]
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
-    /// How long requests are still answered after SIGTERM, until the cluster sends no more
+    /// How long requests are answered after SIGTERM, so that the cluster can stop sending them
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "5s")]
     pub shutdown_delay: Duration,
-    /// How the log is written
+    /// Format of the log
     #[arg(long, value_enum, default_value_t = InjectorLog::Json)]
     pub log_format: InjectorLog,
-    /// The least that is logged: error, warn, info, debug or trace
+    /// Lowest level that is logged: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: tracing_subscriber::filter::LevelFilter,
 }
 
-/// How the log is written.
+/// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InjectorLog {
     /// For people
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 

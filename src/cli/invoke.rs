@@ -1,5 +1,5 @@
 //! `invoke`: a function called from a shell. Here are its arguments and what they add up to; the
-//! call itself takes an [`InvokeInput`] and answers with a [`Report`] or a [`Failure`].
+//! call itself takes an [`InvokeInput`] and answers with a [`Report`] or a [`ClientFailure`](super::client::ClientFailure).
 
 mod arguments;
 mod call;
@@ -19,7 +19,7 @@ use super::reach::{Reach, ReachArgs};
 use super::runtime::block_on;
 
 pub use arguments::Param;
-pub use report::{Failure, Report};
+pub use report::Report;
 
 const HELP: &str = "\
 Arguments: --json gives the whole document, --param adds to it or replaces in it. A --param value that
@@ -38,13 +38,13 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub struct InvokeArgs {
-    /// The action, after its package if it is in one
+    /// Action to call, with its package if it is in one
     #[arg(value_name = "[PACKAGE/]ACTION")]
     pub action: ActionName,
     /// How the sidecar is reached.
     #[command(flatten)]
     pub reach: ReachArgs,
-    /// One argument; may be given again
+    /// One argument; may be repeated
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
     pub params: Vec<Param>,
     /// All arguments: JSON text, @FILE, or - for standard input
@@ -59,10 +59,10 @@ pub struct InvokeArgs {
     /// Start the function and do not wait
     #[arg(long = "async")]
     pub asynchronous: bool,
-    /// Running twice does no harm, so try again even when the outcome is unknown
+    /// Retry even when the outcome is unknown, because a second run does no harm
     #[arg(long)]
     pub idempotent: bool,
-    /// The same id is the same call: a repetition gets the first answer
+    /// Calls with the same id are one call: a repetition gets the first answer
     #[arg(long, value_name = "ID")]
     pub request_id: Option<String>,
     /// Show the function's log

@@ -17,7 +17,7 @@ use super::reach::{Reach, ReachArgs};
 use super::runtime::block_on;
 
 const HELP: &str = "\
-Asks grpc.health.v1. Exit code 0 means SERVING; 1 means anything else, told on standard error.
+Asks grpc.health.v1. Exit code 0 means SERVING; 1 means anything else; the reason goes to standard error.
 
 Examples:
   faas-sidecar probe                                 an exec probe of Kubernetes
@@ -32,7 +32,7 @@ pub struct ProbeArgs {
     /// How the sidecar is reached.
     #[command(flatten)]
     pub reach: ReachArgs,
-    /// One service of it instead of the whole
+    /// Name of one gRPC service [default: the whole sidecar]
     #[arg(long, value_name = "NAME", default_value = "")]
     pub service: String,
     /// How long to try [default: 2.5s for probe, 30s for wait]

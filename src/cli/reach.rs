@@ -16,16 +16,16 @@ pub struct ReachArgs {
     /// The sidecar.
     #[arg(long, value_name = "ADDRESS", help = ADDRESS_HELP)]
     pub address: Option<Address>,
-    /// With https: the PEM authorities to trust in place of the built-in ones
+    /// With https: PEM file of the CAs to trust instead of the built-in ones
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// With https: the PEM certificate chain to show
+    /// With https: PEM file of the client certificate and its chain
     #[arg(long, value_name = "FILE", requires = "key_file")]
     pub cert_file: Option<PathBuf>,
-    /// The PEM key of --cert-file
+    /// PEM file of the key that belongs to --cert-file
     #[arg(long, value_name = "FILE", requires = "cert_file")]
     pub key_file: Option<PathBuf>,
-    /// A file whose first token is sent along, as the sidecar's `auth.token_file` holds them
+    /// Token file, as `auth.token_file` of the sidecar; its first token is sent with each call
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }

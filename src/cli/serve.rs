@@ -21,7 +21,7 @@ NCLOUD_ACCESS_KEY_ID and NCLOUD_SECRET_ACCESS_KEY. The log says so.
 
 The log line `ready` means that calls are accepted. SIGTERM ends the sidecar cleanly: new calls are
 refused, calls in flight finish within drain_timeout, and the exit code is 0. SIGHUP, or a change of
-the file, has the configuration read again; a wrong one is refused and the one before stays in use.
+the file, reloads the configuration; an invalid one is refused and the previous one stays in use.
 
 Examples:
   faas-sidecar serve --config faas.yaml
@@ -46,7 +46,7 @@ pub struct ServeArgs {
     #[cfg(feature = "emulator")]
     #[arg(long)]
     pub emulator: bool,
-    /// With --emulator: run no code that needs a process of its own, as Python does
+    /// With --emulator: do not run actions that need their own process, such as Python
     #[cfg(feature = "emulator")]
     #[arg(long, requires = "emulator")]
     pub no_processes: bool,

@@ -22,13 +22,13 @@ use super::keys::{HUAWEI, KeyArgs, Keys, NCLOUD};
 const HUAWEI_SECURITY_TOKEN: &str = "HUAWEICLOUD_SDK_SECURITY_TOKEN";
 
 const HELP: &str = "\
-Compare the string to sign with the one of a client that is refused. The secret is never printed.
+Compare the string to sign with that of a client whose signature is refused. Secrets are never printed.
 
 ncp: the URL is signed as it is written, path and query, byte for byte, and no body.
 functiongraph: signed are method, path, query, host, Content-Type (application/json), X-Sdk-Date, the body's
 hash, the project that the path names, and X-Security-Token when HUAWEICLOUD_SDK_SECURITY_TOKEN is set.
 
---explain shows every step on the way to the signature, each line end as \\n. --compare takes what another
+--explain shows every step of the signature, each line end as \\n. --compare takes what another
 client sent or signed: its signature, its Authorization header, its headers (one a line), its canonical
 request or its string to sign, as text or as @ and a file; the first difference is shown with its cause, and
 the exit code is 1 when there is one.
@@ -47,10 +47,10 @@ pub struct SignArgs {
     /// The HTTP method
     #[arg(value_parser = parse_method)]
     pub method: http::Method,
-    /// The whole URL; quote it, for the shell reads & and ?
+    /// The whole URL; quote it, because the shell interprets & and ?
     #[arg(value_parser = parse_url)]
     pub url: String,
-    /// Whose signature
+    /// Cloud whose signature is made
     #[arg(long, value_enum, default_value_t = SignProvider::Ncp)]
     pub provider: SignProvider,
     /// The time to sign: milliseconds since 1970, or as in X-Sdk-Date [default: now]
@@ -59,7 +59,7 @@ pub struct SignArgs {
     /// The body to sign (functiongraph alone): text, or @ and a file
     #[arg(long, value_name = "TEXT|@FILE")]
     pub body: Option<String>,
-    /// Show every step on the way to the signature
+    /// Show every step of the signature
     #[arg(long)]
     pub explain: bool,
     /// Compare with what another client sent or signed: text, or @ and a file
@@ -73,7 +73,7 @@ pub struct SignArgs {
     pub output: SignOutput,
 }
 
-/// Whose signature.
+/// Cloud whose signature is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SignProvider {
     /// NAVER Cloud, signature v2

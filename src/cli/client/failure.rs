@@ -1,12 +1,11 @@
-//! `tonic::Status` → [`Failure`]: the error details that the sidecar sends, as rows for people and
-//! programs.
+//! `tonic::Status` → [`ClientFailure`]: the error details that the sidecar sends, as rows for people
+//! and programs.
 
 use std::collections::HashMap;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::cli::invoke::Failure;
 use crate::grpc::code_name;
 
 /// The facts in the order in which a reader wants them; others follow by name.
@@ -27,8 +26,23 @@ const TRAILERS: [(&str, &str); 3] = [
     ("faas-upstream-request-id", "upstream_request_id"),
 ];
 
+/// A call that gave no run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::cli) struct ClientFailure {
+    /// The gRPC code: `UNAVAILABLE`.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// The symbol of the reason; may be empty.
+    pub reason: String,
+    /// Further facts: `execution`, `attempts`, `http_status`, …
+    pub details: Vec<(String, String)>,
+    /// Each field at fault and what is wrong with it.
+    pub fields: Vec<(String, String)>,
+}
+
 /// What a status says.
-pub(in crate::cli) fn failure(status: &Status) -> Failure {
+pub(in crate::cli) fn failure(status: &Status) -> ClientFailure {
     let details = status.get_error_details();
     let Some(info) = details.error_info() else {
         return bare(status);
@@ -63,7 +77,7 @@ pub(in crate::cli) fn failure(status: &Status) -> Failure {
     let fields = details
         .bad_request()
         .map_or(&[][..], |bad| &bad.field_violations);
-    Failure {
+    ClientFailure {
         code: code_name(status.code()).to_owned(),
         message: status.message().to_owned(),
         reason: info.reason.clone(),
@@ -77,14 +91,14 @@ pub(in crate::cli) fn failure(status: &Status) -> Failure {
 
 /// A status without details: this program's own clock, a broken connection, or something that is no
 /// sidecar.
-fn bare(status: &Status) -> Failure {
+fn bare(status: &Status) -> ClientFailure {
     let mut facts = HashMap::from([("execution".to_owned(), "unknown".to_owned())]);
     add_trailers(status, &mut facts);
-    let mut failure = Failure {
+    let mut failure = ClientFailure {
         code: code_name(status.code()).to_owned(),
         message: status.message().to_owned(),
         details: ordered(facts),
-        ..Failure::default()
+        ..ClientFailure::default()
     };
     // The client library calls its own timer a cancellation.
     if status.code() == Code::Cancelled {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tonic::transport::Channel;
 
+use super::show::Step;
 use super::show::shortened;
-use super::stage::{Stage, Step, Unexpected, ensure, settings};
+use super::stage::{Stage, Unexpected, ensure, settings};
 use super::words::{json, status, text};
 use crate::cli::client::limited;
 use crate::config::{self, Cloud, Config};

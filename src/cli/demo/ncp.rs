@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tonic::transport::Channel;
 
-use super::stage::{Stage, Step, Unexpected, ensure, settings};
+use super::show::Step;
+use super::stage::{Stage, Unexpected, ensure, settings};
 use super::words::{json, status, text};
 use crate::cli::client::limited;
 use crate::config::Config;

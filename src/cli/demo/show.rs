@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::stage::Step;
 use faas_emulator::RecordedRequest;
 
 /// Headers that any HTTP client sends, which say nothing about the sidecar; and the project, which
@@ -19,6 +18,19 @@ const ROUTINE: [&str; 7] = [
 /// Of a body this much is shown.
 const LONGEST: usize = 110;
 const INDENT: &str = "         ";
+
+/// What a step does, in words and in the API's names.
+#[derive(Debug)]
+pub(super) struct Step<'t> {
+    /// One line that says what for.
+    pub(super) title: &'t str,
+    /// `Service/Method`.
+    pub(super) method: &'t str,
+    /// The request's fields, shortened.
+    pub(super) request: String,
+    /// With which status the cloud must answer each request that goes out.
+    pub(super) sends: &'t [u16],
+}
 
 /// The call and the requests that it caused.
 pub(super) fn step(number: usize, step: &Step<'_>, sent: &[RecordedRequest]) -> String {

@@ -7,12 +7,12 @@ use std::fmt;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
-use super::show;
+use super::show::{self, Step};
 use crate::app::{EmulatedClouds, Emulators, Sidecar};
 use crate::cli::address::Address;
-use crate::cli::client::{Client, failure};
+use crate::cli::client::{Client, ClientFailure, failure};
 use crate::cli::exit::Exit;
-use crate::cli::invoke::{Failure, InvokeOutput};
+use crate::cli::invoke::InvokeOutput;
 use crate::cli::io::Io;
 use crate::cli::reach::Reach;
 use crate::config::{self, Config, Sources};
@@ -34,19 +34,6 @@ pub(super) struct Stage<'s, 'io> {
     client: Client,
     steps: usize,
     requests: usize,
-}
-
-/// What a step does, in words and in the API's names.
-#[derive(Debug)]
-pub(super) struct Step<'t> {
-    /// One line that says what for.
-    pub(super) title: &'t str,
-    /// `Service/Method`.
-    pub(super) method: &'t str,
-    /// The request's fields, shortened.
-    pub(super) request: String,
-    /// With which status the cloud must answer each request that goes out.
-    pub(super) sends: &'t [u16],
 }
 
 /// The settings of a demo's sidecar; with no file, the target is the default one.
@@ -120,7 +107,7 @@ impl<'s, 'io> Stage<'s, 'io> {
         &mut self,
         step: Step<'_>,
         call: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Result<Result<T, Failure>, Unexpected> {
+    ) -> Result<Result<T, ClientFailure>, Unexpected> {
         self.steps += 1;
         for running in self.emulators.iter() {
             running.clear_requests();
@@ -215,7 +202,7 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-fn refused(what: &str, failure: &Failure) -> Unexpected {
+fn refused(what: &str, failure: &ClientFailure) -> Unexpected {
     Unexpected(format!(
         "{what}: {}",
         failure.render(InvokeOutput::Table).trim_end()

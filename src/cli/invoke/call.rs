@@ -1,9 +1,10 @@
 //! The call itself: [`InvokeInput`] → one gRPC call (a second for a log that is kept elsewhere) →
-//! [`Report`] or [`Failure`]. JSON goes and comes as text, so that no number changes on the way.
+//! [`Report`] or [`ClientFailure`]. JSON goes and comes as text, so that no number changes on the way.
 
 use std::time::Duration;
 
-use super::{Failure, InvokeInput, Report};
+use super::{InvokeInput, Report};
+use crate::cli::client::ClientFailure;
 use crate::cli::client::{Client, failure};
 use crate::proto::json::Encoding;
 use crate::proto::{
@@ -13,7 +14,7 @@ use crate::proto::{
 
 /// Calls the function through the sidecar. Beside the report there may be a remark about what it
 /// lacks.
-pub(super) async fn call(input: &InvokeInput) -> Result<(Report, Option<String>), Failure> {
+pub(super) async fn call(input: &InvokeInput) -> Result<(Report, Option<String>), ClientFailure> {
     let client = Client::connect(&input.reach, input.timeout).await?;
     let answered = if input.asynchronous {
         let request = client.request(start_request(input));
@@ -74,15 +75,15 @@ async fn logs(
     }
 }
 
-fn run_request(input: &InvokeInput) -> Result<InvokeRequest, Failure> {
+fn run_request(input: &InvokeInput) -> Result<InvokeRequest, ClientFailure> {
     let wait = input
         .wait
         .map(prost_types::Duration::try_from)
         .transpose()
-        .map_err(|_| Failure {
+        .map_err(|_| ClientFailure {
             code: "INVALID_ARGUMENT".to_owned(),
             message: "--wait is longer than a duration can be; shorten it".to_owned(),
-            ..Failure::default()
+            ..ClientFailure::default()
         })?;
     Ok(InvokeRequest {
         target: input.target.clone(),

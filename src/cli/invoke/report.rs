@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::InvokeOutput;
+use crate::cli::client::ClientFailure;
 use crate::cli::exit::Exit;
 
 /// A run, as far as it is known.
@@ -39,21 +40,6 @@ pub struct Report {
     pub logs: Vec<String>,
     /// The cloud's name for the request; may be empty.
     pub upstream_request_id: String,
-}
-
-/// A call that gave no run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Failure {
-    /// The gRPC code: `UNAVAILABLE`.
-    pub code: String,
-    /// One sentence.
-    pub message: String,
-    /// The symbol of the reason; may be empty.
-    pub reason: String,
-    /// Further facts: `execution`, `attempts`, `http_status`, …
-    pub details: Vec<(String, String)>,
-    /// Each field at fault and what is wrong with it.
-    pub fields: Vec<(String, String)>,
 }
 
 impl Report {
@@ -157,10 +143,10 @@ struct Document<'r> {
     upstream_request_id: &'r str,
 }
 
-impl Failure {
+impl ClientFailure {
     /// The failure as text, for standard error.
     #[must_use]
-    pub fn render(&self, output: InvokeOutput) -> String {
+    pub(in crate::cli) fn render(&self, output: InvokeOutput) -> String {
         if output == InvokeOutput::Json {
             let pairs = |pairs: &[(String, String)]| -> serde_json::Map<String, serde_json::Value> {
                 pairs

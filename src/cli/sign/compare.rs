@@ -214,7 +214,7 @@ fn functiongraph(ours: &Signed, other: &str) -> Verdict {
     if let Some(theirs) = shown.as_deref().or(is_canonical.then_some(other)) {
         return Verdict {
             kind: "canonical request",
-            first: difference(canonical, theirs).map(|found| told(found, canonical, theirs)),
+            first: difference(canonical, theirs).map(|found| describe(found, canonical, theirs)),
         };
     }
     if let Some(rest) = other.strip_prefix("SDK-HMAC-SHA256\n") {
@@ -298,7 +298,7 @@ fn parts_of_authorization(ours: &Signed, theirs: &str) -> Option<First> {
     })
 }
 
-fn told(found: Difference, ours: &str, theirs: &str) -> First {
+fn describe(found: Difference, ours: &str, theirs: &str) -> First {
     let first = |part: &str, ours: String, theirs: String, cause| First {
         part: part.to_owned(),
         ours,

@@ -44,25 +44,25 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
     }
     let headers: Vec<_> = texts.iter().map(|(name, _)| name).zip(&values).collect();
     let payload_hash = hash(input.body.unwrap_or_default());
-    let told = signer.explain(&Parts {
+    let explained = signer.explain(&Parts {
         method: input.method.as_str(),
         url: &url,
         headers: &headers,
         date: &date,
         payload_hash: &payload_hash,
     });
-    let steps = steps(&keys.access_key, &told, &payload_hash);
+    let steps = steps(&keys.access_key, &explained, &payload_hash);
     // A client sends the host by itself.
     let sent = texts.iter().filter(|(name, _)| name != header::HOST);
     let mut headers: Vec<_> = sent
         .map(|(name, text)| (name.to_string(), text.clone()))
         .collect();
-    headers.push(("authorization".to_owned(), told.authorization));
+    headers.push(("authorization".to_owned(), explained.authorization));
     Ok(Signed {
         method: input.method.to_string(),
         url: url.to_string(),
-        canonical_request: Some(told.canonical_request),
-        string_to_sign: told.string_to_sign,
+        canonical_request: Some(explained.canonical_request),
+        string_to_sign: explained.string_to_sign,
         headers,
         steps,
         ..Signed::default()
@@ -71,8 +71,12 @@ pub(super) fn sign(input: &SignInput<'_>) -> Result<Signed, String> {
 
 /// From the parts of the request to the signature. The security token is the one secret among the
 /// signed headers.
-fn steps(access_key: &str, told: &Explained, payload_hash: &str) -> Vec<(&'static str, String)> {
-    let mut lines = told.canonical_request.split('\n');
+fn steps(
+    access_key: &str,
+    explained: &Explained,
+    payload_hash: &str,
+) -> Vec<(&'static str, String)> {
+    let mut lines = explained.canonical_request.split('\n');
     let mut next = || lines.next().unwrap_or_default().to_owned();
     let mut steps = vec![
         ("key fingerprint", fingerprint(access_key)),
@@ -89,23 +93,27 @@ fn steps(access_key: &str, told: &Explained, payload_hash: &str) -> Vec<(&'stati
             .map(|line| ("signed header", hidden(line))),
     );
     steps.extend([
-        ("names of the signed headers", told.signed_headers.clone()),
+        (
+            "names of the signed headers",
+            explained.signed_headers.clone(),
+        ),
         ("body's SHA-256", payload_hash.to_owned()),
         (
             "canonical request",
-            told.canonical_request
+            explained
+                .canonical_request
                 .split('\n')
                 .map(hidden)
                 .collect::<Vec<_>>()
                 .join("\n"),
         ),
-        ("its SHA-256", hash(told.canonical_request.as_bytes())),
-        ("string to sign", told.string_to_sign.clone()),
+        ("its SHA-256", hash(explained.canonical_request.as_bytes())),
+        ("string to sign", explained.string_to_sign.clone()),
         (
             "signature, HMAC-SHA256 in hexadecimal",
-            told.signature.clone(),
+            explained.signature.clone(),
         ),
-        ("authorization", told.authorization.clone()),
+        ("authorization", explained.authorization.clone()),
     ]);
     steps
 }

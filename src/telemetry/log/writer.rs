@@ -99,7 +99,7 @@ impl Shared {
 
     fn run(&self, mut out: impl Write) {
         let mut taken = Vec::new();
-        let mut told = 0;
+        let mut reported = 0;
         loop {
             let mut waiting = self.waiting();
             while waiting.lines.is_empty() {
@@ -123,9 +123,9 @@ impl Shared {
             let _ = out.write_all(&taken);
             taken.clear();
             let dropped = self.dropped.load(Ordering::Relaxed);
-            if dropped > told {
-                let _ = writeln!(out, "{}", missing(dropped - told));
-                told = dropped;
+            if dropped > reported {
+                let _ = writeln!(out, "{}", missing(dropped - reported));
+                reported = dropped;
             }
             let _ = out.flush();
             self.waiting().busy = false;
@@ -236,7 +236,7 @@ mod tests {
         let text = String::from_utf8(seen.lock().unwrap().clone()).unwrap();
         assert!(
             text.contains("log lines were dropped"),
-            "the loss is not told"
+            "the loss is not reported"
         );
     }
 }

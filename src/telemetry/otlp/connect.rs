@@ -2,7 +2,7 @@
 //! proxy from the environment, no redirect followed, one TLS library.
 //!
 //! OTLP over gRPC and over HTTP carry the same bytes. Over gRPC they stand in one frame (gRPC over
-//! HTTP/2, "Length-Prefixed-Message"), and the status of the answer is told as the HTTP status that
+//! HTTP/2, "Length-Prefixed-Message"), and the status of the answer is reported as the HTTP status that
 //! means the same to whoever repeats (OTLP, "Failures"): 503 for what may be repeated, 429 with the
 //! pause that the collector names, 400 for the rest.
 
@@ -46,8 +46,8 @@ pub struct Collector {
     client: Client<Connector, Full<Bytes>>,
     settings: Arc<Settings>,
     rejected: Counter,
-    /// The log was told of a rejection and nothing was taken whole since.
-    told: Arc<AtomicBool>,
+    /// The log was warned of a rejection and nothing was taken whole since.
+    warned: Arc<AtomicBool>,
 }
 
 /// Opens connections; the certificate files are read again for each, so that a replaced one needs
@@ -77,7 +77,7 @@ impl Collector {
                 .build(connector),
             settings,
             rejected,
-            told: Arc::default(),
+            warned: Arc::default(),
         }
     }
 
@@ -125,11 +125,11 @@ impl Collector {
         let Some(partial) = partial.filter(|partial| {
             partial.rejected_data_points != 0 || !partial.error_message.is_empty()
         }) else {
-            return self.told.store(false, Ordering::Relaxed);
+            return self.warned.store(false, Ordering::Relaxed);
         };
         let count = u64::try_from(partial.rejected_data_points).unwrap_or_default();
         self.rejected.add(count);
-        if !self.told.swap(true, Ordering::Relaxed) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
             let words: String = partial.error_message.chars().take(MAX_WORDS).collect();
             warn!(
                 endpoint = self.settings.shown(),

@@ -100,7 +100,7 @@ impl KeptCall {
             let ended = attempt.ended.unwrap_or(self.call.ended);
             let span_id = match attempt.span_id {
                 SpanId::INVALID => SpanId::from(fastrand::u64(1..)),
-                told => told,
+                named => named,
             };
             spans.push(SpanData {
                 span_context: context(span_id),

@@ -71,7 +71,7 @@ fn json_keeps_the_result_as_it_was_spelt() {
 
 #[test]
 fn a_failure_names_fields_and_facts() {
-    let failure = Failure {
+    let failure = ClientFailure {
         code: "INVALID_ARGUMENT".to_owned(),
         message: "two fields are wrong".to_owned(),
         reason: "INVALID_FIELDS".to_owned(),
