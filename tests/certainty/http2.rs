@@ -19,7 +19,6 @@ use crate::plan::{Operation, Plan, Repeat};
 use crate::sidecar::{Caller, start, target};
 use crate::tally::Tally;
 
-mod frames;
 mod stream_fault;
 mod upstream;
 
@@ -78,7 +77,7 @@ async fn over_http2_no_call_lies_runs_twice_outlives_its_deadline_or_is_lost() {
              limits: {{max_in_flight: 1000, max_queue: 0, adaptive_rate: false}}\n\
              breaker: {{enabled: false}}\n\
              timeouts: {{idle: 1s}}",
-            upstream.authority.path().display()
+            upstream.authority.file()
         );
         targets.push_str(&target(cloud.name(), cloud, &upstream.url(), &settings));
         upstreams.push(upstream);

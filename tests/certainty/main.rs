@@ -24,6 +24,8 @@ mod answers;
 #[path = "../../src/provider/paging/back_ends.rs"]
 mod back_ends;
 mod call;
+#[path = "../support/config.rs"]
+mod config;
 mod connection;
 mod dice;
 mod drive;

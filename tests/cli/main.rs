@@ -11,17 +11,7 @@
 )]
 
 #[cfg(feature = "emulator")]
-#[path = "../sidecar/support/issuer.rs"]
-#[allow(unreachable_pub, reason = "shared with the tests of the whole sidecar")]
-mod issuer;
-#[cfg(feature = "emulator")]
-#[path = "../sidecar/support/leak.rs"]
-#[allow(unreachable_pub, reason = "shared with the tests of the whole sidecar")]
-mod leak;
-#[cfg(feature = "emulator")]
 mod observed;
-#[cfg(feature = "emulator")]
-mod process;
 #[cfg(feature = "emulator")]
 mod running;
 #[cfg(feature = "emulator")]
@@ -33,6 +23,27 @@ mod sign;
 
 use std::io::Write as _;
 use std::process::{Command, Output};
+
+#[cfg(feature = "emulator")]
+use faas_testkit::process::{Process, Stream};
+
+/// The binary beside the test; `stream` is read.
+#[cfg(feature = "emulator")]
+fn start(args: &[&str], env: &[(&str, &str)], stream: Stream) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faas-sidecar"));
+    Process::start(command.args(args), env, stream)
+}
+
+/// `serve` at a port that the system chooses, with further arguments.
+#[cfg(feature = "emulator")]
+fn serve(args: &[&str], env: &[(&str, &str)]) -> Process {
+    let all = [
+        &["serve", "--listen", "127.0.0.1:0", "--threads", "1"],
+        args,
+    ]
+    .concat();
+    Process::serve(env!("CARGO_BIN_EXE_faas-sidecar"), &all, env)
+}
 
 fn sidecar(args: &[&str], env: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_faas-sidecar"))

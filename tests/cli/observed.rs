@@ -4,9 +4,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use crate::leak::assert_clean;
-use crate::process::{Running, Sidecar};
 use crate::{file, sidecar};
+use faas_testkit::leak::assert_clean;
+use faas_testkit::process::{Process, Stream};
 
 /// One request to the admin pages: status and body.
 fn ask(address: &str, request: &str) -> (u16, String) {
@@ -24,7 +24,7 @@ fn ask(address: &str, request: &str) -> (u16, String) {
 }
 
 /// A sidecar with admin pages, and where they are.
-fn with_admin(args: &[&str], env: &[(&str, &str)]) -> (Sidecar, String) {
+fn with_admin(args: &[&str], env: &[(&str, &str)]) -> (Process, String) {
     // The port is free for a moment; nothing else here asks for one.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -32,16 +32,16 @@ fn with_admin(args: &[&str], env: &[(&str, &str)]) -> (Sidecar, String) {
         .unwrap()
         .port();
     let admin = format!("127.0.0.1:{port}");
-    let server = Sidecar::serve(&[&["--admin", admin.as_str()], args].concat(), env);
+    let server = crate::serve(&[&["--admin", admin.as_str()], args].concat(), env);
     (server, admin)
 }
 
 #[test]
 fn each_call_has_one_line_with_what_an_operator_asks_first() {
-    let server = Sidecar::serve(&["--emulator"], &[]);
+    let server = crate::serve(&["--emulator"], &[]);
     let called = sidecar(&["invoke", "--address", &server.address, "absent"], &[]);
     assert_eq!(called.status.code(), Some(1));
-    let line = server.process.event("call");
+    let line = server.event("call");
     for (name, value) in [
         ("method", "faas.v1.InvocationService/Invoke"),
         ("target", "default"),
@@ -67,7 +67,7 @@ fn the_word_target_has_one_meaning_in_every_line() {
         "--log-format",
         "json",
     ];
-    let process = Running::start(&serve, &[], true);
+    let process = crate::start(&serve, &[], Stream::Log);
     // Of a key that stands twice, a reader of JSON takes the last.
     let line = process.event("target");
     assert_eq!(line["target"], "default", "{line}");
@@ -90,16 +90,14 @@ fn the_level_changes_for_a_while_and_comes_back() {
     assert!(body.contains("\"level\":\"warn\""), "{body}");
     // Silenced, and heard again when the time is over.
     sidecar(&["invoke", "--address", &server.address, "silenced"], &[]);
-    let back = server
-        .process
-        .event("the log's level is the configured one again");
+    let back = server.event("the log's level is the configured one again");
     assert_eq!(
         (&back["level"], &back["log_level"]),
         (&"INFO".into(), &"info".into()),
         "{back}"
     );
     sidecar(&["invoke", "--address", &server.address, "heard"], &[]);
-    assert_eq!(server.process.event("call")["subject"], "-/heard");
+    assert_eq!(server.event("call")["subject"], "-/heard");
     for wrong in [
         "PUT /loglevel",
         "PUT /loglevel?level=loud",
@@ -121,9 +119,9 @@ fn an_admin_request_ends_the_process_as_a_signal_does() {
     let (mut server, admin) = with_admin(&["--emulator", "--admin-quit"], &[]);
     assert_eq!(ask(&admin, "GET /quitquitquit").0, 405);
     assert_eq!(ask(&admin, "POST /quitquitquit").0, 200);
-    server.process.event("draining");
-    server.process.event("stopped");
-    assert_eq!(server.process.end().code(), Some(0));
+    server.event("draining");
+    server.event("stopped");
+    assert_eq!(server.end().code(), Some(0));
 }
 
 #[test]
@@ -192,8 +190,8 @@ fn no_secret_is_in_the_log_at_any_level_nor_on_a_page() {
         .iter()
         .map(|page| ask(&admin, &format!("GET {page}")).1)
         .collect();
-    server.process.signal("TERM");
-    let logged = server.process.rest();
+    server.signal("TERM");
+    let logged = server.rest();
     let lines = logged.matches("\"message\":\"call\"").count();
     assert_eq!(lines, 4, "{logged}");
     assert!(logged.contains("traces cannot be exported"), "{logged}");

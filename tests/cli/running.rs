@@ -8,8 +8,8 @@ use faas_sidecar::proto::exec::Code;
 use faas_sidecar::proto::{Action, Exec, Limits, PutActionRequest, Vpc};
 use tonic::transport::Endpoint;
 
-use crate::process::{Running, Sidecar};
 use crate::{file, sidecar, text};
+use faas_testkit::process::Stream;
 
 /// Deploys actions without a package through the sidecar's own API.
 fn deploy(address: &str, actions: &[(&str, &str)]) {
@@ -70,7 +70,7 @@ fn piped(args: &[&str], input: &str) -> Output {
 
 #[test]
 fn probe_tells_health_by_its_exit_code() {
-    let server = Sidecar::serve(&["--emulator"], &[]);
+    let server = crate::serve(&["--emulator"], &[]);
     let probe = |args: &[&str]| {
         sidecar(
             &[&["probe", "--address", &server.address], args].concat(),
@@ -146,12 +146,16 @@ fn without_a_sidecar_probe_and_wait_fail() {
 fn wait_begins_before_the_socket_exists() {
     let directory = tempfile::tempdir().unwrap();
     let address = format!("unix:{}", directory.path().join("faas.sock").display());
-    let mut wait = Running::start(
+    let mut wait = crate::start(
         &["wait", "--address", &address, "--timeout", "20s"],
         &[],
-        false,
+        Stream::Output,
     );
-    let _server = Running::start(&["serve", "--emulator", "--listen", &address], &[], true);
+    let _server = crate::start(
+        &["serve", "--emulator", "--listen", &address],
+        &[],
+        Stream::Log,
+    );
     assert_eq!(wait.line(|line| Some(line.to_owned())), "SERVING");
     assert_eq!(wait.end().code(), Some(0));
 }
@@ -160,7 +164,7 @@ fn wait_begins_before_the_socket_exists() {
 fn invoke_calls_functions_and_tells_how_it_went() {
     let directory = tempfile::tempdir().unwrap();
     let socket = format!("unix:{}", directory.path().join("faas.sock").display());
-    let server = Sidecar::serve(&["--emulator", "--listen", &socket], &[]);
+    let server = crate::serve(&["--emulator", "--listen", &socket], &[]);
     deploy(
         &server.address,
         &[
@@ -285,7 +289,7 @@ fn both_clouds_are_emulated_at_once() {
         "default_target: korea\ntargets:\n  korea: {provider: ncp}\n  \
          beijing: {provider: functiongraph, region: cn-north-4, credentials: {source: env}}\n",
     );
-    let server = Sidecar::serve(
+    let server = crate::serve(
         &["--emulator", "--config", config.path().to_str().unwrap()],
         &[],
     );

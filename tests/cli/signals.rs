@@ -3,8 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
-use crate::process::{Running, Sidecar};
 use crate::{file, sidecar, text};
+use faas_testkit::process::Stream;
 
 /// One request from a connection that is kept alive, head and body.
 fn read_request(stream: &mut TcpStream) -> String {
@@ -38,11 +38,11 @@ fn a_call_in_flight_survives_sigterm() {
         ("NCLOUD_ACCESS_KEY_ID", "id"),
         ("NCLOUD_SECRET_ACCESS_KEY", "hunter2"),
     ];
-    let mut server = Sidecar::serve(&["--config", config.path().to_str().unwrap()], &keys);
-    let mut invoke = Running::start(
+    let mut server = crate::serve(&["--config", config.path().to_str().unwrap()], &keys);
+    let mut invoke = crate::start(
         &["invoke", "slow", "--address", &server.address, "-o", "json"],
         &[],
-        false,
+        Stream::Output,
     );
     let (mut connection, _) = cloud.accept().unwrap();
     let request = read_request(&mut connection);
@@ -51,8 +51,8 @@ fn a_call_in_flight_survives_sigterm() {
         "{request}"
     );
 
-    server.process.signal("TERM");
-    server.process.event("draining");
+    server.signal("TERM");
+    server.event("draining");
     let body = "{\"content\":{\"activationId\":\"0123456789abcdef0123456789abcdef\",\"response\":\
                 {\"status\":\"success\",\"success\":true,\"result\":{\"n\":12345678901234567890.10}}}}";
     let answer = format!(
@@ -67,8 +67,8 @@ fn a_call_in_flight_survives_sigterm() {
         "{printed}"
     );
     assert_eq!(invoke.end().code(), Some(0));
-    server.process.event("stopped");
-    assert_eq!(server.process.end().code(), Some(0));
+    server.event("stopped");
+    assert_eq!(server.end().code(), Some(0));
     let output = sidecar(&["probe", "--address", &server.address], &[]);
     assert_eq!(output.status.code(), Some(1));
 }
@@ -96,10 +96,10 @@ fn the_emulator_answers_what_sign_signs_and_ends_by_signal() {
         ("NCLOUD_ACCESS_KEY_ID", "mine"),
         ("NCLOUD_SECRET_ACCESS_KEY", "hunter2"),
     ];
-    let mut emulator = Running::start(
+    let mut emulator = crate::start(
         &["emulator", "--listen", "127.0.0.1:0", "--site", "sg"],
         &keys,
-        false,
+        Stream::Output,
     );
     let line = emulator.line(|line| Some(line.to_owned()));
     assert!(
@@ -136,7 +136,7 @@ fn the_emulator_answers_what_sign_signs_and_ends_by_signal() {
 
 #[test]
 fn the_emulator_injects_faults_and_refuses_nonsense() {
-    let mut emulator = Running::start(
+    let mut emulator = crate::start(
         &[
             "emulator",
             "--listen",
@@ -145,7 +145,7 @@ fn the_emulator_injects_faults_and_refuses_nonsense() {
             "status=503,body=broken",
         ],
         &[],
-        false,
+        Stream::Output,
     );
     let line = emulator.line(|line| Some(line.to_owned()));
     assert!(

@@ -4,9 +4,8 @@ use std::path::Path;
 
 use rcgen::ExtendedKeyUsagePurpose;
 
-use crate::issuer::Issuer;
-use crate::process::Sidecar;
 use crate::{file, sidecar, text};
+use faas_testkit::issuer::Issuer;
 
 /// Writes an authority, and the certificates of a server and a client that it signs, as NAME-ca.pem
 /// and so on.
@@ -39,7 +38,7 @@ fn who_is_not_let_in_is_told_why_at_once() {
         at("ours-server-key.pem"),
         at("ours-ca.pem"),
     ));
-    let server = Sidecar::serve(
+    let server = crate::serve(
         &["--emulator", "--config", config.path().to_str().unwrap()],
         &[],
     );

@@ -52,11 +52,7 @@ async fn every_request_asks_for_a_body_in_no_coding() {
                 .await;
             for request in requests {
                 let asked = request.header("accept-encoding");
-                assert_eq!(
-                    asked.as_deref(),
-                    Some("identity"),
-                    "{cloud:?} {operation:?}"
-                );
+                assert_eq!(asked, Some("identity"), "{cloud:?} {operation:?}");
             }
         }
     }
@@ -124,7 +120,7 @@ async fn an_answer_in_a_coding_is_refused_by_every_operation() {
     // The change itself, after a look that was well.
     clouds.answer_by(|request| {
         let good = http(200, r#"{"func_name":"hello","func_urn":"u"}"#);
-        match request.method().as_str() {
+        match request.method() {
             "GET" => good,
             _ => good.header("Content-Encoding", "br"),
         }

@@ -6,14 +6,13 @@ use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 use faas_sidecar::proto::package_service_client::PackageServiceClient;
 use faas_sidecar::proto::trigger_service_client::TriggerServiceClient;
 use faas_sidecar::proto::*;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::support::answer::Answer;
 use crate::support::bench::{connect, start, text};
 use crate::support::cloud::keys;
 pub use crate::support::cloud::{Cloud, PROJECT};
 use crate::support::details::{Told, bare};
+use crate::support::page;
 use crate::support::patient::Patient;
 use crate::support::upstream::{Received, Upstream};
 
@@ -137,11 +136,7 @@ impl Clouds {
 
 /// How often a sidecar with `admin` could not read `member` so far.
 pub async fn unreadable(sidecar: &Sidecar, member: &str) -> u64 {
-    let mut socket = TcpStream::connect(sidecar.admin().unwrap()).await.unwrap();
-    let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut page = String::new();
-    socket.read_to_string(&mut page).await.unwrap();
+    let (_, page) = page::get(sidecar.admin().unwrap(), "/metrics").await;
     let label = format!("member=\"{member}\"");
     page.lines()
         .filter(|line| {

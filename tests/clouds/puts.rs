@@ -120,7 +120,7 @@ async fn a_new_function_gets_its_settings_as_soon_as_the_cloud_sees_it() {
 #[tokio::test]
 async fn a_name_that_is_taken_and_never_seen_stays_taken() {
     let clouds = Clouds::new().await;
-    clouds.answer_by(|request| match request.method().as_str() {
+    clouds.answer_by(|request| match request.method() {
         "POST" => fss(409, "FSS.1061"),
         _ => fss(404, "FSS.1051"),
     });

@@ -180,7 +180,7 @@ impl Document {
     fn answer(&self, cloud: Cloud, request: &Received, exists: bool) -> Http {
         let (method, target) = (request.method(), request.target());
         let path = target.split('?').next().unwrap();
-        let document = match (method.as_str(), path.rsplit('/').next().unwrap()) {
+        let document = match (method, path.rsplit('/').next().unwrap()) {
             ("GET", "config") if !exists => {
                 return http(404, r#"{"error_code":"FSS.1051","error_msg":"x"}"#);
             }
@@ -240,11 +240,9 @@ impl Document {
             told?;
             let requests = requests.iter().filter(|request| request.method() != "GET");
             sent.extend(requests.map(|request| {
-                (
-                    request.method(),
-                    request.target(),
-                    request.text().to_owned(),
-                )
+                [request.method(), request.target(), request.text()]
+                    .map(str::to_owned)
+                    .into()
             }));
         }
         Ok(sent)
@@ -1002,7 +1000,7 @@ async fn an_update_that_says_nothing_of_logs_keeps_those_that_the_function_has()
         assert_eq!(asked, logs);
         let update = targets
             .iter()
-            .position(|(method, target)| method == "PUT" && target.ends_with("/config"));
+            .position(|(method, target)| *method == "PUT" && target.ends_with("/config"));
         let update = requests[update.unwrap()].json();
         assert_eq!(update["log_config"], expected, "{detail}");
         let flag = if expected.is_null() {

@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::serve::{Asked, Reply, Server, ok, status};
+use faas_testkit::answer::{Http, http};
+use faas_testkit::upstream::{Received, Upstream};
 
 #[derive(Default)]
 pub struct Keys {
@@ -27,7 +28,7 @@ pub struct Keys {
 
 pub struct Cloud {
     pub keys: Arc<Keys>,
-    pub server: Server,
+    pub server: Upstream,
 }
 
 impl Cloud {
@@ -36,7 +37,7 @@ impl Cloud {
         let gateway = Arc::clone(&keys);
         Self {
             keys,
-            server: Server::start(move |asked| gateway.answer(asked)).await,
+            server: Upstream::by(move |asked| gateway.answer(asked)).await,
         }
     }
 }
@@ -64,8 +65,8 @@ impl Keys {
         self.used.lock().unwrap().get(id).copied().unwrap_or(0)
     }
 
-    fn answer(&self, asked: &Asked) -> Reply {
-        let is_run = asked.method == "POST";
+    fn answer(&self, asked: &Received) -> Http {
+        let is_run = asked.method() == "POST";
         let Some(id) = self.signer(asked) else {
             let count = if is_run {
                 &self.refused
@@ -73,24 +74,25 @@ impl Keys {
                 &self.refused_trials
             };
             count.fetch_add(1, Ordering::Relaxed);
-            return status(
+            return http(
                 401,
                 r#"{"error":{"errorCode":"200","message":"Authentication Failed"}}"#,
             );
         };
         if !is_run {
             self.trials.fetch_add(1, Ordering::Relaxed);
-            return ok(r#"{"content":[]}"#);
+            return http(200, r#"{"content":[]}"#);
         }
         self.runs.fetch_add(1, Ordering::Relaxed);
         *self.used.lock().unwrap().entry(id).or_default() += 1;
-        ok(
+        http(
+            200,
             r#"{"content":{"activationId":"0f3c2b1a0f3c2b1a0f3c2b1a0f3c2b1a","duration":3,"end":1713936450102,"name":"hello","namespace":"n","response":{"result":{},"status":"success","success":true},"start":1713936450099,"subject":"n"}}"#,
         )
     }
 
     /// The id of the key whose signature fits.
-    pub fn signer(&self, asked: &Asked) -> Option<String> {
+    pub fn signer(&self, asked: &Received) -> Option<String> {
         let id = asked.header("x-ncp-iam-access-key")?;
         let timestamp = asked.header("x-ncp-apigw-timestamp")?;
         let secret = {
@@ -101,7 +103,7 @@ impl Keys {
             }
             secret.clone()
         };
-        let message = format!("{} {}\n{timestamp}\n{id}", asked.method, asked.target);
+        let message = format!("{} {}\n{timestamp}\n{id}", asked.method(), asked.target());
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(message.as_bytes());
         let expected = STANDARD.encode(mac.finalize().into_bytes());

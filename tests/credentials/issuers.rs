@@ -12,15 +12,20 @@ use faas_sidecar::provider::ncp::{ServerRole, Sts};
 use faas_sidecar::transport::{self, Shared, Transport};
 
 use crate::cloud::Cloud;
-use crate::serve::{Asked, Reply, Server, ok, status};
+use faas_testkit::answer::{Http, http};
+use faas_testkit::upstream::{Received, Upstream};
 
 const ROLES: &str = "/latest/meta-data/iam/security-credentials";
 const ROLE_KEY: &str = r#"{"Code":"Success","AccessKeyId":"ncp_iam_ROLE","SecretAccessKey":"s3cret","Expiration":"2026-11-21T11:00:00+0000"}"#;
 const SECURITY_KEY: &str = r#"{"credential":{"access":"AGENCYKEY","secret":"s3cret","securitytoken":"t0ken","expires_at":"2026-11-21T11:00:00.678000Z"}}"#;
+const LOGGED_IN: &str = r#"{"token":{"expires_at":"2026-11-22T10:00:00.000000Z","issued_at":"2026-11-21T10:00:00.000000Z"}}"#;
 
-fn dated(body: &str) -> Reply {
-    let date = "Sat, 21 Nov 2026 10:00:00 GMT".to_owned();
-    (200, vec![("Date", date)], body.to_owned())
+fn dated(body: &str) -> Http {
+    http(200, body).header("Date", "Sat, 21 Nov 2026 10:00:00 GMT")
+}
+
+fn url(server: &Upstream) -> url::Url {
+    server.url().parse().unwrap()
 }
 
 fn transport() -> Transport {
@@ -36,21 +41,19 @@ fn fixed(id: &str, secret: &str) -> Source {
 }
 
 /// NCP's metadata service with sessions, which end when the server is started anew.
-fn role_server(sessions: Arc<AtomicUsize>) -> impl Fn(&Asked) -> Reply + Send + Sync {
+fn role_server(sessions: Arc<AtomicUsize>) -> impl Fn(&Received) -> Http + Send + Sync {
     move |asked| {
         let session = format!("session-{}", sessions.load(Ordering::Relaxed));
-        match asked.line().as_str() {
+        match asked.summary().as_str() {
             "PUT /latest/api/token"
                 if asked.header("x-ncp-metadata-token-ttl-seconds") == Some("21600") =>
             {
-                (200, vec![], session)
+                http(200, &session)
             }
-            _ if asked.header("x-ncp-metadata-token") != Some(&session) => {
-                (401, vec![], String::new())
-            }
-            line if line == format!("GET {ROLES}") => (200, vec![], "role-1\nrole-2".to_owned()),
+            _ if asked.header("x-ncp-metadata-token") != Some(&session) => http(401, ""),
+            line if line == format!("GET {ROLES}") => http(200, "role-1\nrole-2"),
             line if line == format!("GET {ROLES}/role-1") => dated(ROLE_KEY),
-            _ => (404, vec![], "Path Not found.".to_owned()),
+            _ => http(404, "Path Not found."),
         }
     }
 }
@@ -58,8 +61,8 @@ fn role_server(sessions: Arc<AtomicUsize>) -> impl Fn(&Asked) -> Reply + Send + 
 #[tokio::test]
 async fn a_server_role_is_read_in_a_session_that_is_kept() {
     let sessions = Arc::new(AtomicUsize::new(1));
-    let server = Server::start(role_server(Arc::clone(&sessions))).await;
-    let role = ServerRole::new(&server.url()).unwrap();
+    let server = Upstream::by(role_server(Arc::clone(&sessions))).await;
+    let role = ServerRole::new(&url(&server)).unwrap();
     let issued = role.issue().await.unwrap();
     assert_eq!(issued.keys.access_key, "ncp_iam_ROLE");
     assert_eq!(issued.keys.secret_key.reveal(), "s3cret");
@@ -88,14 +91,14 @@ async fn a_server_role_is_read_in_a_session_that_is_kept() {
 #[tokio::test]
 async fn a_metadata_service_without_sessions_is_asked_without() {
     for refusal in [404, 405, 503] {
-        let server = Server::start(move |asked| match asked.line().as_str() {
-            line if line.starts_with("PUT") => (refusal, vec![], String::new()),
-            line if line == format!("GET {ROLES}") => (200, vec![], "role-1".to_owned()),
+        let server = Upstream::by(move |asked| match asked.summary().as_str() {
+            line if line.starts_with("PUT") => http(refusal, ""),
+            line if line == format!("GET {ROLES}") => http(200, "role-1"),
             line if line == format!("GET {ROLES}/role-1") => dated(ROLE_KEY),
-            _ => (500, vec![], String::new()),
+            _ => http(500, ""),
         })
         .await;
-        let issued = ServerRole::new(&server.url())
+        let issued = ServerRole::new(&url(&server))
             .unwrap()
             .issue()
             .await
@@ -103,7 +106,7 @@ async fn a_metadata_service_without_sessions_is_asked_without() {
         assert_eq!(issued.keys.access_key, "ncp_iam_ROLE", "{refusal}");
         assert!(
             server
-                .asked()
+                .received()
                 .iter()
                 .all(|asked| asked.header("x-ncp-metadata-token").is_none())
         );
@@ -112,8 +115,8 @@ async fn a_metadata_service_without_sessions_is_asked_without() {
 
 #[tokio::test]
 async fn a_server_without_a_role_says_what_to_do() {
-    let server = Server::start(|_| (404, vec![], "Path Not found.".to_owned())).await;
-    let error = ServerRole::new(&server.url())
+    let server = Upstream::by(|_| http(404, "Path Not found.")).await;
+    let error = ServerRole::new(&url(&server))
         .unwrap()
         .issue()
         .await
@@ -128,8 +131,8 @@ async fn a_server_without_a_role_says_what_to_do() {
         error.message
     );
     // A role id becomes part of a path, so it may not be one.
-    let server = Server::start(|_| (200, vec![], "../../user-data".to_owned())).await;
-    let error = ServerRole::new(&server.url())
+    let server = Upstream::by(|_| http(200, "../../user-data")).await;
+    let error = ServerRole::new(&url(&server))
         .unwrap()
         .issue()
         .await
@@ -140,23 +143,22 @@ async fn a_server_without_a_role_says_what_to_do() {
 
 #[tokio::test]
 async fn metadata_is_never_followed_elsewhere_and_never_read_without_bound() {
-    let elsewhere = Server::start(|_| dated(SECURITY_KEY)).await;
-    let url = elsewhere.url().to_string();
-    let server =
-        Server::start(move |_| (302, vec![("Location", url.clone())], String::new())).await;
-    let error = EcsMetadata::new(&server.url())
+    let elsewhere = Upstream::by(|_| dated(SECURITY_KEY)).await;
+    let location = elsewhere.url();
+    let server = Upstream::by(move |_| http(302, "").header("Location", &location)).await;
+    let error = EcsMetadata::new(&url(&server))
         .unwrap()
         .issue()
         .await
         .unwrap_err();
     assert!(error.message.contains("HTTP 302"), "{}", error.message);
-    assert!(elsewhere.asked().is_empty());
-    let server = Server::start(|asked| match asked.method.as_str() {
-        "PUT" => (404, vec![], String::new()),
-        _ => (200, vec![], "x".repeat(100_000)),
+    assert!(elsewhere.received().is_empty());
+    let server = Upstream::by(|asked| match asked.method() {
+        "PUT" => http(404, ""),
+        _ => http(200, &"x".repeat(100_000)),
     })
     .await;
-    let error = EcsMetadata::new(&server.url())
+    let error = EcsMetadata::new(&url(&server))
         .unwrap()
         .issue()
         .await
@@ -178,10 +180,10 @@ async fn metadata_is_never_followed_elsewhere_and_never_read_without_bound() {
 async fn ecs_metadata_gives_temporary_keys_with_their_token() {
     let agency = Arc::new(AtomicBool::new(true));
     let bound = Arc::clone(&agency);
-    let server = Server::start(move |asked| match asked.line().as_str() {
+    let server = Upstream::by(move |asked| match asked.summary().as_str() {
         "PUT /meta-data/latest/api/token" => {
             assert_eq!(asked.header("x-metadata-token-ttl-seconds"), Some("21600"));
-            (200, vec![], "session".to_owned())
+            http(200, "session")
         }
         "GET /openstack/latest/securitykey"
             if asked.header("x-metadata-token") == Some("session") =>
@@ -189,17 +191,13 @@ async fn ecs_metadata_gives_temporary_keys_with_their_token() {
             if bound.load(Ordering::Relaxed) {
                 dated(SECURITY_KEY)
             } else {
-                (
-                    401,
-                    vec![],
-                    "Please configure Cloud Service Agency first".to_owned(),
-                )
+                http(401, "Please configure Cloud Service Agency first")
             }
         }
-        _ => (500, vec![], String::new()),
+        _ => http(500, ""),
     })
     .await;
-    let metadata = EcsMetadata::new(&server.url()).unwrap();
+    let metadata = EcsMetadata::new(&url(&server)).unwrap();
     let issued = metadata.issue().await.unwrap();
     assert_eq!(issued.keys.access_key, "AGENCYKEY");
     assert_eq!(issued.keys.security_token.unwrap().reveal(), "t0ken");
@@ -219,9 +217,9 @@ async fn sts_is_asked_with_the_base_key_and_its_times_are_its_own() {
     cloud.keys.make("ncp_iam_BASE", "base-secret");
     let answer = r#"{"accessKey":"ncp_iam_TEMP","keySecret":"s3cret","createTime":"2020-01-01T00:00:00.000Z","expireTime":"2020-01-01T01:00:00.000Z","useMfa":false}"#;
     let keys = Arc::clone(&cloud.keys);
-    let server = Server::start(move |asked| match keys.signer(asked) {
-        Some(id) if id == "ncp_iam_BASE" => ok(answer),
-        _ => status(
+    let server = Upstream::by(move |asked| match keys.signer(asked) {
+        Some(id) if id == "ncp_iam_BASE" => http(200, answer),
+        _ => http(
             401,
             r#"{"error":{"errorCode":"200","message":"Authentication Failed"}}"#,
         ),
@@ -229,15 +227,15 @@ async fn sts_is_asked_with_the_base_key_and_its_times_are_its_own() {
     .await;
     let sts = |secret: &str| Sts {
         transport: transport(),
-        url: server.url(),
+        url: url(&server),
         base: fixed("ncp_iam_BASE", secret),
         duration: Duration::from_secs(900),
     };
     let issued = sts("base-secret").issue().await.unwrap();
     assert_eq!(issued.keys.access_key, "ncp_iam_TEMP");
     assert_eq!(issued.life.unwrap().as_secs(), 3600);
-    let asked = server.asked().remove(0);
-    assert_eq!(asked.line(), "POST /api/v1/credentials");
+    let asked = server.received().remove(0);
+    assert_eq!(asked.summary(), "POST /api/v1/credentials");
     assert_eq!(asked.json(), serde_json::json!({"durationSec": 900}));
     let error = sts("another").issue().await.unwrap_err();
     assert_eq!(error.kind, Kind::Unauthenticated);
@@ -248,7 +246,7 @@ async fn sts_is_asked_with_the_base_key_and_its_times_are_its_own() {
         "{}",
         error.message
     );
-    assert_eq!(server.asked().len(), 2, "a refused key is not repeated");
+    assert_eq!(server.received().len(), 2, "a refused key is not repeated");
 }
 
 fn login(agency: Option<Agency>) -> LoginSource {
@@ -267,25 +265,24 @@ fn helper() -> Agency {
     }
 }
 
-async fn iam() -> Server {
-    Server::start(|asked| match asked.line().as_str() {
-        "POST /v3/auth/tokens?nocatalog=true" => (
-            201,
-            vec![("X-Subject-Token", "MIItoken".to_owned())],
-            r#"{"token":{"expires_at":"2026-11-22T10:00:00.000000Z","issued_at":"2026-11-21T10:00:00.000000Z"}}"#.to_owned(),
-        ),
-        "POST /v3.0/OS-CREDENTIAL/securitytokens"
-            if asked.header("x-auth-token") == Some("MIItoken") || asked.header("authorization").is_some() =>
-        {
-            (201, dated("").1, SECURITY_KEY.to_owned())
+async fn iam() -> Upstream {
+    Upstream::by(|asked| match asked.summary().as_str() {
+        "POST /v3/auth/tokens?nocatalog=true" => {
+            http(201, LOGGED_IN).header("X-Subject-Token", "MIItoken")
         }
-        _ => status(401, r#"{"error_code":"IAM.0001","error_msg":"no"}"#),
+        "POST /v3.0/OS-CREDENTIAL/securitytokens"
+            if asked.header("x-auth-token") == Some("MIItoken")
+                || asked.header("authorization").is_some() =>
+        {
+            dated(SECURITY_KEY).status(201)
+        }
+        _ => http(401, r#"{"error_code":"IAM.0001","error_msg":"no"}"#),
     })
     .await
 }
 
-fn temporary(server: &Server, asker: Asker) -> TemporaryKeys {
-    let url = server.url();
+fn temporary(server: &Upstream, asker: Asker) -> TemporaryKeys {
+    let url = url(server);
     let endpoint =
         functiongraph::Endpoint::new("cn-north-4", None, Some(&url), Some(&url)).unwrap();
     TemporaryKeys::new(endpoint, transport(), asker, Duration::from_secs(1800))
@@ -300,7 +297,7 @@ async fn a_login_is_exchanged_for_temporary_keys() {
         .unwrap();
     assert_eq!(issued.keys.access_key, "AGENCYKEY");
     assert_eq!(issued.life.unwrap().as_secs(), 3600);
-    let asked = server.asked();
+    let asked = server.received();
     let user = &asked[0].json()["auth"]["identity"]["password"]["user"];
     assert_eq!(
         (&user["name"], &user["password"]),
@@ -328,7 +325,7 @@ async fn an_agency_is_taken_on_with_a_login_or_with_a_key() {
         .issue()
         .await
         .unwrap();
-    let asked = server.asked();
+    let asked = server.received();
     assert_eq!(asked[0].json()["auth"]["scope"]["domain"]["name"], "acme");
     assert_eq!(asked[1].json()["auth"]["identity"], role);
 
@@ -336,7 +333,7 @@ async fn an_agency_is_taken_on_with_a_login_or_with_a_key() {
     let asker = Asker::Key(fixed("BASEKEY", "base-secret"), helper());
     let issued = temporary(&server, asker).issue().await.unwrap();
     assert_eq!(issued.keys.security_token.unwrap().reveal(), "t0ken");
-    let asked = server.asked();
+    let asked = server.received();
     assert_eq!(asked.len(), 1);
     assert!(
         asked[0]

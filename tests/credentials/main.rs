@@ -14,8 +14,9 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the clock")]
 
 mod cloud;
+#[path = "../support/config.rs"]
+mod config;
 mod issuers;
 mod kubernetes;
 mod rotations;
-mod serve;
 mod sidecar;

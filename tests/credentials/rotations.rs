@@ -61,7 +61,7 @@ impl Load {
             ("access-key-id", id(0).as_bytes()),
             ("secret-access-key", secret(0).as_bytes()),
         ]);
-        let url = cloud.server.url();
+        let url = cloud.server.url().parse().unwrap();
         let endpoint = Endpoint::new(
             Site::Public,
             Region::Kr,

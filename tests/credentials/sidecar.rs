@@ -4,14 +4,14 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use faas_sidecar::app::Sidecar;
-use faas_sidecar::config::{self, Sources};
 use faas_sidecar::env::Env;
 use faas_sidecar::proto::ListPackagesRequest;
 use faas_sidecar::proto::package_service_client::PackageServiceClient;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use faas_testkit::page;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::cloud::Cloud;
+use crate::config::load;
 use crate::kubernetes::Mounted;
 
 struct House {
@@ -28,15 +28,7 @@ impl House {
             "listen: \"127.0.0.1:0\"\nadmin: \"127.0.0.1:0\"\ntargets:\n  main:\n    provider: ncp\n    base_url: {}\n    credentials: {credentials}\n",
             cloud.server.url()
         );
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        let sources = Sources {
-            file: Some(file.path().to_owned()),
-            env: env.clone(),
-            ..Sources::default()
-        };
-        let config = config::load(&sources).unwrap_or_else(|faults| panic!("{faults}"));
-        let sidecar = Sidecar::start(&config, &env).unwrap();
+        let sidecar = Sidecar::start(&load(&text, &env), &env).unwrap();
         let address = sidecar.tcp().unwrap();
         let channel = Endpoint::from_shared(format!("http://{address}"))
             .unwrap()
@@ -57,16 +49,8 @@ impl House {
 
     /// An operator's page: its status line and body.
     async fn page(&self, path: &str) -> (String, String) {
-        let mut socket = tokio::net::TcpStream::connect(self.sidecar.admin().unwrap())
-            .await
-            .unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        socket.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.lines().next().unwrap().to_owned(), body.to_owned())
+        let (head, body) = page::get(self.sidecar.admin().unwrap(), path).await;
+        (head.lines().next().unwrap().to_owned(), body)
     }
 
     async fn status(&self) -> serde_json::Value {

@@ -10,11 +10,11 @@ use crate::support::*;
 
 const MISSING: (u16, &str, &str) = (404, "FSS.1051", "Not found the function");
 
-fn missing() -> Answer {
+fn missing() -> Http {
     fault(MISSING.0, MISSING.1, MISSING.2)
 }
 
-fn function(runtime: &str) -> Answer {
+fn function(runtime: &str) -> Http {
     answer(
         200,
         &format!(
@@ -70,11 +70,11 @@ async fn an_action_that_is_missing_is_created() {
         .unwrap();
     let received = upstream.received();
     assert_eq!(
-        (received[0].method(), received[0].rest().as_str()),
+        (received[0].method(), rest(&received[0]).as_str()),
         ("GET", "/default%3Ahello/config")
     );
     assert_eq!(
-        (received[1].method(), received[1].rest().as_str()),
+        (received[1].method(), rest(&received[1]).as_str()),
         ("POST", "")
     );
     let expected = serde_json::json!({
@@ -118,7 +118,7 @@ async fn settings_that_creation_does_not_know_follow_in_an_update() {
     assert!(received[1].json().get("strategy_config").is_none());
     let update = received[2].json();
     assert_eq!(
-        (received[2].method(), received[2].rest().as_str()),
+        (received[2].method(), rest(&received[2]).as_str()),
         ("PUT", "/default%3Ahello/config")
     );
     assert_eq!(
@@ -173,11 +173,11 @@ async fn an_action_that_exists_is_updated_in_both_halves() {
         .unwrap();
     let received = upstream.received();
     assert_eq!(
-        (received[1].method(), received[1].rest().as_str()),
+        (received[1].method(), rest(&received[1]).as_str()),
         ("PUT", "/default%3Ahello/config")
     );
     assert_eq!(
-        (received[2].method(), received[2].rest().as_str()),
+        (received[2].method(), rest(&received[2]).as_str()),
         ("PUT", "/default%3Ahello/code")
     );
     let expected = serde_json::json!({
@@ -397,7 +397,7 @@ async fn an_action_is_read_with_its_code_on_request() {
         .unwrap()
         .action
         .unwrap();
-    assert_eq!(upstream.received()[1].rest(), "/default%3Ahello%3Av1/code");
+    assert_eq!(rest(&upstream.received()[1]), "/default%3Ahello%3Av1/code");
     assert_eq!(
         action.exec.unwrap().code,
         Some(Code::Source("def f(): pass".to_owned()))
@@ -432,11 +432,7 @@ async fn a_delete_takes_the_whole_function_or_one_version() {
         .await
         .unwrap();
     assert_eq!(
-        upstream
-            .received()
-            .iter()
-            .map(Received::rest)
-            .collect::<Vec<_>>(),
+        upstream.received().iter().map(rest).collect::<Vec<_>>(),
         ["/default%3Ahello", "/default%3Ahello%3Av1"]
     );
     for (version, part) in [

@@ -26,14 +26,14 @@ fn get() -> GetActionRequest {
     }
 }
 
-fn token(name: &str) -> Answer {
+fn token(name: &str) -> Http {
     let body = format!(
         r#"{{"token":{{"issued_at":"2024-01-02T00:00:00.000000Z","expires_at":"2024-01-03T00:00:00.000000Z","project":{{"id":"{PROJECT}","name":"{REGION}"}}}}}}"#
     );
     with(answer(201, &body), &[("X-Subject-Token", name)])
 }
 
-fn refused() -> Answer {
+fn refused() -> Http {
     fault(
         401,
         "APIGW.0301",
@@ -43,7 +43,7 @@ fn refused() -> Answer {
 
 #[tokio::test]
 async fn the_signature_fits_the_bytes_that_arrive() {
-    let upstream = Upstream::start([
+    let upstream = upstream([
         answer(200, GOOD),
         answer(200, r#"{"functions":[]}"#),
         answer(204, ""),
@@ -79,9 +79,9 @@ async fn the_signature_fits_the_bytes_that_arrive() {
     assert!(
         invoke.target().ends_with("%3Ahello%3A%21prod/invocations"),
         "{}",
-        invoke.line
+        invoke.line()
     );
-    assert_eq!(list.rest(), "?marker=0&maxitems=400&package_name=my-app_1");
+    assert_eq!(rest(list), "?marker=0&maxitems=400&package_name=my-app_1");
     assert!(delete.body.is_empty() && delete.header("content-length").is_none());
     for name in [
         "host",
@@ -101,7 +101,7 @@ async fn the_signature_fits_the_bytes_that_arrive() {
     );
     assert_eq!(
         invoke.header("host"),
-        Some(upstream.address.to_string().as_str())
+        Some(upstream.address().to_string().as_str())
     );
 }
 
@@ -137,7 +137,7 @@ async fn every_attempt_is_signed_afresh() {
 
 #[tokio::test]
 async fn a_refused_signature_is_sent_once_and_a_wrong_key_is_held_back() {
-    let upstream = Upstream::start([]).await;
+    let upstream = upstream([]).await;
     let provider = Make {
         attempts: 10,
         ..Make::default()
@@ -165,7 +165,7 @@ async fn a_refused_signature_is_sent_once_and_a_wrong_key_is_held_back() {
     assert_eq!(upstream.received().len(), 3);
 }
 
-fn expired(date: &str) -> Answer {
+fn expired(date: &str) -> Http {
     let words = "Incorrect IAM authentication information: signature expired, signature time:x, server time:y";
     with(fault(401, "APIGW.0301", words), &[("Date", date)])
 }
@@ -174,7 +174,7 @@ fn expired(date: &str) -> Answer {
 async fn a_signature_whose_time_was_refused_is_made_again_with_the_clouds() {
     let date = "Mon, 21 Nov 2016 08:00:00 GMT";
     let good = || with(answer(200, r#"{"func_name":"hello"}"#), &[("Date", date)]);
-    let upstream = Upstream::start([expired(date), good(), good()]).await;
+    let upstream = upstream([expired(date), good(), good()]).await;
     let provider = Make {
         attempts: 1,
         ..Make::default()
@@ -202,7 +202,7 @@ async fn a_signature_whose_time_was_refused_is_made_again_with_the_clouds() {
 async fn refusals_that_a_wrong_clock_explains_do_not_hold_the_key_back_and_others_do() {
     // A `Date` that is no help: each call's signature is refused twice at first, then once.
     let lie = "Mon, 21 Nov 2016 08:00:00 GMT";
-    let upstream = Upstream::start([expired(lie), expired("Sun, 21 Nov 2027 08:00:00 GMT")]).await;
+    let upstream = upstream([expired(lie), expired("Sun, 21 Nov 2027 08:00:00 GMT")]).await;
     let provider = Make {
         attempts: 1,
         ..Make::default()
@@ -228,12 +228,12 @@ async fn refusals_that_a_wrong_clock_explains_do_not_hold_the_key_back_and_other
 
 #[tokio::test]
 async fn the_project_is_looked_up_once_by_the_regions_name() {
-    let iam = Upstream::start([answer(
+    let iam = upstream([answer(
         200,
         &format!(r#"{{"projects":[{{"id":"{PROJECT}","name":"{REGION}"}}]}}"#),
     )])
     .await;
-    let upstream = Upstream::start([function(), function()]).await;
+    let upstream = upstream([function(), function()]).await;
     let provider = Make {
         project: None,
         ..Make::default()
@@ -244,7 +244,7 @@ async fn the_project_is_looked_up_once_by_the_regions_name() {
     }
     let asked = iam.only();
     assert_eq!(
-        asked.line,
+        asked.line(),
         format!("GET /v3/projects?name={REGION} HTTP/1.1")
     );
     assert_eq!(asked.header("x-project-id"), None);
@@ -265,7 +265,7 @@ async fn without_one_project_the_caller_is_told_to_name_it() {
             "2 projects",
         ),
     ] {
-        let iam = Upstream::start([answer(200, body)]).await;
+        let iam = upstream([answer(200, body)]).await;
         let provider = Make {
             project: None,
             ..Make::default()
@@ -286,8 +286,8 @@ async fn without_one_project_the_caller_is_told_to_name_it() {
 
 #[tokio::test]
 async fn many_calls_make_one_login() {
-    let iam = Upstream::start([token("token-1")]).await;
-    let upstream = Upstream::start((0..8).map(|_| answer(200, GOOD))).await;
+    let iam = upstream([token("token-1")]).await;
+    let upstream = upstream((0..8).map(|_| answer(200, GOOD))).await;
     let provider = Make {
         auth: login_auth(login()),
         ..Make::default()
@@ -296,7 +296,7 @@ async fn many_calls_make_one_login() {
     let calls = (0..8).map(|_| async { provider.invoke(&mut call(), hello()).await.unwrap() });
     futures_util::future::join_all(calls).await;
     let asked = iam.only();
-    assert_eq!(asked.line, "POST /v3/auth/tokens?nocatalog=true HTTP/1.1");
+    assert_eq!(asked.line(), "POST /v3/auth/tokens?nocatalog=true HTTP/1.1");
     let body = asked.json();
     let user = &body["auth"]["identity"]["password"]["user"];
     assert_eq!(
@@ -312,8 +312,8 @@ async fn many_calls_make_one_login() {
 
 #[tokio::test]
 async fn a_token_names_the_project_when_nobody_else_does() {
-    let iam = Upstream::start([token("t")]).await;
-    let upstream = Upstream::start([function()]).await;
+    let iam = upstream([token("t")]).await;
+    let upstream = upstream([function()]).await;
     let provider = Make {
         auth: login_auth(login()),
         project: None,
@@ -335,8 +335,8 @@ async fn a_token_names_the_project_when_nobody_else_does() {
 
 #[tokio::test]
 async fn a_refused_token_is_renewed_once_and_the_call_sent_once_more() {
-    let iam = Upstream::start([token("old"), token("new")]).await;
-    let upstream = Upstream::start([answer(200, GOOD), refused(), answer(200, GOOD)]).await;
+    let iam = upstream([token("old"), token("new")]).await;
+    let upstream = upstream([answer(200, GOOD), refused(), answer(200, GOOD)]).await;
     let provider = Make {
         auth: login_auth(login()),
         ..Make::default()
@@ -355,8 +355,8 @@ async fn a_refused_token_is_renewed_once_and_the_call_sent_once_more() {
 
 #[tokio::test]
 async fn a_token_refused_again_ends_the_call() {
-    let iam = Upstream::start([token("old"), token("new")]).await;
-    let upstream = Upstream::start([answer(200, GOOD), refused(), refused()]).await;
+    let iam = upstream([token("old"), token("new")]).await;
+    let upstream = upstream([answer(200, GOOD), refused(), refused()]).await;
     let provider = Make {
         auth: login_auth(login()),
         attempts: 10,
@@ -380,7 +380,7 @@ async fn a_token_refused_again_ends_the_call() {
 #[tokio::test]
 async fn a_refused_login_is_told_without_the_password_and_not_repeated_at_once() {
     let body = r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#;
-    let iam = Upstream::start([answer(401, body)]).await;
+    let iam = upstream([answer(401, body)]).await;
     let provider = Make {
         auth: login_auth(login()),
         attempts: 10,
@@ -402,7 +402,7 @@ async fn a_refused_login_is_told_without_the_password_and_not_repeated_at_once()
 #[tokio::test]
 async fn iam_that_fails_never_makes_a_run_look_started() {
     for broken in [answer(500, "oops"), answer(201, "{}")] {
-        let iam = Upstream::start([broken]).await;
+        let iam = upstream([broken]).await;
         let provider = Make {
             auth: login_auth(login()),
             attempts: 1,
@@ -428,8 +428,8 @@ async fn iam_that_fails_never_makes_a_run_look_started() {
 
 #[tokio::test]
 async fn an_agency_takes_two_steps() {
-    let iam = Upstream::start([token("own"), token("agency")]).await;
-    let upstream = Upstream::start([answer(200, GOOD)]).await;
+    let iam = upstream([token("own"), token("agency")]).await;
+    let upstream = upstream([answer(200, GOOD)]).await;
     let agency = Some(Agency {
         name: "helper".to_owned(),
         domain: "other".to_owned(),

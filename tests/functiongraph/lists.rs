@@ -19,7 +19,7 @@ fn record(status: &str, code: i64) -> String {
     )
 }
 
-fn records(items: &[String]) -> Answer {
+fn records(items: &[String]) -> Http {
     answer(200, &format!(r#"{{"invocations":[{}]}}"#, items.join(",")))
 }
 
@@ -72,7 +72,7 @@ async fn actions_are_read_whole_and_come_in_pages_by_name() {
         request.page_token = page.next_page_token;
     }
     assert_eq!(names, ["a", "b", "c"]);
-    let markers: Vec<_> = upstream.received().iter().map(Received::rest).collect();
+    let markers: Vec<_> = upstream.received().iter().map(rest).collect();
     assert_eq!(markers[1], "?marker=2&maxitems=400&package_name=tools");
     // A token belongs to its request.
     let token = {
@@ -295,7 +295,7 @@ async fn versions_are_published_and_listed() {
         .versions;
     assert_eq!(versions.len(), 2);
     assert_eq!(
-        upstream.received()[1].rest(),
+        rest(&upstream.received()[1]),
         "/default%3Ahello/versions?marker=0&maxitems=400"
     );
     let error = provider
@@ -356,7 +356,7 @@ async fn an_alias_is_updated_or_created() {
     let received = upstream.received();
     let steps: Vec<_> = received
         .iter()
-        .map(|request| format!("{} {}", request.method(), request.rest()))
+        .map(|request| format!("{} {}", request.method(), rest(request)))
         .collect();
     let expected = [
         "PUT /default%3Ahello/aliases/prod",
@@ -424,7 +424,7 @@ async fn records_have_a_status_and_no_result() {
             over.then_some(2)
         );
         assert_eq!(
-            upstream.only().rest(),
+            rest(&upstream.only()),
             format!("/default%3Ahello/async-invocations?request_id={ID}")
         );
     }
@@ -434,7 +434,7 @@ async fn records_have_a_status_and_no_result() {
 async fn a_record_is_looked_for_in_the_widest_window_before_it_is_missing() {
     let (provider, upstream) = bench([records(&[]), records(&[record("SUCCESS", 0)])]).await;
     provider.get_activation(&mut call(), get()).await.unwrap();
-    assert!(upstream.received()[1].rest().contains("query_begin_time="));
+    assert!(rest(&upstream.received()[1]).contains("query_begin_time="));
     // A record of another run is not taken for this one.
     let other = record("SUCCESS", 0).replace(ID, "another");
     let (provider, _upstream) =
@@ -514,7 +514,7 @@ async fn records_are_paged_over_a_window_that_stands_still() {
         .unwrap();
     assert_eq!((first.activations.len(), first.total_count), (1, 2));
     assert_eq!(
-        upstream.received()[0].rest(),
+        rest(&upstream.received()[0]),
         "/default%3Ahello/async-invocations?limit=1&marker=0"
     );
     let second = ListActivationsRequest {
@@ -525,7 +525,7 @@ async fn records_are_paged_over_a_window_that_stands_still() {
         .list_activations(&mut call(), second)
         .await
         .unwrap();
-    let rest = upstream.received()[1].rest();
+    let rest = rest(&upstream.received()[1]);
     assert!(
         rest.contains("marker=1")
             && rest.contains("query_begin_time=20")
@@ -578,7 +578,7 @@ async fn a_cancel_names_the_run_and_a_region_without_it_says_so() {
         .unwrap();
     let sent = &upstream.received()[0];
     assert_eq!(
-        (sent.method(), sent.rest().as_str()),
+        (sent.method(), rest(sent).as_str()),
         ("POST", "/default%3Ahello/cancel")
     );
     assert_eq!(sent.json(), serde_json::json!({"request_id": ID}));
@@ -663,7 +663,7 @@ async fn asynchronous_settings_go_and_come_back() {
         .await
         .unwrap();
     assert_eq!(
-        upstream.received()[1].rest(),
+        rest(&upstream.received()[1]),
         "/default%3Ahello%3A%21prod/async-invoke-config"
     );
     let delete = DeleteAsyncInvokeConfigRequest {

@@ -9,15 +9,11 @@ use faas_sidecar::provider::Provider as _;
 use crate::support::*;
 
 /// A page with a good status, as captive portals and tired proxies give it.
-fn page() -> Answer {
-    (
-        200,
-        vec![("Content-Type", "text/html".to_owned())],
-        "<html>one moment</html>".to_owned(),
-    )
+fn page() -> Http {
+    answer(200, "<html>one moment</html>").header("Content-Type", "text/html")
 }
 
-fn function() -> Answer {
+fn function() -> Http {
     answer(
         200,
         r#"{"func_name":"hello","package":"default","runtime":"Node.js18.15"}"#,
@@ -25,7 +21,7 @@ fn function() -> Answer {
 }
 
 /// A good status on the beginning of a document.
-fn cut() -> Answer {
+fn cut() -> Http {
     answer(200, r#"{"func_name":"hello","pack"#)
 }
 
@@ -52,7 +48,7 @@ fn put() -> PutActionRequest {
     }
 }
 
-async fn put_fails(answers: Vec<Answer>) -> Error {
+async fn put_fails(answers: Vec<Http>) -> Error {
     let (provider, _upstream) = bench(answers).await;
     provider.put_action(&mut call(), put()).await.unwrap_err()
 }

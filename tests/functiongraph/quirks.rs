@@ -7,7 +7,7 @@ use faas_sidecar::provider::Provider as _;
 
 use crate::support::*;
 
-async fn invoke(answer: Answer) -> Activation {
+async fn invoke(answer: Http) -> Activation {
     let (provider, _upstream) = bench([answer]).await;
     let request = InvokeRequest {
         action_name: "hello".to_owned(),
@@ -65,15 +65,8 @@ async fn row_01_a_result_is_json_text_in_json_and_may_be_no_json() {
 
 #[tokio::test]
 async fn row_02_v1_is_asked_for_and_v0_taken() {
-    let v0 = invoke((
-        200,
-        vec![
-            ("Content-Type", "text/plain; charset=utf-8".to_owned()),
-            ("X-Cff-Request-Id", "run-1".to_owned()),
-        ],
-        r#"{"ok":true}"#.to_owned(),
-    ))
-    .await;
+    let v0 = bare(r#"{"ok":true}"#).header("Content-Type", "text/plain; charset=utf-8");
+    let v0 = invoke(v0).await;
     assert_eq!(
         (shown(v0.result.as_ref()), v0.success),
         (r#"{"ok":true}"#, true)

@@ -46,7 +46,7 @@ async fn a_run_sends_the_event_itself_and_answers_the_result() {
         .unwrap();
     let sent = upstream.only();
     assert_eq!(
-        (sent.method(), sent.rest().as_str()),
+        (sent.method(), rest(&sent).as_str()),
         ("POST", "/tools%3Ahello%3Av1/invocations")
     );
     assert_eq!(sent.body, br#"{"body": {"n": 1.0}}"#);
@@ -99,7 +99,7 @@ async fn without_logs_and_memory_their_headers_stay_away() {
         ),
         (None, None)
     );
-    assert_eq!(sent.rest(), "/default%3Ahello/invocations");
+    assert_eq!(rest(&sent), "/default%3Ahello/invocations");
     assert!(activation.logs.is_empty() && activation.version.is_empty());
 }
 
@@ -190,7 +190,7 @@ async fn what_may_have_run_is_sent_again_only_if_that_does_no_harm() {
         (false, vec!["-/hello"], 2),
         (false, vec!["default/*"], 2),
     ] {
-        let upstream = Upstream::start([fault(500, "FSS.0500", "x"), answer(200, GOOD)]).await;
+        let upstream = upstream([fault(500, "FSS.0500", "x"), answer(200, GOOD)]).await;
         let provider = Make {
             idempotent: listed,
             ..Make::default()
@@ -218,7 +218,8 @@ async fn what_may_have_run_is_sent_again_only_if_that_does_no_harm() {
 
 #[tokio::test]
 async fn a_wait_that_ends_says_what_is_known_and_what_to_do() {
-    let (provider, upstream) = bench([(0, vec![], String::new())]).await;
+    let (provider, upstream) = bench([]).await;
+    upstream.push(steps([Step::Stall]));
     let wait = Some(prost_types::Duration {
         seconds: 0,
         nanos: 200_000_000,
@@ -297,7 +298,7 @@ async fn an_asynchronous_run_is_queued_under_its_id() {
     );
     assert!(!activation.success && activation.result.is_none());
     let sent = upstream.only();
-    assert_eq!(sent.rest(), "/default%3Ahello%3A%21blue/invocations-async");
+    assert_eq!(rest(&sent), "/default%3Ahello%3A%21blue/invocations-async");
     assert_eq!(sent.body, b"{}");
     assert_eq!(
         (
@@ -323,12 +324,8 @@ async fn an_asynchronous_answer_without_an_id_is_no_success() {
 
 #[tokio::test]
 async fn a_connection_that_is_refused_did_not_run_and_is_tried_again() {
-    let upstream = Upstream::start([]).await;
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = closed.local_addr().unwrap();
-    drop(closed);
-    let mut gone = upstream;
-    gone.address = address;
+    let mut gone = upstream([]).await;
+    gone.shut().await;
     let provider = Make::default().build(&gone, &gone);
     let mut call = Call::new(Instant::now() + Duration::from_secs(5));
     let error = provider.invoke(&mut call, hello()).await.unwrap_err();

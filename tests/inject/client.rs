@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,13 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
-use crate::process::Running;
+use faas_testkit::process::{Process, Stream};
 
 /// Longer than anything here takes, so that only a hang meets it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Webhook {
-    pub process: Running,
+    pub process: Process,
     pub address: String,
     pub files: tempfile::TempDir,
     pub authority: Authority,
@@ -101,7 +102,11 @@ impl Webhook {
             args,
         ]
         .concat();
-        let process = Running::start(&all, &[], true);
+        let process = Process::start(
+            Command::new(env!("CARGO_BIN_EXE_faas-sidecar")).args(all),
+            &[],
+            Stream::Log,
+        );
         let address = process.event("listening")["address"]
             .as_str()
             .unwrap()

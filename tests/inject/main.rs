@@ -14,9 +14,6 @@ mod bad_requests;
 mod client;
 mod command;
 mod golden;
-#[path = "../cli/process.rs"]
-#[allow(dead_code, reason = "shared with the tests of the command line")]
-mod process;
 mod webhook;
 
 use std::io::Write as _;

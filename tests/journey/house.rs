@@ -92,16 +92,10 @@ async fn faults_of_the_cloud_become_honest_errors_and_retries() {
     );
 }
 
-/// One request over a socket of our own.
+/// The first line of a page's head, and its body.
 async fn page(address: std::net::SocketAddr, path: &str) -> (String, String) {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.lines().next().unwrap().to_owned(), body.to_owned())
+    let (head, body) = faas_testkit::page::get(address, path).await;
+    (head.lines().next().unwrap().to_owned(), body)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,14 @@
     clippy::panic,
     reason = "a test that cannot go on ends there"
 )]
+#![allow(
+    unreachable_pub,
+    reason = "the modules of a test have no other crate to show themselves to"
+)]
 
 mod boundaries;
+#[path = "../support/config.rs"]
+mod config;
 mod functiongraph;
 mod functions;
 mod house;
@@ -16,7 +22,7 @@ mod triggers;
 
 use faas_emulator::ncp::Options;
 use faas_sidecar::app::{EmulatedClouds, Emulators, Sidecar};
-use faas_sidecar::config::{self, Config, Sources};
+use faas_sidecar::config::Config;
 use faas_sidecar::env::Env;
 use faas_sidecar::proto::json::Encoding;
 use faas_sidecar::proto::*;
@@ -66,19 +72,9 @@ impl House {
 }
 
 async fn emulators(targets: &str, clouds: EmulatedClouds) -> Emulators {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(
-        file.path(),
-        format!("listen: 127.0.0.1:0\ntargets:\n{targets}\n"),
-    )
-    .unwrap();
-    let sources = Sources {
-        file: Some(file.path().to_owned()),
-        ..Sources::default()
-    };
-    Emulators::start(config::load(&sources).unwrap(), &clouds)
-        .await
-        .unwrap()
+    let text = format!("listen: 127.0.0.1:0\ntargets:\n{targets}\n");
+    let config = config::load(&text, &Env::process());
+    Emulators::start(config, &clouds).await.unwrap()
 }
 
 fn text(json: &str) -> Option<Json> {

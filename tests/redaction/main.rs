@@ -24,6 +24,7 @@ use crate::support::answer::{Answer, Step, html, http, steps};
 use crate::support::bench::{Bench, hello, keys, success, text};
 use crate::support::collector::Collector;
 use crate::support::leak::assert_clean;
+use crate::support::page;
 use crate::support::upstream::SECRET_KEY;
 
 #[path = "../sidecar/support/mod.rs"]
@@ -107,9 +108,8 @@ async fn no_secret_token_argument_or_code_is_logged_told_or_printed() {
         bench.triggers().put_trigger(request).await.unwrap_err()
     ));
 
-    let signatures: Vec<_> = bench
-        .upstream
-        .received()
+    let received = bench.upstream.received();
+    let signatures: Vec<_> = received
         .iter()
         .map(|request| request.header("x-ncp-apigw-signature-v2").unwrap())
         .collect();
@@ -127,19 +127,6 @@ async fn no_secret_token_argument_or_code_is_logged_told_or_printed() {
             "a signature is {place}"
         );
     }
-}
-
-/// One answer of the admin pages, head and body.
-async fn page(sidecar: &faas_sidecar::app::Sidecar, request: &str) -> String {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let mut socket = tokio::net::TcpStream::connect(sidecar.admin().unwrap())
-        .await
-        .unwrap();
-    let request = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    answer
 }
 
 #[tokio::test]
@@ -203,7 +190,8 @@ async fn no_secret_reaches_a_collector_a_page_or_the_log() {
         ));
         let mut pages = String::new();
         for path in ["/config", "/readyz", "/metrics", "/loglevel", "/nothing"] {
-            pages.push_str(&page(&bench.sidecar, &format!("GET {path}")).await);
+            let (head, body) = page::get(bench.sidecar.admin().unwrap(), path).await;
+            pages.push_str(&format!("{head}\r\n\r\n{body}"));
         }
         let shown = format!("{:?} {env:?}", bench.sidecar);
         assert!(bench.sidecar.drain().await);

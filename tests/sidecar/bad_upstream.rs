@@ -87,7 +87,7 @@ async fn a_wrong_secret_is_unauthenticated_and_tried_once() {
     let signature = request.header("x-ncp-apigw-signature-v2").unwrap();
     let shown = format!("{status:?}");
     assert!(
-        !shown.contains("canary") && !shown.contains(&signature),
+        !shown.contains("canary") && !shown.contains(signature),
         "{shown}"
     );
 }

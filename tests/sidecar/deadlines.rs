@@ -223,9 +223,8 @@ async fn while_the_wait_lasts_the_record_is_asked_for_and_not_found_means_not_ye
         (ActivationStatus::Success, true)
     );
     assert_eq!(shown(&run.result), r#"{"payload":"late"}"#);
-    let lines: Vec<_> = bench
-        .upstream
-        .received()
+    let received = bench.upstream.received();
+    let lines: Vec<_> = received
         .iter()
         .map(crate::support::upstream::Received::line)
         .collect();

@@ -11,8 +11,8 @@ use tonic::Request;
 use tonic::transport::Endpoint;
 
 use crate::support::answer::{content, http};
+use crate::support::bench::serve;
 use crate::support::details::bare;
-use crate::support::spawned::Spawned;
 use crate::support::upstream::Upstream;
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn redirects_alternatives_proxies_and_callers_lead_nowhere_else() {
     ]
     .map(|name| (name, proxy.as_str()))
     .into();
-    let sidecar = Spawned::start(file.path(), &proxies).await;
+    let sidecar = serve(file.path(), &proxies);
     let endpoint = Endpoint::from_shared(format!("http://{}", sidecar.address)).unwrap();
     let mut client = PackageServiceClient::new(endpoint.connect().await.unwrap());
 
@@ -67,7 +67,7 @@ async fn redirects_alternatives_proxies_and_callers_lead_nowhere_else() {
     assert_eq!(received.len(), 8);
     for request in &received {
         assert_eq!(
-            request.header("host").as_deref(),
+            request.header("host"),
             upstream.url().strip_prefix("http://")
         );
         assert!(!String::from_utf8_lossy(&request.head).contains(&elsewhere));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use faas_sidecar::proto::ListPackagesRequest;
 use faas_sidecar::proto::package_service_client::PackageServiceClient;
+use faas_testkit::process::Process;
 use prost::Message as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -15,9 +16,8 @@ use tokio::time::timeout;
 use tonic::transport::Endpoint;
 
 use crate::support::answer::content;
-use crate::support::bench::{hello, success};
+use crate::support::bench::{hello, serve, success};
 use crate::support::frames::*;
-use crate::support::spawned::Spawned;
 use crate::support::upstream::Upstream;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -26,13 +26,9 @@ const FLOOD: Duration = Duration::from_millis(1500);
 /// What one flood may add to the process, in KiB: windows and buffers of a connection, and room for
 /// the allocator.
 const MORE_MEMORY: u64 = 24 << 10;
-/// The code of a GOAWAY that says: too much (RFC 9113 §7).
-const ENHANCE_YOUR_CALM: u32 = 11;
-/// That of a goodbye: calls that were begun are finished, and no others.
-const NO_ERROR: u32 = 0;
 
 struct Sidecar {
-    process: Spawned,
+    process: Process,
     upstream: Upstream,
 }
 
@@ -45,8 +41,7 @@ impl Sidecar {
             upstream.url()
         );
         std::fs::write(file.path(), text).unwrap();
-        let mut process = Spawned::start(file.path(), &[]).await;
-        process.ignore_log();
+        let process = serve(file.path(), &[]);
         let sidecar = Self { process, upstream };
         sidecar.call().await;
         sidecar
@@ -63,17 +58,6 @@ impl Sidecar {
         began.elapsed()
     }
 
-    /// Resident memory in KiB.
-    fn memory(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.process.id());
-        let status = std::fs::read_to_string(path).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    }
-
     /// Writes the beginning and then `repeated` with rising stream numbers, until the server hangs
     /// up, does not read on, or the time is over; meanwhile, another connection's call must be
     /// answered. What the server said last is returned.
@@ -82,7 +66,7 @@ impl Sidecar {
         beginning: &[u8],
         repeated: impl Fn(u32) -> Vec<u8>,
     ) -> Option<(Vec<u8>, Option<u32>)> {
-        let before = self.memory();
+        let before = self.process.memory();
         let mut stream = begin(&self.process.address).await;
         stream.write_all(beginning).await.unwrap();
         let (answers, written) = tokio::join!(
@@ -98,7 +82,7 @@ impl Sidecar {
             "a call beside the flood took {answers:?}"
         );
         assert!(written > 1000, "{written} frames are no flood");
-        let grown = self.memory().saturating_sub(before);
+        let grown = self.process.memory().saturating_sub(before);
         assert!(grown < MORE_MEMORY, "the flood added {grown} KiB");
         let end = to_end(&mut stream, Duration::from_secs(2)).await;
         drop(stream);
@@ -162,13 +146,6 @@ async fn calls_that_are_given_up_in_a_busy_moment_do_not_end_the_others() {
     ];
     stream.write_all(&call.concat()).await.unwrap();
     sidecar.upstream.wait_received(2).await;
-    let signal = |name: &str| {
-        let id = sidecar.process.id().to_string();
-        let sent = std::process::Command::new("kill")
-            .args([name, &id])
-            .status();
-        assert!(sent.unwrap().success());
-    };
     let given_up = (1..=450).flat_map(|number| {
         let stream = 2 * number + 1;
         [
@@ -178,9 +155,9 @@ async fn calls_that_are_given_up_in_a_busy_moment_do_not_end_the_others() {
         .concat()
     });
     let given_up: Vec<u8> = given_up.collect();
-    signal("-STOP");
+    sidecar.process.signal("STOP");
     stream.write_all(&given_up).await.unwrap();
-    signal("-CONT");
+    sidecar.process.signal("CONT");
     loop {
         let (kind, _, payload) = timeout(SOON, next(&mut stream)).await.unwrap().unwrap();
         assert_ne!(kind, GOAWAY, "{payload:?}");

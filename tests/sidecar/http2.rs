@@ -12,7 +12,8 @@ use tonic::Code;
 use crate::support::bench::{connect, hello};
 use crate::support::cloud::{Cloud, on_both_clouds};
 use crate::support::details::told_by;
-use crate::support::http2::{Act, INTERNAL_ERROR, REFUSED_STREAM, Upstream};
+use crate::support::frames::{INTERNAL_ERROR, REFUSED_STREAM};
+use crate::support::http2::{Act, Upstream};
 
 fn run() -> InvokeRequest {
     hello()

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use faas_sidecar::app::Sidecar;
 use faas_sidecar::proto::{InvokeRequest, ListPackagesRequest};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::Code;
 
 use crate::support::bench::{connect, hello, within};
 use crate::support::cloud::{Cloud, on_both_clouds};
 use crate::support::details::told_by;
-use crate::support::http2::{Act, HTTP_1_1_REQUIRED, Manner, Upstream};
+use crate::support::frames::HTTP_1_1_REQUIRED;
+use crate::support::http2::{Act, Manner, Upstream};
+use crate::support::page;
 
 const ONCE: &str = ", retry: {max_attempts: 1}";
 const LONG: Duration = Duration::from_secs(30);
@@ -27,13 +28,7 @@ fn soon(deadline: u64) -> tonic::Request<InvokeRequest> {
 
 /// Silent connections that the metrics count.
 async fn silent(sidecar: &Sidecar, version: &str) -> f64 {
-    let mut socket = tokio::net::TcpStream::connect(sidecar.admin().unwrap())
-        .await
-        .unwrap();
-    let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
+    let (_, answer) = page::get(sidecar.admin().unwrap(), "/metrics").await;
     let series = format!("network_protocol_version=\"{version}\"");
     let mut lines = answer
         .lines()

@@ -11,7 +11,7 @@ use tonic::Code;
 use crate::support::answer::{Step, content, html, steps};
 use crate::support::bench::{Bench, connect, hello, keys, shown, start, text};
 use crate::support::details::{bare, told};
-use crate::support::upstream::{ACCESS_KEY, Received, SECRET_KEY, Upstream};
+use crate::support::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
 
 #[tokio::test]
 async fn calls_at_once_get_each_its_own_answer() {
@@ -86,7 +86,7 @@ async fn each_target_goes_to_its_own_cloud_in_its_own_way() {
         upstream
             .received()
             .iter()
-            .map(Received::target)
+            .map(|request| request.target().to_owned())
             .collect::<Vec<_>>()
     };
     assert_eq!(targets(&first), ["/ncf/api/v2/packages?platform=vpc"; 2]);

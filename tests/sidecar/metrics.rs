@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use faas_sidecar::proto::*;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::Code;
 
 use crate::support::answer::{Step, content, fault, http, steps};
 use crate::support::bench::{Bench, ID, hello, keys, success, text, within};
+use crate::support::page;
 use crate::support::upstream::{ACCESS_KEY, SECRET_KEY};
 
 /// What one scrape said: samples by name and labels, as they are written.
@@ -38,16 +38,11 @@ impl Page {
     }
 
     async fn asked(bench: &Bench, method: &str, accept: &str) -> Self {
-        let mut socket = tokio::net::TcpStream::connect(bench.sidecar.admin().unwrap())
-            .await
-            .unwrap();
-        let request = format!(
-            "{method} /metrics HTTP/1.1\r\nhost: localhost\r\naccept: {accept}\r\nconnection: close\r\n\r\n"
+        let (request, accept) = (
+            format!("{method} /metrics"),
+            format!("accept: {accept}\r\n"),
         );
-        socket.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).await.unwrap();
-        let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+        let (head, text) = page::ask(bench.sidecar.admin().unwrap(), &request, &accept).await;
         // Refusals say something else.
         let is_page = head.starts_with("HTTP/1.1 200");
         let lines = text
@@ -60,7 +55,7 @@ impl Page {
         Self {
             head: head.to_lowercase(),
             samples: samples.collect(),
-            text: text.to_owned(),
+            text,
         }
     }
 

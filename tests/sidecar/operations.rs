@@ -121,7 +121,7 @@ async fn check(place: Place, without: &[&str]) {
         );
         assert_eq!(request.line(), expected, "{operation} ({source})");
         assert_eq!(
-            request.header("content-type").as_deref(),
+            request.header("content-type"),
             Some("application/json"),
             "{operation}"
         );

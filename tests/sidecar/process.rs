@@ -2,104 +2,40 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::Command;
 use std::time::Duration;
 
 use faas_sidecar::proto::InvokeRequest;
 use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
-use tokio::time::{sleep, timeout};
+use faas_testkit::process::{Process, Stream};
+use tokio::time::sleep;
 use tonic::transport::Endpoint;
 
 use crate::support::answer::{Step, html, steps};
 use crate::support::bench::{ID, hello, success};
 use crate::support::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
 
-const SOON: Duration = Duration::from_secs(10);
-
-struct Process {
-    child: Child,
-    log: Lines<BufReader<ChildStderr>>,
-    heard: String,
+/// The binary at this socket before this upstream, its log the finest.
+fn start(upstream: &Upstream, socket: &Path, top: &str) -> (Process, tempfile::NamedTempFile) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(
+        file,
+        "listen: \"unix:{}\"\n{top}\nlog: {{level: trace}}\ntargets: {{main: {{provider: ncp, base_url: \"{}\"}}}}\n",
+        socket.display(),
+        upstream.url()
+    )
+    .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faas-sidecar"));
+    command.args(["serve", "--config"]).arg(file.path());
+    (run(&mut command), file)
 }
 
-impl Process {
-    fn start(upstream: &Upstream, socket: &Path, top: &str) -> (Self, tempfile::NamedTempFile) {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        write!(
-            file,
-            "listen: \"unix:{}\"\n{top}\nlog: {{level: trace}}\ntargets: {{main: {{provider: ncp, base_url: \"{}\"}}}}\n",
-            socket.display(),
-            upstream.url()
-        )
-        .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_faas-sidecar"));
-        command.args(["serve", "--config"]).arg(file.path());
-        (Self::run(&mut command), file)
-    }
-
-    fn run(command: &mut Command) -> Self {
-        let mut child = command
-            .env_clear()
-            .envs([
-                ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
-                ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
-            ])
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self {
-            child,
-            log,
-            heard: String::new(),
-        }
-    }
-
-    /// Reads the log up to the line that holds `word`.
-    async fn hear(&mut self, word: &str) -> String {
-        let heard = timeout(SOON, async {
-            while let Some(line) = self.log.next_line().await.unwrap() {
-                self.heard.push_str(&format!("{line}\n"));
-                if line.contains(word) {
-                    return Some(line);
-                }
-            }
-            None
-        });
-        match heard.await {
-            Ok(Some(line)) => line,
-            _ => panic!("no {word:?} in {}", self.heard),
-        }
-    }
-
-    fn terminate(&self) {
-        let id = self.child.id().unwrap().to_string();
-        assert!(
-            std::process::Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    async fn exit(mut self) -> (Option<i32>, String) {
-        while let Some(line) = timeout(SOON, self.log.next_line()).await.unwrap().unwrap() {
-            self.heard.push_str(&format!("{line}\n"));
-        }
-        (
-            timeout(SOON, self.child.wait())
-                .await
-                .unwrap()
-                .unwrap()
-                .code(),
-            self.heard,
-        )
-    }
+fn run(command: &mut Command) -> Process {
+    let keys = [
+        ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
+        ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
+    ];
+    Process::start(command, &keys, Stream::Log)
 }
 
 #[tokio::test]
@@ -107,8 +43,8 @@ async fn sigterm_lets_the_call_in_flight_finish_and_exits_0_without_a_secret_in_
     let upstream = Upstream::start().await;
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("faas.sock");
-    let (mut process, _file) = Process::start(&upstream, &socket, "");
-    process.hear("ready").await;
+    let (process, _file) = start(&upstream, &socket, "");
+    process.hear_word("ready").await;
     let channel = Endpoint::from_shared(format!("unix://{}", socket.display()))
         .unwrap()
         .connect_lazy();
@@ -118,8 +54,8 @@ async fn sigterm_lets_the_call_in_flight_finish_and_exits_0_without_a_secret_in_
     upstream.push(success(r#"{"n":1}"#).after(Duration::from_millis(500)));
     let call = tokio::spawn(async move { client.invoke(hello()).await });
     upstream.wait_received(2).await;
-    process.terminate();
-    process.hear("draining").await;
+    process.signal("TERM");
+    process.hear_word("draining").await;
     let answer = call.await.unwrap().unwrap();
     assert!(answer.into_inner().activation.unwrap().success);
     let (code, log) = process.exit().await;
@@ -133,8 +69,8 @@ async fn a_second_sigterm_ends_the_drain_at_once() {
     let upstream = Upstream::start().await;
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("faas.sock");
-    let (mut process, _file) = Process::start(&upstream, &socket, "drain_timeout: 30s");
-    process.hear("ready").await;
+    let (process, _file) = start(&upstream, &socket, "drain_timeout: 30s");
+    process.hear_word("ready").await;
     let channel = Endpoint::from_shared(format!("unix://{}", socket.display()))
         .unwrap()
         .connect_lazy();
@@ -142,16 +78,16 @@ async fn a_second_sigterm_ends_the_drain_at_once() {
     let call =
         tokio::spawn(async move { InvocationServiceClient::new(channel).invoke(hello()).await });
     upstream.wait_received(1).await;
-    process.terminate();
-    process.hear("draining").await;
+    process.signal("TERM");
+    process.hear_word("draining").await;
     // The same signal once more, as a sender to the process and its group makes it.
-    process.terminate();
+    process.signal("TERM");
     sleep(Duration::from_millis(1200)).await;
     assert!(
         !call.is_finished(),
         "the call was ended by the second of two signals at once"
     );
-    process.terminate();
+    process.signal("TERM");
     let (code, log) = process.exit().await;
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("stopped at once by a second signal"), "{log}");
@@ -173,9 +109,9 @@ async fn a_process_without_file_descriptors_says_so_once_in_a_while_and_blames_i
         "ulimit -n 40; exec \"$0\" serve --config \"$1\" --log-format json",
     ]);
     let program = env!("CARGO_BIN_EXE_faas-sidecar");
-    let mut process = Process::run(command.arg(program).arg(&file));
+    let process = run(command.arg(program).arg(&file));
     let event = |line: &str| -> serde_json::Value { serde_json::from_str(line).unwrap() };
-    let listening = event(&process.hear("\"listening\"").await);
+    let listening = event(&process.hear_word("\"listening\"").await);
     let address = listening["address"].as_str().unwrap();
     let mut held = Vec::new();
     for _ in 0..100 {
@@ -184,7 +120,7 @@ async fn a_process_without_file_descriptors_says_so_once_in_a_while_and_blames_i
     // The pause between two tries is a tenth of a second.
     sleep(Duration::from_secs(3)).await;
     drop(held);
-    process.child.start_kill().unwrap();
+    process.signal("KILL");
     let (_, log) = process.exit().await;
     let told: Vec<_> = log
         .lines()
@@ -226,11 +162,11 @@ async fn a_shutdown_waits_for_a_run_that_nobody_waits_for_and_its_line_tells_wha
     let upstream = Upstream::start().await;
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("faas.sock");
-    let (mut process, _file) = Process::start(&upstream, &socket, "drain_timeout: 30s");
-    process.hear("ready").await;
+    let (process, _file) = start(&upstream, &socket, "drain_timeout: 30s");
+    process.hear_word("ready").await;
     upstream.push(success("{}").after(Duration::from_secs(2)));
     leave_behind(&upstream, &socket).await;
-    process.terminate();
+    process.signal("TERM");
     let (code, log) = process.exit().await;
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(upstream.hung_up(), 0, "the run was cut off: {log}");
@@ -248,11 +184,11 @@ async fn a_shutdown_names_the_runs_that_it_leaves() {
     let upstream = Upstream::start().await;
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("faas.sock");
-    let (mut process, _file) = Process::start(&upstream, &socket, "drain_timeout: 1s");
-    process.hear("ready").await;
+    let (process, _file) = start(&upstream, &socket, "drain_timeout: 1s");
+    process.hear_word("ready").await;
     upstream.push(steps([Step::Stall]));
     leave_behind(&upstream, &socket).await;
-    process.terminate();
+    process.signal("TERM");
     let (code, log) = process.exit().await;
     assert_eq!(code, Some(0), "{log}");
     let line = log

@@ -20,9 +20,8 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use tonic::{Code, Status};
 
 use crate::support::answer::content;
-use crate::support::bench::{Bench, hello, keys, start};
+use crate::support::bench::{Bench, hello, keys, serve, start};
 use crate::support::issuer::Issuer;
-use crate::support::spawned::Spawned;
 
 const INVOKE: &str = "/faas.v1.InvocationService/Invoke";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -312,7 +311,7 @@ async fn the_log_has_one_line_in_a_while_for_all_of_them() {
         "listen: \"127.0.0.1:0\"\ntargets: {main: {provider: ncp}}\n",
     )
     .unwrap();
-    let mut process = Spawned::start(file.path(), &[]).await;
+    let process = serve(file.path(), &[]);
     let address: SocketAddr = process.address.parse().unwrap();
     for _ in 0..20 {
         write(address, b"GET / HTTP/1.1\r\n\r\n").await;

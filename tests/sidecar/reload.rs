@@ -2,31 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
 use faas_sidecar::app::Sidecar;
-use faas_sidecar::config::{self, Config, Sources};
 use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 use faas_sidecar::proto::*;
 use tonic::Code;
 
 use crate::support::answer::html;
-use crate::support::bench::{connect, hello, keys, start, success};
+use crate::support::bench::{connect, hello, keys, load, serve, start, success};
 use crate::support::details::{bare, told};
+use crate::support::page;
 use crate::support::patient::Patient;
-use crate::support::spawned::Spawned;
 use crate::support::upstream::Upstream;
-
-fn read(text: &str) -> Config {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), text).unwrap();
-    config::load(&Sources {
-        file: Some(file.path().to_owned()),
-        env: keys(),
-        ..Sources::default()
-    })
-    .unwrap_or_else(|faults| panic!("{faults}\n{text}"))
-}
 
 /// Two upstreams, and a sidecar whose only target leads to the first.
 struct House {
@@ -50,7 +36,10 @@ impl House {
     }
 
     async fn reload(&mut self, text: &str) -> faas_sidecar::app::Reloaded {
-        self.sidecar.reload(read(text), &keys()).await.unwrap()
+        self.sidecar
+            .reload(load(text, &keys()), &keys())
+            .await
+            .unwrap()
     }
 
     fn client(&self) -> InvocationServiceClient<Patient> {
@@ -221,7 +210,11 @@ async fn what_needs_a_restart_stays_and_is_told_and_the_rest_is_taken_up() {
 async fn a_configuration_that_cannot_be_used_after_all_changes_nothing() {
     let mut house = House::new("").await;
     let bad = "listen: \"127.0.0.1:0\"\ntargets: {main: {provider: ncp, ca_file: /no/such/file}}\n";
-    let fault = house.sidecar.reload(read(bad), &keys()).await.unwrap_err();
+    let fault = house
+        .sidecar
+        .reload(load(bad, &keys()), &keys())
+        .await
+        .unwrap_err();
     assert!(
         fault
             .to_string()
@@ -251,13 +244,9 @@ async fn a_target_that_is_gone_is_not_found_and_one_that_came_is() {
 
 /// An admin page of the process.
 async fn page(admin: &str, path: &str) -> String {
-    let mut stream = tokio::net::TcpStream::connect(admin).await.unwrap();
-    let ask = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    stream.write_all(ask.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    let (head, body) = page::get(admin, path).await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    body
 }
 
 #[tokio::test]
@@ -276,7 +265,7 @@ async fn a_wrong_file_is_told_by_log_pages_and_metrics_until_a_right_one_comes()
         std::fs::rename(file.with_extension("new"), &file).unwrap();
     };
     put(&good("10s"));
-    let mut process = Spawned::start(&file, &[]).await;
+    let process = serve(&file, &[]);
     let admin = process.admin.clone().unwrap();
     let config = async || -> serde_json::Value {
         serde_json::from_str(&page(&admin, "/config").await).unwrap()

@@ -20,9 +20,8 @@ use tokio::time::sleep;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::support::bench::{hello, text};
+use crate::support::bench::{hello, serve, text};
 use crate::support::details::bare;
-use crate::support::spawned::Spawned;
 
 /// Rounds of the file; each writes a wrong one and then a right one.
 const ROUNDS: usize = 24;
@@ -186,7 +185,7 @@ async fn no_call_ends_because_of_a_reload_and_each_sees_one_configuration() {
         config(&second, "20s", &still),
     ];
     replace(&file, &good[0]);
-    let mut process = Spawned::start(&file, &[]).await;
+    let process = serve(&file, &[]);
     let address = process.address.clone();
     let channel = Endpoint::from_shared(format!("http://{address}"))
         .unwrap()

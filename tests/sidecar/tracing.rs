@@ -165,8 +165,8 @@ async fn one_trace_shows_the_call_its_attempts_and_their_pauses() {
                 request.header("traceparent").unwrap(),
                 format!("00-{TRACE}-{}-01", attempt.id)
             );
-            assert_eq!(request.header("tracestate").as_deref(), Some("vendor=1"));
-            assert_eq!(request.header("baggage").as_deref(), Some("tenant=42"));
+            assert_eq!(request.header("tracestate"), Some("vendor=1"));
+            assert_eq!(request.header("baggage"), Some("tenant=42"));
         }
     }
 }
@@ -274,9 +274,8 @@ async fn failures_and_repetitions_are_kept_even_when_sampling_is_off() {
         ],
     );
     // What was not sampled is not told to the cloud either.
-    let parents: Vec<_> = bench
-        .upstream
-        .received()
+    let received = bench.upstream.received();
+    let parents: Vec<_> = received
         .iter()
         .map(|request| request.header("traceparent").unwrap())
         .collect();

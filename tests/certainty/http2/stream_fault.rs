@@ -1,8 +1,8 @@
 //! What an HTTP/2 server may do to one stream, or to all streams of its connection.
 
-use super::frames::{CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR};
 use crate::dice::Dice;
 use crate::fault::End;
+use faas_testkit::frames::{CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR};
 
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

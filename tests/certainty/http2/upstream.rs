@@ -5,28 +5,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use faas_testkit::frames::{
+    self, ACK, DATA, END_STREAM, Frame, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS,
+};
+use faas_testkit::tls::Authority;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::StreamFault;
-use super::frames::{
-    self, ACK, DATA, END_STREAM, Frame, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS,
-};
 use crate::answers::Cloud;
 use crate::fault::{End, Said};
 use crate::ledger::{Ledger, Step};
+
+/// A frame type that no document knows: to be passed over (RFC 9113 §4.1).
+const UNKNOWN: u8 = 0x42;
 
 /// The running server; it ends when dropped.
 pub struct Upstream {
     port: u16,
     /// The certificate that the sidecar must trust.
-    pub authority: tempfile::NamedTempFile,
+    pub authority: Authority,
     connections: Arc<AtomicUsize>,
     _accepting: JoinSet<()>,
 }
@@ -60,21 +63,8 @@ struct Connection {
 
 impl Upstream {
     pub async fn start(cloud: Cloud, seed: u64, ledger: &Ledger) -> Self {
-        let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let authority = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(authority.path(), key.cert.pem()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![key.cert.der().clone()],
-                key.signing_key.serialize_der().try_into().unwrap(),
-            )
-            .unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let authority = Authority::new();
+        let acceptor = TlsAcceptor::from(authority.server(&["h2"]));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let connections = Arc::<AtomicUsize>::default();
@@ -125,7 +115,11 @@ async fn serve(mut socket: TlsStream<TcpStream>, part: Part) {
         processed: 0,
         orders,
     };
-    if socket.write_all(&frames::settings(0)).await.is_err() {
+    if socket
+        .write_all(&frames::frame(SETTINGS, 0, 0, &[]))
+        .await
+        .is_err()
+    {
         return;
     }
     let mut unused = Vec::new();
@@ -180,8 +174,10 @@ impl Connection {
 
     fn meet(&mut self, frame: &Frame) {
         match frame.kind {
-            SETTINGS if frame.flags & ACK == 0 => self.write(frames::settings(ACK)),
-            PING if frame.flags & ACK == 0 => self.write(frames::pong(&frame.payload)),
+            SETTINGS if frame.flags & ACK == 0 => self.write(frames::frame(SETTINGS, ACK, 0, &[])),
+            PING if frame.flags & ACK == 0 => {
+                self.write(frames::frame(PING, ACK, 0, &frame.payload));
+            }
             HEADERS => {
                 self.bodies.insert(frame.stream, Vec::new());
             }
@@ -310,8 +306,8 @@ impl Connection {
                 execute();
                 self.write(
                     [
-                        frames::unknown(),
-                        frames::head(stream, 103, &[], false),
+                        frames::frame(UNKNOWN, 0xff, 0, b"what is this"),
+                        frames::head(stream, 103, frames::NONE, false),
                         good,
                     ]
                     .concat(),

@@ -1,11 +1,10 @@
 //! A sidecar in this process between the generated clients and a scripted upstream, started as
 //! `serve` starts it: configuration text → `config::load` → `Sidecar::start`.
 
-use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use faas_sidecar::app::Sidecar;
-use faas_sidecar::config::{self, Sources};
 use faas_sidecar::env::Env;
 use faas_sidecar::proto::action_service_client::ActionServiceClient;
 use faas_sidecar::proto::health::health_client::HealthClient;
@@ -14,10 +13,14 @@ use faas_sidecar::proto::invocation_service_client::InvocationServiceClient;
 use faas_sidecar::proto::package_service_client::PackageServiceClient;
 use faas_sidecar::proto::trigger_service_client::TriggerServiceClient;
 use faas_sidecar::proto::*;
+use faas_testkit::process::Process;
 use tonic::transport::{Channel, Endpoint};
+
+pub use super::answer::{ID, success};
 
 use super::answer::content;
 use super::cloud::{self, Cloud};
+pub use super::config::load;
 use super::patient::Patient;
 use super::upstream::{ACCESS_KEY, SECRET_KEY, Upstream};
 
@@ -152,6 +155,20 @@ pub fn wrong_keys() -> Env {
     ])
 }
 
+/// The real binary with this file, its log read as JSON; beside the upstream's keys these variables
+/// are set.
+pub fn serve(file: &Path, env: &[(&str, &str)]) -> Process {
+    let keys = [
+        ("NCLOUD_ACCESS_KEY_ID", ACCESS_KEY),
+        ("NCLOUD_SECRET_ACCESS_KEY", SECRET_KEY),
+    ];
+    Process::serve(
+        env!("CARGO_BIN_EXE_faas-sidecar"),
+        &["serve", "--config", file.to_str().unwrap()],
+        &[&keys[..], env].concat(),
+    )
+}
+
 /// A sidecar with this configuration text.
 pub fn start(text: &str, env: &Env) -> Sidecar {
     try_start(text, env).unwrap_or_else(|fault| panic!("{fault}"))
@@ -159,15 +176,7 @@ pub fn start(text: &str, env: &Env) -> Sidecar {
 
 /// The same, where starting may fail.
 pub fn try_start(text: &str, env: &Env) -> Result<Sidecar, String> {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-    let sources = Sources {
-        file: Some(file.path().to_owned()),
-        env: env.clone(),
-        ..Sources::default()
-    };
-    let config = config::load(&sources).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
-    Sidecar::start(&config, env).map_err(|fault| fault.to_string())
+    Sidecar::start(&load(text, env), env).map_err(|fault| fault.to_string())
 }
 
 pub fn connect(sidecar: &Sidecar) -> Patient {
@@ -220,14 +229,4 @@ pub fn shown(json: &Option<Json>) -> String {
         }
         None => String::new(),
     }
-}
-
-/// An id as the cloud makes them.
-pub const ID: &str = "0f3c2b1a0f3c2b1a0f3c2b1a0f3c2b1a";
-
-/// The answer of a run that went well.
-pub fn success(result: &str) -> super::answer::Http {
-    content(&format!(
-        r#"{{"activationId":"{ID}","duration":3,"end":1713936450102,"name":"hello","namespace":"AbCdEf","response":{{"result":{result},"status":"success","success":true}},"start":1713936450099,"subject":"AbCdEf"}}"#
-    ))
 }

@@ -17,14 +17,11 @@ use tokio_rustls::server::TlsStream;
 use super::bench::{connect, start};
 use super::cloud::{Cloud, ran};
 use super::frames::{
-    ACK, CONTINUATION, DATA, END_HEADERS, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, frame,
+    ACK, DATA, HEADERS, NO_ERROR, NONE, PING, REFUSED_STREAM, SETTINGS, data, frame, goodbye, head,
+    reset,
 };
 use super::patient::Patient;
 use super::tls::Authority;
-
-pub const INTERNAL_ERROR: u32 = 2;
-pub const REFUSED_STREAM: u32 = 7;
-pub const HTTP_1_1_REQUIRED: u32 = 13;
 
 /// What is done with one request.
 #[derive(Clone, Debug)]
@@ -236,8 +233,7 @@ impl Connection {
                 (HEADERS | DATA, 1) => {
                     let most = self.manner.streams.map_or(usize::MAX, |most| most as usize);
                     if self.active.load(Ordering::SeqCst) >= most {
-                        self.write(frame(RST_STREAM, 0, id, &REFUSED_STREAM.to_be_bytes()))
-                            .await?;
+                        self.write(reset(id, REFUSED_STREAM)).await?;
                         continue;
                     }
                     self.note();
@@ -248,24 +244,22 @@ impl Connection {
                         Act::Answer => self.answer(id),
                         Act::AnswerAfterNext => held.push(id),
                         Act::Reset(code) => {
-                            self.write(frame(RST_STREAM, 0, id, &code.to_be_bytes()))
-                                .await?;
+                            self.write(reset(id, code)).await?;
                         }
-                        Act::GoodbyeBefore => self.write(goodbye(id - 2)).await?,
+                        Act::GoodbyeBefore => self.write(goodbye(id - 2, NO_ERROR)).await?,
                         Act::GoodbyeAndClose => {
-                            self.write(goodbye(id)).await?;
+                            self.write(goodbye(id, NO_ERROR)).await?;
                             return self.out.lock().await.shutdown().await;
                         }
                         Act::Half => {
-                            self.write(frame(HEADERS, END_HEADERS, id, &[STATUS_200]))
-                                .await?;
-                            self.write(frame(DATA, 0, id, b"{\"content\":")).await?;
+                            self.write(head(id, 200, NONE, false)).await?;
+                            self.write(data(id, b"{\"content\":", false)).await?;
                             return self.out.lock().await.shutdown().await;
                         }
                         Act::Silence => std::future::pending().await,
                         Act::Never => {}
                         Act::Head(headers) => {
-                            self.write(head(self.manner.cloud, id, &headers)).await?;
+                            self.write(answer(self.manner.cloud, id, &headers)).await?;
                         }
                     }
                 }
@@ -327,8 +321,7 @@ impl Connection {
         tokio::spawn(async move {
             sleep(run).await;
             active.fetch_sub(1, Ordering::SeqCst);
-            let head = frame(HEADERS, END_HEADERS, id, &[STATUS_200]);
-            let bytes = [head, frame(DATA, 1, id, &result(cloud, id))].concat();
+            let bytes = answer(cloud, id, NONE);
             let mut out = out.lock().await;
             if out.write_all(&bytes).await.is_ok() {
                 let _ = out.flush().await;
@@ -343,50 +336,17 @@ impl Connection {
     }
 }
 
-/// `:status: 200` in HPACK's static table.
-const STATUS_200: u8 = 0x88;
-
 fn result(cloud: Cloud, id: u32) -> Vec<u8> {
     ran(cloud, &format!(r#"{{"stream":{id}}}"#))
         .body_bytes()
         .to_vec()
 }
 
-fn goodbye(last: u32) -> Vec<u8> {
-    let mut payload = last.to_be_bytes().to_vec();
-    payload.extend(0_u32.to_be_bytes());
-    frame(GOAWAY, 0, 0, &payload)
-}
-
-/// A good answer whose head has these headers, in as many frames as it takes.
-fn head(cloud: Cloud, id: u32, headers: &[(String, String)]) -> Vec<u8> {
-    let mut block = vec![STATUS_200];
-    for (name, value) in headers {
-        block.push(0);
-        for text in [name, value] {
-            // An integer with a prefix of seven bits (RFC 7541 §5.1).
-            let mut length = text.len();
-            if length < 127 {
-                block.push(u8::try_from(length).unwrap());
-            } else {
-                block.push(127);
-                length -= 127;
-                while length >= 128 {
-                    block.push(u8::try_from(length % 128).unwrap() | 128);
-                    length /= 128;
-                }
-                block.push(u8::try_from(length).unwrap());
-            }
-            block.extend(text.as_bytes());
-        }
-    }
-    let count = block.chunks(16_000).count();
-    let mut bytes = Vec::new();
-    for (at, part) in block.chunks(16_000).enumerate() {
-        let kind = if at == 0 { HEADERS } else { CONTINUATION };
-        let flags = if at + 1 == count { END_HEADERS } else { 0 };
-        bytes.extend(frame(kind, flags, id, part));
-    }
-    bytes.extend(frame(DATA, 1, id, &result(cloud, id)));
-    bytes
+/// A good answer whose head has these headers.
+fn answer(cloud: Cloud, id: u32, headers: &[(impl AsRef<str>, impl AsRef<str>)]) -> Vec<u8> {
+    [
+        head(id, 200, headers, false),
+        data(id, &result(cloud, id), true),
+    ]
+    .concat()
 }

@@ -55,6 +55,16 @@ pub fn http(status: u16, body: &str) -> Http {
     }
 }
 
+/// An id as the cloud makes them.
+pub const ID: &str = "0f3c2b1a0f3c2b1a0f3c2b1a0f3c2b1a";
+
+/// NCP's answer of a run that went well.
+pub fn success(result: &str) -> Http {
+    content(&format!(
+        r#"{{"activationId":"{ID}","duration":3,"end":1713936450102,"name":"hello","namespace":"AbCdEf","response":{{"result":{result},"status":"success","success":true}},"start":1713936450099,"subject":"AbCdEf"}}"#
+    ))
+}
+
 /// The functions service's error document.
 pub fn fault(status: u16, code: &str, message: &str) -> Http {
     http(

@@ -17,8 +17,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::answer::{Answer, Step, http};
-use super::signature;
+use crate::answer::{Answer, Step, http, success};
+use crate::signature;
 
 /// The keys that the upstream knows.
 pub const ACCESS_KEY: &str = "ncp_iam_TESTACCESSKEY01";
@@ -60,6 +60,8 @@ struct State {
     /// Answers what the script has no answer for, however it is signed.
     rule: Mutex<Option<Rule>>,
     received: Mutex<Vec<Received>>,
+    /// Answers whatever the signature is.
+    lenient: bool,
     connections: AtomicUsize,
     /// Connections that the peer ended while an answer was still due.
     hung_up: AtomicUsize,
@@ -80,10 +82,34 @@ pub enum Date {
 }
 
 impl Upstream {
+    /// NCP's gateway: a request whose signature is wrong is refused.
     pub async fn start() -> Self {
+        Self::with(State::default()).await
+    }
+
+    /// A server that looks at no signature, with this script.
+    pub async fn lenient(script: impl IntoIterator<Item = impl Into<Answer>>) -> Self {
+        Self::with(State {
+            script: Mutex::new(script.into_iter().map(Into::into).collect()),
+            lenient: true,
+            ..State::default()
+        })
+        .await
+    }
+
+    /// A server that looks at no signature and answers by this rule.
+    pub async fn by<A: Into<Answer>>(
+        rule: impl Fn(&Received) -> A + Send + Sync + 'static,
+    ) -> Self {
+        let upstream = Self::lenient([] as [Answer; 0]).await;
+        upstream.answer_by(rule);
+        upstream
+    }
+
+    async fn with(state: State) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(State::default());
+        let state = Arc::new(state);
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, Arc::clone(&state)));
         Self {
@@ -93,8 +119,17 @@ impl Upstream {
         }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Method and target of all requests so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.received().iter().map(Received::summary).collect()
     }
 
     /// Appends to the script: one answer a request, in the order of their arrival.
@@ -187,25 +222,26 @@ impl Upstream {
 
 impl Received {
     /// The request line without its end.
-    pub fn line(&self) -> String {
-        let end = self
-            .head
-            .windows(2)
-            .position(|pair| pair == b"\r\n")
-            .unwrap();
-        String::from_utf8(self.head[..end].to_vec()).unwrap()
+    pub fn line(&self) -> &str {
+        let end = self.head.iter().position(|byte| *byte == b'\r').unwrap();
+        std::str::from_utf8(&self.head[..end]).unwrap()
     }
 
-    pub fn method(&self) -> String {
-        self.line().split(' ').next().unwrap().to_owned()
+    /// Method and target.
+    pub fn summary(&self) -> String {
+        self.line().rsplit_once(' ').unwrap().0.to_owned()
+    }
+
+    pub fn method(&self) -> &str {
+        self.line().split(' ').next().unwrap()
     }
 
     /// The request target as it stood on the wire.
-    pub fn target(&self) -> String {
-        self.line().split(' ').nth(1).unwrap().to_owned()
+    pub fn target(&self) -> &str {
+        self.line().split(' ').nth(1).unwrap()
     }
 
-    pub fn header(&self, name: &str) -> Option<String> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.head, name)
     }
 
@@ -228,8 +264,7 @@ impl Received {
 
     /// A query parameter, as it stood on the wire.
     pub fn query(&self, name: &str) -> Option<String> {
-        let target = self.target();
-        let (_, query) = target.split_once('?')?;
+        let (_, query) = self.target().split_once('?')?;
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs
             .into_iter()
@@ -238,15 +273,11 @@ impl Received {
     }
 }
 
-fn header(head: &[u8], name: &str) -> Option<String> {
-    let head = String::from_utf8_lossy(head);
-    let mut lines = head
-        .split("\r\n")
-        .skip(1)
-        .filter_map(|line| line.split_once(':'));
-    lines
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.trim().to_owned())
+fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
+    head.split(|byte| *byte == b'\n').skip(1).find_map(|line| {
+        let (key, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
+        key.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
 }
 
 async fn accept(listener: TcpListener, state: Arc<State>) {
@@ -260,8 +291,12 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 async fn serve(mut stream: TcpStream, connection: usize, state: Arc<State>) {
     let mut unread = Vec::new();
     while let Some((head, body)) = read_request(&mut stream, &mut unread).await {
-        let refused = refusal(&head, &state);
-        let echo = super::bench::success(&String::from_utf8_lossy(&body)).bytes();
+        let refused = if state.lenient {
+            None
+        } else {
+            refusal(&head, &state)
+        };
+        let echo = success(&String::from_utf8_lossy(&body)).bytes();
         let received = Received {
             connection,
             head,
