@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc, watch as watched};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::admin::{self, Control, Pages, Scope};
 use crate::config::{self, Config, Listen, TargetConfig, UnixSocket};
@@ -27,27 +27,29 @@ use crate::transport::{Resolver, Tls};
 
 mod accept;
 mod authority;
-mod blueprint;
-mod build;
 mod certificate;
 mod connection;
+mod credential_reports;
 mod door;
 #[cfg(feature = "emulator")]
 mod emulated;
+mod gauges;
 mod greeting;
 mod injector;
-mod keys;
 mod listen;
 mod places;
-mod readings;
+mod plans;
 mod reload;
 mod serve;
+mod telemetry;
+mod upstream;
 mod watch;
 
-use blueprint::{Blueprint, Built, Lasting};
 use door::Door;
 use listen::Bound;
+use plans::{BuiltTargets, TargetPlans};
 use reload::{State, Update};
+use upstream::ProcessState;
 
 #[cfg(feature = "emulator")]
 pub use emulated::{EmulatedClouds, Emulators, serve_emulated};
@@ -63,7 +65,7 @@ pub(crate) use authority::fuzz as fuzz_authority;
 pub struct Unserved {
     /// What was configured.
     pub targets: Targets,
-    _kept: Blueprint,
+    _kept: TargetPlans,
 }
 
 /// The configured targets for commands that ask the clouds directly.
@@ -71,16 +73,16 @@ pub struct Unserved {
 /// # Errors
 /// When a CA file cannot be read, or a place does not exist.
 pub fn targets(config: &Config, env: &Env) -> Result<Unserved, StartError> {
-    let lasting = Lasting {
+    let process = ProcessState {
         metrics: Metrics::new(1),
         memory: Memory::new(usize::MAX),
         resolver: Resolver::default(),
-        background: Arc::default(),
+        keeper: Arc::default(),
     };
-    let blueprint = Blueprint::new(config, env, &lasting)?;
+    let plans = TargetPlans::new(config, env, &process)?;
     Ok(Unserved {
-        targets: blueprint.targets(&blueprint.build(&Built::default())?),
-        _kept: blueprint,
+        targets: plans.targets(&plans.build(&BuiltTargets::default())?),
+        _kept: plans,
     })
 }
 
@@ -89,7 +91,7 @@ pub fn targets(config: &Config, env: &Env) -> Result<Unserved, StartError> {
 /// # Errors
 /// When one of its files cannot be read.
 pub fn target_tls(config: &TargetConfig) -> Result<Option<Tls>, StartError> {
-    build::tls(config, None).map_err(StartError)
+    upstream::tls(config, None).map_err(StartError)
 }
 
 /// A running sidecar. Dropping it stops it without a drain.
@@ -104,7 +106,7 @@ pub struct Sidecar {
     threads: Vec<JoinHandle<()>>,
     /// What is served now.
     config: Config,
-    blueprint: Arc<Blueprint>,
+    plans: Arc<TargetPlans>,
     door: Arc<Door>,
     updates: Vec<mpsc::UnboundedSender<Update>>,
     state: State,
@@ -132,21 +134,21 @@ impl Sidecar {
     /// # Errors
     /// When an address cannot be bound, or a CA file cannot be read.
     pub fn start(config: &Config, env: &Env) -> Result<Self, StartError> {
-        let telemetry = build::telemetry(config, env);
-        let memory = Memory::new(usize::try_from(config.max_body_memory).unwrap_or(usize::MAX));
-        readings::of_memory(telemetry.metrics(), &memory);
-        let lasting = Lasting {
+        let telemetry = telemetry::start(config, env);
+        let memory = Memory::new(config.max_body_memory);
+        gauges::of_memory(telemetry.metrics(), &memory);
+        let process = ProcessState {
             metrics: Arc::clone(telemetry.metrics()),
             memory: memory.clone(),
             resolver: Resolver::default(),
-            background: Arc::default(),
+            keeper: Arc::default(),
         };
-        let blueprint = Arc::new(Blueprint::new(config, env, &lasting)?);
+        let plans = Arc::new(TargetPlans::new(config, env, &process)?);
         // Built once here so that a mistake shows before anything listens.
-        blueprint.build(&Built::default())?;
+        plans.build(&BuiltTargets::default())?;
         let door = Arc::new(Door::load(config)?);
-        let state = State::new(config, telemetry.metrics(), blueprint.reports());
-        blueprint.watched();
+        let state = State::new(config, telemetry.metrics(), plans.reports());
+        plans.watched();
         let bound = config
             .listen
             .iter()
@@ -172,7 +174,7 @@ impl Sidecar {
         let dedup = Arc::new(dedup);
         let (stop, _) = watched::channel(Stop::Not);
         let limits = Limits {
-            max_message_size: usize::try_from(config.max_message_size).unwrap_or(usize::MAX),
+            max_message_size: config.max_message_size,
             memory,
         };
         let credentials = state.credentials();
@@ -187,7 +189,7 @@ impl Sidecar {
             let (sender, receiver) = mpsc::unbounded_channel();
             updates.push(sender);
             let worker = Worker {
-                blueprint: Arc::clone(&blueprint),
+                plans: Arc::clone(&plans),
                 door: Arc::clone(&door),
                 listeners: bound.iter().map(Bound::share).collect::<Result<_, _>>()?,
                 health: health.clone(),
@@ -223,7 +225,7 @@ impl Sidecar {
             stop,
             threads,
             config: config.clone(),
-            blueprint,
+            plans,
             door,
             updates,
             state,
@@ -291,7 +293,7 @@ impl Drop for Sidecar {
 
 /// One serving thread.
 struct Worker {
-    blueprint: Arc<Blueprint>,
+    plans: Arc<TargetPlans>,
     door: Arc<Door>,
     listeners: Vec<Bound>,
     health: Health,
@@ -315,11 +317,11 @@ impl Worker {
         };
         json::set_largest_answer(self.limits.max_message_size);
         runtime.block_on(async move {
-            let built = match self.blueprint.build(&Built::default()) {
+            let built = match self.plans.build(&BuiltTargets::default()) {
                 Ok(built) => built,
                 Err(fault) => return warn!("a serving thread cannot run: {fault}"),
             };
-            let targets = Arc::new(ArcSwap::from_pointee(self.blueprint.targets(&built)));
+            let targets = Arc::new(ArcSwap::from_pointee(self.plans.targets(&built)));
             // Ends with the thread.
             tokio::spawn(reload::follow(self.updates, Arc::clone(&targets), built));
             let services = Services::new(targets, Arc::clone(&self.dedup));
@@ -357,7 +359,7 @@ fn window(ids: &config::RequestIds) -> Window {
     Window {
         duration: ids.window,
         max_entries: ids.max_entries,
-        max_bytes: usize::try_from(ids.max_size).unwrap_or(usize::MAX),
+        max_bytes: ids.max_size,
     }
 }
 
@@ -409,42 +411,5 @@ fn tell_left(left: &[Running]) {
             calls = left.len() - MOST,
             "more calls with a request_id are left in flight"
         );
-    }
-}
-
-/// Tells what was understood, in the log's first lines.
-fn announce(config: &Config, sidecar: &Sidecar) {
-    if config.file.is_none() {
-        info!(
-            "no configuration file: one target, default, with provider ncp, site public, region kr and keys from the environment"
-        );
-    }
-    for (name, target) in &config.targets {
-        info!(target = %name, provider = target.cloud.provider().name(), credentials = ?target.credentials.source, "target");
-    }
-    for address in &sidecar.addresses {
-        if !address.is_local() {
-            if config.is_open() {
-                warn!(%address, "OPEN: whoever reaches this address can use the configured accounts, for neither a certificate nor a token is asked for");
-            } else if config.tls.is_none() {
-                warn!(%address, "tokens and data can be read on the way to this address: set tls.cert_file and tls.key_file");
-            }
-        }
-        info!(%address, "listening");
-    }
-    if let Some(traces) = sidecar.telemetry.traces().told() {
-        info!(traces, "traces are exported");
-    }
-    if let Some(metrics) = sidecar.telemetry.metrics_told() {
-        info!(metrics, "metrics are exported");
-    }
-    if let Some(address) = &sidecar.admin {
-        info!(%address, "admin pages");
-    }
-    if let Some(address) = &sidecar.metrics {
-        if let Some(warning) = config.open_metrics() {
-            warn!("{warning}");
-        }
-        info!(%address, "metrics and probes");
     }
 }

@@ -25,9 +25,11 @@ mod login;
 mod metadata;
 mod pace;
 mod secret;
+pub mod settings;
 mod source;
 mod status;
 mod store;
+mod thread;
 pub mod token;
 mod watch;
 
@@ -41,6 +43,7 @@ pub use secret::Secret;
 pub use source::{KeyNames, Reader, Source};
 pub use status::{Outcome, Refresh, Status};
 pub use store::Snapshot;
+pub use thread::KeeperThread;
 
 use keeper::Keeper;
 use store::{Store, no_credentials};

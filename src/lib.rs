@@ -22,6 +22,7 @@ pub mod memory;
 pub mod names;
 pub mod proto;
 pub mod provider;
+pub mod settings;
 pub mod target;
 pub mod telemetry;
 pub mod transport;

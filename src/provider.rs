@@ -13,6 +13,8 @@ use crate::error::{Error, Kind, Result};
 use crate::proto::*;
 
 mod checks;
+pub mod cloud;
+mod clouds;
 pub mod diagnosis;
 mod error_body;
 mod fall_over;
@@ -25,6 +27,8 @@ mod pauses;
 mod races;
 mod runs;
 pub mod status;
+
+pub use clouds::{CLOUD_NAMES, CLOUDS, Cloud, CredentialSettings, CredentialSource, cloud_named};
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use lenient::fuzz_time;

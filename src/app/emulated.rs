@@ -9,8 +9,9 @@ use url::Url;
 
 use super::StartError;
 use super::serve::{runtime, until_signal};
-use crate::config::{self, Cloud, Config, CredentialSource, Sources, TargetConfig};
+use crate::config::{Cloud, Config, Sources, TargetConfig};
 use crate::env::Env;
+use crate::provider::{functiongraph as huawei, ncp as naver};
 use faas_emulator::functiongraph::{self, Project};
 use faas_emulator::ncp;
 use faas_emulator::{NO_SANDBOX, Running};
@@ -170,7 +171,7 @@ fn lead(target: &mut TargetConfig, base_url: &str) -> Result<(), StartError> {
         target.client_cert_file,
         target.client_key_file,
     ) = (None, None, None);
-    target.credentials = CredentialSource::Env.into();
+    target.credentials = target.cloud.keys_from_environment();
     Ok(())
 }
 
@@ -182,19 +183,19 @@ fn place(cloud: &Cloud) -> String {
     }
 }
 
-fn project(place: &config::FunctionGraph) -> &str {
+fn project(place: &huawei::Config) -> &str {
     place
         .project_id
         .as_deref()
         .unwrap_or(functiongraph::DEFAULT_PROJECT_ID)
 }
 
-fn site(place: &config::Ncp) -> (&'static str, ncp::Site) {
+fn site(place: &naver::Config) -> (&'static str, ncp::Site) {
     match (place.site, place.region) {
-        (config::Site::Fin, _) => ("fin", ncp::Site::Financial),
-        (config::Site::Gov, _) => ("gov", ncp::Site::Government),
-        (config::Site::Public, config::Region::Kr) => ("kr", ncp::Site::Korea),
-        (config::Site::Public, config::Region::Sg) => ("sg", ncp::Site::Singapore),
-        (config::Site::Public, config::Region::Jp) => ("jp", ncp::Site::Japan),
+        (naver::Site::Fin, _) => ("fin", ncp::Site::Financial),
+        (naver::Site::Gov, _) => ("gov", ncp::Site::Government),
+        (naver::Site::Public, naver::Region::Kr) => ("kr", ncp::Site::Korea),
+        (naver::Site::Public, naver::Region::Sg) => ("sg", ncp::Site::Singapore),
+        (naver::Site::Public, naver::Region::Jp) => ("jp", ncp::Site::Japan),
     }
 }

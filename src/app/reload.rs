@@ -11,8 +11,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
-use super::blueprint::{Blueprint, Built};
-use super::keys::Reports;
+use super::credential_reports::CredentialReports;
+use super::plans::{BuiltTargets, TargetPlans};
 use super::{Sidecar, StartError};
 use crate::admin::{self, Problem, Shown};
 use crate::clock;
@@ -41,9 +41,9 @@ pub struct Reloaded {
     pub waiting: Vec<Difference>,
 }
 
-/// A blueprint on its way to one thread.
+/// A plans on its way to one thread.
 pub(super) struct Update {
-    blueprint: Arc<Blueprint>,
+    plans: Arc<TargetPlans>,
     done: oneshot::Sender<Result<(), StartError>>,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct State {
     shown: watch::Sender<Arc<Shown>>,
     metrics: Arc<Metrics>,
     /// Of the configuration that holds.
-    credentials: Arc<ArcSwap<Reports>>,
+    credentials: Arc<ArcSwap<CredentialReports>>,
 }
 
 impl Sidecar {
@@ -70,19 +70,19 @@ impl Sidecar {
         if taken.is_empty() {
             self.state.waits_for(&waiting);
             return Ok(Reloaded {
-                config_generation: self.blueprint.generation,
+                config_generation: self.plans.generation,
                 taken,
                 waiting,
             });
         }
-        let blueprint = Arc::new(self.blueprint.next(&next, env)?);
+        let plans = Arc::new(self.plans.next(&next, env)?);
         // Tried here first, so that no thread fails at what another one did.
-        blueprint.build(&Built::default())?;
+        plans.build(&BuiltTargets::default())?;
         let mut ends = Vec::with_capacity(self.updates.len());
         for thread in &self.updates {
             let (done, end) = oneshot::channel();
             let update = Update {
-                blueprint: Arc::clone(&blueprint),
+                plans: Arc::clone(&plans),
                 done,
             };
             if thread.send(update).is_ok() {
@@ -93,19 +93,19 @@ impl Sidecar {
             // A thread that is gone serves nothing that could be wrong.
             end.await.unwrap_or(Ok(()))?;
         }
-        blueprint.watched();
+        plans.watched();
         if let Some(log) = Log::installed()
             && let Ok(level) = next.log.level.name().parse()
         {
             log.level().configure(level);
         }
-        self.state.credentials.store(Arc::new(blueprint.reports()));
-        self.blueprint = blueprint;
+        self.state.credentials.store(Arc::new(plans.reports()));
+        self.plans = plans;
         self.config = next;
         self.state
-            .holds(&self.config, self.blueprint.generation, &waiting);
+            .holds(&self.config, self.plans.generation, &waiting);
         Ok(Reloaded {
-            config_generation: self.blueprint.generation,
+            config_generation: self.plans.generation,
             taken,
             waiting,
         })
@@ -114,7 +114,7 @@ impl Sidecar {
     /// Counts configurations: 1 for the one at the start, one more with each that was taken up.
     #[must_use]
     pub fn config_generation(&self) -> u64 {
-        self.blueprint.generation
+        self.plans.generation
     }
 
     /// Notes that the configuration was read, and why it was refused if it was.
@@ -131,7 +131,7 @@ impl Sidecar {
 
     /// The files that are read beside the configuration and keys.
     pub(super) fn files(&self) -> Vec<PathBuf> {
-        let mut files = self.blueprint.files();
+        let mut files = self.plans.files();
         files.extend(self.door.files());
         files
     }
@@ -142,7 +142,7 @@ impl Sidecar {
         for (subject, outcome) in self.door.refresh() {
             self.refreshed(subject, outcome);
         }
-        for (target, outcome) in self.blueprint.refresh() {
+        for (target, outcome) in self.plans.refresh() {
             let subject = format!("certificates of target {target}");
             self.refreshed(&subject, outcome);
         }
@@ -177,17 +177,17 @@ impl Sidecar {
     }
 }
 
-/// Takes up one blueprint after the other on one thread.
+/// Takes up one plans after the other on one thread.
 pub(super) async fn follow(
     mut updates: mpsc::UnboundedReceiver<Update>,
     targets: Arc<ArcSwap<Targets>>,
-    mut built: Built,
+    mut built: BuiltTargets,
 ) {
-    while let Some(Update { blueprint, done }) = updates.recv().await {
-        let outcome = blueprint.build(&built).map(|next| {
+    while let Some(Update { plans, done }) = updates.recv().await {
+        let outcome = plans.build(&built).map(|next| {
             // Old targets end, and with them their connections, when the last call that holds them
             // has ended.
-            targets.store(Arc::new(blueprint.targets(&next)));
+            targets.store(Arc::new(plans.targets(&next)));
             built = next;
         });
         let _ = done.send(outcome);
@@ -201,7 +201,11 @@ fn differences(before: &Config, after: &Config) -> Vec<Difference> {
 }
 
 impl State {
-    pub(super) fn new(config: &Config, metrics: &Arc<Metrics>, credentials: Reports) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        metrics: &Arc<Metrics>,
+        credentials: CredentialReports,
+    ) -> Self {
         let state = Self {
             shown: watch::Sender::new(Arc::default()),
             metrics: Arc::clone(metrics),

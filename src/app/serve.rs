@@ -11,9 +11,10 @@ use tracing::{error, info, warn};
 
 use super::reload::{REFUSED, Reloaded, TAKEN, UNCHANGED};
 use super::watch::Watch;
-use super::{Sidecar, StartError, announce};
+use super::{Sidecar, StartError};
 use crate::config::{Config, Sources, digest, load};
 use crate::env::Env;
+use crate::provider::CLOUDS;
 use crate::telemetry::log::REFUSALS;
 
 /// A second signal that comes within this time of the first is the same one: some senders signal a
@@ -207,6 +208,44 @@ async fn either(first: &mut Signal, second: &mut Signal) {
     tokio::select! {
         _ = first.recv() => {}
         _ = second.recv() => {}
+    }
+}
+
+/// Tells what was understood, in the log's first lines.
+fn announce(config: &Config, sidecar: &Sidecar) {
+    if config.file.is_none() {
+        let cloud = CLOUDS[0].about;
+        info!(
+            "no configuration file: one target, default, on {cloud}, with its defaults and keys from the environment"
+        );
+    }
+    for (name, target) in &config.targets {
+        info!(target = %name, provider = target.cloud.facts().name, credentials = ?target.credentials.source, "target");
+    }
+    for address in &sidecar.addresses {
+        if !address.is_local() {
+            if config.is_open() {
+                warn!(%address, "OPEN: whoever reaches this address can use the configured accounts, for neither a certificate nor a token is asked for");
+            } else if config.tls.is_none() {
+                warn!(%address, "tokens and data can be read on the way to this address: set tls.cert_file and tls.key_file");
+            }
+        }
+        info!(%address, "listening");
+    }
+    if let Some(traces) = sidecar.telemetry.traces().told() {
+        info!(traces, "traces are exported");
+    }
+    if let Some(metrics) = sidecar.telemetry.metrics_told() {
+        info!(metrics, "metrics are exported");
+    }
+    if let Some(address) = &sidecar.admin {
+        info!(%address, "admin pages");
+    }
+    if let Some(address) = &sidecar.metrics {
+        if let Some(warning) = config.open_metrics() {
+            warn!("{warning}");
+        }
+        info!(%address, "metrics and probes");
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::keys::{self, Change, Lookup, Provider};
+use super::keys::{self, Change, Lookup};
 
 /// One key that differs. A target that only one side has is one difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -109,7 +109,7 @@ fn needs_restart(path: &str) -> bool {
     };
     // A key that this program does not know comes from another version: only that version can take
     // it up.
-    match keys::find(&pattern, None::<Provider>) {
+    match keys::find(&pattern, None) {
         Lookup::Known(key) => key.change == Change::Restart,
         Lookup::Foreign(_) | Lookup::Unknown => true,
     }
@@ -134,9 +134,9 @@ impl fmt::Display for Difference {
 mod tests {
     use super::super::keys::{Default, Key, Kind};
     use super::super::tests::{EXAMPLE, good, with};
-    use super::super::units::format_duration;
     use super::super::{Config, effective_json};
     use super::*;
+    use crate::settings::units::format_duration;
 
     fn shown(config: &Config) -> Value {
         serde_json::from_str(&effective_json(config)).unwrap()

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::keys::{self, Change, Default, Key, Kind};
-use super::kind::wanted;
+use crate::settings::wanted;
 
 /// One table for each section, a row a key; keys outside of any section come first.
 #[must_use]
@@ -66,7 +66,7 @@ fn row(key: &Key) -> String {
     };
     let provider = key
         .provider
-        .map(|provider| format!(" ({} only)", provider.name()))
+        .map(|provider| format!(" ({provider} only)"))
         .unwrap_or_default();
     format!(
         "| `{}`{provider} | {} | {default} | {} | {} |\n",

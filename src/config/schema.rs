@@ -5,9 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{self, Default, Key, Kind, Provider};
-use super::kind::wanted;
-use super::units::{DURATION_PATTERN, SIZE_PATTERN};
+use super::keys::{self, Default, Key, Kind};
+use crate::provider::CLOUD_NAMES;
+use crate::settings::units::{DURATION_PATTERN, SIZE_PATTERN};
+use crate::settings::{TARGET_NAME, wanted};
 
 /// The schema, indented, with a final line end.
 #[must_use]
@@ -19,13 +20,11 @@ pub fn schema() -> String {
     );
     root.insert("title".into(), "faas-sidecar configuration".into());
     root.insert("required".into(), json!(["targets"]));
-    let definitions: Map<String, Value> = Provider::ALL
-        .into_iter()
-        .map(|provider| {
-            (
-                provider.name().to_owned(),
-                Value::Object(object("targets.*", Some(provider))),
-            )
+    let definitions: Map<String, Value> = CLOUD_NAMES
+        .iter()
+        .map(|cloud| {
+            let keys = object("targets.*", Some(cloud));
+            ((*cloud).to_owned(), Value::Object(keys))
         })
         .collect();
     root.insert("$defs".into(), Value::Object(definitions));
@@ -33,7 +32,7 @@ pub fn schema() -> String {
 }
 
 /// The map of keys below a path; for a target, those of its provider.
-fn object(path: &str, provider: Option<Provider>) -> Map<String, Value> {
+fn object(path: &str, provider: Option<&str>) -> Map<String, Value> {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for name in keys::below(path, provider) {
@@ -60,13 +59,13 @@ fn object(path: &str, provider: Option<Provider>) -> Map<String, Value> {
     object
 }
 
-fn property(key: &Key, provider: Option<Provider>) -> Value {
+fn property(key: &Key, provider: Option<&str>) -> Value {
     let mut schema = match (key.kind, key.path) {
         (Kind::Section, path) => nullable(Value::Object(object(path, provider))),
         (Kind::Targets, _) => targets(),
         // Within a provider's own definition the word is settled.
         (Kind::Word(_), "targets.*.provider") if provider.is_some() => {
-            fields(json!({ "const": provider.map(Provider::name) }))
+            fields(json!({ "const": provider }))
         }
         (kind, _) => nullable(of(kind)),
     };
@@ -80,14 +79,14 @@ fn property(key: &Key, provider: Option<Provider>) -> Value {
 }
 
 fn targets() -> Map<String, Value> {
-    let choice: Vec<Value> = Provider::NAMES
+    let choice: Vec<Value> = CLOUD_NAMES
         .iter()
         .map(|name| json!({ "$ref": format!("#/$defs/{name}") }))
         .collect();
     fields(json!({
         "type": "object",
         "minProperties": 1,
-        "propertyNames": { "pattern": keys::TARGET_NAME.pattern },
+        "propertyNames": { "pattern": TARGET_NAME.pattern },
         "additionalProperties": { "oneOf": choice },
     }))
 }

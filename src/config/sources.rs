@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::fault::{Faults, Place};
-use super::keys;
-use super::walk::{self, Found};
-use super::{Config, build, tree};
+use super::{Config, keys, walk};
 use crate::env::Env;
+use crate::settings::{Faults, Found, Node, Place, Reader, Scope, Section as _, parse};
 
 /// The variable that names the file when no flag does.
 pub const CONFIG_VARIABLE: &str = "FAAS_SIDECAR_CONFIG";
@@ -75,14 +73,20 @@ pub(crate) fn parse_text(text: &str) -> Result<Config, Faults> {
 }
 
 fn merge(text: Option<&str>, sources: &Sources, faults: &mut Faults) -> Option<Config> {
-    let tree = text.and_then(|text| tree::parse(text, faults));
+    let tree = text.and_then(|text| parse(text, faults));
     let mut found = tree
         .as_ref()
         .map(|root| walk::walk(root, faults))
         .unwrap_or_default();
     override_scalars(&mut found, sources, faults);
     // Without a readable file nothing can be said about what is missing from it.
-    tree.and_then(|_| build::config(&mut found, &sources.env, faults))
+    tree.and_then(|_| {
+        Config::read(&mut Reader {
+            found: &mut found,
+            faults,
+            scope: Scope::new(&sources.env),
+        })
+    })
 }
 
 fn override_scalars(found: &mut Found, sources: &Sources, faults: &mut Faults) {
@@ -92,13 +96,13 @@ fn override_scalars(found: &mut Found, sources: &Sources, faults: &mut Faults) {
             found.value(
                 key.path,
                 key,
-                &tree::Node::untyped(&text, Place::Variable(variable)),
+                &Node::untyped(&text, Place::Variable(variable)),
                 faults,
             );
         }
         if let Some(text) = sources.flags.get(key.path) {
             let place = Place::Flag(format!("--{}", key.flag()));
-            found.value(key.path, key, &tree::Node::untyped(text, place), faults);
+            found.value(key.path, key, &Node::untyped(text, place), faults);
         }
     }
 }

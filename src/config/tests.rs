@@ -11,6 +11,7 @@ use std::io::Write as _;
 
 use super::*;
 use crate::env::Env;
+use crate::provider::{functiongraph, ncp};
 
 /// The example of the API contract, section 7, word for word.
 pub(super) const EXAMPLE: &str = r#"

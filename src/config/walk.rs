@@ -1,14 +1,10 @@
 //! The tree against the table: every key known, every value of its type. Collects settings and
 //! faults.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::fault::{Faults, Place};
-use super::keys::{self, Kind, Lookup, Provider};
-use super::kind::{self, Setting};
-use super::suggest::nearest;
-use super::tree::{Node, Value};
-use super::units::quoted;
+use super::keys::{self, Key, Kind, Lookup};
+use crate::provider::{CLOUD_NAMES, CLOUDS, cloud_named};
+use crate::settings::units::quoted;
+use crate::settings::{Faults, Found, Node, Place, TARGET_NAME, Value, nearest, read};
 
 /// Names that people give to secrets, letters and digits only.
 const SECRET_NAMES: [&str; 14] = [
@@ -28,26 +24,13 @@ const SECRET_NAMES: [&str; 14] = [
     "username",
 ];
 
-/// What the walk has found.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    /// The good values, by full path (`targets.prod.wait`).
-    pub(super) settings: BTreeMap<String, Setting>,
-    /// Where each path stands, good or not.
-    pub(super) places: BTreeMap<String, Place>,
-    /// Paths whose value is at fault already: nothing more is said of them.
-    pub(super) faulty: BTreeSet<String>,
-    /// The targets in name order, with their provider if it is known.
-    pub(super) targets: BTreeMap<String, Option<Provider>>,
-}
-
 /// Where the walk stands.
 struct Level<'w> {
     /// The full path.
     path: &'w str,
     /// The same with `*` for the target's name.
     pattern: &'w str,
-    provider: Option<Provider>,
+    provider: Option<&'static str>,
 }
 
 /// Walks the whole file.
@@ -79,8 +62,8 @@ pub(super) fn walk(root: &Node, faults: &mut Faults) -> Found {
 
 impl Found {
     /// Reads one value; a good one replaces an earlier one.
-    pub(super) fn value(&mut self, path: &str, key: &keys::Key, node: &Node, faults: &mut Faults) {
-        match kind::read(key, node) {
+    pub(super) fn value(&mut self, path: &str, key: &Key, node: &Node, faults: &mut Faults) {
+        match read(key, node) {
             Ok(None) => {}
             Ok(Some(setting)) => {
                 self.places.insert(path.to_owned(), node.place.clone());
@@ -88,18 +71,6 @@ impl Found {
             }
             Err(message) => self.fault(path, node.place.clone(), message, faults),
         }
-    }
-
-    /// Notes a fault of a path, so that no other is derived from it.
-    pub(super) fn fault(
-        &mut self,
-        path: &str,
-        place: Place,
-        message: impl Into<String>,
-        faults: &mut Faults,
-    ) {
-        self.faulty.insert(path.to_owned());
-        faults.push(path, place, message);
     }
 
     fn map(&mut self, level: &Level<'_>, entries: &[(String, Place, Node)], faults: &mut Faults) {
@@ -128,7 +99,7 @@ impl Found {
                     _ => self.value(&path, key, node, faults),
                 },
                 Lookup::Foreign(key) => {
-                    let owner = key.provider.map_or("another provider", Provider::name);
+                    let owner = key.provider.unwrap_or("another provider");
                     self.fault(
                         &path,
                         place.clone(),
@@ -148,11 +119,11 @@ impl Found {
         for (name, place, node) in targets {
             let path = join("targets", name);
             self.places.insert(path.clone(), place.clone());
-            if !(keys::TARGET_NAME.obeys)(name) {
+            if !(TARGET_NAME.obeys)(name) {
                 let message = format!(
                     "{} is no target name; write {}",
                     quoted(name),
-                    keys::TARGET_NAME.says
+                    TARGET_NAME.says
                 );
                 self.fault(&path, place.clone(), message, faults);
                 self.targets.insert(name.clone(), None);
@@ -169,7 +140,9 @@ impl Found {
                 continue;
             };
             let provider = entries.iter().find_map(|(key, _, node)| match &node.value {
-                Value::Scalar(text, _) if key == "provider" => Provider::named(text),
+                Value::Scalar(text, _) if key == "provider" => {
+                    cloud_named(text).map(|cloud| cloud.name)
+                }
                 _ => None,
             });
             self.map(
@@ -183,7 +156,7 @@ impl Found {
             );
             let provider_path = join(&path, "provider");
             if provider.is_none() && !self.faulty.contains(&provider_path) {
-                let message = format!("is missing; write one of {}", Provider::NAMES.join(", "));
+                let message = format!("is missing; write one of {}", CLOUD_NAMES.join(", "));
                 self.fault(&provider_path, place.clone(), message, faults);
             }
             self.targets.insert(name.clone(), provider);
@@ -215,11 +188,9 @@ fn unknown(name: &str, level: &Level<'_>) -> String {
     }
 }
 
-fn secret(provider: Option<Provider>) -> String {
-    let variables = match provider {
-        Some(Provider::FunctionGraph) => "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK",
-        _ => "NCLOUD_ACCESS_KEY_ID and NCLOUD_SECRET_ACCESS_KEY",
-    };
+fn secret(provider: Option<&str>) -> String {
+    let cloud = provider.and_then(cloud_named).unwrap_or(CLOUDS[0]);
+    let variables = cloud.variables;
     format!(
         "looks like a secret, and secrets never stand in this file; put them into {variables} \
          (credentials: {{source: env}}) or into files of a directory \

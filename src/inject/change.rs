@@ -4,7 +4,7 @@ use super::patch::{Operation, Pointer};
 use super::template::{Listen, Template};
 use super::wishes::{INJECTED, Secret, Wishes, asks};
 use super::{CONTAINER, Node, PREFIX};
-use crate::config::{Faults, Place};
+use crate::settings::{Faults, Place};
 
 /// The variable by which containers know where the sidecar is.
 const ADDRESS: &str = "FAAS_SIDECAR_ADDRESS";

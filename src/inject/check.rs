@@ -1,7 +1,7 @@
 //! The rules of the names that annotations hold; each has a pattern that a policy of the cluster
 //! can use as it is.
 
-use crate::config::keys::Rule;
+use crate::settings::Rule;
 
 /// A ConfigMap's or a Secret's name: a DNS subdomain (RFC 1123), at most 253 characters.
 pub(super) const OBJECT_NAME: Rule = Rule {

@@ -6,7 +6,7 @@ use serde_saphyr::Options;
 
 use super::object::{self, Ask, Seen};
 use super::{Node, Template};
-use crate::config::{Faults, Place};
+use crate::settings::{Faults, Place};
 
 /// The largest input, in bytes.
 const MAX_BYTES: usize = 64 << 20;

@@ -3,7 +3,7 @@
 
 use super::wishes::{INJECTED, Wishes};
 use super::{Change, Node, PREFIX, Template, inject as into_pod};
-use crate::config::{Faults, Place};
+use crate::settings::{Faults, Place};
 
 /// Annotations in addition to those that pods have.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Node, Template, inject};
-use crate::config::Faults;
+use crate::settings::Faults;
 
 /// The largest request, in bytes. The API server's own bound on an object is 3 MiB.
 pub const MAX_BODY: usize = 4 << 20;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::wishes::{Secret, one_secret};
 use super::{CONTAINER, Node, check, documents};
-use crate::config::{Faults, Place, nearest};
+use crate::settings::{Faults, Place, nearest};
 
 /// The chart's rendering with its default values.
 const BUILT_IN: &str = include_str!("template.yaml");

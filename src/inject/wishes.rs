@@ -7,8 +7,8 @@ use super::check::{LEVELS, OBJECT_NAME, TAG};
 use super::quantity::Resource;
 use super::template::{Listen, Template};
 use super::{Node, PREFIX};
-use crate::config::keys::{Rule, TARGET_NAME};
-use crate::config::{Faults, Place, nearest};
+use crate::settings::{Faults, Place, nearest};
+use crate::settings::{Rule, TARGET_NAME};
 
 /// Every annotation that is known, without the prefix. The last is the mark that injection leaves.
 pub(super) const KEYS: [&str; 12] = [

@@ -29,6 +29,7 @@ mod action_read;
 mod activation;
 mod async_config;
 mod auth;
+mod config;
 mod diagnose;
 mod ecs_metadata;
 mod endpoint;
@@ -53,6 +54,7 @@ mod wire;
 
 pub use access::Access;
 pub use auth::Auth;
+pub use config::{Config, KeySources};
 pub use ecs_metadata::EcsMetadata;
 pub use endpoint::{Endpoint, REGIONS, Region, functions_host, iam_host};
 pub use sign::{

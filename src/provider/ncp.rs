@@ -27,6 +27,7 @@ mod action;
 mod action_put;
 mod activation;
 mod auth;
+mod config;
 mod diagnose;
 mod endpoint;
 mod errors;
@@ -47,6 +48,7 @@ mod trigger_put;
 mod trigger_read;
 mod wire;
 
+pub use config::{Config, KeySources, Subnet};
 pub use endpoint::{ApiVersion, Endpoint, Region, Site};
 pub use server_role::ServerRole;
 pub use sign::Signer;

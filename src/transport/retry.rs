@@ -54,7 +54,7 @@ impl Policy {
     pub(super) fn new(rules: &Retry) -> Self {
         Self {
             rules: *rules,
-            budget: Budget::new(f64::from(rules.budget_ratio), rules.budget_min_per_second),
+            budget: Budget::new(rules.budget.ratio, rules.budget.min_per_second),
             unsent: Unsent::default(),
             counts: Counts::default(),
         }
@@ -143,6 +143,7 @@ fn spent(previous: u32) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings;
     use super::*;
     use crate::error::Execution;
     use tokio::time::Instant;
@@ -151,10 +152,16 @@ mod tests {
         max_attempts: 3,
         initial_backoff: Duration::from_millis(100),
         max_backoff: Duration::from_millis(150),
-        budget_ratio: 0.1,
-        budget_min_per_second: 10,
+        budget: budget(0.1, 10),
     };
     const LONG: Duration = Duration::from_secs(60);
+
+    const fn budget(ratio: f64, min_per_second: u32) -> settings::Budget {
+        settings::Budget {
+            ratio,
+            min_per_second,
+        }
+    }
 
     fn error(execution: Execution) -> Error {
         Error::new(Kind::Unavailable, "TEST", "test")
@@ -188,7 +195,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_repetition_of_what_was_not_processed_is_free() {
         let policy = Policy::new(&Retry {
-            budget_min_per_second: 0,
+            budget: budget(0.1, 0),
             ..RULES
         });
         let refused = error(Execution::NotStarted).with(|facts| facts.unprocessed = true);
@@ -205,7 +212,7 @@ mod tests {
         let policy = Policy::new(&Retry {
             max_attempts: 9,
             max_backoff: Duration::from_millis(300),
-            budget_min_per_second: 1000,
+            budget: budget(0.1, 1000),
             ..RULES
         });
         let error = error(Execution::NotStarted);
@@ -269,7 +276,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_outage_spends_the_budget_and_no_more() {
         let policy = Policy::new(&Retry {
-            budget_min_per_second: 0,
+            budget: budget(0.1, 0),
             ..RULES
         });
         let error = error(Execution::NotStarted);
@@ -295,7 +302,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_callers_own_retries_pay_from_the_same_budget_and_earn_nothing() {
         let policy = Policy::new(&Retry {
-            budget_min_per_second: 0,
+            budget: budget(0.1, 0),
             ..RULES
         });
         for _ in 0..100 {
@@ -332,8 +339,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_of_several_requests_pays_once() {
         let policy = Policy::new(&Retry {
-            budget_ratio: 1.0,
-            budget_min_per_second: 0,
+            budget: budget(1.0, 0),
             ..RULES
         });
         policy.admit(&mut call(0)).unwrap();
@@ -347,7 +353,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_repetition_of_what_was_refused_unsent_is_not_charged_and_no_other_is() {
         let policy = Policy::new(&Retry {
-            budget_min_per_second: 0,
+            budget: budget(0.1, 0),
             ..RULES
         });
         assert!(policy.admit(&mut call(1)).is_err());

@@ -10,7 +10,7 @@ use super::show::shortened;
 use super::stage::{Stage, Unexpected, ensure, settings};
 use super::words::{json, status, text};
 use crate::cli::client::limited;
-use crate::config::{self, Cloud, Config};
+use crate::config::{Cloud, Config};
 use crate::proto::action_service_client::ActionServiceClient;
 use crate::proto::exec::Code;
 use crate::proto::invocation_service_client::InvocationServiceClient;
@@ -19,6 +19,7 @@ use crate::proto::{
     GetActivationRequest, InvokeAsyncRequest, InvokeRequest, Limits, PutActionRequest,
     PutAsyncInvokeConfigRequest,
 };
+use crate::provider::functiongraph as graph;
 use faas_emulator::functiongraph::{DEFAULT_PROJECT_ID, DEFAULT_REGION};
 
 const CODE: &str = "\
@@ -36,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn config() -> Result<Config, Unexpected> {
     let mut config = settings()?;
     for target in config.targets.values_mut() {
-        target.cloud = Cloud::FunctionGraph(config::FunctionGraph {
+        target.cloud = Cloud::FunctionGraph(graph::Config {
             region: DEFAULT_REGION.to_owned(),
             project_id: Some(DEFAULT_PROJECT_ID.to_owned()),
             project_name: None,

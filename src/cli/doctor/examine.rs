@@ -11,7 +11,7 @@ use crate::app;
 #[cfg(feature = "emulator")]
 use crate::app::{EmulatedClouds, Emulators};
 use crate::call::Call;
-use crate::config::{Config, CredentialSource, TargetConfig};
+use crate::config::{Config, TargetConfig};
 use crate::env::Env;
 use crate::error::{Error, Kind};
 use crate::proto::{GetActionRequest, JsonEncoding};
@@ -105,7 +105,7 @@ async fn one(
     ends: Instant,
     steps: &mut Vec<Step>,
 ) {
-    if !matches!(settings.credentials.source, CredentialSource::Env) {
+    if !settings.credentials.source.is_environment() {
         issued(target, ends).await;
     }
     let credentials = credentials(target);
@@ -334,7 +334,7 @@ fn kubernetes(config: &Config, env: &Env) -> Step {
     let fixed = config
         .targets
         .iter()
-        .filter(|(_, target)| matches!(target.credentials.source, CredentialSource::Env))
+        .filter(|(_, target)| target.credentials.source.is_environment())
         .map(|(name, _)| name.as_str())
         .collect::<Vec<_>>();
     if fixed.is_empty() {

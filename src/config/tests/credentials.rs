@@ -1,8 +1,9 @@
 use super::*;
+use crate::credentials::settings::{BaseKey, SharedSource};
 
 const HUAWEI: &str = "provider: functiongraph\nregion: eu-de\n";
 
-fn read(provider: &str, keys: &str) -> Credentials {
+fn read(provider: &str, keys: &str) -> CredentialSettings {
     let config = good(&target(&format!("{provider}\ncredentials: {keys}")));
     config.targets["t"].credentials.clone()
 }
@@ -13,101 +14,115 @@ fn told(provider: &str, keys: &str) -> Vec<String> {
 
 #[test]
 fn every_source_is_read() {
-    use CredentialSource::*;
+    use functiongraph::KeySources as Huawei;
+    use ncp::KeySources as Naver;
+
+    let naver = CredentialSource::Ncp;
+    let huawei = CredentialSource::FunctionGraph;
     let minute = Duration::from_secs(60);
     for (provider, keys, source) in [
-        ("provider: ncp", "{ source: env }", Env),
+        (
+            "provider: ncp",
+            "{ source: env }",
+            naver(SharedSource::Env.into()),
+        ),
         (
             "provider: ncp",
             "{ source: files, directory: ~/k }",
-            Files {
-                directory: "/home/me/k".into(),
-            },
+            naver(
+                SharedSource::Files {
+                    directory: "/home/me/k".into(),
+                }
+                .into(),
+            ),
         ),
         (
             "provider: ncp",
             "{ source: ncloud_configure }",
-            NcloudConfigure {
+            naver(Naver::NcloudConfigure {
                 file: "/home/me/.ncloud/configure".into(),
                 profile: "DEFAULT".into(),
-            },
+            }),
         ),
         (
             "provider: ncp",
             "{ source: ncloud_configure, file: /c, profile: dev }",
-            NcloudConfigure {
+            naver(Naver::NcloudConfigure {
                 file: "/c".into(),
                 profile: "dev".into(),
-            },
+            }),
         ),
         (
             "provider: ncp",
             "{ source: server_role }",
-            ServerRole { metadata_url: None },
+            naver(Naver::ServerRole { metadata_url: None }),
         ),
         (
             "provider: ncp",
             "{ source: sts }",
-            Sts {
+            naver(Naver::Sts {
                 base: BaseKey::Env,
                 duration: 60 * minute,
-            },
+            }),
         ),
         (
             "provider: ncp",
             "{ source: sts, base: files, directory: /k, duration: 12h }",
-            Sts {
+            naver(Naver::Sts {
                 base: BaseKey::Files {
                     directory: "/k".into(),
                 },
                 duration: 720 * minute,
-            },
+            }),
         ),
         (
             HUAWEI,
             "{ source: iam_password, directory: /i }",
-            IamPassword {
+            huawei(Huawei::IamPassword {
                 directory: "/i".into(),
-            },
+            }),
         ),
         (
             HUAWEI,
             "{ source: ecs_metadata, metadata_url: \"http://[fe80::a9fe:a9fe]\" }",
-            EcsMetadata {
+            huawei(Huawei::EcsMetadata {
                 metadata_url: Some("http://[fe80::a9fe:a9fe]".parse().unwrap()),
-            },
+            }),
         ),
         (
             HUAWEI,
             "{ source: temporary_keys, directory: /i, duration: 15m }",
-            TemporaryKeys {
+            huawei(Huawei::TemporaryKeys {
                 directory: "/i".into(),
                 duration: 15 * minute,
-            },
+            }),
         ),
         (
             HUAWEI,
             "{ source: agency, agency_name: helper, agency_domain: other }",
-            Agency {
+            huawei(Huawei::Agency {
                 base: BaseKey::Env,
                 agency_name: "helper".into(),
                 agency_domain: "other".into(),
                 duration: 60 * minute,
-            },
+            }),
         ),
         (
             HUAWEI,
             "{ source: exec, command: ~/bin/key, args: [--for, \"1\", \"\"], env: [HOME], timeout: 2s }",
-            Exec {
-                command: "/home/me/bin/key".into(),
-                args: vec!["--for".into(), "1".into(), String::new()],
-                env: vec!["HOME".into()],
-                timeout: Duration::from_secs(2),
-            },
+            huawei(
+                SharedSource::Exec {
+                    command: "/home/me/bin/key".into(),
+                    args: vec!["--for".into(), "1".into(), String::new()],
+                    env: vec!["HOME".into()],
+                    timeout: Duration::from_secs(2),
+                }
+                .into(),
+            ),
         ),
     ] {
         let credentials = read(provider, keys);
-        assert_eq!(credentials, source.clone().into(), "{keys}");
+        assert_eq!(credentials.source, source, "{keys}");
         // What is printed is read again as the same.
         let printed = serde_json::to_string(&credentials).unwrap();
         assert_eq!(read(provider, &printed), credentials, "{printed}");

@@ -73,12 +73,12 @@ fn with_no_file_one_target_is_assumed() {
         (None, "default", 1)
     );
     let target = &config.targets["default"];
-    assert_eq!(target.credentials.source, CredentialSource::Env);
+    assert!(target.credentials.source.is_environment());
     assert!(matches!(
         target.cloud,
-        Cloud::Ncp(Ncp {
-            site: Site::Public,
-            region: Region::Kr,
+        Cloud::Ncp(ncp::Config {
+            site: ncp::Site::Public,
+            region: ncp::Region::Kr,
             ..
         })
     ));

@@ -1,6 +1,7 @@
 use super::*;
+use crate::credentials::settings::SharedSource;
 
-fn ncp(keys: &str) -> Ncp {
+fn read_ncp(keys: &str) -> ncp::Config {
     let config = good(&target(&format!("provider: ncp\n{keys}")));
     match &config.targets["t"].cloud {
         Cloud::Ncp(ncp) => ncp.clone(),
@@ -31,7 +32,7 @@ fn the_example_of_the_contract_loads() {
     let directory = "/var/run/secrets/huawei".into();
     assert_eq!(
         config.targets["hw"].credentials.source,
-        CredentialSource::Files { directory }
+        CredentialSource::FunctionGraph(SharedSource::Files { directory }.into())
     );
 }
 
@@ -53,7 +54,7 @@ fn an_empty_target_gets_the_documented_defaults() {
     );
     assert_eq!(config.default_target, "t");
     let t = &config.targets["t"];
-    assert_eq!(t.credentials.source, CredentialSource::Env);
+    assert!(t.credentials.source.is_environment());
     assert_eq!(t.wait, Duration::from_secs(60));
     let budget = Budget {
         ratio: 0.1,
@@ -131,13 +132,17 @@ fn memory_for_bodies_holds_one_message_at_least() {
 
 #[test]
 fn a_subnet_is_two_numbers_or_none() {
-    use crate::config::target::Vpc;
-    let vpc = Vpc {
+    let vpc = crate::proto::Vpc {
         vpc_no: 1001,
         subnet_no: 2002,
     };
-    assert_eq!(ncp("vpc: { vpc_no: 1001, subnet_no: 2002 }").vpc, Some(vpc));
-    assert_eq!(ncp("vpc: {}").vpc, None);
+    assert_eq!(
+        read_ncp("vpc: { vpc_no: 1001, subnet_no: 2002 }")
+            .vpc
+            .numbers(),
+        Some(vpc)
+    );
+    assert_eq!(read_ncp("vpc: {}").vpc.numbers(), None);
     for (settings, part) in [
         ("vpc: { vpc_no: 1001 }", "subnet_no"),
         ("vpc: { subnet_no: 2002 }", "vpc_no"),
@@ -157,26 +162,33 @@ fn a_subnet_is_two_numbers_or_none() {
 
 #[test]
 fn sites_regions_and_versions_bring_their_platform() {
-    use {ApiVersion::*, Platform::*, Region::*, Site::*};
-    let made = |site, region, api_version, platform| Ncp {
+    use crate::proto::Platform::{self, *};
+    use ncp::{ApiVersion::*, Region::*, Site::*};
+    let made = |site, region, api_version, platform: Platform| ncp::Config {
         site,
         region,
         api_version,
         platform,
-        vpc: None,
+        vpc: ncp::Subnet::default(),
         sts_url: None,
     };
-    assert_eq!(ncp(""), made(Public, Kr, V2_1, Vpc));
-    assert_eq!(ncp("api_version: \"2.0\""), made(Public, Kr, V2_0, Classic));
-    assert_eq!(ncp("api_version: 2.0"), made(Public, Kr, V2_0, Classic));
-    assert_eq!(ncp("platform: classic"), made(Public, Kr, V2_1, Classic));
+    assert_eq!(read_ncp(""), made(Public, Kr, V21, Vpc));
     assert_eq!(
-        ncp("region: sg\napi_version: 2.0"),
-        made(Public, Sg, V2_0, Vpc)
+        read_ncp("api_version: \"2.0\""),
+        made(Public, Kr, V20, Classic)
     );
-    assert_eq!(ncp("region: jp"), made(Public, Jp, V2_1, Vpc));
-    assert_eq!(ncp("site: fin"), made(Fin, Kr, V2_1, Vpc));
-    assert_eq!(ncp("site: gov"), made(Gov, Kr, V2_0, Classic));
+    assert_eq!(read_ncp("api_version: 2.0"), made(Public, Kr, V20, Classic));
+    assert_eq!(
+        read_ncp("platform: classic"),
+        made(Public, Kr, V21, Classic)
+    );
+    assert_eq!(
+        read_ncp("region: sg\napi_version: 2.0"),
+        made(Public, Sg, V20, Vpc)
+    );
+    assert_eq!(read_ncp("region: jp"), made(Public, Jp, V21, Vpc));
+    assert_eq!(read_ncp("site: fin"), made(Fin, Kr, V21, Vpc));
+    assert_eq!(read_ncp("site: gov"), made(Gov, Kr, V20, Classic));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use faas_emulator::functiongraph::{DEFAULT_DOMAIN, DEFAULT_USER};
 use faas_sidecar::config::{Cloud, CredentialSource};
+use faas_sidecar::credentials::settings::SharedSource;
+use faas_sidecar::provider::functiongraph::KeySources;
 use serde_json::json;
 
 use super::*;
@@ -45,7 +47,9 @@ async fn logged_in(password: Option<&str>, project: Option<&str>) -> (Graph, tem
     let path = directory.path().to_owned();
     let house = House::with(emulators, Env::fixed::<String, String>([]), |config| {
         let target = config.targets.get_mut("graph").unwrap();
-        target.credentials = CredentialSource::IamPassword { directory: path }.into();
+        let source = KeySources::IamPassword { directory: path };
+        target.credentials.source = CredentialSource::FunctionGraph(source);
+        target.credentials.verify = None;
         if let Cloud::FunctionGraph(place) = &mut target.cloud {
             place.project_id = project.map(str::to_owned);
         }
@@ -134,8 +138,10 @@ async fn a_wrong_secret_key_does_not_lock_the_key() {
     ]);
     let path = keys.path().to_owned();
     let house = House::with(emulators, env, |config| {
-        config.targets.get_mut("right").unwrap().credentials =
-            CredentialSource::Files { directory: path }.into();
+        let source = SharedSource::Files { directory: path };
+        let target = config.targets.get_mut("right").unwrap();
+        target.credentials.source = CredentialSource::FunctionGraph(source.into());
+        target.credentials.verify = Some(true);
     });
     let mut graph = Graph::of(house.await);
     let mut reasons = Vec::new();

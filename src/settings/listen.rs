@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::Serializer;
-
 use super::units::quoted;
 
 /// The longest path of a Unix socket in bytes: `sun_path` of 108 less its final zero (unix(7)).
@@ -63,28 +61,13 @@ impl fmt::Display for Listen {
 }
 
 /// Reads an IP address with a port.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!(
             "{} is not an IP address with a port; write one such as 127.0.0.1:50051 or [::1]:50051",
             quoted(text)
         )
     })
-}
-
-pub(super) fn serialize_all<S: Serializer>(listen: &[Listen], out: S) -> Result<S::Ok, S::Error> {
-    out.collect_seq(listen.iter().map(ToString::to_string))
-}
-
-#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-pub(super) fn serialize_or_off<A: fmt::Display, S: Serializer>(
-    address: &Option<A>,
-    out: S,
-) -> Result<S::Ok, S::Error> {
-    match address {
-        Some(address) => out.collect_str(address),
-        None => out.serialize_str("off"),
-    }
 }
 
 #[cfg(test)]

@@ -1,104 +1,79 @@
 //! What all threads' targets are made of, and what of it the next configuration keeps.
 //!
 //! Connections belong to the thread that made them, so each thread builds its own targets from the
-//! blueprint. A target whose configuration is the same stays the very same; one whose rules for
+//! plans. A target whose configuration is the same stays the very same; one whose rules for
 //! callers changed keeps its way to the cloud; one whose way changed keeps its keys, slots, budget
 //! and certificates where they are the same.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::StartError;
-use super::keys::{Background, Report, Reports};
-use super::{build, readings};
-use crate::config::{Config, TargetConfig, Timeouts};
-use crate::credentials::{Credentials, Status};
+use super::credential_reports::{CredentialReport, CredentialReports};
+use super::upstream::{ProcessState, Upstream};
+use super::{StartError, gauges};
+use crate::config::{AllowRule, Config, TargetConfig};
 use crate::env::Env;
-use crate::memory::Memory;
-use crate::provider::functiongraph;
-use crate::target::{Allow, Target, Targets};
+use crate::names::{NamePattern, Pattern};
+use crate::target::{Allow, Operation, Rule, Target, Targets};
 use crate::telemetry::Destination;
-use crate::telemetry::metrics::{Metrics, TargetMetrics};
-use crate::transport::{self, Resolver, Shared, Tls};
+use crate::telemetry::metrics::TargetMetrics;
+use crate::transport::Tls;
 
 /// One configuration, ready to be built from.
-pub(super) struct Blueprint {
-    plans: Vec<Arc<Plan>>,
+pub(super) struct TargetPlans {
+    plans: Vec<Arc<TargetPlan>>,
     default: String,
     /// Counts configurations: 1 at the start.
     pub(super) generation: u64,
-    lasting: Lasting,
-}
-
-/// What outlives every configuration.
-#[derive(Clone)]
-pub(super) struct Lasting {
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) memory: Memory,
-    pub(super) resolver: Resolver,
-    /// Keeps keys.
-    pub(super) background: Arc<Background>,
+    process: ProcessState,
 }
 
 /// One target.
-struct Plan {
+struct TargetPlan {
     name: String,
     config: TargetConfig,
     default_deny: bool,
     /// One for all configurations, so that its counts go on.
     metrics: Arc<TargetMetrics>,
-    way: Arc<Way>,
-}
-
-/// The way to its cloud.
-pub(super) struct Way {
-    /// What it was made from, without what is the edge's business alone.
-    pub(super) config: TargetConfig,
-    pub(super) transport: transport::Settings,
-    pub(super) shared: Arc<Shared>,
-    pub(super) tls: Option<Tls>,
-    pub(super) cloud: Prepared,
-}
-
-/// What one cloud's providers share across threads.
-pub(super) enum Prepared {
-    Ncp(Credentials),
-    FunctionGraph(functiongraph::Settings),
+    upstream: Arc<Upstream>,
 }
 
 /// One thread's targets, each with the plan that it was built from.
 #[derive(Default)]
-pub(super) struct Built(Vec<(Arc<Plan>, Arc<Target>)>);
+pub(super) struct BuiltTargets(Vec<(Arc<TargetPlan>, Arc<Target>)>);
 
-impl Blueprint {
-    pub(super) fn new(config: &Config, env: &Env, lasting: &Lasting) -> Result<Self, StartError> {
-        Self::made(config, env, lasting, &[], 1)
+impl TargetPlans {
+    pub(super) fn new(
+        config: &Config,
+        env: &Env,
+        process: &ProcessState,
+    ) -> Result<Self, StartError> {
+        Self::made(config, env, process, &[], 1)
     }
 
     /// The next configuration, which keeps what did not change.
     pub(super) fn next(&self, config: &Config, env: &Env) -> Result<Self, StartError> {
-        Self::made(config, env, &self.lasting, &self.plans, self.generation + 1)
+        Self::made(config, env, &self.process, &self.plans, self.generation + 1)
     }
 
     fn made(
         config: &Config,
         env: &Env,
-        lasting: &Lasting,
-        old: &[Arc<Plan>],
+        process: &ProcessState,
+        old: &[Arc<TargetPlan>],
         generation: u64,
     ) -> Result<Self, StartError> {
         let plan = |(name, target): (&String, &TargetConfig)| {
             let old = old.iter().find(|plan| plan.name == *name);
-            Plan::made(name, target, config.default_deny, env, lasting, old)
+            TargetPlan::made(name, target, config.default_deny, env, process, old)
                 .map_err(|why| StartError(format!("target {name}: {why}")))
         };
         Ok(Self {
             plans: config.targets.iter().map(plan).collect::<Result<_, _>>()?,
             default: config.default_target.clone(),
             generation,
-            lasting: lasting.clone(),
+            process: process.clone(),
         })
     }
 
@@ -106,37 +81,37 @@ impl Blueprint {
     /// configuration before.
     pub(super) fn watched(&self) {
         for plan in &self.plans {
-            let (cloud, region) = build::place(&plan.config.cloud);
+            let (cloud, region) = plan.config.cloud.place();
             plan.metrics.describe(cloud, &region);
-            readings::of_target(&plan.metrics, &plan.way.shared);
-            readings::of_credentials(&plan.metrics, &plan.way);
+            gauges::of_target(&plan.metrics, &plan.upstream.shared);
+            gauges::of_credentials(&plan.metrics, &plan.upstream);
         }
     }
 
     /// The state of the default target's credentials, and that of all.
-    pub(super) fn reports(&self) -> Reports {
-        let report = |plan: &Arc<Plan>| {
-            let way = Arc::clone(&plan.way);
-            let report: Report = Arc::new(move || way.status());
+    pub(super) fn reports(&self) -> CredentialReports {
+        let report = |plan: &Arc<TargetPlan>| {
+            let upstream = Arc::clone(&plan.upstream);
+            let report: CredentialReport = Arc::new(move || upstream.status());
             (plan.name.clone(), report)
         };
-        Reports {
+        CredentialReports {
             default: self.default.clone(),
             targets: self.plans.iter().map(report).collect(),
         }
     }
 
     /// Targets for one thread, which keeps those of `old` that are the same.
-    pub(super) fn build(&self, old: &Built) -> Result<Built, StartError> {
+    pub(super) fn build(&self, old: &BuiltTargets) -> Result<BuiltTargets, StartError> {
         let built = self.plans.iter().map(|plan| {
             let old = old.0.iter().find(|(of, _)| of.name == plan.name);
             Ok((Arc::clone(plan), plan.target(old)?))
         });
-        Ok(Built(built.collect::<Result<_, StartError>>()?))
+        Ok(BuiltTargets(built.collect::<Result<_, StartError>>()?))
     }
 
     /// What is served from them.
-    pub(super) fn targets(&self, built: &Built) -> Targets {
+    pub(super) fn targets(&self, built: &BuiltTargets) -> Targets {
         let targets = built
             .0
             .iter()
@@ -147,7 +122,10 @@ impl Blueprint {
 
     /// The files of certificates that the targets read.
     pub(super) fn files(&self) -> Vec<PathBuf> {
-        let tls = self.plans.iter().filter_map(|plan| plan.way.tls.as_ref());
+        let tls = self
+            .plans
+            .iter()
+            .filter_map(|plan| plan.upstream.tls.as_ref());
         tls.flat_map(Tls::files).map(Path::to_path_buf).collect()
     }
 
@@ -155,19 +133,19 @@ impl Blueprint {
     /// wrong.
     pub(super) fn refresh(&self) -> impl Iterator<Item = (&str, Result<bool, String>)> {
         self.plans.iter().filter_map(|plan| {
-            let tls = plan.way.tls.as_ref()?;
+            let tls = plan.upstream.tls.as_ref()?;
             Some((plan.name.as_str(), tls.reload()))
         })
     }
 }
 
-impl Plan {
+impl TargetPlan {
     fn made(
         name: &str,
         config: &TargetConfig,
         default_deny: bool,
         env: &Env,
-        lasting: &Lasting,
+        process: &ProcessState,
         old: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, String> {
         if let Some(old) = old
@@ -177,23 +155,17 @@ impl Plan {
             return Ok(Arc::clone(old));
         }
         let metrics = old.map_or_else(
-            || TargetMetrics::new(&lasting.metrics, name),
+            || TargetMetrics::new(&process.metrics, name),
             |old| Arc::clone(&old.metrics),
         );
-        let on_the_way = on_the_way(config);
-        let way = match old {
-            Some(old) if old.way.config == on_the_way => Arc::clone(&old.way),
-            _ => {
-                let old = old.map(|old| &*old.way);
-                Arc::new(build::way(on_the_way, env, &metrics, lasting, old)?)
-            }
-        };
+        let old = old.map(|old| &old.upstream);
+        let upstream = Upstream::new(config, env, &metrics, process, old)?;
         Ok(Arc::new(Self {
             name: name.to_owned(),
             config: config.clone(),
             default_deny,
             metrics,
-            way,
+            upstream,
         }))
     }
 
@@ -208,12 +180,12 @@ impl Plan {
         }
         let fault = |why: String| StartError(format!("target {}: {why}", self.name));
         let provider = match old {
-            Some((plan, target)) if Arc::ptr_eq(&plan.way, &self.way) => {
+            Some((plan, target)) if Arc::ptr_eq(&plan.upstream, &self.upstream) => {
                 Arc::clone(&target.provider)
             }
-            _ => build::provider(&self.way).map_err(fault)?,
+            _ => self.upstream.provider(),
         };
-        let (cloud, region) = build::place(&self.config.cloud);
+        let (cloud, region) = self.config.cloud.place();
         Ok(Arc::new(Target {
             destination: Arc::new(Destination {
                 target: self.name.clone(),
@@ -229,24 +201,14 @@ impl Plan {
 
     fn allow(&self) -> Result<Option<Allow>, String> {
         match &self.config.allow {
-            Some(rules) => build::allow(&self.name, rules).map(Some),
-            None if self.default_deny => build::allow(&self.name, &[]).map(Some),
+            Some(rules) => allow(&self.name, rules).map(Some),
+            None if self.default_deny => allow(&self.name, &[]).map(Some),
             None => Ok(None),
         }
     }
 }
 
-impl Way {
-    /// The state of its credentials.
-    pub(super) fn status(&self) -> Status {
-        match &self.cloud {
-            Prepared::Ncp(credentials) => credentials.status(),
-            Prepared::FunctionGraph(settings) => settings.access.status(),
-        }
-    }
-}
-
-impl fmt::Debug for Blueprint {
+impl fmt::Debug for TargetPlans {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.plans.iter().map(|plan| plan.name.as_str());
         write!(f, "configuration {} of ", self.generation)?;
@@ -254,14 +216,27 @@ impl fmt::Debug for Blueprint {
     }
 }
 
-/// The configuration without what only the edge reads.
-fn on_the_way(config: &TargetConfig) -> TargetConfig {
-    TargetConfig {
-        allow: None,
-        timeouts: Timeouts {
-            request: Duration::ZERO,
-            ..config.timeouts
-        },
-        ..config.clone()
-    }
+/// The rules of `allow`; none allows nothing.
+fn allow(target: &str, rules: &[AllowRule]) -> Result<Allow, String> {
+    let rule = |rule: &AllowRule| {
+        Ok(Rule {
+            actions: rule
+                .actions
+                .iter()
+                .map(|text| Pattern::parse(text))
+                .collect::<Result<_, String>>()?,
+            triggers: rule
+                .triggers
+                .iter()
+                .map(|text| NamePattern::new(text))
+                .collect(),
+            operations: rule
+                .operations
+                .iter()
+                .flat_map(|word| Operation::named(word))
+                .collect(),
+        })
+    };
+    let rules = rules.iter().map(rule).collect::<Result<_, String>>()?;
+    Ok(Allow::new(format!("targets.{target}.allow"), rules))
 }

@@ -1,14 +1,14 @@
 use super::*;
-use crate::config::fault::Place;
-use crate::config::keys;
+use crate::settings::Place;
+use crate::settings::{Change, Default};
 
 fn read_as(kind: Kind, text: &str, scalar: Scalar) -> Result<Setting, String> {
     let key = Key {
         path: "x",
         kind,
-        default: keys::Default::Nothing,
+        default: Default::Nothing,
         provider: None,
-        change: keys::Change::Reload,
+        change: Change::Reload,
         doc: "",
     };
     let node = Node {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::blueprint::Way;
+use super::upstream::Upstream;
 use crate::credentials::{Outcome, Status};
 use crate::memory::{Memory, MemoryStats};
 use crate::telemetry::metrics::{Description, Metrics, Reading, TargetMetrics, names};
@@ -103,14 +103,15 @@ pub(super) fn of_memory(metrics: &Metrics, memory: &Memory) {
     read(&names::BODY_MEMORY_WAITED, |stats| count(stats.waited));
 }
 
-/// Has the state of a target's credentials read for as long as its way to the cloud lives.
-pub(super) fn of_credentials(metrics: &TargetMetrics, way: &Arc<Way>) {
+/// Has the state of a target's credentials read for as long as its upstream lives.
+pub(super) fn of_credentials(metrics: &TargetMetrics, upstream: &Arc<Upstream>) {
     let read =
         |description: &'static Description, label: Option<&str>, figure: Box<CredentialFigure>| {
-            let way = Arc::downgrade(way);
+            let upstream = Arc::downgrade(upstream);
             let reader = move || {
-                way.upgrade()
-                    .map_or(Reading::Gone, |way| figure(&way.status()))
+                upstream
+                    .upgrade()
+                    .map_or(Reading::Gone, |upstream| figure(&upstream.status()))
             };
             let labels = [&*metrics.name, label.unwrap_or_default()];
             let labels = &labels[..description.labels.len()];

@@ -67,7 +67,7 @@ impl Faults {
     }
 
     /// Puts the mistakes in reading order: flags, variables, then the file from top to bottom.
-    pub(super) fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.0.sort_by(|a, b| a.place.cmp(&b.place));
     }
 }

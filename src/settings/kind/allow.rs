@@ -1,10 +1,27 @@
 //! The rules of `allow`: a list of maps, read with all that is wrong in it.
 
-use crate::config::callers::AllowRule;
-use crate::config::keys::OPERATIONS;
-use crate::config::suggest::nearest;
-use crate::config::tree::{Node, Value};
-use crate::config::units::quoted;
+use serde::Serialize;
+
+use crate::settings::suggest::nearest;
+use crate::settings::tree::{Node, Value};
+use crate::settings::units::quoted;
+
+/// The words for groups of calls in `allow`; `docs/operations/refused.md` ("Rules for callers")
+/// says which calls each covers.
+pub const OPERATIONS: &[&str] = &[
+    "invoke", "observe", "cancel", "fire", "read", "write", "delete", "*",
+];
+
+/// One rule of a target's `allow`: these operations on these actions and triggers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AllowRule {
+    /// `package/action` patterns.
+    pub actions: Vec<String>,
+    /// Patterns of trigger names.
+    pub triggers: Vec<String>,
+    /// Words of [`OPERATIONS`].
+    pub operations: Vec<String>,
+}
 
 const KEYS: [&str; 3] = ["actions", "triggers", "operations"];
 

@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use serde::Serializer;
-
 /// The rule for durations, as a fault states it.
 pub const DURATION_RULE: &str = "write a whole number and a unit, such as 100ms, 3s, 2m or 1h";
 /// The rule for sizes, as a fault states it.
 pub const SIZE_RULE: &str =
     "write bytes, or a whole number and a unit, such as 512KiB, 64MiB or 1GiB";
 /// The pattern that both rules share in the JSON Schema.
-pub(super) const DURATION_PATTERN: &str = "^[0-9]+(ms|s|m|h)$";
-pub(super) const SIZE_PATTERN: &str = "^[0-9]+(B|KiB|MiB|GiB)?$";
+pub(crate) const DURATION_PATTERN: &str = "^[0-9]+(ms|s|m|h)$";
+pub(crate) const SIZE_PATTERN: &str = "^[0-9]+(B|KiB|MiB|GiB)?$";
 
 const DURATION_UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 const SIZE_UNITS: [(&str, u64); 4] = [
@@ -57,7 +55,7 @@ pub fn format_size(bytes: u64) -> String {
 }
 
 /// A value as a fault repeats it: in quotes, cut when long.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let shown: String = text.chars().take(40).collect();
     if shown.len() < text.len() {
         format!("{:?}", format!("{shown}…"))
@@ -66,25 +64,15 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-pub(super) fn serialize_duration<S: Serializer>(
+/// A duration as text.
+///
+/// # Errors
+/// The serializer's own.
+pub fn serialize_duration<S: serde::Serializer>(
     duration: &Duration,
     out: S,
 ) -> Result<S::Ok, S::Error> {
     out.serialize_str(&format_duration(*duration))
-}
-
-pub(super) fn serialize_optional_duration<S: Serializer>(
-    duration: &Option<Duration>,
-    out: S,
-) -> Result<S::Ok, S::Error> {
-    match duration {
-        Some(duration) => serialize_duration(duration, out),
-        None => out.serialize_none(),
-    }
-}
-
-pub(super) fn serialize_size<S: Serializer>(bytes: &u64, out: S) -> Result<S::Ok, S::Error> {
-    out.serialize_str(&format_size(*bytes))
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {

@@ -2,13 +2,14 @@
 
 mod allow;
 
+pub use allow::{AllowRule, OPERATIONS};
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
-use super::callers::AllowRule;
-use super::keys::{Key, Kind, Rule};
+use super::key::{Key, Kind, Rule};
 use super::listen::{self, Listen};
 use super::suggest::nearest;
 use super::tree::{Node, Scalar, Value};
@@ -16,18 +17,28 @@ use super::units::{format_duration, format_size, parse_duration, parse_size, quo
 
 /// A value that fits its key.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Setting {
+pub enum Setting {
+    /// A text or word.
     Text(String),
+    /// A whole number, or bytes.
     Integer(u64),
+    /// A number.
     Number(f64),
+    /// True or false.
     Bool(bool),
+    /// A duration.
     Duration(Duration),
+    /// Addresses.
     Listen(Vec<Listen>),
+    /// An address, or off.
     Admin(Option<Listen>),
+    /// A URL.
     Url(Url),
+    /// A path.
     Path(PathBuf),
-    Patterns(Vec<String>),
+    /// Texts, or patterns.
     Texts(Vec<String>),
+    /// Rules.
     Allow(Vec<AllowRule>),
 }
 
@@ -35,7 +46,7 @@ pub(super) enum Setting {
 ///
 /// # Errors
 /// What is wrong and what to do, without the path.
-pub(super) fn read(key: &Key, node: &Node) -> Result<Option<Setting>, String> {
+pub(crate) fn read(key: &Key, node: &Node) -> Result<Option<Setting>, String> {
     match (&node.value, key.kind) {
         (Value::Null, _) => Ok(None),
         (Value::Scalar(text, scalar), kind) => one(kind, text, *scalar).map(Some),
@@ -49,7 +60,7 @@ pub(super) fn read(key: &Key, node: &Node) -> Result<Option<Setting>, String> {
 }
 
 /// What a key wants, for a fault and for the reference.
-pub(super) fn wanted(kind: Kind) -> String {
+pub(crate) fn wanted(kind: Kind) -> String {
     match kind {
         Kind::Section | Kind::Targets => "a map of keys".to_owned(),
         Kind::Text(rule) => rule.says.to_owned(),
@@ -195,7 +206,7 @@ fn patterns(texts: Vec<&str>) -> Result<Setting, String> {
     for text in &texts {
         pattern(text)?;
     }
-    Ok(Setting::Patterns(
+    Ok(Setting::Texts(
         texts.into_iter().map(str::to_owned).collect(),
     ))
 }

@@ -16,16 +16,16 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// A value of the file.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// What it is.
-    pub(super) value: Value,
+    pub(crate) value: Value,
     /// Where it stands.
-    pub(super) place: Place,
+    pub(crate) place: Place,
 }
 
 /// What a value is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// `~`, or nothing after the colon: the key counts as absent.
     Null,
     /// One value, as text, with the kind that YAML gave it.
@@ -38,7 +38,7 @@ pub(super) enum Value {
 
 /// What YAML took a scalar for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scalar {
+pub(crate) enum Scalar {
     /// `true`, `false`
     Bool,
     /// A number.
@@ -51,7 +51,7 @@ pub(super) enum Scalar {
 
 impl Node {
     /// A value given by a flag or a variable.
-    pub(super) fn untyped(text: &str, place: Place) -> Self {
+    pub(crate) fn untyped(text: &str, place: Place) -> Self {
         Self {
             value: Value::Scalar(text.to_owned(), Scalar::Untyped),
             place,
@@ -60,7 +60,7 @@ impl Node {
 }
 
 /// Reads one YAML document. An empty one is an empty map.
-pub(super) fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
+pub(crate) fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
     if text.len() > MAX_BYTES {
         faults.push(
             "",
