@@ -1,4 +1,4 @@
-//! How a module declares what can be set of it: [`settings!`] makes a struct, its rows of the key
+//! How a module declares what can be set of it: `settings!` makes a struct, its rows of the key
 //! table, its reader and its shown form from one list of fields, which stands beside their use.
 //!
 //! The engine knows no module: which settings there are is put together in `config`.

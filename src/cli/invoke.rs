@@ -1,5 +1,5 @@
 //! `invoke`: a function called from a shell. Here are its arguments and what they add up to; the
-//! call itself takes an [`InvokeInput`] and answers with a [`Report`] or a [`ClientFailure`](super::client::ClientFailure).
+//! call itself takes an [`InvokeInput`] and answers with a [`Report`] or a `ClientFailure`.
 
 mod arguments;
 mod call;
