@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::{Component, Error, Execution, Kind};
+use crate::error::{Component, Error, Execution, Kind, reason};
 use crate::memory::{Held, Memory};
 
 mod record;
@@ -105,7 +105,7 @@ impl Call {
         };
         Error::new(
             Kind::DeadlineExceeded,
-            "DEADLINE_EXCEEDED",
+            reason::DEADLINE_EXCEEDED,
             format!("The call ran out of time; {rest}."),
         )
         .component(Component::Sidecar)

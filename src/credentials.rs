@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Component, Error, Kind, Result, reason};
 
 mod children;
 mod document;
@@ -298,7 +298,7 @@ impl fmt::Debug for Keeping {
 fn waited_too_long() -> Error {
     Error::new(
         Kind::DeadlineExceeded,
-        "CREDENTIALS_NOT_IN_TIME",
+        reason::CREDENTIALS_NOT_IN_TIME,
         "The call ran out of time while the sidecar waited for its own credentials; nothing was sent.",
     )
     .component(Component::Sidecar)

@@ -3,7 +3,7 @@
 //!
 //! Knows no gRPC and no HTTP library. [`Error`] is what a provider or the transport returns;
 //! `grpc/status.rs` is the only place that turns it into a `google.rpc.Status`. What each fact
-//! means to a caller stands in `docs/operations/errors.md`: retry decisions
+//! means to a caller stands in `docs/errors.md`: retry decisions
 //! follow from [`Error::transient`] and [`Error::execution`], never from a status code.
 
 use std::borrow::Cow;
@@ -11,6 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 mod faults;
+pub mod reason;
 mod short;
 
 pub use faults::{Faults, Violation};
@@ -79,6 +80,16 @@ pub enum Scope {
     Upstream,
     /// The one function, trigger or network that was asked for: other calls are not concerned.
     Resource,
+}
+
+/// The innermost cause, which names the system's own error.
+#[must_use]
+pub fn root_cause(fault: &dyn std::error::Error) -> String {
+    let mut cause = fault;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 /// One classified failure. Small to move: the facts are boxed.

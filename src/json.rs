@@ -11,7 +11,7 @@ use prost::Message as _;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::error::{Error, Execution, Faults, Kind};
+use crate::error::{Error, Execution, Faults, Kind, reason};
 use crate::proto::{Json, JsonEncoding, json::Encoding};
 
 mod exact;
@@ -152,12 +152,12 @@ pub fn answer(raw: &RawValue, encoding: JsonEncoding) -> Result<(Json, bool), Er
         let error = match unreadable {
             Unreadable::Json(fault) => Error::new(
                 Kind::Internal,
-                "RESULT_NOT_REPRESENTABLE",
+                reason::RESULT_NOT_REPRESENTABLE,
                 format!("The result cannot be held as a google.protobuf.Value ({fault}); ask for it with result_encoding = JSON_ENCODING_TEXT."),
             ),
             Unreadable::TooLarge => Error::new(
                 Kind::ResourceExhausted,
-                "MESSAGE_TOO_LARGE",
+                reason::MESSAGE_TOO_LARGE,
                 format!("The result is larger than {limit} bytes (max_message_size) as a google.protobuf.Value; ask for it with result_encoding = JSON_ENCODING_TEXT."),
             ),
         };

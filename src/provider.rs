@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use diagnosis::Diagnose;
 
 use crate::call::Call;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, reason};
 use crate::proto::*;
 
 mod checks;
@@ -17,6 +17,7 @@ pub mod cloud;
 mod clouds;
 pub mod diagnosis;
 mod error_body;
+mod error_row;
 mod fall_over;
 pub mod functiongraph;
 mod inner_error;
@@ -77,7 +78,11 @@ impl Absence {
                  {instead}."
             ),
         };
-        Error::new(Kind::Unimplemented, "OPERATION_NOT_SUPPORTED", message)
+        Error::new(
+            Kind::Unimplemented,
+            reason::OPERATION_NOT_SUPPORTED,
+            message,
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, reason};
 use crate::provider::Provider;
 use crate::telemetry::Destination;
 use crate::telemetry::metrics::TargetMetrics;
@@ -79,7 +79,7 @@ impl Targets {
             } else {
                 format!("The sidecar has no target {name:?}; set target to one of: {names}.")
             };
-            Error::new(Kind::NotFound, "TARGET_NOT_FOUND", message).resource("target", name)
+            Error::new(Kind::NotFound, reason::TARGET_NOT_FOUND, message).resource("target", name)
         })
     }
 

@@ -2,7 +2,6 @@
 
 mod failure;
 
-use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use tower::util::BoxCloneService;
 
 use super::address::Address;
 use super::reach::Reach;
+use crate::error::root_cause;
 use crate::proto::health::health_client::HealthClient;
 use crate::proto::invocation_service_client::InvocationServiceClient;
 use crate::transport::Tls;
@@ -177,13 +177,7 @@ fn misconfigured(why: String) -> ClientFailure {
 
 fn absent(address: &Address, why: &tonic::transport::Error) -> ClientFailure {
     // "transport error" says nothing; the system's own word is at the end of the chain.
-    let mut cause = why.source();
-    let mut text = why.to_string();
-    while let Some(deeper) = cause {
-        text = deeper.to_string();
-        cause = deeper.source();
-    }
-    unreachable(address, &text)
+    unreachable(address, &root_cause(why))
 }
 
 fn unreachable(address: &Address, why: &str) -> ClientFailure {

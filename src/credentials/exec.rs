@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::children::{self, Group};
 use super::{Issued, Issuer, Reader, document};
 use crate::clock;
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Component, Error, Kind, Result, reason};
 
 /// Longest output that is read.
 const OUTPUT_MAX: usize = 64 << 10;
@@ -101,7 +101,7 @@ impl Exec {
     fn failed(&self, what: &str) -> Error {
         Error::new(
             Kind::Unauthenticated,
-            "CREDENTIALS_COMMAND_FAILED",
+            reason::CREDENTIALS_COMMAND_FAILED,
             format!("The credentials command {} {what}.", self.command.display()),
         )
         .component(Component::Sidecar)

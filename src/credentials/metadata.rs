@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::document::answered_at;
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Component, Error, Kind, Result, reason, root_cause};
 
 /// On the same machine, or not there at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -182,17 +182,13 @@ impl Metadata {
     }
 
     fn unreachable(&self, fault: &reqwest::Error) -> Error {
-        let mut cause: &dyn std::error::Error = fault;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        self.failed(&format!("cannot be reached ({cause})"))
+        self.failed(&format!("cannot be reached ({})", root_cause(fault)))
     }
 
     fn failed(&self, what: &str) -> Error {
         Error::new(
             Kind::Unavailable,
-            "METADATA_UNREACHABLE",
+            reason::METADATA_UNREACHABLE,
             format!(
                 "The metadata service at {} {what}; it is there on the cloud's own servers alone. Nothing was sent.",
                 self.base()

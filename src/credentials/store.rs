@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::status::{Looks, Outcome, Status};
 use super::{KeyPair, pace};
-use crate::error::{Component, Error, Kind};
+use crate::error::{Component, Error, Kind, reason};
 
 /// One pair of keys. `generation` changes whenever the keys do, so that what was prepared from them
 /// can be kept.
@@ -352,7 +352,7 @@ impl Store {
 pub(super) fn no_credentials(why: &str) -> Error {
     Error::new(
         Kind::Unauthenticated,
-        "CREDENTIALS_MISSING",
+        reason::CREDENTIALS_MISSING,
         format!("The sidecar has no credentials for this target: {why}"),
     )
     .component(Component::Sidecar)

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::pace;
 use super::status::{Looks, Outcome, Status};
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Component, Error, Kind, Result, reason};
 
 /// A value that is refused so soon after it was fetched would be refused again if fetched again.
 const TOO_YOUNG: Duration = Duration::from_secs(10);
@@ -282,7 +282,7 @@ impl<F: Fetch> fmt::Debug for Renewing<F> {
 fn waited_too_long() -> Error {
     Error::new(
         Kind::DeadlineExceeded,
-        "TOKEN_NOT_IN_TIME",
+        reason::TOKEN_NOT_IN_TIME,
         "The call ran out of time while the sidecar waited for its own login; nothing was sent.",
     )
     .component(Component::Sidecar)

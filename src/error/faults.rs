@@ -1,5 +1,6 @@
 //! Field faults, collected so that a caller hears of all of them at once.
 
+use super::reason;
 use super::{Error, Kind};
 
 /// One broken rule of one request field.
@@ -64,8 +65,10 @@ impl Faults {
             ),
         };
         let violations = self.0;
-        Err(Error::new(Kind::InvalidArgument, "INVALID_FIELDS", message)
-            .with(|f| f.violations = violations))
+        Err(
+            Error::new(Kind::InvalidArgument, reason::INVALID_FIELDS, message)
+                .with(|f| f.violations = violations),
+        )
     }
 
     /// One fault as an error.
@@ -73,7 +76,7 @@ impl Faults {
     pub fn single(field: &str, description: impl Into<String>) -> Error {
         let description = description.into();
         let message = format!("{field}: {description}");
-        Error::new(Kind::InvalidArgument, "INVALID_FIELDS", message).with(|f| {
+        Error::new(Kind::InvalidArgument, reason::INVALID_FIELDS, message).with(|f| {
             f.violations.push(Violation {
                 field: field.to_owned(),
                 description,

@@ -13,7 +13,7 @@ use http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, reason};
 
 /// Shorter tokens can be guessed.
 const MIN_LENGTH: usize = 16;
@@ -73,7 +73,7 @@ impl Tokens {
             .map(http::HeaderValue::as_bytes);
         let Some(token) = value.and_then(bearer) else {
             return Err(refused(
-                "CALLER_TOKEN_MISSING",
+                reason::CALLER_TOKEN_MISSING,
                 "The call brings no token; send the metadata authorization: Bearer and one of the tokens of auth.token_file.",
             ));
         };
@@ -86,7 +86,7 @@ impl Tokens {
             return Ok(());
         }
         Err(refused(
-            "CALLER_TOKEN_REFUSED",
+            reason::CALLER_TOKEN_REFUSED,
             "The call's token is none of those that the sidecar knows; it may have been rotated out of auth.token_file.",
         ))
     }

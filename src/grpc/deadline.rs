@@ -8,7 +8,7 @@ use tonic::Status;
 
 use super::headers::GRPC_TIMEOUT;
 use super::status::{Context, status};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, reason};
 
 /// Kept back so that our own answer reaches the caller before its clock runs out. Without it the
 /// server library's timer fires first, and its answer is CANCELLED.
@@ -45,7 +45,7 @@ impl CallerDeadline {
 fn malformed() -> Status {
     let error = Error::new(
         Kind::InvalidArgument,
-        "GRPC_TIMEOUT_MALFORMED",
+        reason::GRPC_TIMEOUT_MALFORMED,
         "Nothing was started: grpc-timeout must stand once, as one to eight digits and a unit of H, M, S, m, u or n.",
     );
     status(&error, &Context::default())

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use crate::call::{Call, StartListener};
-use crate::error::{Error, Execution, Faults, Kind};
+use crate::error::{Error, Execution, Faults, Kind, reason};
 use crate::telemetry::metrics::Repeats;
 
 mod key;
@@ -358,7 +358,7 @@ impl Drop for InFlight {
 fn full(max: usize) -> Error {
     Error::new(
         Kind::ResourceExhausted,
-        "TOO_MANY_REQUEST_IDS",
+        reason::TOO_MANY_REQUEST_IDS,
         format!("{max} calls with a request_id are in flight, as many as the sidecar keeps; try again when some have ended."),
     )
     .transient(true)

@@ -7,7 +7,7 @@ use super::dedup::Outcome;
 use super::messages::RpcResponse;
 use super::observe::CallObserver;
 use crate::call::Call;
-use crate::error::{Component, Execution, Result};
+use crate::error::{Component, Execution, Result, reason};
 use crate::telemetry::{AttemptSummary, CallFailure};
 
 /// The call, which tells those who watch it what became of it, however it ends.
@@ -71,9 +71,9 @@ impl Drop for DetachedCall {
         }
         // A shutdown that does not wait any longer, or a panic.
         let (code, reason) = if std::thread::panicking() {
-            (Code::Internal, "SIDECAR_BUG")
+            (Code::Internal, reason::SIDECAR_BUG)
         } else {
-            (Code::Unavailable, "SIDECAR_STOPPED")
+            (Code::Unavailable, reason::SIDECAR_STOPPED)
         };
         let execution = match self.call.attempts {
             0 => Execution::NotStarted,

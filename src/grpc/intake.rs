@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 
 use super::one_message::OneMessage;
 use super::status;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, reason};
 use crate::memory::{Held, Memory, NoRoom};
 
 /// Compressed-Flag and Message-Length.
@@ -290,7 +290,7 @@ impl http_body::Body for BufferedBody {
 /// A message that no repetition makes readable.
 fn broken(why: &str) -> Status {
     let message = format!("Nothing was started: the message cannot be unpacked, for {why}.");
-    let error = Error::new(Kind::Internal, "MESSAGE_NOT_DECODABLE", message);
+    let error = Error::new(Kind::Internal, reason::MESSAGE_NOT_DECODABLE, message);
     status::status(&error, &status::Context::default())
 }
 
@@ -298,7 +298,7 @@ pub(super) fn no_room(refusal: NoRoom) -> Status {
     let (wanted, limit) = (refusal.wanted, refusal.limit);
     let error = Error::new(
         Kind::ResourceExhausted,
-        "MEMORY_LIMIT",
+        reason::MEMORY_LIMIT,
         format!(
             "Nothing was started: the call needs {wanted} bytes of memory, and the calls in flight leave less of the \
              {limit} that max_body_memory allows. Send fewer or smaller calls at once, or raise it with the container's \

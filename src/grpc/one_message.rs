@@ -13,7 +13,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::status::status;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, reason};
 
 /// Compressed-Flag and Message-Length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const PREFIX: usize = 5;
@@ -102,13 +102,13 @@ impl OneMessage {
 
 /// Not one message: gRPC's own code for that ("Status codes": a violation of cardinality).
 fn not_one(sentence: &'static str) -> Status {
-    let error = Error::new(Kind::Unimplemented, "ONE_MESSAGE_EXPECTED", sentence);
+    let error = Error::new(Kind::Unimplemented, reason::ONE_MESSAGE_EXPECTED, sentence);
     status(&error, &super::status::Context::default())
 }
 
 /// Bytes that are no message: gRPC's own code for those.
 fn broken(sentence: &'static str) -> Status {
-    let error = Error::new(Kind::Internal, "MESSAGE_INCOMPLETE", sentence);
+    let error = Error::new(Kind::Internal, reason::MESSAGE_INCOMPLETE, sentence);
     status(&error, &super::status::Context::default())
 }
 

@@ -26,7 +26,7 @@ use super::messages::RpcResponse;
 use super::observe::CallObserver;
 use super::status::panicked;
 use crate::call::Call;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, reason};
 use crate::proto::{WatchActivationRequest, WatchActivationResponse};
 use crate::target::Target;
 
@@ -135,7 +135,7 @@ where
     edge.make_room(outcome.size()).await?;
     edge.deliver(&outcome.sent);
     A::decode(outcome.result.clone()?)
-        .map_err(|fault| Error::new(Kind::Internal, "SIDECAR_BUG", fault.to_string()))
+        .map_err(|fault| Error::new(Kind::Internal, reason::SIDECAR_BUG, fault.to_string()))
 }
 
 /// Serves `WatchActivation`, the one RPC with several responses.

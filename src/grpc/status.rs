@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::call::Call;
-use crate::error::{Component, Error, Execution, Kind, NAME, short};
+use crate::error::{Component, Error, Execution, Kind, NAME, reason, short};
 
 /// Domain of every `ErrorInfo.reason`.
 pub const DOMAIN: &str = "faas-sidecar";
@@ -78,14 +78,16 @@ pub(super) fn status(error: &Error, context: &Context<'_>) -> Status {
 /// large.
 pub(super) fn bare(code: Code, message: &str) -> Status {
     let (kind, reason) = match code {
-        Code::Unimplemented => (Kind::Unimplemented, "METHOD_NOT_FOUND"),
+        Code::Unimplemented => (Kind::Unimplemented, reason::METHOD_NOT_FOUND),
         // The health service's answer for a name it does not know; its protocol asks for this code.
-        Code::NotFound => (Kind::NotFound, "SERVICE_NOT_FOUND"),
+        Code::NotFound => (Kind::NotFound, reason::SERVICE_NOT_FOUND),
         // The server library's word for a message over the limit.
-        Code::OutOfRange => (Kind::ResourceExhausted, "MESSAGE_TOO_LARGE"),
-        Code::ResourceExhausted => (Kind::ResourceExhausted, "MESSAGE_TOO_LARGE"),
-        Code::InvalidArgument => (Kind::InvalidArgument, "MESSAGE_NOT_DECODABLE"),
-        Code::DeadlineExceeded | Code::Cancelled => (Kind::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+        Code::OutOfRange => (Kind::ResourceExhausted, reason::MESSAGE_TOO_LARGE),
+        Code::ResourceExhausted => (Kind::ResourceExhausted, reason::MESSAGE_TOO_LARGE),
+        Code::InvalidArgument => (Kind::InvalidArgument, reason::MESSAGE_NOT_DECODABLE),
+        Code::DeadlineExceeded | Code::Cancelled => {
+            (Kind::DeadlineExceeded, reason::DEADLINE_EXCEEDED)
+        }
         _ => (Kind::Internal, "INTERNAL"),
     };
     let message = if message.is_empty() {
@@ -104,7 +106,11 @@ pub(super) fn packed_otherwise(encoding: &[u8]) -> Status {
         "The call is compressed with {}; compress it with gzip, or not at all.",
         short(&encoding.escape_ascii().to_string(), NAME)
     );
-    let error = Error::new(Kind::Unimplemented, "COMPRESSION_NOT_SUPPORTED", message);
+    let error = Error::new(
+        Kind::Unimplemented,
+        reason::COMPRESSION_NOT_SUPPORTED,
+        message,
+    );
     let mut status = status(&error, &Context::default());
     let spoken = MetadataValue::from_static("identity,gzip");
     status.metadata_mut().insert("grpc-accept-encoding", spoken);
@@ -117,7 +123,7 @@ pub(super) fn unsendable(
     attempts: u32,
     upstream_request_id: Option<&str>,
 ) -> Status {
-    let error = Error::new(Kind::ResourceExhausted, "MESSAGE_TOO_LARGE", message)
+    let error = Error::new(Kind::ResourceExhausted, reason::MESSAGE_TOO_LARGE, message)
         .execution(Execution::Completed);
     status(
         &error,
@@ -148,7 +154,7 @@ pub(super) fn late(may_repeat: bool) -> Status {
 pub(super) fn crowded() -> Status {
     let error = Error::new(
         Kind::Unavailable,
-        "TOO_MANY_CONNECTIONS",
+        reason::TOO_MANY_CONNECTIONS,
         "Nothing was started: as many connections are open as connections.max allows. Use one connection for many calls, \
          or raise it.",
     )
@@ -161,7 +167,7 @@ pub(super) fn crowded() -> Status {
 pub(super) fn panicked() -> Status {
     let error = Error::new(
         Kind::Internal,
-        "SIDECAR_BUG",
+        reason::SIDECAR_BUG,
         "The sidecar failed on this call; it is a bug of the sidecar. Other calls are not affected.",
     )
     .execution(Execution::Unknown)
@@ -233,10 +239,10 @@ pub fn code_name(code: Code) -> &'static str {
         Code::Cancelled => "CANCELLED",
         Code::Unknown => "UNKNOWN",
         Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
+        Code::DeadlineExceeded => reason::DEADLINE_EXCEEDED,
+        Code::NotFound => reason::NOT_FOUND,
         Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::PermissionDenied => reason::PERMISSION_DENIED,
         Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
         Code::FailedPrecondition => "FAILED_PRECONDITION",
         Code::Aborted => "ABORTED",

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::error::{Error, Faults, Kind, Result};
+use crate::error::{Error, Faults, Kind, Result, reason};
 use crate::json;
 use crate::proto::{Action, Json, JsonEncoding};
 
@@ -47,7 +47,7 @@ pub(super) fn checked<T>(value: Option<T>) -> Result<T> {
     value.ok_or_else(|| {
         Error::new(
             Kind::Internal,
-            "UNCHECKED_FIELD",
+            reason::UNCHECKED_FIELD,
             "A field was neither accepted nor refused.",
         )
     })
@@ -94,7 +94,7 @@ pub(super) fn to_body(document: &impl Serialize) -> Result<Bytes> {
         .map_err(|fault| {
             Error::new(
                 Kind::Internal,
-                "REQUEST_NOT_WRITABLE",
+                reason::REQUEST_NOT_WRITABLE,
                 format!("The request cannot be written as JSON: {fault}."),
             )
         })

@@ -13,7 +13,7 @@ use http::HeaderMap;
 use url::Url;
 
 use crate::call::Call;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, reason};
 
 mod cause;
 pub mod clock;
@@ -114,12 +114,16 @@ pub(super) fn general(error: &Error) -> Option<Finding> {
         return Some(Finding::certain(cause, fact));
     }
     let finding = match (error.kind, error.reason.as_ref()) {
-        (_, "CREDENTIALS_MISSING") => Finding::certain(Cause::CredentialsMissing, fact),
-        (_, "CREDENTIALS_UNUSABLE") => Finding::certain(Cause::CredentialsUnusable, fact),
-        (_, "LOGIN_REFUSED") => Finding::certain(Cause::LoginRefused, fact),
-        (_, "UNEXPECTED_REDIRECT") => Finding::certain(Cause::AnsweredByHop, fact),
-        (_, "API_NOT_FOUND") => Finding::likely(Cause::WrongPlace, fact, &[Cause::PathChanged]),
-        (_, "BAD_PROJECT_ID" | "PROJECT_UNKNOWN") => Finding::certain(Cause::WrongPlace, fact),
+        (_, reason::CREDENTIALS_MISSING) => Finding::certain(Cause::CredentialsMissing, fact),
+        (_, reason::CREDENTIALS_UNUSABLE) => Finding::certain(Cause::CredentialsUnusable, fact),
+        (_, reason::LOGIN_REFUSED) => Finding::certain(Cause::LoginRefused, fact),
+        (_, reason::UNEXPECTED_REDIRECT) => Finding::certain(Cause::AnsweredByHop, fact),
+        (_, reason::API_NOT_FOUND) => {
+            Finding::likely(Cause::WrongPlace, fact, &[Cause::PathChanged])
+        }
+        (_, reason::BAD_PROJECT_ID | reason::PROJECT_UNKNOWN) => {
+            Finding::certain(Cause::WrongPlace, fact)
+        }
         (Kind::Unavailable | Kind::DeadlineExceeded, _) => {
             Finding::likely(Cause::Unreachable, fact, &[])
         }

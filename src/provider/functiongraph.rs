@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 use url::Url;
 
 use super::lenient::{self, Clock, List, Member};
-use super::status::not_understood;
+use super::status::{Unreadable, not_understood};
 use super::{Absence, Observer, Provider, fall_over};
 use crate::call::Call;
 use crate::error::{Error, Result};
@@ -51,6 +51,9 @@ mod time;
 mod trial;
 mod version;
 mod wire;
+
+#[cfg(test)]
+pub(super) use errors::{ROWS as ERROR_ROWS, RUN_ROWS};
 
 pub use access::Access;
 pub use auth::Auth;
@@ -210,7 +213,7 @@ impl FunctionGraph {
     /// asynchronous records document.
     fn read<'a, T: Member<'a>>(&self, response: &'a Response) -> Result<T> {
         lenient::read(response.json(), None, Clock::UTC, self.transport.metrics())
-            .map_err(|what| self.not_understood(response, &what))
+            .map_err(|what| self.not_understood(response, what))
     }
 
     /// The list that an answer is about.
@@ -228,8 +231,8 @@ impl FunctionGraph {
         self.read::<IgnoredAny>(response).map(drop)
     }
 
-    fn not_understood(&self, response: &Response, what: &str) -> Error {
-        not_understood(response, what)
+    fn not_understood(&self, response: &Response, why: impl Into<Unreadable>) -> Error {
+        not_understood(response, why)
             .with(|facts| facts.upstream_request_id = auth::request_id(&response.headers))
     }
 }

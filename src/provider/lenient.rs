@@ -10,7 +10,7 @@
 use serde::de::IgnoredAny;
 use tracing::debug;
 
-use super::status::{TOO_MUCH, json_fault};
+use super::status::{Unreadable, json_fault};
 use crate::telemetry::metrics::TargetMetrics;
 
 mod kinds;
@@ -52,7 +52,7 @@ pub(super) fn read<'a, T: Member<'a>>(
     under: Option<&'static str>,
     clock: Clock,
     metrics: &TargetMetrics,
-) -> Result<T, String> {
+) -> Result<T, Unreadable> {
     let mut notes = Notes::new(clock);
     let mut place = Place::new(json);
     let read = match under {
@@ -62,8 +62,8 @@ pub(super) fn read<'a, T: Member<'a>>(
     let found =
         read.and_then(|found| place.end().map(|()| found))
             .map_err(|NotJson| match notes.too_much() {
-                true => TOO_MUCH.to_owned(),
-                false => not_json(json),
+                true => Unreadable::TooManyItems,
+                false => not_json(json).into(),
             })?;
     let found = found.ok_or_else(|| match under {
         None => "it is of another kind than documented".to_owned(),

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::checks::to_body;
 use super::lenient::{self, List, Member};
-use super::status::{json_fault, not_understood};
+use super::status::{Unreadable, json_fault, not_understood};
 use super::{Absence, Observer, Provider, fall_over, paging, races};
 use crate::call::Call;
 use crate::credentials::Credentials;
@@ -49,6 +49,9 @@ mod trigger_read;
 mod wire;
 
 pub use config::{Config, KeySources, Subnet};
+#[cfg(test)]
+pub(super) use errors::ROWS as ERROR_ROWS;
+
 pub use endpoint::{ApiVersion, Endpoint, Region, Site};
 pub use server_role::ServerRole;
 pub use sign::Signer;
@@ -208,7 +211,7 @@ impl Ncp {
         }
         serde_json::from_slice::<IgnoredAny>(response.json())
             .map(|_| ())
-            .map_err(|fault| self.not_understood(response, &json_fault(&fault)))
+            .map_err(|fault| self.not_understood(response, json_fault(&fault)))
     }
 
     /// The list that an answer is about. INFERRED: under `content` a list of none may be left out.
@@ -220,7 +223,7 @@ impl Ncp {
     /// What stands under `content`.
     fn content<'a, T: Member<'a>>(&self, response: &'a Response) -> Result<T> {
         self.read(response, Some("content"))
-            .map_err(|what| self.not_understood(response, &what))
+            .map_err(|what| self.not_understood(response, what))
     }
 
     /// The whole answer, or what stands under `name`.
@@ -228,7 +231,7 @@ impl Ncp {
         &self,
         response: &'a Response,
         name: Option<&'static str>,
-    ) -> Result<T, String> {
+    ) -> Result<T, Unreadable> {
         let clock = time::clock(&self.endpoint);
         lenient::read(response.json(), name, clock, self.transport.metrics())
     }
@@ -245,8 +248,8 @@ impl Ncp {
         }
     }
 
-    fn not_understood(&self, response: &Response, what: &str) -> Error {
-        not_understood(response, what)
+    fn not_understood(&self, response: &Response, why: impl Into<Unreadable>) -> Error {
+        not_understood(response, why)
             .with(|facts| facts.upstream_request_id = auth::request_id(&response.headers))
     }
 }

@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 
-use crate::error::{Component, Error, Execution, Kind};
+use crate::error::{Component, Error, Execution, Kind, reason};
 use crate::transport::{Response, execution_by, server_failed};
 
 /// Longest upstream text passed on, in the bytes of a `grpc-message` (see [`written`]): the head of
@@ -20,28 +20,32 @@ pub fn by_http_status(status: StatusCode) -> Error {
         PermissionDenied, ResourceExhausted, Unauthenticated, Unavailable,
     };
     let (kind, reason, transient) = match status.as_u16() {
-        200..=299 => (Internal, "ERROR_IN_GOOD_STATUS", false),
-        300..=399 => (Internal, "UNEXPECTED_REDIRECT", false),
-        400 | 422 => (InvalidArgument, "BAD_REQUEST", false),
-        401 => (Unauthenticated, "AUTHENTICATION_FAILED", false),
-        403 => (PermissionDenied, "PERMISSION_DENIED", false),
-        404 => (NotFound, "NOT_FOUND", false),
-        408 => (Unavailable, "REQUEST_TIMEOUT", true),
-        409 | 412 => (FailedPrecondition, "CONFLICT", false),
-        413 => (ResourceExhausted, "REQUEST_TOO_LARGE", false),
-        429 => (ResourceExhausted, "RATE_LIMITED", true),
-        400..=499 => (Internal, "UNEXPECTED_STATUS", false),
-        502 | 503 => (Unavailable, "UPSTREAM_UNAVAILABLE", true),
-        504 => (DeadlineExceeded, "UPSTREAM_TIMEOUT", true),
-        500..=599 => (Internal, "UPSTREAM_FAILED", true),
+        200..=299 => (Internal, reason::ERROR_IN_GOOD_STATUS, false),
+        300..=399 => (Internal, reason::UNEXPECTED_REDIRECT, false),
+        400 | 422 => (InvalidArgument, reason::BAD_REQUEST, false),
+        401 => (Unauthenticated, reason::AUTHENTICATION_FAILED, false),
+        403 => (PermissionDenied, reason::PERMISSION_DENIED, false),
+        404 => (NotFound, reason::NOT_FOUND, false),
+        408 => (Unavailable, reason::REQUEST_TIMEOUT, true),
+        409 | 412 => (FailedPrecondition, reason::CONFLICT, false),
+        413 => (ResourceExhausted, reason::REQUEST_TOO_LARGE, false),
+        429 => (ResourceExhausted, reason::RATE_LIMITED, true),
+        400..=499 => (Internal, reason::UNEXPECTED_STATUS, false),
+        502 | 503 => (Unavailable, reason::UPSTREAM_UNAVAILABLE, true),
+        504 => (DeadlineExceeded, reason::UPSTREAM_TIMEOUT, true),
+        500..=599 => (Internal, reason::UPSTREAM_FAILED, true),
         // A status of 600 and above counts as a server error (RFC 9110 §15).
-        600.. => (Internal, "UNEXPECTED_STATUS", true),
-        _ => (Internal, "UNEXPECTED_STATUS", false),
+        600.. => (Internal, reason::UNEXPECTED_STATUS, true),
+        _ => (Internal, reason::UNEXPECTED_STATUS, false),
     };
     let hint = match reason {
-        "UNEXPECTED_REDIRECT" => " Redirects are never followed: check the target's base_url.",
-        "ERROR_IN_GOOD_STATUS" => " Its body reports an error all the same.",
-        "AUTHENTICATION_FAILED" => " Check the credentials, the clock and the target's base_url.",
+        reason::UNEXPECTED_REDIRECT => {
+            " Redirects are never followed: check the target's base_url."
+        }
+        reason::ERROR_IN_GOOD_STATUS => " Its body reports an error all the same.",
+        reason::AUTHENTICATION_FAILED => {
+            " Check the credentials, the clock and the target's base_url."
+        }
         _ => "",
     };
     Error::new(
@@ -59,28 +63,45 @@ pub fn by_http_status(status: StatusCode) -> Error {
     .with(|facts| facts.http_status = Some(status.as_u16()))
 }
 
-/// What is wrong with an answer of so many items that they are not built.
-pub const TOO_MUCH: &str = "it has more items than the sidecar may hold";
+/// What keeps an answer from being read.
+#[derive(Debug, PartialEq)]
+pub enum Unreadable {
+    /// It has more items than the sidecar may hold, and they are not built.
+    TooManyItems,
+    /// It is not the documented JSON, for this reason.
+    Malformed(String),
+}
+
+impl From<&str> for Unreadable {
+    fn from(why: &str) -> Self {
+        Self::Malformed(why.to_owned())
+    }
+}
+
+impl From<String> for Unreadable {
+    fn from(why: String) -> Self {
+        Self::Malformed(why)
+    }
+}
 
 /// The error for an answer that arrived and cannot be understood: `unknown`, as it may be anybody's
 /// word.
 #[must_use]
-pub fn not_understood(response: &Response, what: &str) -> Error {
-    let status = response.status;
-    if what == TOO_MUCH {
-        return too_many_items().with(|facts| facts.http_status = Some(status.as_u16()));
+pub fn not_understood(response: &Response, why: impl Into<Unreadable>) -> Error {
+    let status = response.status.as_u16();
+    match why.into() {
+        Unreadable::TooManyItems => too_many_items(),
+        Unreadable::Malformed(why) => Error::new(
+            Kind::Internal,
+            reason::RESPONSE_NOT_UNDERSTOOD,
+            format!(
+                "The upstream answered HTTP {status} with a body that is not the documented JSON ({why})."
+            ),
+        )
+        .component(Component::Service)
+        .execution(Execution::Unknown),
     }
-    Error::new(
-        Kind::Internal,
-        "RESPONSE_NOT_UNDERSTOOD",
-        format!(
-            "The upstream answered HTTP {} with a body that is not the documented JSON ({what}).",
-            status.as_u16()
-        ),
-    )
-    .component(Component::Service)
-    .execution(Execution::Unknown)
-    .with(|facts| facts.http_status = Some(status.as_u16()))
+    .with(|facts| facts.http_status = Some(status))
 }
 
 /// The error for an answer whose items take more memory than one answer may.
@@ -88,13 +109,22 @@ pub fn not_understood(response: &Response, what: &str) -> Error {
 pub fn too_many_items() -> Error {
     Error::new(
         Kind::ResourceExhausted,
-        "RESPONSE_TOO_LARGE",
-        format!(
-            "The upstream's answer is not passed on, for {TOO_MUCH}; raise max_message_size if that is right."
-        ),
+        reason::RESPONSE_TOO_LARGE,
+        "The upstream's answer is not passed on, for it has more items than the sidecar may hold; raise max_message_size if \
+         that is right.",
     )
-    .component(Component::Sidecar)
     .execution(Execution::Unknown)
+}
+
+/// The upstream's own words, after ours. Some gateways append the text they signed, which holds
+/// header values.
+#[must_use]
+pub fn explained(words: &str) -> String {
+    let words = words.split("canonicalRequest").next().unwrap_or_default();
+    match words.trim_end() {
+        "" => String::new(),
+        words => format!(" It said: {words}"),
+    }
 }
 
 /// Refuses an answer that is about another resource than `asked`: the cloud, or something before
@@ -111,7 +141,7 @@ pub fn about(what: &str, found: &str, asked: &str) -> Result<(), Error> {
     let found = plain(found);
     Err(Error::new(
         Kind::Internal,
-        "ANSWER_OF_ANOTHER",
+        reason::ANSWER_OF_ANOTHER,
         format!("The upstream's answer is about the {what} {found}; the request is about {asked}."),
     )
     .component(Component::Service)

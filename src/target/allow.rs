@@ -5,7 +5,7 @@
 //! everything there is (`*/*`), or a trigger. No cloud allows `*` in a name, so a pattern covers
 //! "everything" only when it says so itself.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, reason};
 use crate::names::{NamePattern, Pattern};
 
 /// What a call does: the word of the configuration for a group of methods.
@@ -132,7 +132,7 @@ impl Allow {
         );
         Error::new(
             Kind::PermissionDenied,
-            "NOT_ALLOWED_BY_CONFIGURATION",
+            reason::NOT_ALLOWED_BY_CONFIGURATION,
             message,
         )
         .resource(kind, name)

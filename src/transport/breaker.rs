@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::settings::Breaker as Rules;
-use crate::error::{Component, Error, Kind, Result, Scope};
+use crate::error::{Component, Error, Kind, Result, Scope, reason};
 
 mod window;
 
@@ -292,7 +292,7 @@ fn refused(wait: Duration) -> Error {
     let millis = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
     Error::new(
         Kind::Unavailable,
-        "CIRCUIT_OPEN",
+        reason::CIRCUIT_OPEN,
         format!(
             "Nothing was sent: the target's recent requests failed, so the sidecar gives it a pause; the next one is let \
              through in {millis} ms."

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::settings::Limits;
 use crate::call::Call;
-use crate::error::{Error, Execution, Kind, Result};
+use crate::error::{Error, Execution, Kind, Result, reason};
 use crate::telemetry::metrics::Histogram;
 
 mod turns;
@@ -122,7 +122,7 @@ impl Limiter {
                     0 => "no call may wait for one (limits.max_queue is 0)".to_owned(),
                     queue => format!("{queue} calls wait already (limits.max_queue)"),
                 };
-                return Err(self.refused("QUEUE_FULL", &why, pause));
+                return Err(self.refused(reason::QUEUE_FULL, &why, pause));
             }
             let (sender, slot) = oneshot::channel();
             let mut hash = DefaultHasher::new();
@@ -148,7 +148,7 @@ impl Limiter {
                 self.queue_timeout.fetch_add(1, Ordering::Relaxed);
                 let pause = self.pause(&self.slots.lock());
                 let why = format!("none came free within {} ms", patience.as_millis());
-                Err(self.refused("QUEUE_TIMEOUT", &why, pause))
+                Err(self.refused(reason::QUEUE_TIMEOUT, &why, pause))
             }
         }
     }

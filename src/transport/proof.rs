@@ -5,7 +5,7 @@ use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 
 use super::Response;
-use crate::error::{Component, Error, Execution, Kind};
+use crate::error::{Component, Error, Execution, Kind, reason};
 
 /// What a status says of the request when nothing else does.
 ///
@@ -38,7 +38,7 @@ pub(super) fn uncoded(response: &Response) -> Result<(), Error> {
     let status = response.status;
     Err(Error::new(
         Kind::Internal,
-        "RESPONSE_NOT_UNDERSTOOD",
+        reason::RESPONSE_NOT_UNDERSTOOD,
         format!(
             "The upstream answered HTTP {} with a body in the coding {coding}, which the sidecar did not ask for.",
             status.as_u16()

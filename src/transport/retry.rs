@@ -14,7 +14,7 @@ use std::time::Duration;
 use self::budget::Budget;
 use super::settings::Retry;
 use crate::call::{Call, Unsent};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, reason};
 
 /// One target's rules, with the budget that all of its calls share.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Policy {
 fn spent(previous: u32) -> Error {
     Error::new(
         Kind::Unavailable,
-        "RETRY_BUDGET_EXHAUSTED",
+        reason::RETRY_BUDGET_EXHAUSTED,
         format!(
             "Nothing was sent: this is the caller's retry number {previous}, and the target's retries, the caller's and \
              the sidecar's together, are spent. Answer your own caller now; raise retry.budget only if the upstream can \

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::{Component, Error, Kind, Scope};
+use crate::error::{Component, Error, Kind, Scope, reason};
 
 /// What is left of the rate after a refusal, and how fast the curve climbs (RFC 9438 §4.6, §5; the
 /// AWS SDKs use the same in seconds).
@@ -255,7 +255,7 @@ fn is_throttling(error: &Error) -> bool {
 fn refused(wait: Duration) -> Error {
     Error::new(
         Kind::ResourceExhausted,
-        "RATE_LIMITED_LOCALLY",
+        reason::RATE_LIMITED_LOCALLY,
         "Nothing was sent: the cloud refused earlier requests for their rate, and as many calls as it may take now \
          already wait. Slow down.",
     )

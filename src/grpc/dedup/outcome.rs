@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tonic::Code;
 
-use crate::error::{Error, Execution, Facts, Kind};
+use crate::error::{Error, Execution, Facts, Kind, reason};
 use crate::grpc::detached::DetachedOutcome;
 use crate::grpc::status::code;
 use crate::telemetry::AttemptSummary;
@@ -65,7 +65,7 @@ impl Outcome {
             .map_or_else(|error| error.execution, |_| Execution::Completed);
         let error = Error::new(
             Kind::ResourceExhausted,
-            "ANSWER_NOT_KEPT",
+            reason::ANSWER_NOT_KEPT,
             format!(
                 "The call with this request_id has ended and is not started again, but its answer is no longer kept \
                  (request_ids.max_size); {found}."
@@ -89,7 +89,7 @@ impl Outcome {
 pub(super) fn lost() -> Outcome {
     let error = Error::new(
         Kind::Internal,
-        "SIDECAR_BUG",
+        reason::SIDECAR_BUG,
         "The call ended without an outcome; it is a bug of the sidecar.",
     )
     .execution(Execution::Unknown);

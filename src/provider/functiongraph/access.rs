@@ -15,7 +15,7 @@ use super::iam::{Iam, TokenSource};
 use crate::call::Call;
 use crate::credentials::Status;
 use crate::credentials::token::Renewing;
-use crate::error::{Error, Execution, Kind, Result};
+use crate::error::{Error, Execution, Kind, Result, reason};
 use crate::transport::Transport;
 
 /// One target's access; cheap to clone, one for all threads.
@@ -98,7 +98,7 @@ impl Access {
                     Some(project) => endpoint.place(project),
                     None => Err(Error::new(
                         Kind::FailedPrecondition,
-                        "PROJECT_UNKNOWN",
+                        reason::PROJECT_UNKNOWN,
                         "IAM's token names no project; set project_id for this target.",
                     )),
                 },

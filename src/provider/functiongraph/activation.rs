@@ -10,12 +10,12 @@ use prost_types::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use super::endpoint::Place;
-use super::errors::{Fault, fault_of};
+use super::errors::{self, Fault, fault_of};
 use super::function::Function;
 use super::{FunctionGraph, async_config, rules, time, wire};
 use crate::call::{Call, Why};
 use crate::clock::epoch_millis;
-use crate::error::{Error, Execution, Faults, Kind, Result};
+use crate::error::{Error, Execution, Faults, Kind, Result, reason};
 use crate::names::AsyncRequestId;
 use crate::proto::*;
 use crate::provider::Observer;
@@ -123,7 +123,9 @@ impl FunctionGraph {
                 // never configured.
                 config.enable_async_status_log == Some(true)
             }),
-            Err(error) if error.reason == "FUNCTION_NOT_FOUND" => return Err(function.named(error)),
+            Err(error) if error.reason == errors::FUNCTION_NOT_FOUND => {
+                return Err(function.named(error));
+            }
             // INFERRED: a function without settings has no record.
             Err(error) => error.kind != Kind::NotFound || error.upstream_code.is_none(),
         };
@@ -349,7 +351,7 @@ fn is_about_id(error: &Error) -> bool {
 fn no_record(id: &AsyncRequestId) -> Error {
     Error::new(
         Kind::NotFound,
-        "ACTIVATION_NOT_FOUND",
+        reason::ACTIVATION_NOT_FOUND,
         "There is no record of this run. The cloud keeps records of asynchronous runs alone, and only while \
          enable_async_status_log is on (PutAsyncInvokeConfig); a synchronous run leaves none.",
     )
@@ -361,7 +363,7 @@ fn no_record(id: &AsyncRequestId) -> Error {
 fn never_recorded(id: &AsyncRequestId) -> Error {
     Error::new(
         Kind::FailedPrecondition,
-        "RUNS_NOT_RECORDED",
+        reason::RUNS_NOT_RECORDED,
         "The cloud keeps no record of this function's runs, because enable_async_status_log is off: switch it on with \
          PutAsyncInvokeConfig, and start the run again with InvokeAsync. A synchronous run (Invoke) leaves no record.",
     )

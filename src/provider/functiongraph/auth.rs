@@ -20,7 +20,7 @@ use super::{envelope, errors};
 use crate::clock::epoch_millis;
 use crate::credentials::token::Renewing;
 use crate::credentials::{Credentials, KeyPair, LoginSource};
-use crate::error::{Component, Error, Kind, Result, short_id};
+use crate::error::{Component, Error, Kind, Result, reason, short_id};
 use crate::transport::{Protocol, Request, Response, signed_off_by};
 
 pub(super) static HOST: HeaderName = header::HOST;
@@ -235,7 +235,7 @@ impl Proof<'_> {
 fn unusable(why: impl fmt::Display) -> Error {
     Error::new(
         Kind::Unauthenticated,
-        "CREDENTIALS_UNUSABLE",
+        reason::CREDENTIALS_UNUSABLE,
         format!("The sidecar's key cannot be used: {why}."),
     )
     .component(Component::Sidecar)
@@ -351,7 +351,7 @@ pub(super) fn sendable(text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(|fault| {
         Error::new(
             Kind::Internal,
-            "SIGNATURE_NOT_SENDABLE",
+            reason::SIGNATURE_NOT_SENDABLE,
             format!("A signature header is not valid: {fault}."),
         )
     })

@@ -13,11 +13,12 @@ use url::Url;
 use super::FunctionGraph;
 use super::auth::Identity;
 use crate::call::Call;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, reason};
 use crate::proto::ListActionsRequest;
 use crate::provider::diagnosis::{
     Answer, Cause, Diagnose, Finding, KeyReport, Place, Probe, clock, general, is_a_hops, repairs,
 };
+use crate::provider::functiongraph::errors;
 use crate::transport::{Request, Response};
 
 mod search;
@@ -147,15 +148,17 @@ impl Diagnose for FunctionGraph {
             return found;
         }
         match error.reason.as_ref() {
-            "ACCESS_KEY_HELD_BACK" => {
+            reason::ACCESS_KEY_HELD_BACK => {
                 Finding::likely(Cause::SecretWrong, fact, &[Cause::AccessKeyLocked])
             }
-            "ADDRESS_REFUSED" => Finding::certain(Cause::AddressRefused, fact),
-            "PROJECT_FROZEN" | "APP_FROZEN" | "REGION_DISABLED" => {
+            errors::ADDRESS_REFUSED => Finding::certain(Cause::AddressRefused, fact),
+            errors::PROJECT_FROZEN | errors::APP_FROZEN | errors::REGION_DISABLED => {
                 Finding::certain(Cause::AccountRefused, fact)
             }
-            "TOKEN_REFUSED" => Finding::likely(Cause::TokenRefused, fact, &[Cause::HeaderChanged]),
-            "SIGNATURE_REFUSED" => self.search(call, error).await,
+            errors::TOKEN_REFUSED => {
+                Finding::likely(Cause::TokenRefused, fact, &[Cause::HeaderChanged])
+            }
+            errors::SIGNATURE_REFUSED => self.search(call, error).await,
             _ if error.kind == Kind::Unauthenticated || error.upstream_code.is_none() => {
                 match self.knock_at(call).await {
                     Ok(answer) if is_a_hops(answer.status, &answer.headers) => Finding::certain(
@@ -169,7 +172,7 @@ impl Diagnose for FunctionGraph {
                         Finding::likely(Cause::AnsweredByHop, fact, &[Cause::WrongPlace])
                     }
                     // Words that are not known; IAM's own, for one.
-                    _ if error.reason == "AUTHENTICATION_FAILED" => Finding::likely(
+                    _ if error.reason == reason::AUTHENTICATION_FAILED => Finding::likely(
                         Cause::SecretWrong,
                         fact,
                         &[

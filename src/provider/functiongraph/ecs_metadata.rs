@@ -9,7 +9,7 @@ use http::{HeaderName, StatusCode};
 use url::Url;
 
 use crate::credentials::{Issued, Issuer, Metadata, Session, decode};
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Component, Error, Kind, Result, reason};
 
 /// A server's agency.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Issuer for EcsMetadata {
 fn refused(why: &str) -> Error {
     Error::new(
         Kind::Unauthenticated,
-        "CREDENTIALS_MISSING",
+        reason::CREDENTIALS_MISSING,
         format!("The sidecar has no credentials for this target: {why}."),
     )
     .component(Component::Sidecar)

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use url::Url;
 
 use super::sign;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, reason};
 use crate::names::{FunctionName, FunctionPackage, Qualifier};
 
 mod regions;
@@ -134,7 +134,7 @@ impl Endpoint {
         let project_header = header.ok_or_else(|| {
             Error::new(
                 Kind::Internal,
-                "BAD_PROJECT_ID",
+                reason::BAD_PROJECT_ID,
                 "IAM answered a project id that is not letters and digits.",
             )
         })?;
@@ -211,7 +211,7 @@ fn parse(text: &str) -> Result<Url> {
     Url::parse(text).map_err(|fault| {
         Error::new(
             Kind::Internal,
-            "BAD_URL",
+            reason::BAD_URL,
             format!("The request has no valid URL: {fault}."),
         )
     })

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-use super::errors::LOCKED;
-use crate::error::{Component, Error, Kind, Result};
+use super::errors::{self, LOCKED};
+use crate::error::{Component, Error, Kind, Result, reason};
 
 /// Refusals in a row after which the sidecar stops by itself: fewer than the cloud's five, as other
 /// programs may use the key too.
@@ -52,7 +52,7 @@ impl Guard {
         }
         Err(Error::new(
             Kind::Unauthenticated,
-            "ACCESS_KEY_HELD_BACK",
+            reason::ACCESS_KEY_HELD_BACK,
             format!(
                 "The cloud refused the sidecar's last {STOP_AFTER} signatures, and locks the key after five; nothing was \
                  sent. Correct the key or the clock; the sidecar tries again after five minutes, or at once with a new key."
@@ -67,10 +67,10 @@ impl Guard {
         let refused = error.is_some_and(|error| {
             matches!(
                 error.reason.as_ref(),
-                "SIGNATURE_REFUSED"
-                    | "SIGNATURE_EXPIRED"
-                    | "ACCESS_KEY_LOCKED"
-                    | "AUTHENTICATION_FAILED"
+                errors::SIGNATURE_REFUSED
+                    | errors::SIGNATURE_EXPIRED
+                    | errors::ACCESS_KEY_LOCKED
+                    | reason::AUTHENTICATION_FAILED
             ) && error.kind == Kind::Unauthenticated
         });
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

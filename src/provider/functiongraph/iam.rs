@@ -24,7 +24,7 @@ use super::errors;
 use crate::call::Call;
 use crate::credentials::token::{Fetch, Fetched};
 use crate::credentials::{Login, LoginSource};
-use crate::error::{Component, Error, Execution, Kind, Result};
+use crate::error::{Component, Error, Execution, Kind, Result, reason};
 use crate::provider::checks::to_body;
 use crate::provider::lenient::{self, Clock, Words, object};
 use crate::provider::status::not_understood;
@@ -93,7 +93,7 @@ impl Fetch for TokenSource {
         let login = self.login.read().map_err(|why| {
             Error::new(
                 Kind::Unauthenticated,
-                "CREDENTIALS_MISSING",
+                reason::CREDENTIALS_MISSING,
                 format!("The sidecar has no credentials for this target: {why}"),
             )
             .component(Component::Sidecar)
@@ -222,7 +222,7 @@ impl Iam {
         let metrics = self.transport.metrics();
         let found: Vec<Project> =
             lenient::read(response.json(), Some("projects"), Clock::UTC, metrics).map_err(
-                |what| before(not_understood(&response, &what), "looking up the project"),
+                |what| before(not_understood(&response, what), "looking up the project"),
             )?;
         choose(&found, wanted).map_err(project_unknown)
     }
@@ -280,7 +280,8 @@ fn shown(name: &str) -> String {
 }
 
 fn project_unknown(message: String) -> Error {
-    Error::new(Kind::FailedPrecondition, "PROJECT_UNKNOWN", message).component(Component::Sidecar)
+    Error::new(Kind::FailedPrecondition, reason::PROJECT_UNKNOWN, message)
+        .component(Component::Sidecar)
 }
 
 /// The body of a login, in memory that is wiped when it has been sent.
@@ -307,7 +308,7 @@ pub(super) fn password(login: &Login, scope: &Tree) -> Result<Bytes> {
     written.map_err(|fault| {
         Error::new(
             Kind::Internal,
-            "REQUEST_NOT_WRITABLE",
+            reason::REQUEST_NOT_WRITABLE,
             format!("The login cannot be written as JSON: {fault}."),
         )
     })?;
@@ -321,7 +322,7 @@ pub(super) fn judge_login(response: &Response) -> Result<()> {
             return error;
         }
         error.with(|facts| {
-            facts.reason = "LOGIN_REFUSED".into();
+            facts.reason = reason::LOGIN_REFUSED.into();
             "IAM refused the sidecar's login; check username, password and domain. It must be an IAM user: a HUAWEI ID \
              cannot log in so."
                 .clone_into(&mut facts.message);

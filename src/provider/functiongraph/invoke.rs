@@ -14,7 +14,7 @@ use super::function::Function;
 use super::rules::{self, ASYNC_EVENT_MAX, EVENT_MAX};
 use super::{FunctionGraph, envelope, errors, outcome, wire};
 use crate::call::Call;
-use crate::error::{Error, Execution, Faults, Result};
+use crate::error::{Error, Execution, Faults, Result, reason};
 use crate::json;
 use crate::names::AsyncRequestId;
 use crate::proto::*;
@@ -225,7 +225,7 @@ fn event(arguments: Option<Json>, limit: usize, faults: &mut Faults) -> Bytes {
 
 /// Our own patience ended before the gateway's.
 fn not_waited_for(error: Error) -> Error {
-    let ours = error.reason == "DEADLINE_EXCEEDED" && error.http_status.is_none();
+    let ours = error.reason == reason::DEADLINE_EXCEEDED && error.http_status.is_none();
     if !ours || error.execution == Execution::NotStarted {
         return error;
     }

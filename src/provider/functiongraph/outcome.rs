@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use super::envelope::{ErrorCode, Form, Returned, Run, header_code, run_id};
 use super::errors::{self, Fault, fault_of};
 use super::{header_text, wire};
-use crate::error::{Error, Execution, Kind, Result, Scope};
+use crate::error::{Error, Execution, Kind, Result, Scope, reason};
 use crate::json;
 use crate::names::AsyncRequestId;
 use crate::proto::json::Encoding;
@@ -280,7 +280,7 @@ fn of_text(activation: &mut Activation, text: String, encoding: JsonEncoding) ->
                 .map_err(|fault| {
                     Error::new(
                         Kind::Internal,
-                        "RESULT_NOT_REPRESENTABLE",
+                        reason::RESULT_NOT_REPRESENTABLE,
                         format!("The result is no text: {fault}."),
                     )
                 })?;

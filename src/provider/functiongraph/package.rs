@@ -4,7 +4,7 @@
 //! to 1064, which show that a private call exists. `default` always exists.
 
 use super::endpoint::Place;
-use super::{FunctionGraph, action_read, rules};
+use super::{FunctionGraph, action_read, errors, rules};
 use crate::call::Call;
 use crate::error::{Error, Faults, Kind, Result};
 use crate::names::FunctionPackage;
@@ -101,7 +101,7 @@ impl FunctionGraph {
         if name.is_default() {
             let message = "The package default always exists and cannot be deleted.";
             return Err(
-                Error::new(Kind::FailedPrecondition, "DEFAULT_PACKAGE", message)
+                Error::new(Kind::FailedPrecondition, errors::DEFAULT_PACKAGE, message)
                     .resource("package", "default"),
             );
         }
@@ -112,7 +112,7 @@ impl FunctionGraph {
             package.actions.len()
         );
         Err(
-            Error::new(Kind::FailedPrecondition, "PACKAGE_NOT_EMPTY", message)
+            Error::new(Kind::FailedPrecondition, errors::PACKAGE_NOT_EMPTY, message)
                 .resource("package", name.as_str()),
         )
     }
@@ -123,8 +123,10 @@ impl FunctionGraph {
         let functions = self.functions(call, place, Some(name)).await?;
         if functions.is_empty() && !name.is_default() {
             let message = "There is no such package: no function carries its name.";
-            return Err(Error::new(Kind::NotFound, "PACKAGE_NOT_FOUND", message)
-                .resource("package", name.as_str()));
+            return Err(
+                Error::new(Kind::NotFound, errors::PACKAGE_NOT_FOUND, message)
+                    .resource("package", name.as_str()),
+            );
         }
         let mut found = package(name.as_str().to_owned(), place);
         found.actions = functions

@@ -20,7 +20,7 @@ use crate::call::Call;
 use crate::credentials::{
     Agency, Credentials, Issued, Issuer, LoginSource, Source, answered_at, decode,
 };
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Component, Error, Kind, Result, reason};
 use crate::provider::checks::to_body;
 use crate::transport::{Request, Transport};
 
@@ -136,7 +136,7 @@ impl TemporaryKeys {
         decode(response.json(), answered_at(&response.headers)).map_err(|why| {
             let error = Error::new(
                 Kind::Internal,
-                "RESPONSE_NOT_UNDERSTOOD",
+                reason::RESPONSE_NOT_UNDERSTOOD,
                 format!("IAM's answer cannot be used: {why}"),
             );
             before(error, STEP)
@@ -170,7 +170,7 @@ impl Issuer for TemporaryKeys {
 fn missing(why: &str) -> Error {
     Error::new(
         Kind::Unauthenticated,
-        "CREDENTIALS_MISSING",
+        reason::CREDENTIALS_MISSING,
         format!("The sidecar has no credentials for this target: {why}"),
     )
     .component(Component::Sidecar)

@@ -13,7 +13,7 @@ use super::iam::Iam;
 use super::{Endpoint, JSON, errors};
 use crate::call::Call;
 use crate::credentials::{Credentials, KeyPair, Source, Trial, Verdict};
-use crate::error::Result;
+use crate::error::{Result, reason};
 use crate::provider::fall_over;
 use crate::transport::{Request, Transport};
 
@@ -45,7 +45,7 @@ impl KeyTrial {
         let Some(project) = self.iam.endpoint.project_id() else {
             return match self.iam.find_project(&mut call, keys).await {
                 // IAM answered, so it took the key; which project to use is another question.
-                Err(error) if error.reason == "PROJECT_UNKNOWN" => Ok(()),
+                Err(error) if error.reason == reason::PROJECT_UNKNOWN => Ok(()),
                 found => found.map(drop),
             };
         };

@@ -8,7 +8,7 @@ use http::Method;
 use super::function::Function;
 use super::rules::PAGE;
 use super::wire::{action as wire, put};
-use super::{FunctionGraph, action_read, rules};
+use super::{FunctionGraph, action_read, errors, rules};
 use crate::call::Call;
 use crate::error::{Error, Faults, Kind, Result};
 use crate::names::{AliasName, FunctionVersion};
@@ -226,13 +226,13 @@ impl FunctionGraph {
 fn is_about_function(error: &Error) -> bool {
     matches!(
         error.reason.as_ref(),
-        "FUNCTION_NOT_FOUND" | "VERSION_NOT_FOUND"
+        errors::FUNCTION_NOT_FOUND | errors::VERSION_NOT_FOUND
     )
 }
 
 /// The alias itself is there, and not another one for its version.
 fn is_about_name(error: &Error) -> bool {
-    races::is_taken(error) && error.reason != "VERSION_HAS_ALIAS"
+    races::is_taken(error) && error.reason != errors::VERSION_HAS_ALIAS
 }
 
 fn check_alias(alias: &ActionAlias, name: &str, faults: &mut Faults) {

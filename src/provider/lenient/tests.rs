@@ -164,8 +164,13 @@ fn of_a_name_that_comes_twice_the_last_counts_and_a_wrapping_is_looked_into_once
 fn a_document_of_another_kind_and_broken_json_are_errors() {
     let metrics = TargetMetrics::unread();
     let told = |json: &str, under| {
-        let read: Result<Outer<'_>, String> = read(json.as_bytes(), under, Clock::UTC, &metrics);
-        read.err().unwrap_or_default()
+        let read: Result<Outer<'_>, Unreadable> =
+            read(json.as_bytes(), under, Clock::UTC, &metrics);
+        match read.err() {
+            Some(Unreadable::Malformed(why)) => why,
+            Some(Unreadable::TooManyItems) => "too many items".to_owned(),
+            None => String::new(),
+        }
     };
     let kind = "it is of another kind than documented";
     for json in ["null", "7", "\"{}\"", "[]", "[{}]", "true"] {

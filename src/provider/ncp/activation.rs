@@ -9,10 +9,11 @@ use bytes::Bytes;
 use http::Method;
 
 use super::action::ActionName;
+use super::poll::is_record_pending;
 use super::proof::Activations;
 use super::{Ncp, poll, rules, time, wire};
 use crate::call::Call;
-use crate::error::{Error, Execution, Faults, Kind, Result};
+use crate::error::{Error, Execution, Faults, Result};
 use crate::names::NcpActivationId;
 use crate::proto::*;
 use crate::provider::Observer;
@@ -58,7 +59,8 @@ impl Ncp {
         let mut request = self.request(Method::GET, url, Bytes::new(), true);
         request.attempt_timeout = bound;
         let sent = self.send_as(call, &request, &Activations).await;
-        let response = sent.map_err(|error| not_yet(error).resource("activation", id.as_str()))?;
+        let response =
+            sent.map_err(|error| explain_pending(error).resource("activation", id.as_str()))?;
         let mut activation = self.activation_of(&response, encoding)?;
         of_run(&mut activation, id)?;
         about("action", &activation.action_name, action.name())?;
@@ -283,10 +285,8 @@ fn status(text: Option<&str>, success: bool) -> ActivationStatus {
 }
 
 /// Not-found may only mean "not visible yet", so the caller is told to ask again.
-pub(super) fn not_yet(error: Error) -> Error {
-    if error.kind != Kind::NotFound
-        || !matches!(error.upstream_code.as_deref(), Some("80322" | "80518"))
-    {
+pub(super) fn explain_pending(error: Error) -> Error {
+    if !is_record_pending(&error) {
         return error;
     }
     error.with(|facts| {

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::{Signer, errors};
 use crate::clock::epoch_millis;
 use crate::credentials::{Credentials, KeyPair};
-use crate::error::{Component, Error, Kind, Result, short_id};
+use crate::error::{Component, Error, Kind, Result, reason, short_id};
 use crate::provider::inner_error;
 use crate::transport::{Protocol, Request, Response, Transport, retry_after};
 
@@ -99,7 +99,7 @@ impl Prepared {
             HeaderValue::from_str(text).map_err(|fault| {
                 Error::new(
                     Kind::Internal,
-                    "SIGNATURE_NOT_SENDABLE",
+                    reason::SIGNATURE_NOT_SENDABLE,
                     format!("A signature header is not valid: {fault}."),
                 )
             })
@@ -201,7 +201,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 fn unusable(why: impl std::fmt::Display) -> Error {
     Error::new(
         Kind::Unauthenticated,
-        "CREDENTIALS_UNUSABLE",
+        reason::CREDENTIALS_UNUSABLE,
         format!("The sidecar's key cannot be used: {why}."),
     )
     .component(Component::Sidecar)

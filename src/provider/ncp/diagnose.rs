@@ -367,8 +367,6 @@ impl Diagnose for Ncp {
             return found;
         }
         match (error.upstream_code.as_deref(), error.http_status) {
-            (Some("210"), _) => Finding::certain(Cause::GatewayRight, fact),
-            (Some("80002" | "81002"), _) => Finding::certain(Cause::RightMissing, fact),
             _ if error.kind == Kind::Unauthenticated => self.search(call, skew_ms).await,
             (None, Some(403)) => {
                 Finding::likely(Cause::AnsweredByHop, fact, &[Cause::RightMissing])

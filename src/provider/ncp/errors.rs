@@ -5,20 +5,18 @@
 //! api-call-lgc-errorhandling (gateway codes of three digits), read 2026-10. "LIVE" rows were
 //! reported from real calls in 2026-09 and are not documented.
 
-use std::borrow::Cow;
-
 use http::StatusCode;
 use serde_json::Value as Tree;
 
 mod table;
 
-use table::{GATEWAY, NAMED, Row, SERVICE};
+pub(super) use table::RECORD_NOT_FOUND;
+pub(in crate::provider) use table::ROWS;
 
-use crate::error::{Component, Error, Execution, Kind, Scope};
-use crate::provider::diagnosis::Cause;
+use crate::error::Error;
 use crate::provider::error_body::{self, Body};
-use crate::provider::status::{by_http_status, is_symbol};
-use crate::transport::server_failed;
+use crate::provider::error_row::ErrorRow;
+use crate::provider::status::{by_http_status, explained, is_symbol};
 
 /// What the body of an error answer says; every shape seen on NCP APIs and on Apache OpenWhisk,
 /// which NCP runs, is read.
@@ -35,99 +33,32 @@ struct Said {
 #[must_use]
 pub(super) fn classify(status: StatusCode, body: &[u8]) -> Error {
     let said = read(status, body);
-    let error = match said.code.as_deref().and_then(row) {
-        Some(row) => from_row(row, status, &said),
-        None => from_status(status, &said),
+    let words = &*said.body.words;
+    let row = said
+        .code
+        .as_deref()
+        .and_then(|code| ErrorRow::find(ROWS, code.trim_start_matches('0'), status, words));
+    let error = match row {
+        Some(row) => row.error(words),
+        None => by_http_status(status).with(|facts| {
+            // A code that is a word would make any word a reason: it is the upstream's code alone.
+            if let Some(code) = &said.code
+                && code.bytes().all(|byte| byte.is_ascii_digit())
+            {
+                facts.reason = format!("NCP_{code}").into();
+            }
+            facts.message.push_str(&explained(words));
+        }),
     };
     error.with(|facts| {
+        // The cloud's own symbol is the reason where it says one.
+        if let Some(symbol) = said.symbol {
+            facts.reason = symbol.into();
+        }
         facts.http_status = Some(status.as_u16());
-        facts.message.push_str(&explain(&said));
-        facts.violations.clone_from(&said.body.violations);
+        facts.violations = said.body.violations;
         facts.upstream_code = said.code;
     })
-}
-
-fn row(code: &str) -> Option<Row> {
-    match code.parse::<u32>() {
-        Ok(number) => {
-            let mut rows = SERVICE.iter().chain(GATEWAY);
-            rows.find(|row| row.0 == number).copied()
-        }
-        Err(_) => {
-            let (_, symbol, kind, sentence) = *NAMED.iter().find(|row| row.0 == code)?;
-            Some((0, symbol, kind, sentence))
-        }
-    }
-}
-
-fn from_row((code, symbol, kind, sentence): Row, status: StatusCode, said: &Said) -> Error {
-    let gateway = (1..1000).contains(&code);
-    let transient = matches!(code, 80031 | 81311..=81314 | 410 | 420 | 500 | 510 | 900);
-    let unknown = matches!(code, 81311..=81314 | 500 | 510 | 900);
-    // A subnet that is being connected holds up the actions in it, and no others.
-    let scope = if matches!(code, 81311..=81314) {
-        Scope::Resource
-    } else {
-        Scope::Upstream
-    };
-    // The cloud's own symbol is the reason where it says one.
-    let reason = said
-        .symbol
-        .clone()
-        .map_or(Cow::Borrowed(symbol), Cow::Owned);
-    Error::new(kind, reason, sentence)
-        .component(if gateway {
-            Component::Gateway
-        } else {
-            Component::Service
-        })
-        .execution(if unknown {
-            Execution::Unknown
-        } else {
-            Execution::NotStarted
-        })
-        .scope(scope)
-        .transient(transient || (server_failed(status) && kind == Kind::Internal))
-        .with(|facts| {
-            if kind == Kind::ResourceExhausted && !transient {
-                facts.quota = Some(("account".to_owned(), sentence.to_owned()));
-            }
-            facts.cause = match (gateway, kind) {
-                (true, Kind::PermissionDenied) => Some(Cause::GatewayRight.symbol()),
-                (false, Kind::PermissionDenied) => Some(Cause::RightMissing.symbol()),
-                _ => None,
-            };
-            if kind == Kind::Unauthenticated {
-                facts.help = Some((
-                    "How NCP requests are signed",
-                    "https://api.ncloud-docs.com/docs/common-ncpapi",
-                ));
-            }
-        })
-}
-
-/// A code that is in no table: the cloud's own symbol is the reason, else the code's number. A code
-/// that is a word is told as the upstream's code alone, as any word would make a reason of its own.
-fn from_status(status: StatusCode, said: &Said) -> Error {
-    by_http_status(status).with(|facts| {
-        let number = said
-            .code
-            .as_ref()
-            .filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()));
-        if let Some(symbol) = &said.symbol {
-            facts.reason = symbol.clone().into();
-        } else if let Some(number) = number {
-            facts.reason = format!("NCP_{number}").into();
-        }
-    })
-}
-
-/// The upstream's own words after ours.
-fn explain(said: &Said) -> String {
-    match &*said.body.words {
-        "" => String::new(),
-        words => format!(" It said: {words}"),
-    }
 }
 
 fn read(status: StatusCode, body: &[u8]) -> Said {
@@ -164,6 +95,7 @@ fn read(status: StatusCode, body: &[u8]) -> Said {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Component, Kind};
 
     fn of(status: u16, body: &str) -> Error {
         classify(StatusCode::from_u16(status).unwrap(), body.as_bytes())

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Ncp;
 use super::action::ActionName;
+use super::errors::RECORD_NOT_FOUND;
 use crate::call::{Call, Why};
 use crate::error::{Error, Kind, Result};
 use crate::names::NcpActivationId;
@@ -56,7 +57,7 @@ pub(super) async fn until_ended(
         match look {
             Ok(activation) if ended(&activation) => return Ok(activation),
             Ok(_) => {}
-            Err(error) if not_yet(&error) => {}
+            Err(error) if is_record_pending(&error) => {}
             Err(error) if error.transient => asked = error.retry_after.unwrap_or_default(),
             Err(error) if error.kind == Kind::DeadlineExceeded => return Ok(started),
             // The run was started and its id is known: that is the truth, and worth more than this
@@ -84,7 +85,7 @@ pub(super) async fn watch(
         let mut asked = Duration::ZERO;
         let state = match ncp.read_record(call, record, Some(LOOK)).await {
             Ok(activation) => Some(activation),
-            Err(error) if not_yet(&error) && began.elapsed() < BELIEVE_NOT_FOUND => {
+            Err(error) if is_record_pending(&error) && began.elapsed() < BELIEVE_NOT_FOUND => {
                 Some(unseen(record.1.as_str(), record.0))
             }
             // A failed look says nothing of the run.
@@ -131,7 +132,8 @@ fn ended(activation: &Activation) -> bool {
     )
 }
 
-fn not_yet(error: &Error) -> bool {
-    error.kind == Kind::NotFound
-        && matches!(error.upstream_code.as_deref(), Some("80322" | "80518"))
+/// True when not-found may only mean that the record is not visible yet.
+pub(super) fn is_record_pending(error: &Error) -> bool {
+    let code = error.upstream_code.as_deref();
+    error.kind == Kind::NotFound && code.is_some_and(|code| RECORD_NOT_FOUND.contains(&code))
 }

@@ -9,7 +9,7 @@ use http::{HeaderName, StatusCode};
 use url::Url;
 
 use crate::credentials::{Issued, Issuer, Metadata, Page, Session, decode};
-use crate::error::{Component, Error, Kind, Result};
+use crate::error::{Component, Error, Kind, Result, reason};
 
 const ROLES: &str = "/latest/meta-data/iam/security-credentials";
 
@@ -84,7 +84,7 @@ fn plain(role: &str) -> bool {
 fn refused(why: &str) -> Error {
     Error::new(
         Kind::Unauthenticated,
-        "CREDENTIALS_MISSING",
+        reason::CREDENTIALS_MISSING,
         format!("The sidecar has no credentials for this target: {why}."),
     )
     .component(Component::Sidecar)

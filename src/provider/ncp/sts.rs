@@ -16,7 +16,7 @@ use super::auth::{Key, Plain, Prepared, Sealed};
 use super::{JSON, Site};
 use crate::call::Call;
 use crate::credentials::{Issued, Issuer, Source, answered_at, decode};
-use crate::error::{Component, Error, Execution, Kind, Result};
+use crate::error::{Component, Error, Execution, Kind, Result, reason};
 use crate::provider::checks::to_body;
 use crate::transport::{Request, Transport};
 
@@ -52,7 +52,7 @@ impl Issuer for Sts {
         let base = self.base.read().map_err(|why| {
             Error::new(
                 Kind::Unauthenticated,
-                "CREDENTIALS_MISSING",
+                reason::CREDENTIALS_MISSING,
                 format!("The sidecar has no key to ask the token service with: {why}"),
             )
             .component(Component::Sidecar)
@@ -85,7 +85,7 @@ impl Issuer for Sts {
         decode(response.json(), answered_at(&response.headers)).map_err(|why| {
             before(Error::new(
                 Kind::Internal,
-                "RESPONSE_NOT_UNDERSTOOD",
+                reason::RESPONSE_NOT_UNDERSTOOD,
                 format!("The token service's answer cannot be used: {why}"),
             ))
         })

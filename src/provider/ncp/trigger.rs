@@ -232,7 +232,7 @@ impl Ncp {
             .send_as(call, &request, &Activations)
             .await
             .map_err(|error| {
-                super::activation::not_yet(error).resource("activation", id.as_str())
+                super::activation::explain_pending(error).resource("activation", id.as_str())
             })?;
         let mut activation = self.activation_of(&response, encoding)?;
         of_run(&mut activation, &id)?;

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use super::Said;
-use crate::error::{Component, Error, Execution, Kind, Result};
+use crate::error::{Component, Error, Execution, Kind, Result, reason};
 use crate::json;
 use crate::provider::status::too_many_items;
 
@@ -119,13 +119,16 @@ impl<T> WholeList<T> {
 
 /// More pages came than a list can have.
 fn without_end() -> Error {
-    unusable("LIST_WITHOUT_END", "The upstream's list does not end.")
+    unusable(
+        reason::LIST_WITHOUT_END,
+        "The upstream's list does not end.",
+    )
 }
 
 /// The upstream answers every page with the first one, and says that there is more.
 pub(super) fn not_paged() -> Error {
     unusable(
-        "LIST_NOT_PAGED",
+        reason::LIST_NOT_PAGED,
         "The upstream answers every page of the list with the first one, so the rest of the list cannot be read.",
     )
 }

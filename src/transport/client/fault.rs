@@ -5,29 +5,29 @@ use std::time::Duration;
 use super::connect::ConnectFault;
 use super::http1::{MAX_HEAD, MAX_HEADERS};
 use super::progress::{Progress, Received, Stage};
-use crate::error::{Component, Error, Execution, Kind};
+use crate::error::{Component, Error, Execution, Kind, reason, root_cause};
 
 pub(super) fn unconnected(fault: &ConnectFault) -> Error {
     let (reason, what, lasting) = match fault {
         ConnectFault::Local(why) => return exhausted(why),
         ConnectFault::Timeout => (
-            "CONNECT_TIMEOUT",
+            reason::CONNECT_TIMEOUT,
             "did not accept a connection in time".to_owned(),
             false,
         ),
-        ConnectFault::Dns(why) => ("DNS_FAILED", format!("has no address ({why})"), false),
+        ConnectFault::Dns(why) => (reason::DNS_FAILED, format!("has no address ({why})"), false),
         ConnectFault::Tcp(why) => (
-            "CONNECT_FAILED",
+            reason::CONNECT_FAILED,
             format!("cannot be reached ({why})"),
             false,
         ),
         ConnectFault::Tls { why, lasting } => (
-            "TLS_FAILED",
+            reason::TLS_FAILED,
             format!("is there, but TLS with it failed ({why})"),
             *lasting,
         ),
         ConnectFault::Http(why) => (
-            "CONNECT_FAILED",
+            reason::CONNECT_FAILED,
             format!("does not speak HTTP as agreed ({why})"),
             false,
         ),
@@ -44,7 +44,7 @@ pub(super) fn unconnected(fault: &ConnectFault) -> Error {
 fn exhausted(why: &str) -> Error {
     Error::new(
         Kind::Unavailable,
-        "CONNECT_FAILED",
+        reason::CONNECT_FAILED,
         format!("The sidecar cannot open a connection: its system refuses it one ({why}); nothing was sent."),
     )
     .component(Component::Sidecar)
@@ -88,7 +88,7 @@ fn lost(progress: &Progress, why: &dyn std::error::Error) -> Error {
     }
     let received = progress.received();
     network(
-        "CONNECTION_LOST",
+        reason::CONNECTION_LOST,
         format!(
             "The connection to the upstream was lost {} ({}).",
             received.describe(),
@@ -103,7 +103,7 @@ fn lost(progress: &Progress, why: &dyn std::error::Error) -> Error {
 pub(super) fn head_too_large(progress: &Progress) -> Error {
     Error::new(
         Kind::ResourceExhausted,
-        "RESPONSE_HEAD_TOO_LARGE",
+        reason::RESPONSE_HEAD_TOO_LARGE,
         format!(
             "The head of the upstream's answer is larger than {} KiB or has more than {MAX_HEADERS} headers.",
             MAX_HEAD >> 10
@@ -119,14 +119,19 @@ fn head_unreadable(progress: &Progress, why: &dyn std::error::Error) -> Error {
         "The head of the upstream's answer is not valid HTTP ({}).",
         root_cause(why)
     );
-    network("RESPONSE_NOT_UNDERSTOOD", message, progress.execution())
-        .with(|facts| facts.kind = Kind::Internal)
+    network(
+        reason::RESPONSE_NOT_UNDERSTOOD,
+        message,
+        progress.execution(),
+    )
+    .with(|facts| facts.kind = Kind::Internal)
 }
 
 /// The connection ended within the answer's body.
 pub(super) fn cut(progress: &Progress, why: &dyn std::error::Error) -> Error {
     let message = format!("The upstream's answer was cut off ({}).", root_cause(why));
-    network("RESPONSE_CUT", message, progress.execution()).with(|facts| facts.kind = Kind::Internal)
+    network(reason::RESPONSE_CUT, message, progress.execution())
+        .with(|facts| facts.kind = Kind::Internal)
 }
 
 pub(super) fn attempt_timed_out(bound: Duration, progress: &Progress) -> Error {
@@ -134,14 +139,14 @@ pub(super) fn attempt_timed_out(bound: Duration, progress: &Progress) -> Error {
         "The upstream did not answer within {} ms.",
         bound.as_millis()
     );
-    network("ATTEMPT_TIMEOUT", message, progress.execution())
+    network(reason::ATTEMPT_TIMEOUT, message, progress.execution())
         .with(|facts| facts.kind = Kind::DeadlineExceeded)
 }
 
 pub(super) fn too_large(limit: usize, progress: &Progress) -> Error {
     Error::new(
         Kind::ResourceExhausted,
-        "RESPONSE_TOO_LARGE",
+        reason::RESPONSE_TOO_LARGE,
         format!("The upstream's answer is larger than {limit} bytes; raise limits.max_response_size if that is right."),
     )
     .component(Component::Sidecar)
@@ -152,7 +157,7 @@ pub(super) fn too_large(limit: usize, progress: &Progress) -> Error {
 pub(super) fn unsendable(why: &dyn std::fmt::Display) -> Error {
     Error::new(
         Kind::Internal,
-        "SIDECAR_BUG",
+        reason::SIDECAR_BUG,
         format!(
             "The request cannot be sent as HTTP ({why}); it is a bug of the sidecar. Nothing was sent."
         ),
@@ -164,15 +169,6 @@ fn network(reason: &'static str, message: String, execution: Execution) -> Error
         .component(Component::Network)
         .execution(execution)
         .transient(true)
-}
-
-/// The innermost cause, which names the system's own error.
-fn root_cause(fault: &dyn std::error::Error) -> String {
-    let mut cause = fault;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use http::Method;
 
 use super::Put;
 use crate::call::Call;
-use crate::error::{Error, Execution, Faults, Kind, Result};
+use crate::error::{Error, Execution, Faults, Kind, Result, reason};
 use crate::proto::*;
 use crate::provider::checks::same_action;
 use crate::provider::functiongraph::endpoint::Place;
+use crate::provider::functiongraph::errors;
 use crate::provider::functiongraph::function::{Function, repeatable};
 use crate::provider::functiongraph::wire::action as wire;
 use crate::provider::functiongraph::{FunctionGraph, action_read, rules};
@@ -135,9 +136,12 @@ impl FunctionGraph {
                 "The function runs {runtime}, and the runtime of a function cannot change; delete it first, or use another \
                  name."
             );
-            return Err(
-                Error::new(Kind::FailedPrecondition, "RUNTIME_CANNOT_CHANGE", message).into(),
-            );
+            return Err(Error::new(
+                Kind::FailedPrecondition,
+                reason::RUNTIME_CANNOT_CHANGE,
+                message,
+            )
+            .into());
         }
         let logs = present.enable_lts_log.0 == Some(true);
         self.complete_log(call, place, function, put, logs).await?;
@@ -271,7 +275,10 @@ impl From<Error> for Unfinished {
 
 /// The function itself is missing, and not something that it refers to.
 fn is_missing(error: &Error) -> bool {
-    matches!(error.reason.as_ref(), "FUNCTION_NOT_FOUND" | "NOT_FOUND")
+    matches!(
+        error.reason.as_ref(),
+        errors::FUNCTION_NOT_FOUND | reason::NOT_FOUND
+    )
 }
 
 /// A put looks first; whatever became of that, nothing was changed.

@@ -28,7 +28,7 @@ impl Sealed<'_> {
     ) -> Error {
         match error.reason.as_ref() {
             // A signature is not a token: the gateway speaks of the security token.
-            "TOKEN_REFUSED" => {
+            errors::TOKEN_REFUSED => {
                 let cause = match keys.are_temporary() {
                     true => Cause::SecurityTokenRefused,
                     false => Cause::SecurityTokenMissing,
@@ -41,7 +41,7 @@ impl Sealed<'_> {
                     );
                 })
             }
-            "SIGNATURE_REFUSED" => {
+            errors::SIGNATURE_REFUSED => {
                 let theirs = errors::signed_text(&response.body)
                     .and_then(|text| sign::told_canonical(&text));
                 let ours = theirs

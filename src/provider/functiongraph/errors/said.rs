@@ -9,6 +9,9 @@ use crate::error::{NAME, Violation};
 use crate::provider::error_body::{self, Body};
 use crate::provider::status::plain_within;
 
+/// The family of the functions service's codes.
+pub(crate) const SERVICE: &str = "FSS";
+
 /// Code, words and request id, as far as they are there.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Said {
@@ -24,6 +27,12 @@ impl Said {
     pub(crate) fn number(&self) -> Option<(&'static str, u32)> {
         number(self.code.as_deref()?)
     }
+
+    /// The code as the documents spell it.
+    pub(crate) fn documented_code(&self) -> Option<String> {
+        let (family, number) = self.number()?;
+        Some(format!("{family}.{number:04}"))
+    }
 }
 
 /// True for a code such as `FSS.1051`.
@@ -34,7 +43,7 @@ pub(crate) fn is_code(code: &str) -> bool {
 fn number(code: &str) -> Option<(&'static str, u32)> {
     let (family, number) = code.trim().split_once('.')?;
     let family = match family.to_ascii_uppercase().as_str() {
-        "FSS" => "FSS",
+        SERVICE => SERVICE,
         "APIGW" | "APIG" => "APIGW",
         "IAM" => "IAM",
         _ => return None,

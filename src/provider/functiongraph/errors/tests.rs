@@ -2,6 +2,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::*;
+use crate::error::Execution;
 
 fn of(status: u16, body: &str) -> Error {
     let response = Response {
