@@ -12,6 +12,37 @@ use crate::call::Call;
 use crate::error::{Error, Kind, Result, reason};
 use crate::proto::*;
 
+/// Makes a cloud's type a [`Provider`] by its own methods of the same names; what is not listed is
+/// absent.
+macro_rules! provider {
+    ($cloud:ident, $name:literal; $($method:ident($request:ty) -> $response:ty;)*) => {
+        #[async_trait::async_trait]
+        impl $crate::provider::Provider for $cloud {
+            fn name(&self) -> &'static str {
+                $name
+            }
+
+            fn absence(&self, operation: &str) -> Absence {
+                absence(operation)
+            }
+
+            $(async fn $method(&self, call: &mut Call, request: $request) -> Result<$response> {
+                $cloud::$method(self, call, request).await
+            })*
+
+            async fn watch_activation(
+                &self,
+                call: &mut Call,
+                request: WatchActivationRequest,
+                observer: $crate::provider::Observer<'_>,
+            ) -> Result<()> {
+                $cloud::watch_activation(self, call, request, observer).await
+            }
+        }
+    };
+}
+use provider;
+
 mod checks;
 pub mod cloud;
 mod clouds;
@@ -28,6 +59,7 @@ mod pauses;
 mod races;
 mod runs;
 pub mod status;
+mod watch;
 
 pub use clouds::{CLOUD_NAMES, CLOUDS, Cloud, CredentialSettings, CredentialSource, cloud_named};
 

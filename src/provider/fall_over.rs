@@ -4,9 +4,58 @@
 //! A refused signature executed nothing, so a second try with the other of two live keys does no
 //! harm. It is one try and never a loop: clouds lock keys after a few refusals.
 
-use crate::credentials::Verdict;
+use crate::call::Call;
+use crate::credentials::{Credentials, KeyPair, Verdict};
 use crate::error::{Component, Error, Execution, Kind, Result};
-use crate::transport::{Request, Response};
+use crate::transport::{Protocol, Request, Response, Transport};
+
+/// A protocol that signs with keys.
+pub(super) trait SignedExchange: Protocol {
+    /// The generation of the keys that signed last; 0 = none did.
+    fn used(&self) -> u64;
+}
+
+/// Sends with the present keys; if those are refused, once more with the other of two live ones,
+/// where there are any. `sign_with` makes the same exchange with keys of a generation.
+pub(super) async fn send<E: SignedExchange>(
+    transport: &Transport,
+    call: &mut Call,
+    request: &Request,
+    credentials: &Credentials,
+    exchange: E,
+    sign_with: impl FnOnce(&E, u64, &KeyPair) -> Result<E> + Send,
+) -> Result<Response> {
+    credentials.ready(call.deadline).await?;
+    let first = transport.send(call, request, &exchange).await;
+    let used = exchange.used();
+    if taken(&first) {
+        credentials.accepted(used);
+    }
+    if !refused(&first, request) {
+        return first;
+    }
+    // Boxed: few calls come here, and all of them would carry its state.
+    Box::pin(async {
+        let Some(other) = credentials.alternative(used, call.deadline).await else {
+            return first;
+        };
+        let generation = other.generation;
+        let Ok(Ok(exchange)) = other
+            .keys
+            .as_ref()
+            .map(|keys| sign_with(&exchange, generation, keys))
+        else {
+            return first;
+        };
+        let second = transport.send(call, request, &exchange).await;
+        if taken(&second) {
+            credentials.fell_back(used, generation);
+            credentials.accepted(generation);
+        }
+        better(first, second)
+    })
+    .await
+}
 
 /// True when the cloud refused the key, and no attempt of this call may have done anything that
 /// must not happen twice.
@@ -19,7 +68,7 @@ pub(super) fn refused(sent: &Result<Response>, request: &Request) -> bool {
 /// True when the answer shows that the cloud took the signature: whatever comes after that check
 /// proves it, an answer that may come before it (a throttled gateway, a page of some proxy) does
 /// not.
-pub(super) fn taken<T>(sent: &Result<T>) -> bool {
+fn taken<T>(sent: &Result<T>) -> bool {
     match sent {
         Ok(_) => true,
         Err(error) => {
@@ -32,7 +81,7 @@ pub(super) fn taken<T>(sent: &Result<T>) -> bool {
 }
 
 /// The answer that counts: the second, unless it was refused as the first was.
-pub(super) fn better(first: Result<Response>, second: Result<Response>) -> Result<Response> {
+fn better(first: Result<Response>, second: Result<Response>) -> Result<Response> {
     match (first, second) {
         (_, Ok(response)) => Ok(response),
         (Err(first), Err(second)) if second.kind == Kind::Unauthenticated => {

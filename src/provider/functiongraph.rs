@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
 use serde::de::IgnoredAny;
@@ -15,7 +14,7 @@ use url::Url;
 
 use super::lenient::{self, Clock, List, Member};
 use super::status::{Unreadable, not_understood};
-use super::{Absence, Observer, Provider, fall_over};
+use super::{Absence, fall_over};
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::names::Pattern;
@@ -142,36 +141,20 @@ impl FunctionGraph {
         let project = Some(&place.project_header);
         match self.access.identity() {
             Identity::Keys(keys) => {
-                keys.ready(call.deadline).await?;
-                let sealed = |proof| Sealed {
-                    proof,
+                let exchange = Sealed {
+                    proof: keys.proof(&request.body).await,
                     project,
                     judge,
                 };
-                let first_sealed = sealed(keys.proof(&request.body).await);
-                let first = self.transport.send(call, request, &first_sealed).await;
-                let used = first_sealed.proof.used();
-                if fall_over::taken(&first) {
-                    keys.credentials.accepted(used);
-                }
-                if !fall_over::refused(&first, request) {
-                    return first;
-                }
-                // Boxed: few calls come here, and all of them would carry its state.
-                Box::pin(async {
-                    let Some(other) = keys.other_proof(&first_sealed.proof, call.deadline).await
-                    else {
-                        return first;
-                    };
-                    let other = sealed(other);
-                    let second = self.transport.send(call, request, &other).await;
-                    if fall_over::taken(&second) {
-                        let taken = other.proof.used();
-                        keys.credentials.fell_back(used, taken);
-                        keys.credentials.accepted(taken);
-                    }
-                    fall_over::better(first, second)
-                })
+                let credentials = &keys.credentials;
+                fall_over::send(
+                    &self.transport,
+                    call,
+                    request,
+                    credentials,
+                    exchange,
+                    Sealed::with,
+                )
                 .await
             }
             Identity::Token(tokens) => {
@@ -248,178 +231,43 @@ fn header_text<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str>
         .filter(|text| !text.is_empty())
 }
 
-#[async_trait]
-impl Provider for FunctionGraph {
-    fn name(&self) -> &'static str {
-        "functiongraph"
-    }
+super::provider! {
+    FunctionGraph, "functiongraph";
+    list_packages(ListPackagesRequest) -> ListPackagesResponse;
+    get_package(GetPackageRequest) -> GetPackageResponse;
+    put_package(PutPackageRequest) -> PutPackageResponse;
+    delete_package(DeletePackageRequest) -> DeletePackageResponse;
+    list_actions(ListActionsRequest) -> ListActionsResponse;
+    get_action(GetActionRequest) -> GetActionResponse;
+    put_action(PutActionRequest) -> PutActionResponse;
+    delete_action(DeleteActionRequest) -> DeleteActionResponse;
+    publish_action_version(PublishActionVersionRequest) -> PublishActionVersionResponse;
+    list_action_versions(ListActionVersionsRequest) -> ListActionVersionsResponse;
+    put_action_alias(PutActionAliasRequest) -> PutActionAliasResponse;
+    list_action_aliases(ListActionAliasesRequest) -> ListActionAliasesResponse;
+    delete_action_alias(DeleteActionAliasRequest) -> DeleteActionAliasResponse;
+    get_async_invoke_config(GetAsyncInvokeConfigRequest) -> GetAsyncInvokeConfigResponse;
+    put_async_invoke_config(PutAsyncInvokeConfigRequest) -> PutAsyncInvokeConfigResponse;
+    delete_async_invoke_config(DeleteAsyncInvokeConfigRequest) -> DeleteAsyncInvokeConfigResponse;
+    invoke(InvokeRequest) -> InvokeResponse;
+    invoke_async(InvokeAsyncRequest) -> InvokeAsyncResponse;
+    get_activation(GetActivationRequest) -> GetActivationResponse;
+    list_activations(ListActivationsRequest) -> ListActivationsResponse;
+    cancel_activation(CancelActivationRequest) -> CancelActivationResponse;
+}
 
-    fn absence(&self, operation: &str) -> Absence {
-        match operation {
-            "FireTrigger" => {
-                Absence::NotInCloud("run the function itself with Invoke or InvokeAsync")
-            }
-            "LinkAction" | "UnlinkAction" => Absence::NotInCloud(
-                "a trigger belongs to one function, and is made and deleted with it",
-            ),
-            "GetTriggerActivation" | "ListTriggerActivations" => {
-                Absence::NotInCloud("list the function's asynchronous runs with ListActivations")
-            }
-            _ => Absence::NotOffered(
-                "make triggers in the console, with Terraform or with the official SDK",
-            ),
+/// Why the cloud or the sidecar has no such operation.
+fn absence(operation: &str) -> Absence {
+    match operation {
+        "FireTrigger" => Absence::NotInCloud("run the function itself with Invoke or InvokeAsync"),
+        "LinkAction" | "UnlinkAction" => Absence::NotInCloud(
+            "a trigger belongs to one function, and is made and deleted with it",
+        ),
+        "GetTriggerActivation" | "ListTriggerActivations" => {
+            Absence::NotInCloud("list the function's asynchronous runs with ListActivations")
         }
-    }
-
-    async fn list_packages(
-        &self,
-        call: &mut Call,
-        request: ListPackagesRequest,
-    ) -> Result<ListPackagesResponse> {
-        self.packages(call, request).await
-    }
-    async fn get_package(
-        &self,
-        call: &mut Call,
-        request: GetPackageRequest,
-    ) -> Result<GetPackageResponse> {
-        self.package(call, request).await
-    }
-    async fn put_package(
-        &self,
-        call: &mut Call,
-        request: PutPackageRequest,
-    ) -> Result<PutPackageResponse> {
-        self.save_package(call, request).await
-    }
-    async fn delete_package(
-        &self,
-        call: &mut Call,
-        request: DeletePackageRequest,
-    ) -> Result<DeletePackageResponse> {
-        self.remove_package(call, request).await
-    }
-    async fn list_actions(
-        &self,
-        call: &mut Call,
-        request: ListActionsRequest,
-    ) -> Result<ListActionsResponse> {
-        self.actions(call, request).await
-    }
-    async fn get_action(
-        &self,
-        call: &mut Call,
-        request: GetActionRequest,
-    ) -> Result<GetActionResponse> {
-        self.action(call, request).await
-    }
-    async fn put_action(
-        &self,
-        call: &mut Call,
-        request: PutActionRequest,
-    ) -> Result<PutActionResponse> {
-        self.save_action(call, request).await
-    }
-    async fn delete_action(
-        &self,
-        call: &mut Call,
-        request: DeleteActionRequest,
-    ) -> Result<DeleteActionResponse> {
-        self.remove_action(call, request).await
-    }
-    async fn publish_action_version(
-        &self,
-        call: &mut Call,
-        request: PublishActionVersionRequest,
-    ) -> Result<PublishActionVersionResponse> {
-        self.publish(call, request).await
-    }
-    async fn list_action_versions(
-        &self,
-        call: &mut Call,
-        request: ListActionVersionsRequest,
-    ) -> Result<ListActionVersionsResponse> {
-        self.versions(call, request).await
-    }
-    async fn put_action_alias(
-        &self,
-        call: &mut Call,
-        request: PutActionAliasRequest,
-    ) -> Result<PutActionAliasResponse> {
-        self.put_alias(call, request).await
-    }
-    async fn list_action_aliases(
-        &self,
-        call: &mut Call,
-        request: ListActionAliasesRequest,
-    ) -> Result<ListActionAliasesResponse> {
-        self.aliases(call, request).await
-    }
-    async fn delete_action_alias(
-        &self,
-        call: &mut Call,
-        request: DeleteActionAliasRequest,
-    ) -> Result<DeleteActionAliasResponse> {
-        self.remove_alias(call, request).await
-    }
-    async fn get_async_invoke_config(
-        &self,
-        call: &mut Call,
-        request: GetAsyncInvokeConfigRequest,
-    ) -> Result<GetAsyncInvokeConfigResponse> {
-        self.async_config(call, request).await
-    }
-    async fn put_async_invoke_config(
-        &self,
-        call: &mut Call,
-        request: PutAsyncInvokeConfigRequest,
-    ) -> Result<PutAsyncInvokeConfigResponse> {
-        self.put_async_config(call, request).await
-    }
-    async fn delete_async_invoke_config(
-        &self,
-        call: &mut Call,
-        request: DeleteAsyncInvokeConfigRequest,
-    ) -> Result<DeleteAsyncInvokeConfigResponse> {
-        self.remove_async_config(call, request).await
-    }
-    async fn invoke(&self, call: &mut Call, request: InvokeRequest) -> Result<InvokeResponse> {
-        self.run(call, request).await
-    }
-    async fn invoke_async(
-        &self,
-        call: &mut Call,
-        request: InvokeAsyncRequest,
-    ) -> Result<InvokeAsyncResponse> {
-        self.run_async(call, request).await
-    }
-    async fn get_activation(
-        &self,
-        call: &mut Call,
-        request: GetActivationRequest,
-    ) -> Result<GetActivationResponse> {
-        self.record(call, request).await
-    }
-    async fn list_activations(
-        &self,
-        call: &mut Call,
-        request: ListActivationsRequest,
-    ) -> Result<ListActivationsResponse> {
-        self.records(call, request).await
-    }
-    async fn cancel_activation(
-        &self,
-        call: &mut Call,
-        request: CancelActivationRequest,
-    ) -> Result<CancelActivationResponse> {
-        self.cancel(call, request).await
-    }
-    async fn watch_activation(
-        &self,
-        call: &mut Call,
-        request: WatchActivationRequest,
-        observer: Observer<'_>,
-    ) -> Result<()> {
-        self.watch(call, request, observer).await
+        _ => Absence::NotOffered(
+            "make triggers in the console, with Terraform or with the official SDK",
+        ),
     }
 }

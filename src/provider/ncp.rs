@@ -6,7 +6,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
 use serde::de::IgnoredAny;
@@ -15,9 +14,9 @@ use url::Url;
 use super::checks::to_body;
 use super::lenient::{self, List, Member};
 use super::status::{Unreadable, json_fault, not_understood};
-use super::{Absence, Observer, Provider, fall_over, paging, races};
+use super::{Absence, fall_over, paging, races};
 use crate::call::Call;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, KeyPair};
 use crate::error::{Error, Result};
 use crate::names::Pattern;
 use crate::proto::*;
@@ -33,11 +32,11 @@ mod endpoint;
 mod errors;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod invoke;
 mod package;
 mod poll;
 mod proof;
 mod rules;
-mod run;
 mod server_role;
 mod sign;
 mod sts;
@@ -130,37 +129,20 @@ impl Ncp {
         request: &Request,
         form: &dyn Form,
     ) -> Result<Response> {
-        let Keys { credentials, .. } = &self.keys;
-        credentials.ready(call.deadline).await?;
-        let sealed = Sealed::new(Key::Current(&self.keys), form, &self.transport);
-        let first = self.transport.send(call, request, &sealed).await;
-        if fall_over::taken(&first) {
-            credentials.accepted(sealed.used());
-        }
-        if !fall_over::refused(&first, request) {
-            return first;
-        }
-        // Boxed: few calls come here, and all of them would carry its state.
-        Box::pin(async {
-            let used = sealed.used();
-            let Some(other) = credentials.alternative(used, call.deadline).await else {
-                return first;
-            };
-            let Ok(prepared) = other
-                .keys
-                .as_ref()
-                .map(|keys| Prepared::new(other.generation, keys))
-            else {
-                return first;
-            };
-            let sealed = Sealed::new(Key::This(Box::new(prepared?)), form, &self.transport);
-            let second = self.transport.send(call, request, &sealed).await;
-            if fall_over::taken(&second) {
-                credentials.fell_back(used, other.generation);
-                credentials.accepted(other.generation);
-            }
-            fall_over::better(first, second)
-        })
+        let exchange = Sealed::new(Key::Current(&self.keys), form, &self.transport);
+        let sign_with = |_: &Sealed<'_>, generation, keys: &KeyPair| {
+            let prepared = Box::new(Prepared::new(generation, keys)?);
+            Ok(Sealed::new(Key::This(prepared), form, &self.transport))
+        };
+        let credentials = &self.keys.credentials;
+        fall_over::send(
+            &self.transport,
+            call,
+            request,
+            credentials,
+            exchange,
+            sign_with,
+        )
         .await
     }
 
@@ -254,176 +236,43 @@ impl Ncp {
     }
 }
 
-#[async_trait]
-impl Provider for Ncp {
-    fn name(&self) -> &'static str {
-        "ncp"
-    }
+super::provider! {
+    Ncp, "ncp";
+    list_packages(ListPackagesRequest) -> ListPackagesResponse;
+    get_package(GetPackageRequest) -> GetPackageResponse;
+    put_package(PutPackageRequest) -> PutPackageResponse;
+    delete_package(DeletePackageRequest) -> DeletePackageResponse;
+    list_actions(ListActionsRequest) -> ListActionsResponse;
+    get_action(GetActionRequest) -> GetActionResponse;
+    put_action(PutActionRequest) -> PutActionResponse;
+    delete_action(DeleteActionRequest) -> DeleteActionResponse;
+    invoke(InvokeRequest) -> InvokeResponse;
+    invoke_async(InvokeAsyncRequest) -> InvokeAsyncResponse;
+    get_activation(GetActivationRequest) -> GetActivationResponse;
+    list_activations(ListActivationsRequest) -> ListActivationsResponse;
+    list_triggers(ListTriggersRequest) -> ListTriggersResponse;
+    get_trigger(GetTriggerRequest) -> GetTriggerResponse;
+    put_trigger(PutTriggerRequest) -> PutTriggerResponse;
+    delete_trigger(DeleteTriggerRequest) -> DeleteTriggerResponse;
+    fire_trigger(FireTriggerRequest) -> FireTriggerResponse;
+    link_action(LinkActionRequest) -> LinkActionResponse;
+    unlink_action(UnlinkActionRequest) -> UnlinkActionResponse;
+    get_trigger_activation(GetTriggerActivationRequest) -> GetTriggerActivationResponse;
+    list_trigger_activations(ListTriggerActivationsRequest) -> ListTriggerActivationsResponse;
+}
 
-    fn absence(&self, operation: &str) -> Absence {
-        match operation {
-            "CancelActivation" => Absence::NotInCloud(
-                "a run cannot be stopped; it ends at the action's own limits.timeout",
-            ),
-            "GetAsyncInvokeConfig" | "PutAsyncInvokeConfig" | "DeleteAsyncInvokeConfig" => {
-                Absence::NotInCloud("asynchronous runs have no settings")
-            }
-            "PublishActionVersion" | "ListActionVersions" => Absence::NotOffered(
-                "versions are part of NAVER's API v3, and the target speaks 2.1 or 2.0; use another action name for each",
-            ),
-            _ => Absence::NotInCloud("actions have no aliases; use another action name for each"),
+/// Why the cloud or the sidecar has no such operation.
+fn absence(operation: &str) -> Absence {
+    match operation {
+        "CancelActivation" => Absence::NotInCloud(
+            "a run cannot be stopped; it ends at the action's own limits.timeout",
+        ),
+        "GetAsyncInvokeConfig" | "PutAsyncInvokeConfig" | "DeleteAsyncInvokeConfig" => {
+            Absence::NotInCloud("asynchronous runs have no settings")
         }
-    }
-
-    async fn list_packages(
-        &self,
-        call: &mut Call,
-        request: ListPackagesRequest,
-    ) -> Result<ListPackagesResponse> {
-        self.packages(call, request).await
-    }
-    async fn get_package(
-        &self,
-        call: &mut Call,
-        request: GetPackageRequest,
-    ) -> Result<GetPackageResponse> {
-        self.package(call, request).await
-    }
-    async fn put_package(
-        &self,
-        call: &mut Call,
-        request: PutPackageRequest,
-    ) -> Result<PutPackageResponse> {
-        self.save_package(call, request).await
-    }
-    async fn delete_package(
-        &self,
-        call: &mut Call,
-        request: DeletePackageRequest,
-    ) -> Result<DeletePackageResponse> {
-        self.remove_package(call, request).await
-    }
-    async fn list_actions(
-        &self,
-        call: &mut Call,
-        request: ListActionsRequest,
-    ) -> Result<ListActionsResponse> {
-        self.actions(call, request).await
-    }
-    async fn get_action(
-        &self,
-        call: &mut Call,
-        request: GetActionRequest,
-    ) -> Result<GetActionResponse> {
-        self.action(call, request).await
-    }
-    async fn put_action(
-        &self,
-        call: &mut Call,
-        request: PutActionRequest,
-    ) -> Result<PutActionResponse> {
-        self.save_action(call, request).await
-    }
-    async fn delete_action(
-        &self,
-        call: &mut Call,
-        request: DeleteActionRequest,
-    ) -> Result<DeleteActionResponse> {
-        self.remove_action(call, request).await
-    }
-    async fn invoke(&self, call: &mut Call, request: InvokeRequest) -> Result<InvokeResponse> {
-        self.run(call, request).await
-    }
-    async fn invoke_async(
-        &self,
-        call: &mut Call,
-        request: InvokeAsyncRequest,
-    ) -> Result<InvokeAsyncResponse> {
-        self.run_async(call, request).await
-    }
-    async fn get_activation(
-        &self,
-        call: &mut Call,
-        request: GetActivationRequest,
-    ) -> Result<GetActivationResponse> {
-        self.record(call, request).await
-    }
-    async fn list_activations(
-        &self,
-        call: &mut Call,
-        request: ListActivationsRequest,
-    ) -> Result<ListActivationsResponse> {
-        self.records(call, request).await
-    }
-    async fn watch_activation(
-        &self,
-        call: &mut Call,
-        request: WatchActivationRequest,
-        observer: Observer<'_>,
-    ) -> Result<()> {
-        self.watch(call, request, observer).await
-    }
-    async fn list_triggers(
-        &self,
-        call: &mut Call,
-        request: ListTriggersRequest,
-    ) -> Result<ListTriggersResponse> {
-        self.triggers(call, request).await
-    }
-    async fn get_trigger(
-        &self,
-        call: &mut Call,
-        request: GetTriggerRequest,
-    ) -> Result<GetTriggerResponse> {
-        self.trigger(call, request).await
-    }
-    async fn put_trigger(
-        &self,
-        call: &mut Call,
-        request: PutTriggerRequest,
-    ) -> Result<PutTriggerResponse> {
-        self.save_trigger(call, request).await
-    }
-    async fn delete_trigger(
-        &self,
-        call: &mut Call,
-        request: DeleteTriggerRequest,
-    ) -> Result<DeleteTriggerResponse> {
-        self.remove_trigger(call, request).await
-    }
-    async fn fire_trigger(
-        &self,
-        call: &mut Call,
-        request: FireTriggerRequest,
-    ) -> Result<FireTriggerResponse> {
-        self.fire(call, request).await
-    }
-    async fn link_action(
-        &self,
-        call: &mut Call,
-        request: LinkActionRequest,
-    ) -> Result<LinkActionResponse> {
-        self.link(call, request).await
-    }
-    async fn unlink_action(
-        &self,
-        call: &mut Call,
-        request: UnlinkActionRequest,
-    ) -> Result<UnlinkActionResponse> {
-        self.unlink(call, request).await
-    }
-    async fn get_trigger_activation(
-        &self,
-        call: &mut Call,
-        request: GetTriggerActivationRequest,
-    ) -> Result<GetTriggerActivationResponse> {
-        self.firing(call, request).await
-    }
-    async fn list_trigger_activations(
-        &self,
-        call: &mut Call,
-        request: ListTriggerActivationsRequest,
-    ) -> Result<ListTriggerActivationsResponse> {
-        self.firings(call, request).await
+        "PublishActionVersion" | "ListActionVersions" => Absence::NotOffered(
+            "versions are part of NAVER's API v3, and the target speaks 2.1 or 2.0; use another action name for each",
+        ),
+        _ => Absence::NotInCloud("actions have no aliases; use another action name for each"),
     }
 }

@@ -90,7 +90,7 @@ impl Access {
             match (endpoint.project_id(), identity) {
                 (Some(project), _) => endpoint.place(project),
                 (None, Identity::Keys(keys)) => {
-                    keys.ready(deadline).await?;
+                    keys.credentials.ready(deadline).await?;
                     endpoint.place(&iam.find_project(call, keys).await?)
                 }
                 (None, Identity::Token(tokens)) => match &tokens.get(deadline).await?.value.project

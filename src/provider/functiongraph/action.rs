@@ -18,7 +18,7 @@ use crate::provider::races;
 use crate::transport::Response;
 
 impl FunctionGraph {
-    pub(super) async fn actions(
+    pub(super) async fn list_actions(
         &self,
         call: &mut Call,
         request: ListActionsRequest,
@@ -84,7 +84,7 @@ impl FunctionGraph {
         Ok(list.into_items().into_iter().filter(wanted).collect())
     }
 
-    pub(super) async fn action(
+    pub(super) async fn get_action(
         &self,
         call: &mut Call,
         request: GetActionRequest,
@@ -135,7 +135,7 @@ impl FunctionGraph {
         Ok(found)
     }
 
-    pub(super) async fn remove_action(
+    pub(super) async fn delete_action(
         &self,
         call: &mut Call,
         request: DeleteActionRequest,

@@ -4,16 +4,16 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
 use prost_types::Timestamp;
-use tokio::time::{Instant, sleep_until};
 
 use super::endpoint::Place;
 use super::errors::{self, Fault, fault_of};
 use super::function::Function;
 use super::{FunctionGraph, async_config, rules, time, wire};
-use crate::call::{Call, Why};
+use crate::call::Call;
 use crate::clock::epoch_millis;
 use crate::error::{Error, Execution, Faults, Kind, Result, reason};
 use crate::names::AsyncRequestId;
@@ -21,7 +21,7 @@ use crate::proto::*;
 use crate::provider::Observer;
 use crate::provider::lenient::times;
 use crate::provider::paging::{ListPart, Paging, Said};
-use crate::provider::pauses::{Pauses, not_over_yet};
+use crate::provider::watch::{self, LOOK, WatchedRun};
 
 mod window;
 
@@ -43,12 +43,8 @@ const WINDOW_DEFAULT_S: i64 = 3600;
 const WINDOW_LONGEST_S: i64 = 72 * 3600;
 /// A record may appear later than the answer to the call. INFERRED: within this time.
 const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(30);
-/// One look of a watch is given up after this: a record is read in milliseconds, and another look
-/// may fare better.
-const LOOK: Duration = Duration::from_secs(15);
-
 impl FunctionGraph {
-    pub(super) async fn record(
+    pub(super) async fn get_activation(
         &self,
         call: &mut Call,
         request: GetActivationRequest,
@@ -136,7 +132,7 @@ impl FunctionGraph {
         }
     }
 
-    pub(super) async fn watch(
+    pub(super) async fn watch_activation(
         &self,
         call: &mut Call,
         request: WatchActivationRequest,
@@ -150,50 +146,17 @@ impl FunctionGraph {
         faults.into_result()?;
         let (function, id) = (rules::checked(function)?, rules::checked(id)?);
         let place = self.place(call).await?;
-        let (mut pauses, began, mut last) = (Pauses::new(), Instant::now(), None);
-        let mut asked_whether_recorded = false;
-        loop {
-            let mut asked = Duration::ZERO;
-            let state = match self.look(call, place, (&function, &id), Some(LOOK)).await {
-                Ok(Some(state)) => Some(state),
-                Ok(None) if began.elapsed() >= BELIEVE_NOT_FOUND => return Err(no_record(&id)),
-                Ok(None) => {
-                    if !std::mem::replace(&mut asked_whether_recorded, true) {
-                        self.is_recorded(call, place, (&function, &id)).await?;
-                    }
-                    None
-                }
-                // A failed look says nothing of the run.
-                Err(error) if error.transient && !call.remaining().is_zero() => {
-                    asked = error.retry_after.unwrap_or_default();
-                    None
-                }
-                Err(error) if error.kind == Kind::DeadlineExceeded => return Err(not_over_yet()),
-                Err(error) => return Err(error),
-            };
-            if let Some(state) = state {
-                let over = !matches!(
-                    state.status(),
-                    ActivationStatus::Running | ActivationStatus::Queued
-                );
-                if last.replace(state.status) != Some(state.status) && !observer(state) {
-                    return Ok(());
-                }
-                if over {
-                    return Ok(());
-                }
-            }
-            let (now, pause) = (Instant::now(), pauses.next().max(asked));
-            let next = now + pause;
-            if next >= call.deadline {
-                return Err(not_over_yet());
-            }
-            call.pauses(Why::Poll, now, pause);
-            sleep_until(next).await;
-        }
+        let run = Watched {
+            cloud: self,
+            place,
+            function: &function,
+            id: &id,
+            knows_whether_recorded: false,
+        };
+        watch::watch(call, run, observer).await
     }
 
-    pub(super) async fn records(
+    pub(super) async fn list_activations(
         &self,
         call: &mut Call,
         request: ListActivationsRequest,
@@ -251,7 +214,7 @@ impl FunctionGraph {
         })
     }
 
-    pub(super) async fn cancel(
+    pub(super) async fn cancel_activation(
         &self,
         call: &mut Call,
         request: CancelActivationRequest,
@@ -324,6 +287,32 @@ impl FunctionGraph {
         };
         self.name(&mut activation, function, &place.project);
         activation
+    }
+}
+
+/// A run whose record is looked at.
+struct Watched<'a> {
+    cloud: &'a FunctionGraph,
+    place: &'a Place,
+    function: &'a Function,
+    id: &'a AsyncRequestId,
+    knows_whether_recorded: bool,
+}
+
+#[async_trait]
+impl WatchedRun for Watched<'_> {
+    async fn look(&mut self, call: &mut Call, watched: Duration) -> Result<Option<Activation>> {
+        let (cloud, run) = (self.cloud, (self.function, self.id));
+        let found = cloud.look(call, self.place, run, Some(LOOK)).await?;
+        if found.is_none() {
+            if watched >= BELIEVE_NOT_FOUND {
+                return Err(no_record(self.id));
+            }
+            if !std::mem::replace(&mut self.knows_whether_recorded, true) {
+                cloud.is_recorded(call, self.place, run).await?;
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -19,7 +19,7 @@ const AGE_S: std::ops::RangeInclusive<u64> = 1..=86_400;
 const RETRIES_MAX: i32 = 8;
 
 impl FunctionGraph {
-    pub(super) async fn async_config(
+    pub(super) async fn get_async_invoke_config(
         &self,
         call: &mut Call,
         request: GetAsyncInvokeConfigRequest,
@@ -45,7 +45,7 @@ impl FunctionGraph {
         })
     }
 
-    pub(super) async fn put_async_config(
+    pub(super) async fn put_async_invoke_config(
         &self,
         call: &mut Call,
         request: PutAsyncInvokeConfigRequest,
@@ -73,7 +73,7 @@ impl FunctionGraph {
         })
     }
 
-    pub(super) async fn remove_async_config(
+    pub(super) async fn delete_async_invoke_config(
         &self,
         call: &mut Call,
         request: DeleteAsyncInvokeConfigRequest,

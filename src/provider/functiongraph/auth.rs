@@ -11,7 +11,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use tokio::time::Instant;
 
 use super::guard::Guard;
 use super::iam::TokenSource;
@@ -21,6 +20,7 @@ use crate::clock::epoch_millis;
 use crate::credentials::token::Renewing;
 use crate::credentials::{Credentials, KeyPair, LoginSource};
 use crate::error::{Component, Error, Kind, Result, reason, short_id};
+use crate::provider::fall_over::SignedExchange;
 use crate::transport::{Protocol, Request, Response, signed_off_by};
 
 pub(super) static HOST: HeaderName = header::HOST;
@@ -104,38 +104,17 @@ impl Keys {
 
     /// A proof for a request with this body.
     pub(super) async fn proof(&self, body: &Bytes) -> Proof<'_> {
+        self.signature(hash(body).await, None)
+    }
+
+    fn signature(&self, body_hash: String, with: Option<Box<Prepared>>) -> Proof<'_> {
         Proof::Signature {
             keys: self,
-            with: None,
-            body_hash: hash(body).await,
+            with,
+            body_hash,
             used: AtomicU64::new(0),
             signed: AtomicU64::new(0),
         }
-    }
-
-    /// Waits for keys; see [`Credentials::ready`].
-    pub(super) async fn ready(&self, deadline: Instant) -> Result<()> {
-        self.credentials.ready(deadline).await
-    }
-
-    /// A proof with other keys than those that signed `proof`, if there are any.
-    pub(super) async fn other_proof<'k>(
-        &'k self,
-        proof: &Proof<'k>,
-        deadline: Instant,
-    ) -> Option<Proof<'k>> {
-        let Proof::Signature { body_hash, .. } = proof else {
-            return None;
-        };
-        let other = self.credentials.alternative(proof.used(), deadline).await?;
-        let keys = other.keys.as_ref().ok()?;
-        Some(Proof::Signature {
-            keys: self,
-            with: Some(Box::new(Prepared::new(other.generation, keys).ok()?)),
-            body_hash: body_hash.clone(),
-            used: AtomicU64::new(0),
-            signed: AtomicU64::new(0),
-        })
     }
 
     fn prepared(&self) -> Result<Arc<Prepared>> {
@@ -222,12 +201,28 @@ impl Prepared {
     }
 }
 
-impl Proof<'_> {
-    /// The generation of keys that signed last; 0 = none did.
-    pub(super) fn used(&self) -> u64 {
-        match self {
-            Self::Signature { used, .. } => used.load(Ordering::Relaxed),
-            Self::Token(_) | Self::Nothing => 0,
+impl Sealed<'_> {
+    /// The same with these keys, where it is signed at all.
+    pub(super) fn with(&self, generation: u64, pair: &KeyPair) -> Result<Self> {
+        let proof = match &self.proof {
+            Proof::Signature {
+                keys, body_hash, ..
+            } => {
+                let prepared = Prepared::new(generation, pair)?;
+                keys.signature(body_hash.clone(), Some(Box::new(prepared)))
+            }
+            Proof::Token(token) => Proof::Token(token.clone()),
+            Proof::Nothing => Proof::Nothing,
+        };
+        Ok(Self { proof, ..*self })
+    }
+}
+
+impl SignedExchange for Sealed<'_> {
+    fn used(&self) -> u64 {
+        match &self.proof {
+            Proof::Signature { used, .. } => used.load(Ordering::Relaxed),
+            Proof::Token(_) | Proof::Nothing => 0,
         }
     }
 }

@@ -116,7 +116,7 @@ impl Diagnose for FunctionGraph {
             page_size: 1,
             ..ListActionsRequest::default()
         };
-        let listed = self.actions(call, request).await?;
+        let listed = self.list_actions(call, request).await?;
         let place = self
             .access
             .known_place()

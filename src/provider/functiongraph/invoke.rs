@@ -30,7 +30,7 @@ const V1: HeaderValue = HeaderValue::from_static("v1");
 const TAIL: HeaderValue = HeaderValue::from_static("tail");
 
 impl FunctionGraph {
-    pub(super) async fn run(
+    pub(super) async fn invoke(
         &self,
         call: &mut Call,
         request: InvokeRequest,
@@ -93,7 +93,7 @@ impl FunctionGraph {
         })
     }
 
-    pub(super) async fn run_async(
+    pub(super) async fn invoke_async(
         &self,
         call: &mut Call,
         request: InvokeAsyncRequest,

@@ -13,7 +13,7 @@ use crate::provider::Absence;
 use crate::provider::paging::Page;
 
 impl FunctionGraph {
-    pub(super) async fn packages(
+    pub(super) async fn list_packages(
         &self,
         call: &mut Call,
         request: ListPackagesRequest,
@@ -43,7 +43,7 @@ impl FunctionGraph {
         })
     }
 
-    pub(super) async fn package(
+    pub(super) async fn get_package(
         &self,
         call: &mut Call,
         request: GetPackageRequest,
@@ -59,7 +59,7 @@ impl FunctionGraph {
         })
     }
 
-    pub(super) async fn save_package(
+    pub(super) async fn put_package(
         &self,
         call: &mut Call,
         request: PutPackageRequest,
@@ -88,7 +88,7 @@ impl FunctionGraph {
         }
     }
 
-    pub(super) async fn remove_package(
+    pub(super) async fn delete_package(
         &self,
         call: &mut Call,
         request: DeletePackageRequest,

@@ -19,7 +19,7 @@ use crate::provider::races;
 use crate::provider::status::about;
 
 impl FunctionGraph {
-    pub(super) async fn publish(
+    pub(super) async fn publish_action_version(
         &self,
         call: &mut Call,
         request: PublishActionVersionRequest,
@@ -66,7 +66,7 @@ impl FunctionGraph {
         })
     }
 
-    pub(super) async fn versions(
+    pub(super) async fn list_action_versions(
         &self,
         call: &mut Call,
         request: ListActionVersionsRequest,
@@ -113,7 +113,7 @@ impl FunctionGraph {
     }
 
     /// An update, or a creation where there is none yet.
-    pub(super) async fn put_alias(
+    pub(super) async fn put_action_alias(
         &self,
         call: &mut Call,
         request: PutActionAliasRequest,
@@ -166,7 +166,7 @@ impl FunctionGraph {
         Ok(PutActionAliasResponse { alias: Some(found) })
     }
 
-    pub(super) async fn aliases(
+    pub(super) async fn list_action_aliases(
         &self,
         call: &mut Call,
         request: ListActionAliasesRequest,
@@ -198,7 +198,7 @@ impl FunctionGraph {
         })
     }
 
-    pub(super) async fn remove_alias(
+    pub(super) async fn delete_action_alias(
         &self,
         call: &mut Call,
         request: DeleteActionAliasRequest,

@@ -50,7 +50,7 @@ impl ActionName {
 }
 
 impl Ncp {
-    pub(super) async fn actions(
+    pub(super) async fn list_actions(
         &self,
         call: &mut Call,
         request: ListActionsRequest,
@@ -82,7 +82,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn action(
+    pub(super) async fn get_action(
         &self,
         call: &mut Call,
         request: GetActionRequest,
@@ -109,7 +109,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn save_action(
+    pub(super) async fn put_action(
         &self,
         call: &mut Call,
         request: PutActionRequest,
@@ -141,7 +141,7 @@ impl Ncp {
         Ok(PutActionResponse { action: Some(made) })
     }
 
-    pub(super) async fn remove_action(
+    pub(super) async fn delete_action(
         &self,
         call: &mut Call,
         request: DeleteActionRequest,

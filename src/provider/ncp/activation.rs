@@ -20,6 +20,7 @@ use crate::provider::Observer;
 use crate::provider::lenient::{self, Millis, Present, Raw};
 use crate::provider::runs::set_json;
 use crate::provider::status::about;
+use crate::provider::watch;
 use crate::transport::Response;
 
 mod window;
@@ -27,7 +28,7 @@ mod window;
 pub(in crate::provider::ncp) use window::Window;
 
 impl Ncp {
-    pub(super) async fn record(
+    pub(super) async fn get_activation(
         &self,
         call: &mut Call,
         request: GetActivationRequest,
@@ -67,7 +68,7 @@ impl Ncp {
         Ok(of_action(activation, action))
     }
 
-    pub(super) async fn watch(
+    pub(super) async fn watch_activation(
         &self,
         call: &mut Call,
         request: WatchActivationRequest,
@@ -80,10 +81,11 @@ impl Ncp {
         let encoding = rules::encoding(request.result_encoding, None, &mut faults);
         faults.into_result()?;
         let (action, id) = (rules::checked(action)?, rules::checked(id)?);
-        poll::watch(self, call, (&action, &id, platform, encoding), observer).await
+        let record = (&action, &id, platform, encoding);
+        watch::watch(call, poll::Watched(self, record), observer).await
     }
 
-    pub(super) async fn records(
+    pub(super) async fn list_activations(
         &self,
         call: &mut Call,
         request: ListActivationsRequest,

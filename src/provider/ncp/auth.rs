@@ -12,6 +12,7 @@ use super::{Signer, errors};
 use crate::clock::epoch_millis;
 use crate::credentials::{Credentials, KeyPair};
 use crate::error::{Component, Error, Kind, Result, reason, short_id};
+use crate::provider::fall_over::SignedExchange;
 use crate::provider::inner_error;
 use crate::transport::{Protocol, Request, Response, Transport, retry_after};
 
@@ -143,8 +144,10 @@ impl<'a> Sealed<'a> {
             used: AtomicU64::new(0),
         }
     }
+}
 
-    pub(super) fn used(&self) -> u64 {
+impl SignedExchange for Sealed<'_> {
+    fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 }

@@ -341,7 +341,7 @@ impl Diagnose for Ncp {
 
     async fn try_read(&self, call: &mut Call) -> Result<String> {
         let listed = self
-            .packages(
+            .list_packages(
                 call,
                 crate::proto::ListPackagesRequest {
                     page_size: 1,

@@ -12,7 +12,7 @@ use super::paging::Page;
 use super::rules::{self, PARAMETERS_MAX};
 
 impl Ncp {
-    pub(super) async fn packages(
+    pub(super) async fn list_packages(
         &self,
         call: &mut Call,
         request: ListPackagesRequest,
@@ -42,7 +42,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn package(
+    pub(super) async fn get_package(
         &self,
         call: &mut Call,
         request: GetPackageRequest,
@@ -68,7 +68,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn save_package(
+    pub(super) async fn put_package(
         &self,
         call: &mut Call,
         request: PutPackageRequest,
@@ -113,7 +113,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn remove_package(
+    pub(super) async fn delete_package(
         &self,
         call: &mut Call,
         request: DeletePackageRequest,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Ncp;
@@ -14,16 +15,12 @@ use crate::call::{Call, Why};
 use crate::error::{Error, Kind, Result};
 use crate::names::NcpActivationId;
 use crate::proto::*;
-use crate::provider::Observer;
-use crate::provider::pauses::{Pauses, not_over_yet};
+use crate::provider::pauses::Pauses;
+use crate::provider::watch::{LOOK, WatchedRun, has_ended};
 
 /// The longest run (300 s) and the longest lag of its record (40 s), with some room: after that,
 /// not-found is true.
 const BELIEVE_NOT_FOUND: Duration = Duration::from_secs(360);
-
-/// One look at a record is given up after this: a record is read in milliseconds, and another look
-/// may fare better.
-const LOOK: Duration = Duration::from_secs(15);
 
 /// Which record: the action, the run's id, the platform, and the encoding of its result.
 pub(super) type Record<'a> = (&'a ActionName, &'a NcpActivationId, Platform, JsonEncoding);
@@ -55,7 +52,7 @@ pub(super) async fn until_ended(
             return Ok(started);
         };
         match look {
-            Ok(activation) if ended(&activation) => return Ok(activation),
+            Ok(activation) if has_ended(&activation) => return Ok(activation),
             Ok(_) => {}
             Err(error) if is_record_pending(&error) => {}
             Err(error) if error.transient => asked = error.retry_after.unwrap_or_default(),
@@ -70,45 +67,19 @@ pub(super) async fn until_ended(
     }
 }
 
-/// Reports each change of what is known, until the run has ended, the caller has gone, or its time
-/// is over.
-pub(super) async fn watch(
-    ncp: &Ncp,
-    call: &mut Call,
-    record: Record<'_>,
-    observer: Observer<'_>,
-) -> Result<()> {
-    let mut pauses = Pauses::new();
-    let began = Instant::now();
-    let mut last = None;
-    loop {
-        let mut asked = Duration::ZERO;
-        let state = match ncp.read_record(call, record, Some(LOOK)).await {
-            Ok(activation) => Some(activation),
-            Err(error) if is_record_pending(&error) && began.elapsed() < BELIEVE_NOT_FOUND => {
-                Some(unseen(record.1.as_str(), record.0))
+/// A run whose record is looked at.
+pub(super) struct Watched<'a>(pub(super) &'a Ncp, pub(super) Record<'a>);
+
+#[async_trait]
+impl WatchedRun for Watched<'_> {
+    async fn look(&mut self, call: &mut Call, watched: Duration) -> Result<Option<Activation>> {
+        let Self(ncp, record) = *self;
+        match ncp.read_record(call, record, Some(LOOK)).await {
+            Err(error) if is_record_pending(&error) && watched < BELIEVE_NOT_FOUND => {
+                Ok(Some(unseen(record.1.as_str(), record.0)))
             }
-            // A failed look says nothing of the run.
-            Err(error) if error.transient && !call.remaining().is_zero() => {
-                asked = error.retry_after.unwrap_or_default();
-                None
-            }
-            Err(error) if error.kind == Kind::DeadlineExceeded => return Err(not_over_yet()),
-            Err(error) => return Err(error),
-        };
-        if let Some(state) = state {
-            let (status, over) = (state.status, ended(&state));
-            if (last.replace(status) != Some(status) && !observer(state)) || over {
-                return Ok(());
-            }
+            found => found.map(Some),
         }
-        let (now, pause) = (Instant::now(), pauses.next().max(asked));
-        let next = now + pause;
-        if next >= call.deadline {
-            return Err(not_over_yet());
-        }
-        call.pauses(Why::Poll, now, pause);
-        sleep_until(next).await;
     }
 }
 
@@ -123,13 +94,6 @@ fn unseen(id: &str, action: &ActionName) -> Activation {
         status_text: "not visible yet: running, just ended, or unknown to the cloud".to_owned(),
         ..Activation::default()
     }
-}
-
-fn ended(activation: &Activation) -> bool {
-    !matches!(
-        ActivationStatus::try_from(activation.status),
-        Ok(ActivationStatus::Running | ActivationStatus::Queued)
-    )
 }
 
 /// True when not-found may only mean that the record is not visible yet.

@@ -19,7 +19,7 @@ use crate::provider::status::about;
 use crate::transport::{Request, Response};
 
 impl Ncp {
-    pub(super) async fn triggers(
+    pub(super) async fn list_triggers(
         &self,
         call: &mut Call,
         request: ListTriggersRequest,
@@ -49,7 +49,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn trigger(
+    pub(super) async fn get_trigger(
         &self,
         call: &mut Call,
         request: GetTriggerRequest,
@@ -70,7 +70,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn save_trigger(
+    pub(super) async fn put_trigger(
         &self,
         call: &mut Call,
         request: PutTriggerRequest,
@@ -100,7 +100,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn remove_trigger(
+    pub(super) async fn delete_trigger(
         &self,
         call: &mut Call,
         request: DeleteTriggerRequest,
@@ -117,7 +117,7 @@ impl Ncp {
         Ok(DeleteTriggerResponse {})
     }
 
-    pub(super) async fn fire(
+    pub(super) async fn fire_trigger(
         &self,
         call: &mut Call,
         request: FireTriggerRequest,
@@ -148,7 +148,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn link(
+    pub(super) async fn link_action(
         &self,
         call: &mut Call,
         request: LinkActionRequest,
@@ -170,7 +170,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn unlink(
+    pub(super) async fn unlink_action(
         &self,
         call: &mut Call,
         request: UnlinkActionRequest,
@@ -212,7 +212,7 @@ impl Ncp {
         Ok((self.request(method, url, body, idempotent), name))
     }
 
-    pub(super) async fn firing(
+    pub(super) async fn get_trigger_activation(
         &self,
         call: &mut Call,
         request: GetTriggerActivationRequest,
@@ -241,7 +241,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn firings(
+    pub(super) async fn list_trigger_activations(
         &self,
         call: &mut Call,
         request: ListTriggerActivationsRequest,

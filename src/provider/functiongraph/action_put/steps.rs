@@ -19,7 +19,7 @@ use crate::provider::races::{self, Visibility};
 use crate::transport::{Request, Response};
 
 impl FunctionGraph {
-    pub(in crate::provider::functiongraph) async fn save_action(
+    pub(in crate::provider::functiongraph) async fn put_action(
         &self,
         call: &mut Call,
         request: PutActionRequest,

@@ -55,7 +55,7 @@ struct Run<'a> {
 }
 
 impl Ncp {
-    pub(super) async fn run(
+    pub(super) async fn invoke(
         &self,
         call: &mut Call,
         request: InvokeRequest,
@@ -104,7 +104,7 @@ impl Ncp {
         })
     }
 
-    pub(super) async fn run_async(
+    pub(super) async fn invoke_async(
         &self,
         call: &mut Call,
         request: InvokeAsyncRequest,
@@ -123,7 +123,7 @@ impl Ncp {
             memory_mb: request.memory_mb,
             ..InvokeRequest::default()
         };
-        let InvokeResponse { activation } = self.run(call, run).await?;
+        let InvokeResponse { activation } = self.invoke(call, run).await?;
         Ok(InvokeAsyncResponse { activation })
     }
 
