@@ -6,12 +6,12 @@ VENV    := $(TOOLS)/venv
 SIDECAR := target/image/sidecar/faas-sidecar
 WHOLE   := target/image/emulator/faas-sidecar
 
-.PHONY: help ci test certainty fmt clippy doc deny advisories proto release images tools size demo e2e fuzz limits long keys bench instructions
+.PHONY: help ci test certainty fmt clippy doc deny advisories proto release images tools fuzz-build size demo e2e fuzz limits long keys bench instructions
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
 
-ci: test certainty fmt clippy doc deny release limits size demo e2e ## All checks, in CI's order
+ci: test certainty fmt clippy doc deny release fuzz limits size demo e2e ## All checks, in CI's order
 
 test: ## Unit, socket, conformance, journey and architecture tests
 	cargo test
@@ -42,8 +42,8 @@ advisories: $(VENV)/bin/cargo-audit ## Known weaknesses in both lock files; DB i
 proto: ## Proto style, compatibility with the released API, code for other languages, docs/api.md
 	tests/e2e/proto/run
 
-release: ## The static binaries of both images, and the Go tools of the end-to-end scripts beside them
-	@$(MAKE) --no-print-directory -j2 --output-sync=target images tools
+release: ## The static binaries of both images; beside them the end-to-end scripts' Go tools and the fuzz targets
+	@$(MAKE) --no-print-directory -j3 --output-sync=target images tools fuzz-build
 
 images:
 	packaging/files emulator
@@ -64,18 +64,17 @@ e2e: $(VENV)/bin/python ## Real clients, Helm, Kubernetes' API server, container
 	FAAS_SIDECAR=$(WHOLE) tests/e2e/run $(VENV)
 
 # libFuzzer needs the compiler's coverage passes, which stable has; no nightly, no further tool.
-COVERAGE := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions --cfg fuzzing
-HOST     := $(shell rustc -vV | sed -n 's/^host: //p')
-FUZZ     ?= 5
+FUZZ ?= 5
 
-fuzz: ## Every fuzz target under libFuzzer for FUZZ seconds (5)
-	RUSTFLAGS="$(COVERAGE)" cargo build --release --manifest-path fuzz/Cargo.toml --target $(HOST) --target-dir target/fuzz
-	@for target in $$(ls fuzz/corpus); do \
-	  mkdir -p target/fuzz/corpus/$$target && echo "== $$target" && \
-	  target/fuzz/$(HOST)/release/$$target -max_total_time=$(FUZZ) -max_len=4096 -print_final_stats=1 -verbosity=0 \
-	    -artifact_prefix=target/fuzz/$$target- target/fuzz/corpus/$$target fuzz/corpus/$$target || exit 1; \
-	done
+fuzz: fuzz-build ## Every fuzz target under libFuzzer for FUZZ seconds (5), two at a time
+	@ls fuzz/corpus | xargs -P2 -I{} sh -c 'mkdir -p target/fuzz/corpus/{} && \
+	  target/fuzz/release/{} -max_total_time=$(FUZZ) -max_len=4096 -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=target/fuzz/{}- target/fuzz/corpus/{} fuzz/corpus/{} >target/fuzz/{}.log 2>&1 || \
+	    { echo "{} FAILED"; cat target/fuzz/{}.log; exit 255; }; \
+	  echo "{}: $$(sed -n "s/^stat::number_of_executed_units: *//p" target/fuzz/{}.log) inputs"'
+
+fuzz-build:
+	RUSTC_WRAPPER="$(abspath fuzz/rustc)" nice cargo build --release --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 
 limits: $(VENV)/bin/python ## Attacks in memory cgroups, a fuzzer over every method, the bound of SECURITY.md; needs root
 	PATH="$(abspath $(VENV))/bin:$$PATH" FAAS_SIDECAR=$(WHOLE) tests/e2e/limits/attack
