@@ -12,11 +12,11 @@ use crate::call::Unsent;
 use crate::target::Targets;
 
 mod answer;
-mod arriving;
 mod auth;
 mod authorize;
 mod caller;
 mod deadline;
+mod deadline_body;
 mod dedup;
 mod detached;
 mod early;

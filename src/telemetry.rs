@@ -14,7 +14,7 @@ pub mod trace;
 pub use facts::{AttemptSummary, CallFacts, CallFailure, Destination, TraceContext};
 pub use log::{Format, Lines, Log};
 use metrics::{Calls, Export, Metrics};
-pub use trace::{Begun, Incoming, Keep, Parent, Propagation, Traces};
+pub use trace::{IncomingTrace, Keep, Propagation, TraceParent, TraceStart, Traces};
 
 /// What the standard `OTEL_*` variables say that cannot be used and is ignored, one sentence each;
 /// starts nothing.

@@ -23,7 +23,7 @@ use crate::telemetry::AttemptSummary;
 pub const PIECE: usize = 64 << 10;
 
 /// An answer's body. It holds what its call takes of the bound on memory until it has been sent.
-pub(super) struct Answer {
+pub(super) struct AnswerBody {
     body: Body,
     /// The rest of a frame that is larger than a piece.
     rest: Bytes,
@@ -33,7 +33,7 @@ pub(super) struct Answer {
     held: Held,
 }
 
-impl Answer {
+impl AnswerBody {
     pub(super) fn new(body: Body, guard: Option<CallGuard>, held: Held) -> Self {
         Self {
             body,
@@ -44,7 +44,7 @@ impl Answer {
     }
 }
 
-impl http_body::Body for Answer {
+impl http_body::Body for AnswerBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -78,7 +78,7 @@ impl http_body::Body for Answer {
     }
 }
 
-impl Answer {
+impl AnswerBody {
     fn end(&self, frame: Frame<Bytes>) -> Frame<Bytes> {
         let Some(guard) = &self.guard else {
             return frame;
@@ -132,7 +132,7 @@ pub(super) fn finish(
                 .as_ref()
                 .and_then(CallGuard::due)
                 .map(|due| due + MARGIN),
-            response: response.map(|body| Body::new(Answer::new(body, guard, held))),
+            response: response.map(|body| Body::new(AnswerBody::new(body, guard, held))),
         },
     }
 }

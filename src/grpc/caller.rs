@@ -29,7 +29,7 @@ pub struct Shares {
 
 /// All bounds of one thread.
 #[derive(Debug)]
-pub(super) struct Rooms {
+pub(super) struct MemoryBounds {
     calls: Memory,
     health_checks: Memory,
     health_watches: Memory,
@@ -46,7 +46,7 @@ pub(super) struct Caller {
     pub(super) health_watches: Memory,
 }
 
-impl Rooms {
+impl MemoryBounds {
     /// With `calls` for all that is not about health.
     pub(super) fn new(calls: Memory) -> Self {
         let [health_checks, health_watches, local_health] =

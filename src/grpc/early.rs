@@ -67,7 +67,7 @@ impl Pending {
     fn early(&mut self, activation_id: HeaderValue) -> Option<Answered> {
         let work = self.work.take()?;
         let due = self.observer.as_ref().and_then(CallObserver::is_due);
-        let mut response = http::Response::new(Body::new(ToCome::Work(work)));
+        let mut response = http::Response::new(Body::new(DelayedBody::Work(work)));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(ACTIVATION_ID, activation_id);
@@ -106,7 +106,7 @@ impl Future for Pending {
 /// An answer that is made when its caller takes it: descriptors are large, and nobody needs to read
 /// them.
 pub(super) fn later(work: impl Future<Output = Answered> + Send + 'static) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::new(ToCome::Work(Box::pin(work))));
+    let mut response = http::Response::new(Body::new(DelayedBody::Work(Box::pin(work))));
     let grpc = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(CONTENT_TYPE, grpc);
     response
@@ -119,13 +119,13 @@ impl fmt::Debug for Pending {
 }
 
 /// The rest of an answer whose head has left.
-enum ToCome {
+enum DelayedBody {
     Work(Work),
     Body(Body),
     Over,
 }
 
-impl http_body::Body for ToCome {
+impl http_body::Body for DelayedBody {
     type Data = Bytes;
     type Error = Status;
 

@@ -14,10 +14,10 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::answer::{end, finish};
-use super::arriving::Arriving;
 use super::auth::{Proof, Tokens};
-use super::caller::{Caller, Limits, Rooms, Shares};
+use super::caller::{Caller, Limits, MemoryBounds, Shares};
 use super::deadline::CallerDeadline;
+use super::deadline_body::DeadlineBody;
 use super::early::{Answered, Pending, later};
 use super::headers::{GRPC_ACCEPT_ENCODING, GRPC_ENCODING, PREVIOUS_ATTEMPTS};
 use super::intake::{Accepted, BufferedBody, no_room};
@@ -55,7 +55,7 @@ struct ServiceSet {
     faas: Services,
     health: HealthServer<Health>,
     reflection: Reflection,
-    rooms: Rooms,
+    bounds: MemoryBounds,
     max_message_size: usize,
 }
 
@@ -72,11 +72,11 @@ impl Router {
             faas: services.clone(),
             health: HealthServer::new(health.clone()).max_decoding_message_size(MAX_QUESTION),
             reflection: Reflection::default(),
-            rooms: Rooms::new(limits.memory.clone()),
+            bounds: MemoryBounds::new(limits.memory.clone()),
             max_message_size: limits.max_message_size,
         };
         Self {
-            caller: services.rooms.caller(0, &Shares::default(), false),
+            caller: services.bounds.caller(0, &Shares::default(), false),
             services: Arc::new(services),
             tokens: None,
             telemetry,
@@ -105,7 +105,7 @@ impl Router {
     #[must_use]
     pub fn on_connection(self, number: u64, shares: &Shares, proof: Proof) -> Self {
         Self {
-            caller: self.services.rooms.caller(number, shares, self.local),
+            caller: self.services.bounds.caller(number, shares, self.local),
             proof,
             ..self
         }
@@ -152,7 +152,7 @@ impl Router {
                 deadline = Some(asked);
                 let takes_id = matches!(route, Route::Rpc(method) if method.takes_request_id);
                 let ids = takes_id.then(|| Arc::clone(&self.services.faas.dedup));
-                request = request.map(|body| Body::new(Arriving::new(body, asked.0, ids)));
+                request = request.map(|body| Body::new(DeadlineBody::new(body, asked.0, ids)));
             }
             Err(malformed) => refused = refused.or(Some(malformed)),
         }

@@ -9,15 +9,15 @@ use opentelemetry::trace::{SpanId, TraceId};
 use tonic::metadata::MetadataMap;
 
 use super::headers::{BAGGAGE, TRACEPARENT, TRACESTATE};
-use crate::telemetry::{Incoming, Parent, Propagation};
+use crate::telemetry::{IncomingTrace, Propagation, TraceParent};
 
 /// Longest `tracestate` and `baggage` passed on, in bytes (W3C: at least 512 and at most 8192 must
 /// be kept).
 const MAX_LENGTH: usize = 8192;
 
 /// What the caller says of its trace, as far as it is to be heard.
-pub(super) fn incoming(metadata: &MetadataMap, propagation: Propagation) -> Incoming {
-    let mut incoming = Incoming::default();
+pub(super) fn incoming(metadata: &MetadataMap, propagation: Propagation) -> IncomingTrace {
+    let mut incoming = IncomingTrace::default();
     if propagation.trace_context
         && let Some(parent) = metadata
             .as_ref()
@@ -46,7 +46,7 @@ fn list(metadata: &MetadataMap, name: &HeaderName) -> Option<String> {
 
 /// `00-{32 hex}-{16 hex}-{2 hex}`, lower case, neither id zero; later versions may have more
 /// behind.
-fn parent(text: &str) -> Option<Parent> {
+fn parent(text: &str) -> Option<TraceParent> {
     let mut parts = text.split('-');
     let mut hex = |len: usize| {
         parts.next().filter(|part| {
@@ -63,7 +63,7 @@ fn parent(text: &str) -> Option<Parent> {
     let trace_id = TraceId::from_hex(trace).ok()?;
     let span_id = SpanId::from_hex(span).ok()?;
     let flags = u8::from_str_radix(flags, 16).ok()?;
-    (trace_id != TraceId::INVALID && span_id != SpanId::INVALID).then(|| Parent {
+    (trace_id != TraceId::INVALID && span_id != SpanId::INVALID).then(|| TraceParent {
         text: text.to_owned(),
         trace_id,
         span_id,

@@ -27,9 +27,9 @@ use spans::{Kept, KeptCall};
 
 /// What a caller sent of its trace, already checked.
 #[derive(Clone, Debug, Default)]
-pub struct Incoming {
+pub struct IncomingTrace {
     /// `traceparent`.
-    pub parent: Option<Parent>,
+    pub parent: Option<TraceParent>,
     /// `tracestate`.
     pub tracestate: Option<String>,
     /// `baggage`.
@@ -38,7 +38,7 @@ pub struct Incoming {
 
 /// A good `traceparent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parent {
+pub struct TraceParent {
     /// The header's value.
     pub text: String,
     /// The trace.
@@ -51,7 +51,7 @@ pub struct Parent {
 
 /// How a call goes on.
 #[derive(Debug, Default)]
-pub struct Begun {
+pub struct TraceStart {
     /// Headers for the upstream: (name, value).
     pub headers: Vec<(&'static str, String)>,
     /// Its place in a trace, if it has one.
@@ -84,11 +84,11 @@ pub struct Traces {
     propagation: Propagation,
     /// The members of a caller's baggage that go on.
     baggage: Box<[String]>,
-    exported: Option<Exported>,
+    exported: Option<SpanExport>,
 }
 
 #[derive(Debug)]
-struct Exported {
+struct SpanExport {
     sampler: Sampler,
     keep: Keep,
     queue: Queue,
@@ -97,32 +97,33 @@ struct Exported {
 
 /// What the standard variables ask for, before anything is started.
 #[derive(Debug)]
-struct Asked {
+struct TraceVariables {
     propagation: Propagation,
-    export: Option<Export>,
+    export: Option<ExportVariables>,
 }
 
 #[derive(Debug)]
-struct Export {
+struct ExportVariables {
     settings: otlp::Settings,
     sampler: Sampler,
     bounds: Bounds,
     resource: Resource,
 }
 
-impl Asked {
+impl TraceVariables {
     fn read(read: Read<'_>, warnings: &mut Vec<String>) -> Self {
         let propagation = Propagation::read(read, warnings);
-        let export = otlp::Settings::read(Signal::Traces, read, warnings).map(|settings| Export {
-            settings,
-            sampler: Sampler::read(
-                read("OTEL_TRACES_SAMPLER").as_deref(),
-                read("OTEL_TRACES_SAMPLER_ARG").as_deref(),
-                warnings,
-            ),
-            bounds: Bounds::read(read, warnings),
-            resource: otlp::resource(read, warnings),
-        });
+        let export =
+            otlp::Settings::read(Signal::Traces, read, warnings).map(|settings| ExportVariables {
+                settings,
+                sampler: Sampler::read(
+                    read("OTEL_TRACES_SAMPLER").as_deref(),
+                    read("OTEL_TRACES_SAMPLER_ARG").as_deref(),
+                    warnings,
+                ),
+                bounds: Bounds::read(read, warnings),
+                resource: otlp::resource(read, warnings),
+            });
         Self {
             propagation,
             export,
@@ -141,12 +142,12 @@ impl Traces {
         metrics: &Metrics,
         warnings: &mut Vec<String>,
     ) -> Self {
-        let Asked {
+        let TraceVariables {
             propagation,
             export,
-        } = Asked::read(read, warnings);
+        } = TraceVariables::read(read, warnings);
         let exported = export.and_then(|export| {
-            let Export {
+            let ExportVariables {
                 settings,
                 sampler,
                 bounds,
@@ -159,7 +160,7 @@ impl Traces {
             );
             let rejected = metrics.family(&names::OTLP_REJECTED).counter(&["traces"]);
             match Queue::start(&settings, &resource, bounds, rejected) {
-                Ok(queue) => Some(Exported {
+                Ok(queue) => Some(SpanExport {
                     sampler,
                     keep,
                     queue,
@@ -180,7 +181,7 @@ impl Traces {
 
     /// Tells in `warnings` what [`Traces::start`] would ignore, and starts nothing.
     pub(super) fn check(read: Read<'_>, warnings: &mut Vec<String>) {
-        let _ = Asked::read(read, warnings);
+        let _ = TraceVariables::read(read, warnings);
     }
 
     /// Passes the caller's trace on, without baggage, and exports nothing.
@@ -231,13 +232,13 @@ impl Traces {
 
     /// Decides what is recorded of a call, and what its upstream is told.
     #[must_use]
-    pub fn begin(&self, incoming: Incoming) -> Begun {
-        let Incoming {
+    pub fn begin(&self, incoming: IncomingTrace) -> TraceStart {
+        let IncomingTrace {
             parent,
             tracestate,
             baggage,
         } = incoming;
-        let mut begun = Begun::default();
+        let mut begun = TraceStart::default();
         match (&self.exported, parent) {
             (None, None) => {}
             (None, Some(parent)) => {

@@ -3,9 +3,9 @@ use super::*;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
 
-fn incoming(sampled: bool) -> Incoming {
-    Incoming {
-        parent: Some(Parent {
+fn incoming(sampled: bool) -> IncomingTrace {
+    IncomingTrace {
+        parent: Some(TraceParent {
             text: format!("00-{TRACE}-{SPAN}-0{}", u8::from(sampled)),
             trace_id: TraceId::from_hex(TRACE).unwrap(),
             span_id: SpanId::from_hex(SPAN).unwrap(),
@@ -38,7 +38,7 @@ const KEEP: Keep = Keep {
     slower_than: None,
 };
 
-fn header<'b>(begun: &'b Begun, name: &str) -> Option<&'b str> {
+fn header<'b>(begun: &'b TraceStart, name: &str) -> Option<&'b str> {
     begun
         .headers
         .iter()
@@ -59,7 +59,7 @@ fn without_an_export_the_callers_headers_pass_through_and_nothing_is_recorded() 
     );
     assert!(begun.record.is_none());
     assert_eq!(begun.context.unwrap().trace_id.to_string(), TRACE);
-    let begun = traces.begin(Incoming::default());
+    let begun = traces.begin(IncomingTrace::default());
     assert!(begun.headers.is_empty() && begun.context.is_none() && begun.record.is_none());
 }
 
@@ -68,7 +68,7 @@ fn a_trace_that_begins_here_is_told_to_the_upstream_with_its_decision() {
     for (sampler, flags) in [("always_on", "01"), ("always_off", "00")] {
         let (traces, warnings) = traces(&[("OTEL_TRACES_SAMPLER", sampler)], KEEP);
         assert!(warnings.is_empty(), "{warnings:?}");
-        let begun = traces.begin(Incoming::default());
+        let begun = traces.begin(IncomingTrace::default());
         let context = begun.context.as_ref().unwrap();
         assert_eq!(
             header(&begun, "traceparent").unwrap(),
@@ -124,7 +124,7 @@ fn propagators_are_as_the_variable_says() {
     }
     let (traces, _) = traces(&[("OTEL_PROPAGATORS", "none")], KEEP);
     assert_eq!(
-        header(&traces.begin(Incoming::default()), "traceparent"),
+        header(&traces.begin(IncomingTrace::default()), "traceparent"),
         None,
         "a context that nobody asked to be passed on"
     );
@@ -142,7 +142,7 @@ fn what_does_not_fit_is_dropped_and_counted_and_a_stop_is_bounded() {
     );
     let began = tokio::time::Instant::now();
     for _ in 0..100 {
-        let context = traces.begin(Incoming::default()).context.unwrap();
+        let context = traces.begin(IncomingTrace::default()).context.unwrap();
         traces.finished(finished(context));
     }
     traces.stop(Duration::from_secs(20));
@@ -186,9 +186,9 @@ fn a_wrong_endpoint_is_told_and_costs_the_traces_only() {
 fn only_listed_members_of_baggage_go_on() {
     let (traces, _) = traces(&[], KEEP);
     let passed = |text: &str| {
-        let begun = traces.begin(Incoming {
+        let begun = traces.begin(IncomingTrace {
             baggage: Some(text.to_owned()),
-            ..Incoming::default()
+            ..IncomingTrace::default()
         });
         header(&begun, "baggage").map(str::to_owned)
     };

@@ -16,7 +16,7 @@ use super::status::late;
 /// A body that ends with `DEADLINE_EXCEEDED` when it has not come by then. Nobody has seen the
 /// request yet, so it started nothing; where ids of other calls are remembered, it may be one of
 /// several under a `request_id`, and an earlier one may have.
-pub(super) struct Arriving {
+pub(super) struct DeadlineBody {
     inner: Body,
     deadline: Instant,
     /// The ids that are remembered, if the method has them.
@@ -25,7 +25,7 @@ pub(super) struct Arriving {
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl Arriving {
+impl DeadlineBody {
     pub(super) fn new(inner: Body, deadline: Instant, ids: Option<Arc<Dedup>>) -> Self {
         Self {
             inner,
@@ -36,7 +36,7 @@ impl Arriving {
     }
 }
 
-impl http_body::Body for Arriving {
+impl http_body::Body for DeadlineBody {
     type Data = Bytes;
     type Error = Status;
 
