@@ -58,7 +58,7 @@ size: ## Size bounds of the static binary: 15 MB with the emulator, 12 MB withou
 	bound $(WHOLE) 15000000 && bound $(SIDECAR) 12000000
 
 demo: ## The README's first command, the binary static
-	packaging/static run --release -- demo
+	packaging/static run --release --package faas-sidecar -- demo
 
 e2e: $(VENV)/bin/python ## Real clients, Helm, Kubernetes' API server, containers, collectors against the real binary
 	FAAS_SIDECAR=$(WHOLE) tests/e2e/run $(VENV)
