@@ -15,7 +15,9 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 LARGEST = 15_000_000
-PACKAGE = tomllib.loads(Path("Cargo.toml").read_text())["package"]
+MANIFEST = tomllib.loads(Path("Cargo.toml").read_text())
+# What the package takes from the workspace stands there.
+PACKAGE = {key: MANIFEST["workspace"]["package"][key] if value == {"workspace": True} else value for key, value in MANIFEST["package"].items()}
 
 
 def read(archive: str) -> tuple[dict, dict[str, tuple[tarfile.TarInfo, bytes]], int]:
