@@ -36,12 +36,7 @@ pub(super) fn of_target(metrics: &TargetMetrics, shared: &Arc<Shared>) {
                 .upgrade()
                 .map_or(Reading::Gone, |shared| figure(&shared.stats()))
         };
-        let labels = [&*metrics.name, label.unwrap_or_default()];
-        let labels = &labels[..description.labels.len()];
-        metrics
-            .metrics
-            .family(description)
-            .read(labels, Box::new(reader));
+        register(metrics, description, label, reader);
     };
     read(&names::SLOTS, None, |stats| size(stats.in_flight));
     read(&names::QUEUE, None, |stats| size(stats.queued));
@@ -90,6 +85,19 @@ pub(super) fn of_target(metrics: &TargetMetrics, shared: &Arc<Shared>) {
     family.read(&[&metrics.name], Box::new(skew));
 }
 
+/// Adds a sample of a target, with the further label that its family may have.
+fn register(
+    metrics: &TargetMetrics,
+    description: &'static Description,
+    label: Option<&str>,
+    reader: impl Fn() -> Reading + Send + Sync + 'static,
+) {
+    let labels = [&*metrics.name, label.unwrap_or_default()];
+    let labels = &labels[..description.labels.len()];
+    let family = metrics.metrics.family(description);
+    family.read(labels, Box::new(reader));
+}
+
 /// Has the bound on memory read for as long as the process lives.
 pub(super) fn of_memory(metrics: &Metrics, memory: &Memory) {
     let read = |description: &'static Description, figure: fn(&MemoryStats) -> Reading| {
@@ -113,12 +121,7 @@ pub(super) fn of_credentials(metrics: &TargetMetrics, upstream: &Arc<Upstream>) 
                     .upgrade()
                     .map_or(Reading::Gone, |upstream| figure(&upstream.status()))
             };
-            let labels = [&*metrics.name, label.unwrap_or_default()];
-            let labels = &labels[..description.labels.len()];
-            metrics
-                .metrics
-                .family(description)
-                .read(labels, Box::new(reader));
+            register(metrics, description, label, reader);
         };
     let length = |length: Option<Duration>| {
         length.map_or(Reading::Absent, |length| {

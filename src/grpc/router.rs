@@ -144,7 +144,7 @@ impl Router {
         let route = Route::find(request.uri().path());
         let observer = self.observe(route);
         let guard = observer.clone().map(CallObserver::guard);
-        let mut refused = self.refused(&request);
+        let mut refused = self.refused(route, request.headers());
         let mut deadline = None;
         match CallerDeadline::read(request.headers()) {
             Ok(None) => {}
@@ -238,12 +238,12 @@ impl Router {
     }
 
     /// The refusal of a caller without a token that it needs.
-    fn refused(&self, request: &http::Request<Body>) -> Option<Status> {
+    fn refused(&self, route: Route, headers: &HeaderMap) -> Option<Status> {
         let tokens = self.tokens.as_ref()?;
-        if Self::is_health(request) {
+        if matches!(route, Route::Health { .. }) {
             return None;
         }
-        match tokens.check(request.headers()) {
+        match tokens.check(headers) {
             Ok(()) => {
                 self.proof.show();
                 None
